@@ -1,0 +1,3 @@
+//! The api program.
+
+fn main() {}

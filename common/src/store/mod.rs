@@ -1,0 +1,3 @@
+//! All SQL and all Redis: every check-and-change is one statement, transaction or script.
+
+pub mod redis;

@@ -1,0 +1,50 @@
+//! Connections to Redis.
+
+use std::time::Duration;
+
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{Client, IntoConnectionInfo, ProtocolVersion, RedisResult};
+
+/// A Redis server: where it is, and connections to it that heal by themselves.
+#[derive(Clone, Debug)]
+pub struct Redis {
+    client: Client,
+}
+
+impl Redis {
+    /// `url` is `redis://…` or, for TLS, `rediss://…`. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// A URL that is not one of Redis.
+    pub fn new(url: &str) -> RedisResult<Self> {
+        let info = url.into_connection_info()?;
+        let settings = info
+            .redis_settings()
+            .clone()
+            .set_protocol(ProtocolVersion::RESP3);
+        Ok(Self {
+            client: Client::open(info.set_redis_settings(settings))?,
+        })
+    }
+
+    /// The client itself, for a connection of a kind of its own (pub/sub).
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// A shared connection that connects when first used, and again, forever, when it is lost. A command
+    /// that waits longer than `response_timeout` fails.
+    ///
+    /// # Errors
+    /// None from the network: only settings that the client cannot work with.
+    pub fn connection(&self, response_timeout: Duration) -> RedisResult<ConnectionManager> {
+        let config = ConnectionManagerConfig::new()
+            .set_number_of_retries(usize::MAX)
+            .set_min_delay(Duration::from_millis(50))
+            .set_max_delay(Duration::from_millis(200))
+            .set_connection_timeout(Some(Duration::from_millis(500)))
+            .set_response_timeout(Some(response_timeout));
+        ConnectionManager::new_lazy_with_config(self.client.clone(), config)
+    }
+}

@@ -1,0 +1,3 @@
+//! The migration program.
+
+fn main() {}
