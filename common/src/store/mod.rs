@@ -1,3 +1,4 @@
 //! All SQL and all Redis: every check-and-change is one statement, transaction or script.
 
+pub mod accounts;
 pub mod redis;
