@@ -11,5 +11,10 @@
     reason = "a test fails by panicking, in its support code too"
 )]
 
+mod contract;
 mod conversation;
+mod delivery;
+mod outages;
+mod queue_under_failure;
+mod simultaneous;
 mod support;

@@ -30,12 +30,7 @@ impl Redis {
     }
 
     fn start_with(append_only: bool) -> Self {
-        let mut redis = Self {
-            port: free_port(),
-            append_only,
-            child: None,
-            folder: tempfile::tempdir().unwrap(),
-        };
+        let mut redis = Self { port: free_port(), append_only, child: None, folder: tempfile::tempdir().unwrap() };
         // Somebody else may take a port between the moment it was found free and the server's start.
         for _ in 0..5 {
             if redis.try_run() {
@@ -54,10 +49,7 @@ impl Redis {
 
     /// A connection for the test itself.
     pub(crate) fn connection(&self) -> Connection {
-        redis::Client::open(self.url())
-            .unwrap()
-            .get_connection()
-            .unwrap()
+        redis::Client::open(self.url()).unwrap().get_connection().unwrap()
     }
 
     /// Ends the server as an operator does, its file written.
@@ -72,11 +64,7 @@ impl Redis {
 
     /// Starts the stopped server again, at its old address, with what its append-only file holds.
     pub(crate) fn start_again(&mut self) {
-        assert!(
-            self.try_run(),
-            "redis-server does not start again on port {}",
-            self.port
-        );
+        assert!(self.try_run(), "redis-server does not start again on port {}", self.port);
     }
 
     /// Stops the server and starts it again.
@@ -117,6 +105,18 @@ impl Redis {
         all
     }
 
+    /// Every key that never expires. When all jobs have ended only the list of workers is left of them.
+    pub(crate) fn lasting_keys(&self) -> Vec<String> {
+        let script = redis::Script::new(
+            "local lasting = {}
+             for _, key in ipairs(redis.call('KEYS', '*')) do
+               if redis.call('TTL', key) == -1 then lasting[#lasting + 1] = key end
+             end
+             return lasting",
+        );
+        script.invoke(&mut self.connection()).unwrap()
+    }
+
     /// Runs the server; false if it ended at once or somebody else answers on the port.
     fn try_run(&mut self) -> bool {
         let child = Command::new(server())
@@ -136,11 +136,7 @@ impl Redis {
             if self.answers_as(pid) {
                 return true;
             }
-            if self
-                .child
-                .as_mut()
-                .is_some_and(|child| child.try_wait().unwrap().is_some())
-            {
+            if self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_some()) {
                 return false;
             }
             std::thread::sleep(Duration::from_millis(5));

@@ -5,6 +5,7 @@ mod messages;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -84,9 +85,8 @@ impl Try {
 
 /// The OTP in the text of an SMS.
 pub(crate) fn code_in(body: &str) -> String {
-    let (_, rest) = body
-        .split_once("Your one-time password is ")
-        .unwrap_or_else(|| panic!("no OTP in the SMS {body:?}"));
+    let (_, rest) =
+        body.split_once("Your one-time password is ").unwrap_or_else(|| panic!("no OTP in the SMS {body:?}"));
     rest.chars().take_while(char::is_ascii_digit).collect()
 }
 
@@ -105,6 +105,7 @@ struct State {
     /// What all others get.
     otherwise: Mutex<Reply>,
     tries: Mutex<HashMap<String, Vec<Try>>>,
+    accepted: AtomicUsize,
     refusals: Mutex<Vec<Refusal>>,
 }
 
@@ -115,13 +116,11 @@ impl FakeTwilio {
             scripts: Mutex::default(),
             otherwise: Mutex::new(Reply::Accept),
             tries: Mutex::default(),
+            accepted: AtomicUsize::new(0),
             refusals: Mutex::default(),
         };
-        let mut fake = Self {
-            address: SocketAddr::from(([127, 0, 0, 1], free_port())),
-            state: Arc::new(state),
-            server: None,
-        };
+        let mut fake =
+            Self { address: SocketAddr::from(([127, 0, 0, 1], free_port())), state: Arc::new(state), server: None };
         fake.open().await;
         fake
     }
@@ -170,6 +169,11 @@ impl FakeTwilio {
         tries
     }
 
+    /// How many SMS were accepted so far, to all numbers.
+    pub(crate) fn accepted_in_all(&self) -> usize {
+        self.state.accepted.load(Ordering::Relaxed)
+    }
+
     /// For each number that was tried: how many tries, and how many of them were accepted.
     pub(crate) fn counts(&self) -> HashMap<String, (usize, usize)> {
         let tries = self.state.tries.lock().unwrap();
@@ -188,31 +192,15 @@ impl FakeTwilio {
     }
 
     /// Waits until `count` SMS to a number are accepted.
-    pub(crate) async fn wait_for_sms(
-        &self,
-        number: &str,
-        count: usize,
-        within: Duration,
-    ) -> Vec<Try> {
+    pub(crate) async fn wait_for_sms(&self, number: &str, count: usize, within: Duration) -> Vec<Try> {
         let what = format!("{count} accepted SMS to {number}");
-        eventually(within, &what, async || {
-            Some(self.accepted(number)).filter(|sms| sms.len() >= count)
-        })
-        .await
+        eventually(within, &what, async || Some(self.accepted(number)).filter(|sms| sms.len() >= count)).await
     }
 
     /// Waits until `count` requests for a number have been read, answered or not.
-    pub(crate) async fn wait_for_tries(
-        &self,
-        number: &str,
-        count: usize,
-        within: Duration,
-    ) -> Vec<Try> {
+    pub(crate) async fn wait_for_tries(&self, number: &str, count: usize, within: Duration) -> Vec<Try> {
         let what = format!("{count} tries to send to {number}");
-        eventually(within, &what, async || {
-            Some(self.tries(number)).filter(|tries| tries.len() >= count)
-        })
-        .await
+        eventually(within, &what, async || Some(self.tries(number)).filter(|tries| tries.len() >= count)).await
     }
 }
 
@@ -237,9 +225,7 @@ async fn converse(stream: TcpStream, state: Arc<State>) {
     stream.set_nodelay(true).unwrap();
     let service = service_fn(|request| answer(request, &state));
     // An error is how hyper closes a connection without an answer, or how a client that has left shows.
-    let _ = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 /// Makes hyper close the connection.
@@ -254,10 +240,7 @@ impl std::fmt::Display for Closed {
 
 impl std::error::Error for Closed {}
 
-async fn answer(
-    request: Request<Incoming>,
-    state: &State,
-) -> Result<Response<Full<Bytes>>, Closed> {
+async fn answer(request: Request<Incoming>, state: &State) -> Result<Response<Full<Bytes>>, Closed> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Closed)?.to_bytes();
     let fields = match check(&head, &body) {
@@ -279,6 +262,7 @@ async fn answer(
         Reply::Accept => {
             if let Some(tries) = state.tries.lock().unwrap().get_mut(&number) {
                 tries[index].accepted = true;
+                state.accepted.fetch_add(1, Ordering::Relaxed);
             }
             Ok(created(&fields))
         }
@@ -296,11 +280,7 @@ async fn answer(
 fn record(state: &State, number: &str, fields: HashMap<String, String>) -> usize {
     let mut all = state.tries.lock().unwrap();
     let tries = all.entry(number.to_owned()).or_default();
-    tries.push(Try {
-        at: Instant::now(),
-        fields,
-        accepted: false,
-    });
+    tries.push(Try { at: Instant::now(), fields, accepted: false });
     tries.len() - 1
 }
 
