@@ -1,2 +1,3 @@
 //! The api.
+pub mod server;
 pub mod strict_json;
