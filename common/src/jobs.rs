@@ -11,3 +11,11 @@ pub struct SendOtp {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
 }
+
+impl SendOtp {
+    /// The job as the queue keeps it.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::json!(self).to_string()
+    }
+}
