@@ -36,16 +36,11 @@ where
     /// Takes jobs off the queue under `name`, which no worker had before, until something ends it: returns
     /// what. When this is dropped nothing more is taken, and the jobs that run go on.
     pub(crate) async fn work(&self, name: &str, held: Held) -> String {
-        AssertUnwindSafe(self.poll(name, held))
-            .catch_unwind()
-            .await
-            .unwrap_or_else(|_| "it panicked".to_owned())
+        AssertUnwindSafe(self.poll(name, held)).catch_unwind().await.unwrap_or_else(|_| "it panicked".to_owned())
     }
 
     async fn poll(&self, name: &str, held: Held) -> String {
-        let strategy = Strategy::new()
-            .stream(wakes(&self.redis))
-            .interval(self.poll_interval);
+        let strategy = Strategy::new().stream(wakes(&self.redis)).interval(self.poll_interval);
         let backend = RedisStorage::<Payload>::new(self.connection.clone())
             .with_config(self.config.clone())
             .with_codec(Undecoded)

@@ -27,11 +27,7 @@ struct Jobs {
 impl Held {
     /// `remember` is how many ended jobs can wait for their acknowledgement at most.
     pub(crate) fn new(remember: usize) -> Self {
-        Self(Arc::new(Inner {
-            jobs: Mutex::default(),
-            running: watch::Sender::new(0),
-            remember,
-        }))
+        Self(Arc::new(Inner { jobs: Mutex::default(), running: watch::Sender::new(0), remember }))
     }
 
     /// A job has been started; it runs until what this returns is dropped.
@@ -39,18 +35,12 @@ impl Held {
         let mut jobs = self.jobs();
         jobs.running.insert(job_id.clone());
         self.0.running.send_replace(jobs.running.len());
-        Running {
-            held: self.clone(),
-            job_id,
-        }
+        Running { held: self.clone(), job_id }
     }
 
     pub(crate) fn stock(&self) -> Stock {
         let jobs = self.jobs();
-        Stock {
-            ended: jobs.ended.iter().cloned().collect(),
-            running: jobs.running.iter().cloned().collect(),
-        }
+        Stock { ended: jobs.ended.iter().cloned().collect(), running: jobs.running.iter().cloned().collect() }
     }
 
     /// How many jobs run, to look at or to wait for.
@@ -89,10 +79,7 @@ mod tests {
     #[test]
     fn a_job_runs_until_its_guard_is_dropped_and_only_the_latest_ended_are_remembered() {
         let held = Held::new(2);
-        let running: Vec<_> = ["a", "b", "c", "d"]
-            .map(|id| held.start(id.to_owned()))
-            .into_iter()
-            .collect();
+        let running: Vec<_> = ["a", "b", "c", "d"].map(|id| held.start(id.to_owned())).into_iter().collect();
         assert_eq!(*held.running().borrow(), 4);
         drop(running.into_iter().take(3).collect::<Vec<_>>());
         assert_eq!(*held.running().borrow(), 0);

@@ -48,12 +48,7 @@ pub(crate) struct JobService<H> {
 
 impl<H> JobService<H> {
     pub(crate) fn new(handler: H, slots: Arc<Semaphore>, held: Held) -> Self {
-        Self {
-            handler,
-            slots: PollSemaphore::new(slots),
-            slot: None,
-            held,
-        }
+        Self { handler, slots: PollSemaphore::new(slots), slot: None, held }
     }
 }
 
@@ -96,11 +91,8 @@ where
         AbortError::new("unreadable payload")
     })?;
     let delivery_id = job.delivery_id.clone();
-    AssertUnwindSafe(async { handler(job).await })
-        .catch_unwind()
-        .await
-        .map_err(|_| {
-            error!(event = "job_panicked", job_id, delivery_id);
-            AbortError::new("panicked")
-        })
+    AssertUnwindSafe(async { handler(job).await }).catch_unwind().await.map_err(|_| {
+        error!(event = "job_panicked", job_id, delivery_id);
+        AbortError::new("panicked")
+    })
 }

@@ -15,10 +15,7 @@ pub(crate) enum Trouble {
 }
 
 /// Waits for `answer` at most `limit`: while Redis is down, the connection itself waits without end.
-pub(crate) async fn within<T>(
-    limit: Duration,
-    answer: impl Future<Output = RedisResult<T>>,
-) -> Result<T, Trouble> {
+pub(crate) async fn within<T>(limit: Duration, answer: impl Future<Output = RedisResult<T>>) -> Result<T, Trouble> {
     match tokio::time::timeout(limit, answer).await {
         Ok(answer) => Ok(answer?),
         Err(_) => Err(Trouble::NoAnswer),

@@ -54,12 +54,7 @@ impl Retirement {
             let last = self.deadline.is_cancelled() || self.shutdown.is_cancelled();
             let stock = self.held.stock();
             if let Some(given_back) = outage.note(self.retire(&stock).await) {
-                info!(
-                    event = "worker_retired",
-                    worker = self.worker,
-                    given_back,
-                    running = stock.running.len()
-                );
+                info!(event = "worker_retired", worker = self.worker, given_back, running = stock.running.len());
                 return;
             }
             if last {

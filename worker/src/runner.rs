@@ -79,11 +79,7 @@ where
     let workplace = Workplace {
         redis: redis.clone(),
         connection,
-        config: queue::config(
-            settings.concurrency,
-            settings.heartbeat,
-            settings.missed_heartbeats,
-        ),
+        config: queue::config(settings.concurrency, settings.heartbeat, settings.missed_heartbeats),
         poll_interval: settings.poll_interval,
         slots: Arc::new(Semaphore::new(settings.concurrency.get())),
         handler,
@@ -93,10 +89,7 @@ where
     supervise(&workplace, &settings, &shutdown, &deadline, &retirements).await;
 
     retirements.close();
-    if timeout(settings.shutdown_deadline, retirements.wait())
-        .await
-        .is_err()
-    {
+    if timeout(settings.shutdown_deadline, retirements.wait()).await.is_err() {
         deadline.cancel();
         let _late = timeout(LAST_WORDS, retirements.wait()).await;
     }
@@ -126,9 +119,7 @@ async fn supervise<H, F>(
             name.clone(),
             settings.heartbeat / 2,
         )));
-        let end = shutdown
-            .run_until_cancelled(workplace.work(&name, held.clone()))
-            .await;
+        let end = shutdown.run_until_cancelled(workplace.work(&name, held.clone())).await;
         let retirement = Retirement {
             redis: workplace.connection.clone(),
             worker: name.clone(),
