@@ -131,21 +131,3 @@ async fn both_processes_go_on_after_redis_was_restarted() {
     app.no_job_is_left(SOON).await;
     assert!(app.apis[0].is_running() && app.workers[0].is_running());
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_that_starts_while_redis_is_away_works_when_it_is_back() {
-    let mut app = Plan::new().append_only().workers(0).start().await;
-    let number = "+919876543210";
-    app.client().ask("Asha", number).await.expect(200);
-    app.redis.stop();
-    let mut worker = app.spawn_worker();
-    // It has to have met the outage: the line that says so is the sign.
-    eventually(SOON, "a word of the worker about Redis", async || {
-        assert!(worker.is_running(), "the worker waits for Redis");
-        worker.log().to_lowercase().contains("redis").then_some(())
-    })
-    .await;
-    app.redis.start_again();
-    app.workers.push(worker);
-    app.twilio.wait_for_sms(number, 1, SOON).await;
-}
