@@ -58,8 +58,9 @@ async fn every_otp_of_a_killed_worker_still_arrives() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn jobs_that_outlast_the_heartbeat_window_are_sent_once() {
-    let mut app = Plan::new().workers(2).set("WORKER_CONCURRENCY", "3").start().await;
-    // A worker that is not heard of for 10 s is taken for dead.
+    // A worker that is not heard of for 10 s is taken for dead; here a provider may take longer than that.
+    let plan = Plan::new().workers(2).set("WORKER_CONCURRENCY", "3").set("PROVIDER_TIMEOUT_SECONDS", "20");
+    let mut app = plan.start().await;
     app.twilio.otherwise(Reply::accept_after(Duration::from_secs(12)));
     let numbers = numbers(12);
     ask_all(&app, &numbers).await;

@@ -99,11 +99,15 @@ async fn twenty_sign_ups_of_one_number_are_one_user() {
     deliveries.dedup();
     assert_eq!(deliveries.len(), 20, "every answer names a delivery of its own");
 
-    let sms = app.twilio.wait_for_sms(NUMBER, 20, SOON).await;
+    app.no_job_is_left(SOON).await;
+    let sms = app.twilio.accepted(NUMBER);
+    // A job that still waits when its number is asked for again is dropped: one SMS with the code is enough.
+    assert!((1..=20).contains(&sms.len()), "{sms:?}");
+    assert_eq!(app.twilio.tries(NUMBER).len(), sms.len(), "nothing was tried twice");
     let codes: Vec<String> = sms.iter().map(|sms| sms.code()).collect();
     assert!(codes.iter().all(|code| *code == codes[0]), "one challenge, one code: {codes:?}");
-    let signed_in = successes(verify_all(&app, &codes).await);
+
+    let signed_in = successes(verify_all(&app, &vec![codes[0].clone(); 20]).await);
     assert_eq!(signed_in.len(), 1, "{signed_in:?}");
     assert_eq!(app.database.users_with(NUMBER).await, 1);
-    assert_eq!(app.twilio.tries(NUMBER).len(), 20, "nothing was sent twice");
 }

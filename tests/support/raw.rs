@@ -27,7 +27,12 @@ impl Connection {
 
     /// Sends bytes.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).unwrap();
+        self.try_write(bytes).unwrap();
+    }
+
+    /// Sends bytes, where the server still takes them.
+    pub(crate) fn try_write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes)
     }
 
     /// Reads until the answer has `text` in it; answers all that was received.
@@ -50,6 +55,17 @@ impl Connection {
             assert!(start.elapsed() < within, "not closed within {within:?}");
         }
         start.elapsed()
+    }
+
+    /// Reads for that long; true when the server has closed.
+    pub(crate) fn closed_within(&mut self, time: Duration) -> bool {
+        let deadline = Instant::now() + time;
+        while Instant::now() < deadline {
+            if self.read() {
+                return true;
+            }
+        }
+        false
     }
 
     /// All that was received so far.
