@@ -6,12 +6,14 @@ use anyhow::Context;
 use common::clock::Clock;
 use common::config::SettingError;
 use common::store::accounts::Accounts;
+use common::store::ledger::LedgerSettings;
 use common::store::otp::OtpStore;
 use migration::{Migrator, MigratorTrait};
 use tokio::net::TcpListener;
 
 use crate::app;
 use crate::config::Config;
+use crate::refusals::Refusals;
 use crate::service::sign_up::SignUp;
 
 /// Redis answers within milliseconds or not at all.
@@ -23,7 +25,7 @@ const REDIS_RESPONSE_LIMIT: Duration = Duration::from_secs(1);
 /// A setting that is wrong or missing, an address that is taken, a development database that cannot be migrated.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     let sign_up = connect(&config).await?;
-    config.server.trusted_proxies(&config.app)?;
+    let address_rule = config.server.address_rule(&config.app)?;
     if !config.app.is_production() {
         Migrator::up(sign_up.accounts.database(), None)
             .await
@@ -34,7 +36,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     tracing::info!(event = "listening", address = %listener.local_addr()?);
     crate::server::serve(
         listener,
-        app::build(sign_up),
+        app::build(sign_up, address_rule),
         crate::server::ConnectionLimits::default(),
         common::shutdown::requested(),
         config.server.shutdown_grace(),
@@ -52,11 +54,14 @@ async fn connect(config: &Config) -> anyhow::Result<SignUp> {
     let clock = Clock::default();
     let url = config.database.url(&config.app)?;
     let accounts = Accounts::connect(&url, config.database.database_connections).await.context("DATABASE_URL")?;
+    let settings = LedgerSettings::new(&config.limits, config.otp.ttl(), config.destinations.default_country);
     Ok(SignUp {
-        otp: OtpStore::new(redis, keys, config.otp.otp_length, config.otp.ttl(), clock.clone()),
+        otp: OtpStore::new(redis, keys, config.otp.otp_length, settings, clock.clone()),
         accounts,
         default_country: config.destinations.default_country,
         allowed_countries: config.destinations.allowed(),
+        test_numbers: config.test_numbers.clone().unwrap_or_default(),
+        refusals: Refusals::new(clock.clone()),
         token_ttl: config.sessions.token_ttl(),
         clock,
     })
