@@ -1,1 +1,2 @@
 //! The api.
+pub mod strict_json;

@@ -1,4 +1,14 @@
 //! What the API and the workers share: settings, domain types, stores and the queue. Nothing here knows HTTP.
 
 pub mod clock;
+pub mod code;
+pub mod config;
+pub mod entity;
+pub mod id;
+pub mod jobs;
+pub mod name;
+pub mod phone;
+pub mod queue;
 pub mod store;
+pub mod telemetry;
+pub mod token;

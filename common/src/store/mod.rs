@@ -1,3 +1,7 @@
 //! All SQL and all Redis: every check-and-change is one statement, transaction or script.
 
+pub mod accounts;
+pub mod delivery;
+mod keys;
+pub mod otp;
 pub mod redis;

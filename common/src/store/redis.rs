@@ -18,13 +18,8 @@ impl Redis {
     /// A URL that is not one of Redis.
     pub fn new(url: &str) -> RedisResult<Self> {
         let info = url.into_connection_info()?;
-        let settings = info
-            .redis_settings()
-            .clone()
-            .set_protocol(ProtocolVersion::RESP3);
-        Ok(Self {
-            client: Client::open(info.set_redis_settings(settings))?,
-        })
+        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        Ok(Self { client: Client::open(info.set_redis_settings(settings))? })
     }
 
     /// The client itself, for a connection of a kind of its own (pub/sub).

@@ -1,0 +1,324 @@
+//! The one-time password: made, sealed for the worker, tagged for the comparison of a guess.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use data_encoding::HEXLOWER;
+use hkdf::Hkdf;
+use hmac::{Hmac, Mac};
+use rand::RngExt;
+use sha2::Sha256;
+
+use crate::id::ChallengeId;
+use crate::phone::PhoneNumber;
+
+const SHORTEST: usize = 4;
+const LONGEST: usize = 10;
+const SHORTEST_SECRET: usize = 32;
+const NONCE_BYTES: usize = 24;
+
+/// A one-time password: 4 to 10 decimal digits. `Debug` hides them.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Code(String);
+
+impl Code {
+    /// Uniformly random digits.
+    #[must_use]
+    pub fn random(length: CodeLength) -> Self {
+        let mut rng = rand::rng();
+        Self((0..length.0).map(|_| char::from(rng.random_range(b'0'..=b'9'))).collect())
+    }
+
+    /// Reads a guess; none where it is not 4 to 10 ASCII digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        (digits && (SHORTEST..=LONGEST).contains(&text.len())).then(|| Self(text.to_owned()))
+    }
+
+    /// The digits, for the SMS and for nothing else.
+    #[must_use]
+    pub fn digits(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Code(…)")
+    }
+}
+
+/// How many digits a code has: 4 to 10.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct CodeLength(usize);
+
+impl CodeLength {
+    /// Six digits.
+    pub const DEFAULT: Self = Self(6);
+}
+
+impl fmt::Display for CodeLength {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for CodeLength {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse() {
+            Ok(length @ SHORTEST..=LONGEST) => Ok(Self(length)),
+            _ => Err(format!("has to be {SHORTEST} to {LONGEST}")),
+        }
+    }
+}
+
+/// What a code is asked for. A code for one purpose never serves another.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Purpose {
+    /// Signing up or in.
+    SignIn,
+}
+
+impl Purpose {
+    /// The name that keys and seals carry.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign_in",
+        }
+    }
+}
+
+/// An `OTP_SECRET` that cannot be used.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("each secret has to have at least {SHORTEST_SECRET} characters")]
+pub struct SecretTooShort;
+
+/// A code that was not opened: its key is not among the secrets, or its seal does not fit where it was found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the sealed code cannot be opened with any OTP_SECRET")]
+pub struct CannotOpen;
+
+/// The keys derived from `OTP_SECRET`: the first seals, all open.
+#[derive(Clone)]
+pub struct OtpKeys {
+    first: DerivedKeys,
+    older: Vec<DerivedKeys>,
+}
+
+#[derive(Clone)]
+struct DerivedKeys {
+    id: String,
+    seal: XChaCha20Poly1305,
+    tag: Hmac<Sha256>,
+}
+
+/// A code as it is kept: sealed for the worker, tagged for the comparison, both under the key `key_id`.
+#[derive(Clone, Debug)]
+pub struct SealedCode {
+    /// Which of the secrets it was sealed with.
+    pub key_id: String,
+    /// Nonce and ciphertext (XChaCha20-Poly1305).
+    pub sealed: Vec<u8>,
+    /// The tag of the right guess, in hexadecimal.
+    pub tag: String,
+}
+
+/// The tag of a guess under one of the keys.
+#[derive(Clone, Debug)]
+pub struct GuessTag {
+    /// Which of the secrets it was tagged with.
+    pub key_id: String,
+    /// HMAC-SHA256 over purpose, number and code, in hexadecimal.
+    pub tag: String,
+}
+
+impl OtpKeys {
+    /// Derives keys (HKDF-SHA256) from a comma-separated list of secrets.
+    ///
+    /// # Errors
+    /// A secret with fewer than 32 characters.
+    pub fn derive(secrets: &str) -> Result<Self, SecretTooShort> {
+        let mut keys = secrets.split(',').map(|secret| DerivedKeys::derive(secret.trim()));
+        let first = keys.next().unwrap_or(Err(SecretTooShort))?;
+        Ok(Self { first, older: keys.collect::<Result<_, _>>()? })
+    }
+
+    /// Seals and tags a new code for one challenge.
+    #[must_use]
+    pub fn seal(&self, code: &Code, purpose: Purpose, number: &PhoneNumber, challenge: &ChallengeId) -> SealedCode {
+        let keys = &self.first;
+        let nonce: [u8; NONCE_BYTES] = rand::rng().random();
+        let bound_to = binding(purpose.as_str(), number.as_e164(), challenge.as_str());
+        let payload = Payload { msg: code.0.as_bytes(), aad: bound_to.as_bytes() };
+        // Encryption fails only for messages of 256 GB.
+        let ciphertext = keys.seal.encrypt(&XNonce::from(nonce), payload).unwrap_or_default();
+        SealedCode {
+            key_id: keys.id.clone(),
+            sealed: [nonce.as_slice(), &ciphertext].concat(),
+            tag: keys.tag(code, purpose, number),
+        }
+    }
+
+    /// Opens a code that was sealed for exactly this purpose, number (E.164) and challenge.
+    ///
+    /// # Errors
+    /// Another key, or a seal that was moved or changed.
+    pub fn open(
+        &self,
+        key_id: &str,
+        sealed: &[u8],
+        purpose: &str,
+        e164: &str,
+        challenge: &str,
+    ) -> Result<Code, CannotOpen> {
+        let keys = self.all().find(|keys| keys.id == key_id).ok_or(CannotOpen)?;
+        let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or(CannotOpen)?;
+        let bound_to = binding(purpose, e164, challenge);
+        let payload = Payload { msg: ciphertext, aad: bound_to.as_bytes() };
+        let digits = keys.seal.decrypt(&XNonce::from(*nonce), payload).map_err(|_| CannotOpen)?;
+        String::from_utf8(digits).ok().and_then(|digits| Code::parse(&digits)).ok_or(CannotOpen)
+    }
+
+    /// The tags of a guess, one for each secret.
+    #[must_use]
+    pub fn guess_tags(&self, code: &Code, purpose: Purpose, number: &PhoneNumber) -> Vec<GuessTag> {
+        self.all().map(|keys| GuessTag { key_id: keys.id.clone(), tag: keys.tag(code, purpose, number) }).collect()
+    }
+
+    /// The ids of all keys, the sealing one first.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.all().map(|keys| keys.id.as_str())
+    }
+
+    fn all(&self) -> impl Iterator<Item = &DerivedKeys> {
+        std::iter::once(&self.first).chain(&self.older)
+    }
+}
+
+impl DerivedKeys {
+    fn derive(secret: &str) -> Result<Self, SecretTooShort> {
+        if secret.chars().count() < SHORTEST_SECRET {
+            return Err(SecretTooShort);
+        }
+        let source = Hkdf::<Sha256>::new(None, secret.as_bytes());
+        Ok(Self {
+            id: HEXLOWER.encode(&expand::<4>(&source, "cheershare key id")),
+            seal: XChaCha20Poly1305::new(&expand::<32>(&source, "cheershare otp seal").into()),
+            tag: Hmac::new(&expand::<64>(&source, "cheershare otp tag").into()),
+        })
+    }
+
+    /// The challenge is not known before Redis is asked, so the script that compares binds the tag to it.
+    fn tag(&self, code: &Code, purpose: Purpose, number: &PhoneNumber) -> String {
+        let mut mac = self.tag.clone();
+        mac.update(binding(purpose.as_str(), number.as_e164(), &code.0).as_bytes());
+        HEXLOWER.encode(&mac.finalize().into_bytes())
+    }
+}
+
+impl fmt::Debug for OtpKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.ids()).finish()
+    }
+}
+
+fn expand<const N: usize>(source: &Hkdf<Sha256>, label: &str) -> [u8; N] {
+    let mut key = [0; N];
+    // Expansion fails only past 255 hashes, far above any N here.
+    let _ = source.expand(label.as_bytes(), &mut key);
+    key
+}
+
+/// None of the parts can hold a newline, so no two different triples give one text.
+fn binding(purpose: &str, e164: &str, last: &str) -> String {
+    format!("{purpose}\n{e164}\n{last}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: &str = "an old secret with more than 32 characters";
+    const NEW: &str = "a new secret with more than 32 characters!";
+
+    fn number() -> PhoneNumber {
+        PhoneNumber::parse("+919876543210", "IN".parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_sealed_code_opens_only_where_it_was_sealed() {
+        let keys = OtpKeys::derive(OLD).unwrap();
+        let challenge = ChallengeId::random();
+        let code = Code::random(CodeLength::DEFAULT);
+        let kept = keys.seal(&code, Purpose::SignIn, &number(), &challenge);
+        let open = |purpose, e164, challenge: &ChallengeId| {
+            keys.open(&kept.key_id, &kept.sealed, purpose, e164, challenge.as_str())
+        };
+        assert_eq!(open("sign_in", "+919876543210", &challenge), Ok(code));
+        assert_eq!(open("other", "+919876543210", &challenge), Err(CannotOpen));
+        assert_eq!(open("sign_in", "+919876543211", &challenge), Err(CannotOpen));
+        assert_eq!(open("sign_in", "+919876543210", &ChallengeId::random()), Err(CannotOpen));
+    }
+
+    #[test]
+    fn a_rotated_secret_opens_and_compares_what_the_old_one_sealed() {
+        let challenge = ChallengeId::random();
+        let code = Code::parse("123456").unwrap();
+        let kept = OtpKeys::derive(OLD).unwrap().seal(&code, Purpose::SignIn, &number(), &challenge);
+        let rotated = OtpKeys::derive(&format!("{NEW}, {OLD}")).unwrap();
+        assert_eq!(
+            rotated.open(&kept.key_id, &kept.sealed, "sign_in", "+919876543210", challenge.as_str()),
+            Ok(code.clone())
+        );
+        let tags = rotated.guess_tags(&code, Purpose::SignIn, &number());
+        assert!(tags.iter().any(|guess| guess.key_id == kept.key_id && guess.tag == kept.tag));
+        let new_only = OtpKeys::derive(NEW).unwrap();
+        assert_eq!(
+            new_only.open(&kept.key_id, &kept.sealed, "sign_in", "+919876543210", challenge.as_str()),
+            Err(CannotOpen)
+        );
+    }
+
+    #[test]
+    fn codes_are_uniform() {
+        let length: CodeLength = "10".parse().unwrap();
+        let mut counts = [0_u32; 10];
+        for _ in 0..10_000 {
+            for digit in Code::random(length).digits().bytes() {
+                counts[usize::from(digit - b'0')] += 1;
+            }
+        }
+        // 100,000 digits: a fair count lies within 10,000 ± 600 but for one run in 10^9.
+        assert!(counts.iter().all(|count| (9_400..=10_600).contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn guesses_are_four_to_ten_ascii_digits() {
+        for good in ["1234", "0000000000"] {
+            assert!(Code::parse(good).is_some(), "{good}");
+        }
+        for bad in ["", "123", "12345678901", "12a456", "12 456", "१२३४५६", "-12345"] {
+            assert!(Code::parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_short_secret_is_refused_wherever_it_stands() {
+        for secrets in ["", "short", &format!("{OLD},short"), &format!("{OLD},")] {
+            assert!(matches!(OtpKeys::derive(secrets), Err(SecretTooShort)), "{secrets}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let keys = OtpKeys::derive(OLD).unwrap();
+        assert_eq!(format!("{:?}", Code::parse("123456").unwrap()), "Code(…)");
+        assert!(!format!("{keys:?}").contains("secret"));
+    }
+}

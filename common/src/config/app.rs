@@ -1,0 +1,56 @@
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::SettingError;
+
+/// Where the program runs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum AppEnv {
+    /// On a developer's machine: defaults for everything.
+    Development,
+    /// Facing users: development defaults are refused.
+    Production,
+}
+
+/// What the service is called and where it runs.
+#[derive(Args, Clone, Debug)]
+pub struct AppConfig {
+    /// `production` refuses development defaults
+    #[arg(long, env, value_enum, default_value = "development")]
+    pub app_env: AppEnv,
+    /// The app's name, as the SMS says it
+    #[arg(long, env, default_value = "Cheershare", value_parser = app_name)]
+    pub app_name: String,
+    /// Folder of the development secret and the SQLite file
+    #[arg(long, env, default_value = "data")]
+    pub data_dir: PathBuf,
+}
+
+impl AppConfig {
+    /// Whether development defaults are refused.
+    #[must_use]
+    pub fn is_production(&self) -> bool {
+        self.app_env == AppEnv::Production
+    }
+
+    /// For a setting whose default serves development only.
+    ///
+    /// # Errors
+    /// In production.
+    pub fn development_default<T>(&self, name: &str, default: T) -> Result<T, SettingError> {
+        if self.is_production() {
+            return Err(SettingError::new(name, "is not set, and APP_ENV=production has no default for it"));
+        }
+        Ok(default)
+    }
+}
+
+fn app_name(value: &str) -> Result<String, &'static str> {
+    let name = value.trim();
+    if (1..=30).contains(&name.chars().count()) && !name.chars().any(char::is_control) {
+        Ok(name.to_owned())
+    } else {
+        Err("has to have 1 to 30 characters, none of them a control character")
+    }
+}

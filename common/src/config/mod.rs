@@ -1,0 +1,99 @@
+//! Settings from flags, the environment and `.env`: one struct a concern; each program takes only what it needs.
+
+mod app;
+mod database;
+mod destinations;
+mod otp;
+mod redis;
+
+use std::io::ErrorKind as IoErrorKind;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command, CommandFactory, FromArgMatches};
+
+pub use self::app::{AppConfig, AppEnv};
+pub use self::database::DatabaseConfig;
+pub use self::destinations::DestinationConfig;
+pub use self::otp::OtpConfig;
+pub use self::redis::RedisConfig;
+
+/// A setting that is missing or wrong, by the name of its environment variable. Never holds the value.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{name}: {reason}")]
+pub struct SettingError {
+    name: String,
+    reason: String,
+}
+
+impl SettingError {
+    /// `name` is the environment variable; `reason` says what is expected.
+    pub fn new(name: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { name: name.into(), reason: reason.into() }
+    }
+}
+
+/// Reads a program's settings: flags win over the environment, which wins over `.env`. An empty variable
+/// counts as not set. Prints help or version and ends the process where that was asked for.
+///
+/// # Errors
+/// The first setting that is missing or malformed.
+pub fn load<T: CommandFactory + FromArgMatches>() -> Result<T, SettingError> {
+    if let Err(error) = dotenvy::dotenv() {
+        let missing = matches!(&error, dotenvy::Error::Io(io) if io.kind() == IoErrorKind::NotFound);
+        if !missing {
+            return Err(SettingError::new(".env", "cannot be read: each line has to be NAME=value"));
+        }
+    }
+    let command = T::command();
+    ignore_empty_variables(command.clone())
+        .try_get_matches()
+        .and_then(|matches| T::from_arg_matches(&matches))
+        .map_err(|error| explain(&command, &error))
+}
+
+fn ignore_empty_variables(command: Command) -> Command {
+    let command = command.mut_args(|arg| {
+        let empty = arg.get_env().is_some_and(|name| std::env::var_os(name).is_some_and(|value| value.is_empty()));
+        // No variable can have an empty name, so this one is never set.
+        if empty { arg.env("") } else { arg }
+    });
+    command.mut_subcommands(ignore_empty_variables)
+}
+
+fn explain(command: &Command, error: &clap::Error) -> SettingError {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    ) {
+        error.exit();
+    }
+    let argument = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(name)) => name.clone(),
+        Some(ContextValue::Strings(names)) => names.first().cloned().unwrap_or_default(),
+        _ => String::new(),
+    };
+    let reason = match error.kind() {
+        ErrorKind::MissingRequiredArgument => "is not set".to_owned(),
+        ErrorKind::UnknownArgument => "is no option of this program; see --help".to_owned(),
+        ErrorKind::InvalidValue => match error.get(ContextKind::ValidValue) {
+            Some(ContextValue::Strings(valid)) if !valid.is_empty() => format!("has to be one of {}", valid.join(", ")),
+            _ => "has no value".to_owned(),
+        },
+        _ => std::error::Error::source(error).map_or_else(|| error.kind().to_string(), ToString::to_string),
+    };
+    SettingError::new(variable_of(command, &argument), reason)
+}
+
+/// The environment variable behind an argument such as `--port <PORT>`, or else the argument itself.
+fn variable_of(command: &Command, argument: &str) -> String {
+    let flag = argument.split_whitespace().next().unwrap_or_default();
+    let long = flag.trim_start_matches("--");
+    all_arguments(command)
+        .find(|arg| arg.get_long() == Some(long))
+        .and_then(Arg::get_env)
+        .map_or_else(|| flag.to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+fn all_arguments(command: &Command) -> impl Iterator<Item = &Arg> {
+    command.get_arguments().chain(command.get_subcommands().flat_map(Command::get_arguments))
+}

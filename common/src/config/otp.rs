@@ -1,0 +1,72 @@
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+use data_encoding::HEXLOWER;
+use rand::RngExt;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{AppConfig, SettingError};
+use crate::code::{CodeLength, OtpKeys};
+
+/// How one-time passwords are made and kept.
+#[derive(Args, Clone, Debug)]
+pub struct OtpConfig {
+    /// Secret of at least 32 characters that API and workers share; a comma-separated list rotates it: the first seals,
+    /// all open [default in development: made and kept in the data folder]
+    #[arg(long, env, hide_env_values = true)]
+    pub otp_secret: Option<SecretString>,
+    /// Digits of an OTP (4 to 10)
+    #[arg(long, env, default_value_t = CodeLength::DEFAULT)]
+    pub otp_length: CodeLength,
+    /// Life of an OTP in seconds (30 to 600)
+    #[arg(long, env, default_value_t = 300, value_parser = clap::value_parser!(u64).range(30..=600))]
+    pub otp_ttl_seconds: u64,
+}
+
+impl OtpConfig {
+    /// The keys that seal and tag codes. In development a secret is made where none is set.
+    ///
+    /// # Errors
+    /// No secret in production, one that is too short, or a data folder that cannot be written.
+    pub fn keys(&self, app: &AppConfig) -> Result<OtpKeys, SettingError> {
+        let secrets = match &self.otp_secret {
+            Some(secrets) => secrets.clone(),
+            None => {
+                let folder = app.development_default("OTP_SECRET", &app.data_dir)?;
+                development_secret(folder).map_err(|error| {
+                    SettingError::new("DATA_DIR", format!("cannot keep the development secret: {error}"))
+                })?
+            }
+        };
+        OtpKeys::derive(secrets.expose_secret()).map_err(|error| SettingError::new("OTP_SECRET", error.to_string()))
+    }
+
+    /// Life of an OTP.
+    #[must_use]
+    pub fn ttl(&self) -> Duration {
+        Duration::from_secs(self.otp_ttl_seconds)
+    }
+}
+
+/// The secret in the data folder. Of two programs that start at once, one makes it and both use it.
+fn development_secret(folder: &Path) -> io::Result<SecretString> {
+    let path = folder.join("otp_secret");
+    if !path.exists() {
+        fs::create_dir_all(folder)?;
+        let draft = folder.join(format!("otp_secret.{}", std::process::id()));
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        file.write_all(HEXLOWER.encode(&rand::rng().random::<[u8; 32]>()).as_bytes())?;
+        let linked = fs::hard_link(&draft, &path);
+        fs::remove_file(&draft)?;
+        if let Err(error) = linked
+            && error.kind() != io::ErrorKind::AlreadyExists
+        {
+            return Err(error);
+        }
+    }
+    Ok(fs::read_to_string(path)?.trim().to_owned().into())
+}

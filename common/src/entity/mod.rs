@@ -1,0 +1,4 @@
+//! SeaORM models of the two tables.
+
+pub mod token;
+pub mod user;

@@ -1,0 +1,46 @@
+//! Somebody who has signed in with a phone number.
+
+use sea_orm::entity::prelude::*;
+use time::OffsetDateTime;
+
+/// A row of `users`.
+#[derive(Clone, DeriveEntityModel, Eq, PartialEq)]
+#[sea_orm(table_name = "users")]
+pub struct Model {
+    /// Given by the database.
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    /// When the number first signed in, in whole seconds.
+    #[sea_orm(column_type = "custom(\"timestamptz(0)\")")]
+    pub created_at: OffsetDateTime,
+    /// As the person gave it.
+    #[sea_orm(column_type = "Text")]
+    pub name: String,
+    /// E.164.
+    #[sea_orm(column_type = "Text", unique)]
+    pub phone_number: String,
+    /// Grows with each change.
+    pub version: i32,
+}
+
+/// A user's sessions.
+#[derive(Copy, Clone, Debug, DeriveRelation, EnumIter)]
+pub enum Relation {
+    /// Tokens that this user holds.
+    #[sea_orm(has_many = "super::token::Entity")]
+    Token,
+}
+
+impl Related<super::token::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Token.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("User").field("id", &self.id).field("version", &self.version).finish_non_exhaustive()
+    }
+}

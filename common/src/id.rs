@@ -1,0 +1,55 @@
+//! Ids that cannot be guessed.
+
+use std::fmt;
+
+use data_encoding::BASE32_NOPAD;
+use rand::RngExt;
+
+/// 16 random bytes in base32 without padding: 26 characters.
+pub(crate) fn random_base32() -> String {
+    BASE32_NOPAD.encode(&rand::rng().random::<[u8; 16]>())
+}
+
+macro_rules! random_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Eq, PartialEq)]
+        pub struct $name(String);
+
+        impl $name {
+            /// A new one, of 128 random bits.
+            #[must_use]
+            pub fn random() -> Self {
+                Self(random_base32().to_ascii_lowercase())
+            }
+
+            /// 26 lower-case characters of base32.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// Reads one; none where the text is not 26 characters of lower-case base32.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                let base32 = |byte: u8| byte.is_ascii_lowercase() || (b'2'..=b'7').contains(&byte);
+                (text.len() == 26 && text.bytes().all(base32)).then(|| Self(text.to_owned()))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+random_id! {
+    /// One code for one number and purpose, from its first send to its use or end.
+    ChallengeId
+}
+random_id! {
+    /// One SMS that was asked for. A resend is a delivery of its own.
+    DeliveryId
+}

@@ -1,0 +1,21 @@
+//! Job payloads. A job names things by id: a code or a phone number is never in one.
+
+use serde::{Deserialize, Serialize};
+
+/// Send the one-time password of one delivery.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SendOtp {
+    /// The delivery in the OTP ledger.
+    pub delivery_id: String,
+    /// The HTTP request that asked for it, for the logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+impl SendOtp {
+    /// The job as the queue keeps it.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::json!(self).to_string()
+    }
+}

@@ -1,0 +1,195 @@
+//! The SMS queue in Redis: its names, its apalis-redis configuration, and the scripts around it.
+//!
+//! apalis-redis fetches, acknowledges and reclaims jobs. Adding them, retrying them and forgetting them when
+//! they have ended is done here, because its own ways (`push`, the scheduled set, `vacuum`) stop working with
+//! many jobs. The tests in `tests/queue` hold every behaviour of it that this leans on.
+
+mod housekeeping;
+mod script;
+
+use std::fmt;
+use std::num::ParseIntError;
+use std::str::FromStr;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use apalis_redis::Config;
+
+pub use housekeeping::{Depth, MAX_STEP, Stock, depth, promote_due, prune_ended, retire};
+pub use script::QueueScript;
+
+/// The queue's name, and the prefix of all its keys.
+pub const NAME: &str = "cheershare:sms";
+
+/// The most jobs that one worker runs at once. Above about 7,000 in flight, the script of apalis-redis that
+/// takes back a dead worker's jobs fails ("too many results to unpack").
+pub const MAX_CONCURRENCY: u16 = 6_000;
+
+/// The most jobs that one fetch takes.
+const MAX_BATCH: u16 = 500;
+
+/// Names of the keys and of the channel. Those that apalis-redis uses come from its [`Config`].
+#[derive(Debug)]
+pub struct Names {
+    /// List of the ids of jobs that are due.
+    pub active: String,
+    /// Hash of payloads by job id.
+    pub data: String,
+    /// Prefix of the hash of a job: `<meta>:<job id>`.
+    pub meta: String,
+    /// Set of jobs that succeeded.
+    pub done: String,
+    /// Set of jobs that were given up.
+    pub dead: String,
+    /// Sorted set of workers, scored by when they were last alive (Unix seconds).
+    pub workers: String,
+    /// Prefix of the set of jobs that a worker holds: `<in_flight>:<worker>`.
+    pub in_flight: String,
+    /// Sorted set of jobs to try again, `<ULID> <payload>`, scored by when they are due (Unix ms).
+    pub retry: String,
+    /// Channel that says that there is a job.
+    pub wake: String,
+}
+
+impl Names {
+    /// The set of jobs that `worker` holds.
+    #[must_use]
+    pub fn in_flight_of(&self, worker: &str) -> String {
+        format!("{}:{worker}", self.in_flight)
+    }
+
+    /// The hash that apalis-redis writes about `worker`.
+    #[must_use]
+    pub fn metadata_of(&self, worker: &str) -> String {
+        format!("{}:metadata:{worker}", self.workers)
+    }
+}
+
+/// The names of the one queue there is.
+pub static NAMES: LazyLock<Names> = LazyLock::new(|| {
+    let config = Config::default().queue(NAME);
+    Names {
+        active: config.active_jobs_list(),
+        data: config.job_data_hash(),
+        meta: config.job_meta_hash(),
+        done: config.done_jobs_set(),
+        dead: config.dead_jobs_set(),
+        workers: config.workers_set(),
+        in_flight: config.inflight_jobs_set(),
+        retry: format!("{NAME}:retry"),
+        wake: format!("{NAME}:wake"),
+    }
+});
+
+/// How many jobs a worker runs at once: 1 to [`MAX_CONCURRENCY`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Concurrency(u16);
+
+/// A number of jobs at once that a worker cannot have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a whole number from 1 to {MAX_CONCURRENCY}")]
+pub struct InvalidConcurrency;
+
+impl Concurrency {
+    /// As a number of jobs.
+    #[must_use]
+    pub fn get(self) -> usize {
+        usize::from(self.0)
+    }
+
+    /// How many jobs one fetch takes. Small beside the slots, because a fetched job that waits for a slot
+    /// here cannot be run by another worker.
+    #[must_use]
+    pub fn batch(self) -> usize {
+        usize::from((self.0 / 4).clamp(1, MAX_BATCH))
+    }
+}
+
+impl Default for Concurrency {
+    fn default() -> Self {
+        Self(200)
+    }
+}
+
+impl TryFrom<u16> for Concurrency {
+    type Error = InvalidConcurrency;
+
+    fn try_from(jobs: u16) -> Result<Self, Self::Error> {
+        if (1..=MAX_CONCURRENCY).contains(&jobs) {
+            Ok(Self(jobs))
+        } else {
+            Err(InvalidConcurrency)
+        }
+    }
+}
+
+impl FromStr for Concurrency {
+    type Err = InvalidConcurrency;
+
+    fn from_str(jobs: &str) -> Result<Self, Self::Err> {
+        jobs.parse()
+            .map_err(|_: ParseIntError| InvalidConcurrency)
+            .and_then(|jobs: u16| Self::try_from(jobs))
+    }
+}
+
+impl fmt::Display for Concurrency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How apalis-redis is to work this queue. A worker that is silent for `heartbeat` times `missed_heartbeats`
+/// loses its jobs to the others.
+#[must_use]
+pub fn config(concurrency: Concurrency, heartbeat: Duration, missed_heartbeats: usize) -> Config {
+    Config::default()
+        .queue(NAME)
+        .batch_size(concurrency.batch())
+        .heartbeat_interval(heartbeat)
+        .missed_heartbeats(missed_heartbeats)
+        // It walks the active list for every job, and Redis stalls.
+        .lock_tasks(false)
+        .emit_events(false)
+        // Not about the result: without it a job is never acknowledged.
+        .persist_results(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_that_apalis_redis_uses() {
+        let names = &*NAMES;
+        assert_eq!(names.active, "cheershare:sms:active");
+        assert_eq!(names.retry, "cheershare:sms:retry");
+        let worker = "host-1-x".into();
+        let config = Config::default().queue(NAME);
+        assert_eq!(
+            names.in_flight_of("host-1-x"),
+            config.inflight_set_for(&worker)
+        );
+        assert_eq!(
+            names.metadata_of("host-1-x"),
+            config.worker_metadata_key(&worker)
+        );
+    }
+
+    #[test]
+    fn concurrency_is_bounded() {
+        for wrong in ["0", "6001", "70000", "-1", "", "many"] {
+            assert_eq!(
+                wrong.parse::<Concurrency>(),
+                Err(InvalidConcurrency),
+                "{wrong}"
+            );
+        }
+        for (right, batch) in [("1", 1), ("200", 50), ("6000", 500)] {
+            let concurrency: Concurrency = right.parse().unwrap();
+            assert_eq!(concurrency.to_string(), right);
+            assert_eq!(concurrency.batch(), batch);
+            assert!(concurrency.get() + concurrency.batch() < 7_000);
+        }
+    }
+}
