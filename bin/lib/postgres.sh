@@ -47,6 +47,7 @@ as_postgres_user() {
   elif command -v setpriv >/dev/null; then
     setpriv --reuid="$POSTGRES_USER" --regid="$(id -g "$POSTGRES_USER")" --clear-groups -- "$@"
   else
+    # shellcheck disable=SC2016 # the inner shell expands them
     su -s /bin/sh "$POSTGRES_USER" -c 'exec "$0" "$@"' -- "$@"
   fi
 }
@@ -75,7 +76,7 @@ start_postgres() {
 }
 
 run_postgres() {
-  cd "$2"
+  cd "$2" || return
   as_postgres_user "$1/postgres" -D "$2/data" -p "$POSTGRES_PORT" \
     -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=300 \
     -c fsync=off -c full_page_writes=off -c synchronous_commit=off

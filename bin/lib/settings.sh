@@ -1,9 +1,9 @@
 # The settings that the scripts share with the programs, read as the programs do: the environment, else `.env`.
 
-# setting NAME [DEFAULT]: prints its value.
+# setting NAME [DEFAULT]: prints its value. An empty variable counts as not set, and hides the one in `.env`.
 setting() {
-  local value=${!1:-}
-  [ -n "$value" ] || value=$(dotenv_value "$1")
+  local value
+  value=${!1-$(dotenv_value "$1")}
   say "${value:-${2:-}}"
 }
 
