@@ -1,1 +1,15 @@
-//! Black-box tests.
+//! Black-box tests: the real programs, a real Redis, a real database; only Twilio is a fake, over real HTTP.
+//!
+//! `TEST_DATABASE` chooses the database (`sqlite`, the default, or `postgres`); `bin/test` provides what they need.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, in its support code too"
+)]
+
+mod conversation;
+mod support;

@@ -1,2 +1,12 @@
-//! The api.
+//! The HTTP API.
+
+pub mod app;
+pub mod auth;
+pub mod config;
+pub mod document;
+pub mod error;
+pub mod routes;
+pub mod server;
+pub mod service;
+pub mod startup;
 pub mod strict_json;

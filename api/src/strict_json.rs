@@ -1,8 +1,6 @@
 //! A JSON request body that is read strictly: bounded, `application/json`, one object and nothing that the type does not know.
 
-use poem::{
-    Body, Request, RequestBody, error::ReadBodyError, error::ResponseError, http::StatusCode,
-};
+use poem::{Body, Request, RequestBody, error::ReadBodyError, error::ResponseError, http::StatusCode};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaMediaType, MetaRequest, Registry},
@@ -66,10 +64,7 @@ impl<'a, T: DeserializeOwned + Type> ApiExtractor<'a> for StrictJson<T> {
     fn request_meta() -> Option<MetaRequest> {
         Some(MetaRequest {
             description: None,
-            content: vec![MetaMediaType {
-                content_type: CONTENT_TYPE,
-                schema: T::schema_ref(),
-            }],
+            content: vec![MetaMediaType { content_type: CONTENT_TYPE, schema: T::schema_ref() }],
             required: true,
         })
     }
@@ -86,9 +81,7 @@ impl<'a, T: DeserializeOwned + Type> ApiExtractor<'a> for StrictJson<T> {
 }
 
 fn check_content_type(request: &Request) -> Result<(), PayloadError> {
-    let media_type = request
-        .content_type()
-        .and_then(|value| value.split(';').next());
+    let media_type = request.content_type().and_then(|value| value.split(';').next());
     match media_type {
         Some(media_type) if media_type.trim().eq_ignore_ascii_case(CONTENT_TYPE) => Ok(()),
         _ => Err(PayloadError::UnsupportedMediaType),
@@ -96,38 +89,26 @@ fn check_content_type(request: &Request) -> Result<(), PayloadError> {
 }
 
 async fn read(request: &Request, body: Body) -> Result<impl AsRef<[u8]> + use<>, PayloadError> {
-    let announced = request
-        .header("content-length")
-        .and_then(|length| length.parse::<u64>().ok());
+    let announced = request.header("content-length").and_then(|length| length.parse::<u64>().ok());
     if announced.is_some_and(|length| length > MAX_BODY_BYTES as u64) {
         return Err(PayloadError::TooLarge);
     }
-    body.into_bytes_limit(MAX_BODY_BYTES)
-        .await
-        .map_err(|error| match error {
-            ReadBodyError::PayloadTooLarge => PayloadError::TooLarge,
-            ReadBodyError::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => {
-                PayloadError::TimedOut
-            }
-            _ => PayloadError::Invalid("the body ended early or is badly framed"),
-        })
+    body.into_bytes_limit(MAX_BODY_BYTES).await.map_err(|error| match error {
+        ReadBodyError::PayloadTooLarge => PayloadError::TooLarge,
+        ReadBodyError::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => PayloadError::TimedOut,
+        _ => PayloadError::Invalid("the body ended early or is badly framed"),
+    })
 }
 
 fn parse<T: DeserializeOwned>(bytes: &impl AsRef<[u8]>) -> Result<T, PayloadError> {
-    let text =
-        std::str::from_utf8(bytes.as_ref()).map_err(|_| PayloadError::Invalid("not UTF-8"))?;
+    let text = std::str::from_utf8(bytes.as_ref()).map_err(|_| PayloadError::Invalid("not UTF-8"))?;
     // serde takes an array for a struct, so the object has to be asked for.
-    if !text
-        .trim_start_matches([' ', '\t', '\r', '\n'])
-        .starts_with('{')
-    {
+    if !text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
         return Err(PayloadError::Invalid("not a JSON object"));
     }
     serde_json::from_str(text).map_err(|error| {
         PayloadError::Invalid(match error.classify() {
-            serde_json::error::Category::Data => {
-                "an unknown or repeated field, or a value of another type"
-            }
+            serde_json::error::Category::Data => "an unknown or repeated field, or a value of another type",
             _ => "not JSON, or more than one value",
         })
     })
@@ -161,58 +142,33 @@ mod tests {
         }
     }
 
-    async fn post(
-        content_type: Option<&str>,
-        body: impl Into<Body>,
-    ) -> Result<String, PayloadError> {
+    async fn post(content_type: Option<&str>, body: impl Into<Body>) -> Result<String, PayloadError> {
         let service = OpenApiService::new(Api, "test", "1");
-        let mut request = Request::builder()
-            .method(poem::http::Method::POST)
-            .uri_str("/greet");
+        let mut request = Request::builder().method(poem::http::Method::POST).uri_str("/greet");
         if let Some(content_type) = content_type {
             request = request.content_type(content_type);
         }
         let endpoint = poem::Route::new().nest("/", service);
         match endpoint.call(request.body(body)).await {
             Ok(mut response) => Ok(response.take_body().into_string().await.unwrap()),
-            Err(error) => Err(*error
-                .downcast_ref::<PayloadError>()
-                .expect("a PayloadError")),
+            Err(error) => Err(*error.downcast_ref::<PayloadError>().expect("a PayloadError")),
         }
     }
 
     #[tokio::test]
     async fn takes_one_object_with_any_parameter_on_the_content_type() {
-        for content_type in [
-            "application/json",
-            "Application/JSON; charset=utf-8",
-            "application/json ;x=y",
-        ] {
-            let answer = post(
-                Some(content_type),
-                " \r\n\t{\"name\":\"Zoë\",\"times\":null} \n",
-            )
-            .await;
+        for content_type in ["application/json", "Application/JSON; charset=utf-8", "application/json ;x=y"] {
+            let answer = post(Some(content_type), " \r\n\t{\"name\":\"Zoë\",\"times\":null} \n").await;
             assert_eq!(answer.unwrap(), "Zoë None", "{content_type}");
         }
     }
 
     #[tokio::test]
     async fn refuses_every_other_content_type() {
-        let others = [
-            None,
-            Some("text/plain"),
-            Some("application/jsonp"),
-            Some("application/problem+json"),
-            Some(""),
-        ];
+        let others = [None, Some("text/plain"), Some("application/jsonp"), Some("application/problem+json"), Some("")];
         for content_type in others {
             let answer = post(content_type, r#"{"name":"a"}"#).await;
-            assert_eq!(
-                answer,
-                Err(PayloadError::UnsupportedMediaType),
-                "{content_type:?}"
-            );
+            assert_eq!(answer, Err(PayloadError::UnsupportedMediaType), "{content_type:?}");
         }
     }
 
@@ -238,10 +194,7 @@ mod tests {
         ];
         for body in bodies {
             let answer = post(Some(CONTENT_TYPE), body).await;
-            assert!(
-                matches!(answer, Err(PayloadError::Invalid(_))),
-                "{body:?}: {answer:?}"
-            );
+            assert!(matches!(answer, Err(PayloadError::Invalid(_))), "{body:?}: {answer:?}");
         }
     }
 
@@ -253,14 +206,10 @@ mod tests {
         let answer = post(Some(CONTENT_TYPE), body(MAX_BODY_BYTES + 1)).await;
         assert_eq!(answer, Err(PayloadError::TooLarge));
 
-        let mut announced = Request::builder()
-            .header("content-length", "104857")
-            .finish();
+        let mut announced = Request::builder().header("content-length", "104857").finish();
         let refused = read(&announced, Body::empty()).await.err();
         assert_eq!(refused, Some(PayloadError::TooLarge));
-        announced
-            .headers_mut()
-            .insert("content-length", "104856".parse().unwrap());
+        announced.headers_mut().insert("content-length", "104856".parse().unwrap());
         assert!(read(&announced, Body::empty()).await.is_ok());
     }
 
@@ -268,13 +217,9 @@ mod tests {
     async fn a_body_that_is_late_is_told_from_one_that_breaks_off() {
         for (kind, expected) in [
             (std::io::ErrorKind::TimedOut, PayloadError::TimedOut),
-            (
-                std::io::ErrorKind::ConnectionReset,
-                PayloadError::Invalid("the body ended early or is badly framed"),
-            ),
+            (std::io::ErrorKind::ConnectionReset, PayloadError::Invalid("the body ended early or is badly framed")),
         ] {
-            let failing =
-                futures_util::stream::iter([Err::<&'static [u8], _>(std::io::Error::from(kind))]);
+            let failing = futures_util::stream::iter([Err::<&'static [u8], _>(std::io::Error::from(kind))]);
             let answer = post(Some(CONTENT_TYPE), Body::from_bytes_stream(failing)).await;
             assert_eq!(answer, Err(expected));
         }
@@ -282,14 +227,10 @@ mod tests {
 
     #[test]
     fn the_document_shows_the_body() {
-        let document: serde_json::Value =
-            serde_json::from_str(&OpenApiService::new(Api, "test", "1").spec()).unwrap();
+        let document: serde_json::Value = serde_json::from_str(&OpenApiService::new(Api, "test", "1").spec()).unwrap();
         let body = &document["paths"]["/greet"]["post"]["requestBody"];
         assert_eq!(body["required"], true);
-        assert_eq!(
-            body["content"]["application/json"]["schema"]["$ref"],
-            "#/components/schemas/Greeting"
-        );
+        assert_eq!(body["content"]["application/json"]["schema"]["$ref"], "#/components/schemas/Greeting");
         let schema = &document["components"]["schemas"]["Greeting"];
         assert_eq!(schema["required"], serde_json::json!(["name"]));
         assert_eq!(schema["properties"]["name"]["type"], "string");

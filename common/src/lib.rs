@@ -9,6 +9,8 @@ pub mod jobs;
 pub mod name;
 pub mod phone;
 pub mod queue;
+pub mod shutdown;
+pub mod startup;
 pub mod store;
 pub mod telemetry;
 pub mod token;

@@ -26,6 +26,11 @@ impl Name {
         Ok((!name.is_empty()).then_some(Self(name)))
     }
 
+    /// A name that was parsed before it was stored.
+    pub(crate) fn from_store(text: String) -> Self {
+        Self(text)
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

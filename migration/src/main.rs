@@ -4,8 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use migration::Migrator;
-use sea_orm_migration::MigratorTrait;
+use migration::{Migrator, MigratorTrait};
 use sea_orm_migration::sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
 
 /// Moves the database schema forward and back.

@@ -10,31 +10,18 @@ use super::{NAMES, QueueScript};
 /// The most jobs that one step of [`promote_due`] or [`prune_ended`] takes.
 pub const MAX_STEP: usize = 1_000;
 
-static PROMOTE_DUE: LazyLock<QueueScript> =
-    LazyLock::new(|| QueueScript::new(include_str!("lua/promote_due.lua")));
-static PRUNE_ENDED: LazyLock<QueueScript> =
-    LazyLock::new(|| QueueScript::new(include_str!("lua/prune_ended.lua")));
-static RETIRE: LazyLock<QueueScript> =
-    LazyLock::new(|| QueueScript::new(include_str!("lua/retire.lua")));
-static DEPTH: LazyLock<QueueScript> =
-    LazyLock::new(|| QueueScript::new(include_str!("lua/depth.lua")));
+static PROMOTE_DUE: LazyLock<QueueScript> = LazyLock::new(|| QueueScript::new(include_str!("lua/promote_due.lua")));
+static PRUNE_ENDED: LazyLock<QueueScript> = LazyLock::new(|| QueueScript::new(include_str!("lua/prune_ended.lua")));
+static RETIRE: LazyLock<QueueScript> = LazyLock::new(|| QueueScript::new(include_str!("lua/retire.lua")));
+static DEPTH: LazyLock<QueueScript> = LazyLock::new(|| QueueScript::new(include_str!("lua/depth.lua")));
 
 /// Moves jobs whose retry is due at `now` (Unix ms) to the active list, the longest due first, and wakes the
 /// workers. Takes at most `limit` jobs, and never more than [`MAX_STEP`]; returns how many it moved.
 ///
 /// # Errors
 /// Redis cannot be reached or refuses.
-pub async fn promote_due(
-    redis: &mut impl ConnectionLike,
-    now: i64,
-    limit: usize,
-) -> RedisResult<usize> {
-    PROMOTE_DUE
-        .prepare_invoke()
-        .arg(now)
-        .arg(limit.min(MAX_STEP))
-        .invoke_async(redis)
-        .await
+pub async fn promote_due(redis: &mut impl ConnectionLike, now: i64, limit: usize) -> RedisResult<usize> {
+    PROMOTE_DUE.prepare_invoke().arg(now).arg(limit.min(MAX_STEP)).invoke_async(redis).await
 }
 
 /// Forgets jobs that have ended: their ids, payloads and all that was noted about them. Takes at most `limit`
@@ -43,13 +30,7 @@ pub async fn promote_due(
 /// # Errors
 /// Redis cannot be reached or refuses.
 pub async fn prune_ended(redis: &mut impl ConnectionLike, limit: usize) -> RedisResult<usize> {
-    PRUNE_ENDED
-        .prepare_invoke()
-        .key(&NAMES.done)
-        .key(&NAMES.dead)
-        .arg(limit.min(MAX_STEP))
-        .invoke_async(redis)
-        .await
+    PRUNE_ENDED.prepare_invoke().key(&NAMES.done).key(&NAMES.dead).arg(limit.min(MAX_STEP)).invoke_async(redis).await
 }
 
 /// What a worker that fetches no more knows of the jobs that it took, by id.
@@ -68,11 +49,7 @@ pub struct Stock {
 ///
 /// # Errors
 /// Redis cannot be reached or refuses.
-pub async fn retire(
-    redis: &mut impl ConnectionLike,
-    worker: &str,
-    stock: &Stock,
-) -> RedisResult<usize> {
+pub async fn retire(redis: &mut impl ConnectionLike, worker: &str, stock: &Stock) -> RedisResult<usize> {
     RETIRE
         .prepare_invoke()
         .key(&NAMES.workers)
@@ -102,15 +79,7 @@ pub struct Depth {
 /// # Errors
 /// Redis cannot be reached or refuses.
 pub async fn depth(redis: &mut impl ConnectionLike) -> RedisResult<Depth> {
-    let (waiting, retrying, in_flight) = DEPTH
-        .prepare_invoke()
-        .key(&NAMES.workers)
-        .key(&NAMES.in_flight)
-        .invoke_async(redis)
-        .await?;
-    Ok(Depth {
-        waiting,
-        retrying,
-        in_flight,
-    })
+    let (waiting, retrying, in_flight) =
+        DEPTH.prepare_invoke().key(&NAMES.workers).key(&NAMES.in_flight).invoke_async(redis).await?;
+    Ok(Depth { waiting, retrying, in_flight })
 }

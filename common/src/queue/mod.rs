@@ -115,11 +115,7 @@ impl TryFrom<u16> for Concurrency {
     type Error = InvalidConcurrency;
 
     fn try_from(jobs: u16) -> Result<Self, Self::Error> {
-        if (1..=MAX_CONCURRENCY).contains(&jobs) {
-            Ok(Self(jobs))
-        } else {
-            Err(InvalidConcurrency)
-        }
+        if (1..=MAX_CONCURRENCY).contains(&jobs) { Ok(Self(jobs)) } else { Err(InvalidConcurrency) }
     }
 }
 
@@ -127,9 +123,7 @@ impl FromStr for Concurrency {
     type Err = InvalidConcurrency;
 
     fn from_str(jobs: &str) -> Result<Self, Self::Err> {
-        jobs.parse()
-            .map_err(|_: ParseIntError| InvalidConcurrency)
-            .and_then(|jobs: u16| Self::try_from(jobs))
+        jobs.parse().map_err(|_: ParseIntError| InvalidConcurrency).and_then(|jobs: u16| Self::try_from(jobs))
     }
 }
 
@@ -166,24 +160,14 @@ mod tests {
         assert_eq!(names.retry, "cheershare:sms:retry");
         let worker = "host-1-x".into();
         let config = Config::default().queue(NAME);
-        assert_eq!(
-            names.in_flight_of("host-1-x"),
-            config.inflight_set_for(&worker)
-        );
-        assert_eq!(
-            names.metadata_of("host-1-x"),
-            config.worker_metadata_key(&worker)
-        );
+        assert_eq!(names.in_flight_of("host-1-x"), config.inflight_set_for(&worker));
+        assert_eq!(names.metadata_of("host-1-x"), config.worker_metadata_key(&worker));
     }
 
     #[test]
     fn concurrency_is_bounded() {
         for wrong in ["0", "6001", "70000", "-1", "", "many"] {
-            assert_eq!(
-                wrong.parse::<Concurrency>(),
-                Err(InvalidConcurrency),
-                "{wrong}"
-            );
+            assert_eq!(wrong.parse::<Concurrency>(), Err(InvalidConcurrency), "{wrong}");
         }
         for (right, batch) in [("1", 1), ("200", 50), ("6000", 500)] {
             let concurrency: Concurrency = right.parse().unwrap();

@@ -31,12 +31,7 @@ impl QueueScript {
     pub fn prepare_invoke(&self) -> ScriptInvocation<'_> {
         let names = &*NAMES;
         let mut invocation = self.0.prepare_invoke();
-        invocation
-            .key(&names.active)
-            .key(&names.data)
-            .key(&names.meta)
-            .key(&names.retry)
-            .key(&names.wake);
+        invocation.key(&names.active).key(&names.data).key(&names.meta).key(&names.retry).key(&names.wake);
         invocation
     }
 }

@@ -91,11 +91,12 @@ impl DeliveryStore {
         Self { redis, keys, clock }
     }
 
-    /// Claims a try for `time_limit`, if the SMS is still wanted and nobody else is at it.
+    /// Claims a try for `time_limit`, if the SMS is still wanted and nobody else is at it. A claimant that lost the
+    /// answer may ask again.
     ///
     /// # Errors
     /// Redis cannot be reached or refuses; the try may be claimed all the same.
-    pub async fn claim(&self, job: &SendOtp, time_limit: Duration) -> Result<Claim, RedisError> {
+    pub async fn claim(&self, job: &SendOtp, claimant: Ulid, time_limit: Duration) -> Result<Claim, RedisError> {
         let mut redis = self.redis.clone();
         let now = self.clock.unix_ms();
         let answer: Vec<Value> = CLAIM
@@ -105,6 +106,7 @@ impl DeliveryStore {
             .arg(now + millis(time_limit))
             .arg(keys::CHALLENGE_PREFIX)
             .arg(&job.delivery_id)
+            .arg(claimant.to_string())
             .arg(Ulid::generate().to_string())
             .arg(job.to_json())
             .invoke_async(&mut redis)
@@ -135,7 +137,7 @@ impl DeliveryStore {
     ///
     /// # Errors
     /// Redis cannot be reached or refuses.
-    pub async fn record(&self, job: &SendOtp, outcome: &Outcome) -> Result<(), RedisError> {
+    pub async fn record(&self, job: &SendOtp, claimant: Ulid, outcome: &Outcome) -> Result<(), RedisError> {
         let mut redis = self.redis.clone();
         let (status, reason, provider_id) = match outcome {
             Outcome::Sent { provider_id } => ("sent", "", provider_id.as_str()),
@@ -144,7 +146,7 @@ impl DeliveryStore {
             Outcome::Dropped { reason } => ("dropped", *reason, ""),
         };
         let mut call = RECORD.prepare_invoke();
-        call.key(keys::delivery(&job.delivery_id)).arg(status).arg(reason).arg(provider_id);
+        call.key(keys::delivery(&job.delivery_id)).arg(status).arg(claimant.to_string()).arg(reason).arg(provider_id);
         if let Outcome::Retry { at, .. } = outcome {
             call.arg(at).arg(Ulid::generate().to_string()).arg(job.to_json());
         }

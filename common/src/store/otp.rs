@@ -66,7 +66,7 @@ pub struct Verified {
     key: String,
     challenge: String,
     /// The name given when the code was asked for.
-    pub name: String,
+    pub name: Name,
 }
 
 /// The OTP ledger in Redis.
@@ -151,9 +151,8 @@ impl OtpStore {
         for guess in self.keys.guess_tags(guess, purpose, number) {
             call.arg(guess.key_id).arg(guess.tag);
         }
-        let (right, challenge, name): (bool, String, String) =
-            within_deadline(call.invoke_async(&mut redis)).await?;
-        Ok(right.then_some(Verified { key, challenge, name }))
+        let (right, challenge, name): (bool, String, String) = within_deadline(call.invoke_async(&mut redis)).await?;
+        Ok(right.then_some(Verified { key, challenge, name: Name::from_store(name) }))
     }
 
     /// Makes the code of a sign-in that failed good again, as it was, unless a newer one has been asked for.

@@ -1,11 +1,15 @@
 -- Records what came of a try.
 -- KEYS: delivery
--- ARGV: status; reason or ""; provider's id or ""; then, to try again: when (Unix ms), a fresh job id, the job
+-- ARGV: status; claimant; reason or ""; provider's id or ""; then, to try again: when (Unix ms), a fresh job id, the job
 local delivery_key = KEYS[1]
-local status, reason, provider_id, try_again_at, next_job_id, job = unpack(ARGV)
+local status, claimant, reason, provider_id, try_again_at, next_job_id, job = unpack(ARGV)
 
-local before = redis.call('HGET', delivery_key, 'status')
-if before ~= 'sending' and before ~= 'queued' then
+local before = redis.call('HMGET', delivery_key, 'status', 'claimant')
+if before[1] ~= 'sending' and before[1] ~= 'queued' then
+    return 0
+end
+-- Whose claim ran out may still tell that the SMS was sent, but has no say any more in what comes next.
+if status ~= 'sent' and before[2] ~= claimant then
     return 0
 end
 redis.call('HSET', delivery_key, 'status', status, 'claimed_until', 0)

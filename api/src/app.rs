@@ -1,0 +1,116 @@
+//! Builds the app from settings, stores and clock: what `main` serves and in-process tests call.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use poem::endpoint::make_sync;
+use poem::http::{HeaderValue, Method, StatusCode, header};
+use poem::middleware::CatchPanic;
+use poem::web::Html;
+use poem::{Endpoint, EndpointExt, IntoEndpoint, IntoResponse, Request, Response, Route, get};
+use serde_json::Value;
+
+use crate::auth::{TokenCheck, check_authorization};
+use crate::document;
+use crate::error::{ApiError, ErrorKind};
+use crate::service::sign_up::SignUp;
+
+/// The whole app.
+pub fn build(sign_up: SignUp) -> impl Endpoint<Output = Response> + use<> {
+    let check = TokenCheck { accounts: sign_up.accounts.clone(), clock: sign_up.clock.clone() };
+    let document = document::document();
+    let (swagger_ui, document_text) = (document::swagger_ui(), document::document_text());
+    let operations = document::service().data(sign_up).around(move |next, request| {
+        let check = check.clone();
+        async move { check_authorization(&next, request, &check).await }
+    });
+    let routes = Route::new()
+        .at("/docs", get(make_sync(move |_| Html(swagger_ui.clone()))))
+        .at(
+            "/openapi.json",
+            get(make_sync(move |_| document_text.clone().with_content_type("application/json; charset=utf-8"))),
+        )
+        .nest("/", operations);
+    guarded(routes, Methods::of(&document))
+}
+
+/// What surrounds every route: errors in one shape, the panic guard, and `Vary`.
+pub fn guarded(routes: impl IntoEndpoint<Endpoint: 'static>, methods: Methods) -> impl Endpoint<Output = Response> {
+    let methods = Arc::new(methods);
+    routes
+        .into_endpoint()
+        .around(move |next, request| {
+            let methods = Arc::clone(&methods);
+            async move { Ok(answer(&next, request, &methods).await) }
+        })
+        .with(CatchPanic::new().with_handler(failed_to_recover))
+        .around(|next, request| async move {
+            let mut response = next.call(request).await?.into_response();
+            response.headers_mut().insert(header::VARY, HeaderValue::from_static("Authorization"));
+            Ok(response)
+        })
+}
+
+async fn answer<E: Endpoint>(next: &E, request: Request, methods: &Methods) -> Response {
+    let path = request.uri().path().to_owned();
+    match next.call(request).await {
+        Ok(response) => response.into_response(),
+        Err(error) => {
+            let mut response = ApiError::from(error).into_response();
+            if response.status() == StatusCode::METHOD_NOT_ALLOWED
+                && let Some(allow) = methods.allowed_at(&path)
+            {
+                response.headers_mut().insert(header::ALLOW, allow);
+            }
+            response
+        }
+    }
+}
+
+/// Whatever the handler was doing, this connection is not to be trusted with another request.
+fn failed_to_recover(_: Box<dyn Any + Send + 'static>) -> Response {
+    tracing::error!(event = "panic", "a handler panicked");
+    ApiError::from(ErrorKind::FailedToRecover).with_header(header::CONNECTION, "close").into_response()
+}
+
+/// Which methods each path knows, for the `Allow` of a 405 (RFC 9110).
+#[derive(Clone, Debug, Default)]
+pub struct Methods(Vec<(Vec<String>, String)>);
+
+impl Methods {
+    /// Reads them off the OpenAPI document.
+    #[must_use]
+    pub fn of(document: &Value) -> Self {
+        let paths = document["paths"].as_object().into_iter().flatten();
+        let documented = paths.map(|(path, operations)| {
+            let methods = operations.as_object().into_iter().flat_map(|operations| operations.keys());
+            (segments(path), allow(methods.map(|method| method.to_ascii_uppercase())))
+        });
+        let pages = ["/docs", "/openapi.json"].map(|path| (segments(path), allow([Method::GET.to_string()])));
+        Self(documented.chain(pages).collect())
+    }
+
+    fn allowed_at(&self, path: &str) -> Option<HeaderValue> {
+        let path = segments(path);
+        let same = |pattern: &[String]| {
+            pattern.len() == path.len()
+                && pattern.iter().zip(&path).all(|(pattern, part)| pattern.starts_with('{') || pattern == part)
+        };
+        let (_, allow) = self.0.iter().find(|(pattern, _)| same(pattern))?;
+        HeaderValue::from_str(allow).ok()
+    }
+}
+
+fn segments(path: &str) -> Vec<String> {
+    path.split('/').map(str::to_owned).collect()
+}
+
+/// Whoever answers GET answers HEAD.
+fn allow(methods: impl IntoIterator<Item = String>) -> String {
+    let mut methods: Vec<_> = methods.into_iter().collect();
+    if methods.iter().any(|method| method == "GET") {
+        methods.push(Method::HEAD.to_string());
+    }
+    methods.sort();
+    methods.join(", ")
+}

@@ -1,0 +1,69 @@
+//! The bearer scheme (RFC 6750): holding a [`CurrentUser`] is the check.
+
+use common::clock::Clock;
+use common::entity::user;
+use common::store::accounts::Accounts;
+use common::token::{Scope, Token};
+use poem::http::{HeaderMap, header};
+use poem::{Endpoint, Request};
+use poem_openapi::SecurityScheme;
+use poem_openapi::auth::Bearer;
+
+use crate::error::{ApiError, ErrorKind};
+
+/// Who holds the token of this request.
+#[derive(Clone, Debug)]
+pub struct CurrentUser(pub user::Model);
+
+/// The token from `POST /signup`.
+#[derive(Debug, SecurityScheme)]
+#[oai(ty = "bearer", rename = "BearerToken", checker = "checked_before")]
+pub struct BearerToken(pub CurrentUser);
+
+/// [`check_authorization`] has been here before, on every route.
+#[expect(clippy::unused_async, reason = "the scheme asks for a future")]
+async fn checked_before(request: &Request, _: Bearer) -> Option<CurrentUser> {
+    request.extensions().get().cloned()
+}
+
+/// Where tokens are looked up.
+#[derive(Clone, Debug)]
+pub struct TokenCheck {
+    /// Who holds which token.
+    pub accounts: Accounts,
+    /// Tokens expire by it.
+    pub clock: Clock,
+}
+
+/// Lets a request without the header pass, keeps the user of one with a live token, and refuses all others, on public
+/// routes too: a client whose token has ended drops it and repeats.
+pub(crate) async fn check_authorization<E: Endpoint>(
+    next: &E,
+    mut request: Request,
+    check: &TokenCheck,
+) -> poem::Result<E::Output> {
+    match bearer_token(request.headers())? {
+        None => next.call(request).await,
+        Some(token) => {
+            let user = check
+                .accounts
+                .user_of(token.hash(), Scope::Authentication, check.clock.now())
+                .await
+                .map_err(ApiError::from)?
+                .ok_or(ErrorKind::InvalidAuthorizationHeader)
+                .map_err(ApiError::from)?;
+            request.extensions_mut().insert(CurrentUser(user));
+            next.call(request).await
+        }
+    }
+}
+
+fn bearer_token(headers: &HeaderMap) -> Result<Option<Token>, ApiError> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let token = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).and_then(Token::parse);
+    match (token, values.next()) {
+        (Some(token), None) => Ok(Some(token)),
+        _ => Err(ErrorKind::InvalidAuthorizationHeader.into()),
+    }
+}

@@ -1,0 +1,61 @@
+//! The OpenAPI document, and Swagger UI over it.
+
+use poem_openapi::{LicenseObject, OpenApiService};
+use serde_json::{Value, json};
+
+use crate::routes::health::HealthApi;
+use crate::routes::protected::ProtectedApi;
+use crate::routes::sign_up::SignUpApi;
+
+/// All operations.
+pub(crate) type Operations = (SignUpApi, ProtectedApi, HealthApi);
+
+const DESCRIPTION: &str = "Phone sign-in: a name and a phone number bring a one-time password (OTP) by SMS, the OTP buys a \
+bearer token.\n\nErrors are `{\"error\": \"<for people>\", \"code\": \"<for programs, stable>\"}`. A request whose \
+`Authorization` header is not a live bearer token gets 401 `invalid_authorization_header` on every route, public ones \
+too: drop the token and repeat.";
+
+/// The operations as a service.
+pub(crate) fn service() -> OpenApiService<Operations, ()> {
+    OpenApiService::new((SignUpApi, ProtectedApi, HealthApi), "Cheershare", env!("CARGO_PKG_VERSION"))
+        .description(DESCRIPTION)
+        .license(LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/MIT.html"))
+        .server("/")
+}
+
+/// The document, with what poem-openapi has no words for.
+#[must_use]
+pub fn document() -> Value {
+    let mut document: Value = serde_json::from_str(&service().spec()).unwrap_or_default();
+    if let Some(body) = document.pointer_mut("/paths/~1signup/post/requestBody/content/application~1json") {
+        body["examples"] = json!({
+            "ask": {
+                "summary": "1. Ask for an OTP",
+                "value": { "name": "Asha", "phone_number": "+919876543210" }
+            },
+            "verify": {
+                "summary": "2. Sign in with it",
+                "value": { "phone_number": "+919876543210", "otp": "123456" }
+            }
+        });
+    }
+    if let Some(request) = document.pointer_mut("/components/schemas/SignUpRequest") {
+        request["additionalProperties"] = json!(false);
+        for field in ["phone_number", "name", "otp"] {
+            request["properties"][field]["nullable"] = json!(true);
+        }
+    }
+    document
+}
+
+/// The document as it is committed and served.
+#[must_use]
+pub fn document_text() -> String {
+    format!("{:#}\n", document())
+}
+
+/// Swagger UI as one page that needs nothing else.
+pub(crate) fn swagger_ui() -> String {
+    let service = service();
+    service.swagger_ui_html().replace(&service.spec(), &document().to_string())
+}

@@ -1,0 +1,280 @@
+//! The one place where a failure becomes a status, a code and a message.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use common::store::accounts::AccountsError;
+use common::store::otp::OtpStoreError;
+use poem::error::{MethodNotAllowedError, NotFoundError, ResponseError};
+use poem::http::{HeaderValue, StatusCode, header};
+use poem::{IntoResponse, Response};
+use poem_openapi::ApiResponse;
+use poem_openapi::error::AuthorizationError;
+use poem_openapi::registry::{
+    MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
+};
+use serde_json::json;
+
+use crate::strict_json::PayloadError;
+
+/// What can go wrong, as a client sees it. Internals never reach one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum ErrorKind {
+    /// The body names no phone number.
+    #[error("Phone number is required")]
+    PhoneNumberRequired,
+    /// The body has neither a name nor an OTP.
+    #[error("Name is required for OTP generation")]
+    NameRequired,
+    /// The body is not one JSON object of the documented shape.
+    #[error("Invalid request payload")]
+    InvalidPayload,
+    /// The number cannot exist.
+    #[error("Invalid phone number")]
+    InvalidPhoneNumber,
+    /// The name is too long or has control characters.
+    #[error("Invalid name: it has to have 1 to 100 characters, none of them a control character")]
+    InvalidName,
+    /// Wrong, used, burned or expired, malformed, or never asked for: one answer for all.
+    #[error("Invalid or expired OTP")]
+    InvalidOtp,
+    /// The header is not `Bearer` and a live token.
+    #[error("Invalid authorization header")]
+    InvalidAuthorizationHeader,
+    /// A protected route without the header.
+    #[error("Unauthorized")]
+    Unauthorized,
+    /// SMS are not sent to that country or kind of number.
+    #[error("SMS are not sent to this number's country or type")]
+    DestinationNotAllowed,
+    /// No such path.
+    #[error("Not found")]
+    NotFound,
+    /// The path does not know the method.
+    #[error("Method not allowed")]
+    MethodNotAllowed,
+    /// The request did not arrive in time.
+    #[error("The request took too long to arrive")]
+    RequestTimeout,
+    /// The body is too long.
+    #[error("The request body is too large")]
+    PayloadTooLarge,
+    /// The body is not announced as JSON.
+    #[error("The content type has to be application/json")]
+    UnsupportedMediaType,
+    /// Too many wrong guesses at the code that lives.
+    #[error("Too many wrong codes; ask for a new one later")]
+    OtpBurned,
+    /// A handler panicked.
+    #[error("Failed to recover")]
+    FailedToRecover,
+    /// A failure that nobody foresaw.
+    #[error("Internal error")]
+    Internal,
+    /// Redis does not answer.
+    #[error("The OTP store is unavailable")]
+    OtpStoreUnavailable,
+    /// The database does not answer.
+    #[error("The user store is unavailable")]
+    UserStoreUnavailable,
+}
+
+impl ErrorKind {
+    /// The status and the code, which is stable.
+    #[must_use]
+    pub fn status_and_code(self) -> (StatusCode, &'static str) {
+        match self {
+            Self::PhoneNumberRequired => (StatusCode::BAD_REQUEST, "phone_number_required"),
+            Self::NameRequired => (StatusCode::BAD_REQUEST, "name_required"),
+            Self::InvalidPayload => (StatusCode::BAD_REQUEST, "invalid_payload"),
+            Self::InvalidPhoneNumber => (StatusCode::BAD_REQUEST, "invalid_phone_number"),
+            Self::InvalidName => (StatusCode::BAD_REQUEST, "invalid_name"),
+            Self::InvalidOtp => (StatusCode::UNAUTHORIZED, "invalid_otp"),
+            Self::InvalidAuthorizationHeader => (StatusCode::UNAUTHORIZED, "invalid_authorization_header"),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::DestinationNotAllowed => (StatusCode::FORBIDDEN, "destination_not_allowed"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
+            Self::PayloadTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
+            Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+            Self::OtpBurned => (StatusCode::TOO_MANY_REQUESTS, "otp_burned"),
+            Self::FailedToRecover | Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
+            Self::OtpStoreUnavailable | Self::UserStoreUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+        }
+    }
+
+    /// How soon another try may help, where the failure itself does not say.
+    fn usual_retry_after(self) -> Option<Duration> {
+        let (status, _) = self.status_and_code();
+        (status == StatusCode::SERVICE_UNAVAILABLE).then_some(Duration::from_secs(1))
+    }
+}
+
+/// A failure on its way to the client.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{kind}")]
+pub struct ApiError {
+    kind: ErrorKind,
+    retry_after: Option<Duration>,
+}
+
+impl From<ErrorKind> for ApiError {
+    fn from(kind: ErrorKind) -> Self {
+        Self { kind, retry_after: kind.usual_retry_after() }
+    }
+}
+
+impl ApiError {
+    /// A refusal that ends after a while; clients are told whole seconds, rounded up.
+    #[must_use]
+    pub fn retry_after(kind: ErrorKind, wait: Duration) -> Self {
+        Self { kind, retry_after: Some(wait) }
+    }
+}
+
+impl From<OtpStoreError> for ApiError {
+    fn from(error: OtpStoreError) -> Self {
+        tracing::error!(event = "otp_store_unavailable", %error);
+        ErrorKind::OtpStoreUnavailable.into()
+    }
+}
+
+impl From<AccountsError> for ApiError {
+    fn from(error: AccountsError) -> Self {
+        tracing::error!(event = "user_store_unavailable", %error);
+        ErrorKind::UserStoreUnavailable.into()
+    }
+}
+
+/// What poem and its extractors raise.
+impl From<poem::Error> for ApiError {
+    fn from(error: poem::Error) -> Self {
+        if let Some(error) = error.downcast_ref::<Self>() {
+            return error.clone();
+        }
+        let kind = match error.downcast_ref::<PayloadError>() {
+            Some(PayloadError::Invalid(_)) => ErrorKind::InvalidPayload,
+            Some(PayloadError::TimedOut) => ErrorKind::RequestTimeout,
+            Some(PayloadError::TooLarge) => ErrorKind::PayloadTooLarge,
+            Some(PayloadError::UnsupportedMediaType) => ErrorKind::UnsupportedMediaType,
+            None if error.is::<NotFoundError>() => ErrorKind::NotFound,
+            None if error.is::<MethodNotAllowedError>() => ErrorKind::MethodNotAllowed,
+            None if error.is::<AuthorizationError>() => ErrorKind::Unauthorized,
+            None if error.status().is_client_error() => ErrorKind::InvalidPayload,
+            None => {
+                tracing::error!(event = "unforeseen_error", %error);
+                ErrorKind::Internal
+            }
+        };
+        kind.into()
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status(&self) -> StatusCode {
+        self.kind.status_and_code().0
+    }
+
+    fn as_response(&self) -> Response {
+        self.clone().into_response()
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, code) = self.kind.status_and_code();
+        let mut response = poem::web::Json(json!({ "error": self.kind.to_string(), "code": code })).into_response();
+        response.set_status(status);
+        let headers = response.headers_mut();
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(wait) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
+        }
+        response
+    }
+}
+
+/// Rounded up, so that a client that waits that long does not come too early.
+#[must_use]
+pub fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
+}
+
+/// The failures of one operation, for the document.
+pub trait Failures: Send + Sync + 'static {
+    /// All of them, but for those that every operation has.
+    const KINDS: &'static [ErrorKind];
+}
+
+/// What any operation may answer: its caller may send a bad bearer token, and nobody is perfect.
+const EVERYWHERE: [ErrorKind; 3] =
+    [ErrorKind::InvalidAuthorizationHeader, ErrorKind::Internal, ErrorKind::UserStoreUnavailable];
+
+/// An [`ApiError`] of an operation whose failures the document lists.
+#[derive(Debug)]
+pub struct Failure<F>(ApiError, PhantomData<F>);
+
+impl<F, E: Into<ApiError>> From<E> for Failure<F> {
+    fn from(error: E) -> Self {
+        Self(error.into(), PhantomData)
+    }
+}
+
+impl<F: Failures> From<Failure<F>> for poem::Error {
+    fn from(failure: Failure<F>) -> Self {
+        failure.0.into()
+    }
+}
+
+impl<F: Failures> ApiResponse for Failure<F> {
+    fn meta() -> MetaResponses {
+        let mut by_status: BTreeMap<u16, Vec<ErrorKind>> = BTreeMap::new();
+        for kind in F::KINDS.iter().chain(&EVERYWHERE) {
+            by_status.entry(kind.status_and_code().0.as_u16()).or_default().push(*kind);
+        }
+        let responses = by_status.into_iter().map(|(status, kinds)| error_response(status, &kinds)).collect();
+        MetaResponses { responses }
+    }
+
+    fn register(_: &mut Registry) {}
+}
+
+fn error_response(status: u16, kinds: &[ErrorKind]) -> MetaResponse {
+    let mut codes: Vec<_> = kinds.iter().map(|kind| json!(kind.status_and_code().1)).collect();
+    codes.dedup();
+    let example = kinds.first().map(|kind| json!({ "error": kind.to_string(), "code": kind.status_and_code().1 }));
+    let text = |description| MetaSchema { description: Some(description), ..MetaSchema::new("string") };
+    let inline = |schema| MetaSchemaRef::Inline(Box::new(schema));
+    let schema = MetaSchema {
+        required: vec!["error", "code"],
+        properties: vec![
+            ("error", inline(text("What went wrong, for people"))),
+            ("code", inline(MetaSchema { enum_items: codes, ..text("What went wrong, for programs; stable") })),
+        ],
+        example,
+        ..MetaSchema::new("object")
+    };
+    let content = vec![MetaMediaType { content_type: "application/json; charset=utf-8", schema: inline(schema) }];
+    let description =
+        StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default();
+    MetaResponse { description, status: Some(status), status_range: None, content, headers: error_headers(status) }
+}
+
+fn error_headers(status: u16) -> Vec<MetaHeader> {
+    let header = |name: &str, description: &str, schema| MetaHeader {
+        name: name.to_owned(),
+        description: Some(description.to_owned()),
+        required: true,
+        deprecated: false,
+        schema: MetaSchemaRef::Inline(Box::new(schema)),
+    };
+    match status {
+        401 => vec![header("WWW-Authenticate", "The scheme to use (RFC 6750)", MetaSchema::new("string"))],
+        429 | 503 => vec![header("Retry-After", "Seconds to wait (RFC 9110)", MetaSchema::new("integer"))],
+        _ => vec![],
+    }
+}

@@ -1,0 +1,254 @@
+//! `POST /signup`, both halves.
+
+use common::code::Code;
+use common::name::{InvalidName, Name};
+use common::phone::{InvalidPhoneNumber, PhoneNumber};
+use poem::web::Data;
+use poem_openapi::payload::Json;
+use poem_openapi::types::Example;
+use poem_openapi::{Object, OpenApi, Union};
+use serde::Deserialize;
+use time::OffsetDateTime;
+use time::macros::datetime;
+
+use super::Tag;
+use crate::error::{ApiError, ErrorKind, Failure, Failures, whole_seconds};
+use crate::service::sign_up::{OtpQueued, RequestError, Session, SignUp, VerifyError};
+use crate::strict_json::StrictJson;
+
+/// The operation.
+#[derive(Debug)]
+pub struct SignUpApi;
+
+/// With `name` it asks for an OTP; with `otp` it buys a token. An empty or null field counts as absent.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct SignUpRequest {
+    /// In any usual spelling; without a country code it belongs to the server's default country.
+    #[oai(validator(max_length = 64))]
+    phone_number: Option<String>,
+    /// 1 to 100 characters, none of them a control character. Sent with the OTP, it wins over the one sent before.
+    name: Option<String>,
+    /// The digits from the SMS.
+    otp: Option<String>,
+}
+
+/// An SMS with the OTP is on its way.
+#[derive(Debug, Object)]
+#[oai(example)]
+pub struct OtpSent {
+    /// Always true.
+    success: bool,
+    /// `OTP sent successfully`
+    message: String,
+    /// The SMS that will be sent. It cannot be guessed.
+    delivery_id: String,
+    /// Seconds until the OTP expires.
+    expires_in: u64,
+    /// Seconds until the number may ask again.
+    resend_in: u64,
+}
+
+/// Somebody is signed in.
+#[derive(Debug, Object)]
+#[oai(example)]
+pub struct SignedIn {
+    /// Always true.
+    success: bool,
+    /// Who.
+    data: User,
+    /// `User registered successfully` the first time, `User logged in successfully` after.
+    message: String,
+    /// The bearer token, 26 characters. It is told this once.
+    token: String,
+}
+
+/// A user.
+#[derive(Debug, Object)]
+#[oai(example)]
+pub struct User {
+    /// The user's id.
+    id: i64,
+    /// When the number first signed in (RFC 3339, UTC).
+    created_at: OffsetDateTime,
+    /// As the person gave it.
+    name: String,
+    /// E.164.
+    phone_number: String,
+    /// Grows with each change.
+    version: i32,
+}
+
+/// Which half of the sign-up it was.
+#[derive(Debug, Union)]
+#[oai(one_of)]
+pub enum SignUpAnswer {
+    /// The first.
+    OtpSent(OtpSent),
+    /// The second.
+    SignedIn(SignedIn),
+}
+
+/// What this operation may refuse.
+#[derive(Debug)]
+pub struct SignUpFailures;
+
+impl Failures for SignUpFailures {
+    const KINDS: &'static [ErrorKind] = &[
+        ErrorKind::InvalidPayload,
+        ErrorKind::PhoneNumberRequired,
+        ErrorKind::NameRequired,
+        ErrorKind::InvalidPhoneNumber,
+        ErrorKind::InvalidName,
+        ErrorKind::InvalidOtp,
+        ErrorKind::DestinationNotAllowed,
+        ErrorKind::RequestTimeout,
+        ErrorKind::PayloadTooLarge,
+        ErrorKind::UnsupportedMediaType,
+        ErrorKind::OtpBurned,
+        ErrorKind::OtpStoreUnavailable,
+    ];
+}
+
+#[OpenApi]
+impl SignUpApi {
+    /// Ask for an OTP, or sign in with one
+    ///
+    /// 1. Send `phone_number` and `name`: an SMS brings a one-time password.
+    /// 2. Send `phone_number` and `otp`: the answer holds a bearer token. The first sign-in of a number makes its user.
+    ///
+    /// Asking again sends the same OTP while it lives. Five wrong ones burn it until it expires.
+    #[oai(path = "/signup", method = "post", tag = "Tag::SignUp", operation_id = "signUp")]
+    async fn sign_up(
+        &self,
+        sign_up: Data<&SignUp>,
+        body: StrictJson<SignUpRequest>,
+    ) -> Result<Json<SignUpAnswer>, Failure<SignUpFailures>> {
+        let SignUpRequest { phone_number, name, otp } = body.0;
+        let given = |field: Option<String>| field.filter(|text| !text.is_empty());
+        let phone_number = given(phone_number).ok_or(ErrorKind::PhoneNumberRequired)?;
+        let (name, otp) = (given(name), given(otp));
+        if name.is_none() && otp.is_none() {
+            return Err(ErrorKind::NameRequired.into());
+        }
+        let number = PhoneNumber::parse(&phone_number, sign_up.default_country)?;
+        let name = Name::parse(name.as_deref().unwrap_or_default())?;
+        let answer = match otp {
+            None => {
+                let name = name.ok_or(ErrorKind::NameRequired)?;
+                SignUpAnswer::OtpSent(sign_up.request(&number, &name).await?.into())
+            }
+            Some(otp) => {
+                let guess = Code::parse(&otp).ok_or(ErrorKind::InvalidOtp)?;
+                SignUpAnswer::SignedIn(sign_up.verify(number, guess, name).await?.into())
+            }
+        };
+        Ok(Json(answer))
+    }
+}
+
+impl From<InvalidPhoneNumber> for ApiError {
+    fn from(_: InvalidPhoneNumber) -> Self {
+        ErrorKind::InvalidPhoneNumber.into()
+    }
+}
+
+impl From<InvalidName> for ApiError {
+    fn from(_: InvalidName) -> Self {
+        ErrorKind::InvalidName.into()
+    }
+}
+
+impl From<RequestError> for ApiError {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::DestinationNotAllowed => ErrorKind::DestinationNotAllowed.into(),
+            RequestError::Burned { retry_after } => Self::retry_after(ErrorKind::OtpBurned, retry_after),
+            RequestError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<VerifyError> for ApiError {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Wrong => ErrorKind::InvalidOtp.into(),
+            VerifyError::Otp(error) => error.into(),
+            VerifyError::Accounts(error) => error.into(),
+            VerifyError::BrokenOff => ErrorKind::Internal.into(),
+        }
+    }
+}
+
+impl From<OtpQueued> for OtpSent {
+    fn from(queued: OtpQueued) -> Self {
+        Self {
+            success: true,
+            message: "OTP sent successfully".to_owned(),
+            delivery_id: queued.delivery_id,
+            expires_in: queued.expires_in.as_secs(),
+            resend_in: whole_seconds(queued.resend_in),
+        }
+    }
+}
+
+impl From<Session> for SignedIn {
+    fn from(session: Session) -> Self {
+        let message = if session.is_new { "User registered successfully" } else { "User logged in successfully" };
+        let user = session.user;
+        Self {
+            success: true,
+            data: User {
+                id: user.id,
+                created_at: user.created_at,
+                name: user.name,
+                phone_number: user.phone_number,
+                version: user.version,
+            },
+            message: message.to_owned(),
+            token: session.token.expose().to_owned(),
+        }
+    }
+}
+
+impl Example for SignUpRequest {
+    fn example() -> Self {
+        Self { phone_number: Some("+919876543210".to_owned()), name: Some("Asha".to_owned()), otp: None }
+    }
+}
+
+impl Example for OtpSent {
+    fn example() -> Self {
+        Self {
+            success: true,
+            message: "OTP sent successfully".to_owned(),
+            delivery_id: "q3zt6nq5y6o4cbz6t2h4v5xk7e".to_owned(),
+            expires_in: 300,
+            resend_in: 30,
+        }
+    }
+}
+
+impl Example for SignedIn {
+    fn example() -> Self {
+        Self {
+            success: true,
+            data: User::example(),
+            message: "User registered successfully".to_owned(),
+            token: "Y7QKZB3VJ5N2WXH4T6DPL2AEMU".to_owned(),
+        }
+    }
+}
+
+impl Example for User {
+    fn example() -> Self {
+        Self {
+            id: 1,
+            created_at: datetime!(2026-11-23 07:04:59 UTC),
+            name: "Asha".to_owned(),
+            phone_number: "+919876543210".to_owned(),
+            version: 1,
+        }
+    }
+}

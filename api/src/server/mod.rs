@@ -1,0 +1,135 @@
+//! The HTTP/1.1 server under the app: every connection has a deadline for what it does now, and their number is bounded.
+//!
+//! poem's own server never cuts a client that sends its request drop by drop, so hyper is driven directly here; the app stays a
+//! plain poem endpoint. HTTP/2 is refused: one of its connections carries many requests, for which these deadlines would not hold.
+
+mod connection;
+pub mod open_files;
+mod phase;
+mod slots;
+
+use std::{future::Future, io, pin::pin, sync::Arc, time::Duration};
+
+use poem::{EndpointExt, IntoEndpoint};
+use tokio::{
+    net::TcpListener,
+    task::{JoinError, JoinSet},
+};
+use tokio_util::sync::CancellationToken;
+
+use self::{connection::Shared, slots::Slots};
+
+/// How long nothing is accepted after an accept error such as "too many open files", which would repeat at once.
+const PAUSE_AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(100);
+
+/// What a client may take its time for, and how many clients there may be.
+#[derive(Debug, Clone)]
+pub struct ConnectionLimits {
+    /// How long a connection may stay silent after an answer. Default 60 s.
+    pub idle: Duration,
+    /// How long a whole request, head and body, may take from its first byte; the first one of a connection is counted from the
+    /// moment it is accepted, so a silent newcomer is cut after this time too. A late body is answered with 408, as the body's
+    /// reader gets an [`io::ErrorKind::TimedOut`]; a late head is cut without an answer. Default 10 s.
+    pub read: Duration,
+    /// How long a client may take to accept an answer once it is ready. Default 30 s.
+    pub write: Duration,
+    /// How many connections may be open. With fewer than a tenth of them free, each new connection ends the one that has kept the
+    /// server waiting longest (an idle one, or a slow client's), so that slow clients cannot lock others out; with none free, a new
+    /// connection is answered with 503 at once. Default 10,000.
+    pub max_connections: usize,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_secs(60),
+            read: Duration::from_secs(10),
+            write: Duration::from_secs(30),
+            max_connections: 10_000,
+        }
+    }
+}
+
+/// Serves `app` on `listener` until `shutdown` ends.
+///
+/// It then accepts nothing more, gives silent connections and half-sent heads one more second, closes the others after the answer
+/// that they wait for, and after `grace` ends what is left. A handler always runs to its end otherwise, even if its client is gone.
+///
+/// # Errors
+/// When the listener does not know its own address.
+pub async fn serve<A>(
+    listener: TcpListener,
+    app: A,
+    limits: ConnectionLimits,
+    shutdown: impl Future<Output = ()> + Send,
+    grace: Duration,
+) -> io::Result<()>
+where
+    A: IntoEndpoint,
+    A::Endpoint: 'static,
+{
+    let stop = CancellationToken::new();
+    let shared = Arc::new(Shared {
+        app: app.into_endpoint().map_to_response(),
+        local_addr: listener.local_addr()?,
+        slots: Slots::new(limits.max_connections),
+        limits,
+        stop: stop.clone(),
+    });
+    let mut connections = JoinSet::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            Some(ended) = connections.join_next() => report_panic(ended),
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    if let Err(error) = stream.set_nodelay(true) {
+                        tracing::debug!(event = "nodelay_failed", %error);
+                    }
+                    match shared.slots.take() {
+                        Some(slot) => connections.spawn(connection::run(stream, peer, shared.clone(), slot)),
+                        None => connections.spawn(shared.slots.refuse(stream)),
+                    };
+                }
+                Err(error) => recover(&error, &shared.slots).await,
+            },
+        }
+    }
+    drop(listener);
+    stop.cancel();
+    let drained = async {
+        while let Some(ended) = connections.join_next().await {
+            report_panic(ended);
+        }
+    };
+    if tokio::time::timeout(grace, drained).await.is_err() {
+        tracing::warn!(
+            event = "connections_cut",
+            count = connections.len(),
+            "still open after the grace period"
+        );
+        connections.shutdown().await;
+    }
+    Ok(())
+}
+
+/// A failed accept concerns either one client, who is gone, or the process, which is then out of files or memory.
+async fn recover(error: &io::Error, slots: &Slots) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    if !matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | Interrupted
+    ) {
+        tracing::warn!(event = "accept_failed", %error);
+        slots.relieve();
+        tokio::time::sleep(PAUSE_AFTER_ACCEPT_ERROR).await;
+    }
+}
+
+fn report_panic(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(event = "connection_panicked", %error);
+    }
+}

@@ -1,0 +1,3 @@
+//! The use cases. They know the stores, and nothing of HTTP.
+
+pub mod sign_up;

@@ -1,0 +1,156 @@
+//! Signing up and in: a code is asked for, and buys a token.
+
+use std::time::Duration;
+
+use common::clock::Clock;
+use common::code::{Code, Purpose};
+use common::entity::user;
+use common::name::Name;
+use common::phone::{AllowedCountries, Country, PhoneNumber};
+use common::store::accounts::{Accounts, AccountsError, NewToken};
+use common::store::otp::{OtpStore, OtpStoreError, Requested, Verified};
+use common::token::{Scope, Token};
+
+/// The use case and what it needs.
+#[derive(Clone, Debug)]
+pub struct SignUp {
+    /// Codes.
+    pub otp: OtpStore,
+    /// Users and tokens.
+    pub accounts: Accounts,
+    /// Country of numbers without a country code.
+    pub default_country: Country,
+    /// Where SMS are sent to.
+    pub allowed_countries: AllowedCountries,
+    /// Life of a token.
+    pub token_ttl: Duration,
+    /// Tokens expire by it.
+    pub clock: Clock,
+}
+
+/// Why no code is sent.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// The number's country or type is not served.
+    #[error("destination not allowed")]
+    DestinationNotAllowed,
+    /// Too many wrong guesses at the code that lives.
+    #[error("burned for {retry_after:?}")]
+    Burned {
+        /// Until the code expires.
+        retry_after: Duration,
+    },
+    /// Nothing is known about the code.
+    #[error(transparent)]
+    Store(#[from] OtpStoreError),
+}
+
+/// A code is on its way.
+#[derive(Debug)]
+pub struct OtpQueued {
+    /// The SMS.
+    pub delivery_id: String,
+    /// What is left of the code's life.
+    pub expires_in: Duration,
+    /// How long until the number may ask again.
+    pub resend_in: Duration,
+}
+
+/// Why nobody is signed in.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The guess is not right, whatever the reason.
+    #[error("wrong code")]
+    Wrong,
+    /// The ledger was not reached: whether the guess was right is not known.
+    #[error(transparent)]
+    Otp(#[from] OtpStoreError),
+    /// The guess was right, but no token could be kept. The code is good again.
+    #[error(transparent)]
+    Accounts(#[from] AccountsError),
+    /// The sign-in broke off.
+    #[error("the sign-in broke off")]
+    BrokenOff,
+}
+
+/// Somebody is signed in.
+#[derive(Debug)]
+pub struct Session {
+    /// Who.
+    pub user: user::Model,
+    /// Whether this was their first time.
+    pub is_new: bool,
+    /// Their token, which is told once.
+    pub token: Token,
+}
+
+impl SignUp {
+    /// Sends a code to the number.
+    ///
+    /// # Errors
+    /// [`RequestError`]; then no SMS will be sent.
+    pub async fn request(&self, number: &PhoneNumber, name: &Name) -> Result<OtpQueued, RequestError> {
+        if !(self.allowed_countries.allow(number) && number.takes_sms()) {
+            return Err(RequestError::DestinationNotAllowed);
+        }
+        match self.otp.request(Purpose::SignIn, number, name, None).await? {
+            Requested::Queued { delivery, expires_in, resend_in } => {
+                tracing::info!(event = "otp_queued", delivery_id = %delivery, %number);
+                Ok(OtpQueued { delivery_id: delivery.to_string(), expires_in, resend_in })
+            }
+            Requested::Burned { retry_after } => {
+                tracing::info!(event = "otp_refused", reason = "burned", %number);
+                Err(RequestError::Burned { retry_after })
+            }
+        }
+    }
+
+    /// Buys a token with a code. Runs to its end even if the client goes away meanwhile, so that no code is used up
+    /// for nothing.
+    ///
+    /// # Errors
+    /// [`VerifyError`]; then the code is as it was, but for the count of wrong guesses.
+    pub async fn verify(&self, number: PhoneNumber, guess: Code, name: Option<Name>) -> Result<Session, VerifyError> {
+        let sign_up = self.clone();
+        tokio::spawn(async move { sign_up.verify_to_the_end(&number, &guess, name).await })
+            .await
+            .unwrap_or(Err(VerifyError::BrokenOff))
+    }
+
+    async fn verify_to_the_end(
+        &self,
+        number: &PhoneNumber,
+        guess: &Code,
+        name: Option<Name>,
+    ) -> Result<Session, VerifyError> {
+        let Some(verified) = self.otp.verify(Purpose::SignIn, number, guess).await? else {
+            tracing::info!(event = "otp_wrong", %number);
+            return Err(VerifyError::Wrong);
+        };
+        let name = name.unwrap_or_else(|| verified.name.clone());
+        match self.sign_in(number, &name).await {
+            Ok(session) => {
+                tracing::info!(event = "signed_in", user_id = session.user.id, is_new = session.is_new, %number);
+                Ok(session)
+            }
+            Err(error) => {
+                self.put_back(&verified).await;
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn sign_in(&self, number: &PhoneNumber, name: &Name) -> Result<Session, AccountsError> {
+        let token = Token::random();
+        let now = self.clock.now();
+        let kept = NewToken { hash: token.hash(), expiry: now + self.token_ttl, scope: Scope::Authentication };
+        let signed_in = self.accounts.sign_in(number, name, kept, now).await?;
+        Ok(Session { user: signed_in.user, is_new: signed_in.is_new, token })
+    }
+
+    async fn put_back(&self, verified: &Verified) {
+        if let Err(error) = self.otp.restore(verified).await {
+            tracing::error!(event = "otp_not_restored", %error);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! From settings to a running server.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use common::clock::Clock;
+use common::config::SettingError;
+use common::store::accounts::Accounts;
+use common::store::otp::OtpStore;
+use migration::{Migrator, MigratorTrait};
+use tokio::net::TcpListener;
+
+use crate::app;
+use crate::config::Config;
+use crate::service::sign_up::SignUp;
+
+/// Redis answers within milliseconds or not at all.
+const REDIS_RESPONSE_LIMIT: Duration = Duration::from_secs(1);
+
+/// Serves until the first signal to stop, then finishes what runs.
+///
+/// # Errors
+/// A setting that is wrong or missing, an address that is taken, a development database that cannot be migrated.
+pub async fn serve(config: Config) -> anyhow::Result<()> {
+    let sign_up = connect(&config).await?;
+    config.server.trusted_proxies(&config.app)?;
+    if !config.app.is_production() {
+        Migrator::up(sign_up.accounts.database(), None)
+            .await
+            .context("DATABASE_URL: the database cannot be migrated")?;
+    }
+    let address = config.server.address();
+    let listener = TcpListener::bind(address).await.with_context(|| format!("PORT: cannot listen on {address}"))?;
+    tracing::info!(event = "listening", address = %listener.local_addr()?);
+    crate::server::serve(
+        listener,
+        app::build(sign_up),
+        crate::server::ConnectionLimits::default(),
+        common::shutdown::requested(),
+        config.server.shutdown_grace(),
+    )
+    .await?;
+    tracing::info!(event = "stopped");
+    Ok(())
+}
+
+async fn connect(config: &Config) -> anyhow::Result<SignUp> {
+    let keys = config.otp.keys(&config.app)?;
+    let redis = config.redis.server()?;
+    let redis =
+        redis.connection(REDIS_RESPONSE_LIMIT).map_err(|error| SettingError::new("REDIS_URL", error.to_string()))?;
+    let clock = Clock::default();
+    let url = config.database.url(&config.app)?;
+    let accounts = Accounts::connect(&url, config.database.database_connections).await.context("DATABASE_URL")?;
+    Ok(SignUp {
+        otp: OtpStore::new(redis, keys, config.otp.otp_length, config.otp.ttl(), clock.clone()),
+        accounts,
+        default_country: config.destinations.default_country,
+        allowed_countries: config.destinations.allowed(),
+        token_ttl: config.sessions.token_ttl(),
+        clock,
+    })
+}

@@ -1,0 +1,176 @@
+//! Clients that are slow, silent, or do not read.
+
+use std::time::{Duration, Instant};
+
+use api::server::ConnectionLimits;
+use tokio::io::AsyncReadExt;
+
+use crate::support::{GREET_HEAD, LARGE, QUICK, Server, WAIT, limits, pass};
+
+const SHORT: Duration = Duration::from_millis(400);
+const DRIP: Duration = Duration::from_millis(20);
+
+/// A limit may be overrun by a busy machine, but by far less than it would take without it.
+const MARGIN: Duration = Duration::from_secs(4);
+
+fn assert_at(limit: Duration, elapsed: Duration) {
+    assert!(elapsed >= limit, "cut after {elapsed:?}, before {limit:?}");
+    assert!(
+        elapsed < limit + MARGIN,
+        "cut only after {elapsed:?}, not after {limit:?}"
+    );
+}
+
+async fn reading_within(read: Duration) -> Server {
+    Server::start(ConnectionLimits { read, ..limits() }).await
+}
+
+#[tokio::test]
+async fn a_dripped_head_is_cut() {
+    let server = reading_within(SHORT).await;
+    let (elapsed, received) = server.connect().await.drip(DRIP).await;
+    assert_at(SHORT, elapsed);
+    assert_eq!(received, "");
+}
+
+#[tokio::test]
+async fn a_silent_newcomer_is_cut() {
+    let server = reading_within(SHORT).await;
+    let (elapsed, _) = server.connect().await.closed().await;
+    assert_at(SHORT, elapsed);
+}
+
+#[tokio::test]
+async fn a_first_byte_that_comes_late_gains_no_time() {
+    let server = reading_within(SHORT).await;
+    let began = Instant::now();
+    let client = server.connect().await;
+    tokio::time::sleep(SHORT / 2).await;
+    client.drip(DRIP).await;
+    assert_at(SHORT, began.elapsed());
+}
+
+#[tokio::test]
+async fn a_half_head_followed_by_silence_is_cut_on_a_connection_that_was_used() {
+    let server = reading_within(SHORT).await;
+    let mut client = server.connect().await;
+    client.send(QUICK).await;
+    assert_eq!(client.answer().await.status, 200);
+    tokio::time::sleep(SHORT * 2).await;
+    client.send("GET /quick HT").await;
+    let (elapsed, received) = client.closed().await;
+    assert_at(SHORT - DRIP, elapsed);
+    assert!(received.is_empty());
+}
+
+#[tokio::test]
+async fn a_dripped_body_is_answered_with_408_and_cut() {
+    for framing in [
+        "Content-Length: 1000\r\n\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n3e8\r\n",
+    ] {
+        let server = reading_within(SHORT).await;
+        let mut client = server.connect().await;
+        client.send(format!("{GREET_HEAD}{framing}")).await;
+        let (elapsed, received) = client.drip(DRIP).await;
+        assert_at(SHORT - DRIP, elapsed);
+        assert!(received.starts_with("HTTP/1.1 408 "), "{received}");
+        assert!(
+            received
+                .to_lowercase()
+                .contains("\r\nconnection: close\r\n"),
+            "{received}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn head_and_body_share_one_limit() {
+    let read = SHORT * 3;
+    let server = reading_within(read).await;
+    let began = Instant::now();
+    let mut client = server.connect().await;
+    client
+        .send("POST /api/greet HTTP/1.1\r\nHost: test\r\n")
+        .await;
+    tokio::time::sleep(SHORT * 2).await;
+    client
+        .send("Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n")
+        .await;
+    client.drip(DRIP).await;
+    let elapsed = began.elapsed();
+    assert_at(read, elapsed);
+}
+
+#[tokio::test]
+async fn an_idle_connection_outlives_the_read_limit_but_not_its_own() {
+    let idle = SHORT * 4;
+    let server = Server::start(ConnectionLimits {
+        idle,
+        read: SHORT,
+        ..limits()
+    })
+    .await;
+    let mut client = server.connect().await;
+    for _ in 0..2 {
+        client.send(QUICK).await;
+        assert_eq!(client.answer().await.body, "quick");
+        tokio::time::sleep(SHORT * 2).await;
+    }
+    client.send(QUICK).await;
+    client.answer().await;
+    let (elapsed, _) = client.closed().await;
+    assert_at(idle - DRIP, elapsed);
+}
+
+#[tokio::test]
+async fn a_handler_may_take_longer_than_every_limit() {
+    let server = Server::start(ConnectionLimits {
+        idle: SHORT,
+        read: SHORT,
+        write: SHORT,
+        ..limits()
+    })
+    .await;
+    let mut client = server.connect().await;
+    client.send(WAIT).await;
+    pass(&server.gate.entered).await;
+    tokio::time::sleep(SHORT * 2).await;
+    server.gate.open.add_permits(1);
+    assert_eq!(client.answer().await.body, "waited");
+}
+
+#[tokio::test]
+async fn a_client_that_reads_too_slowly_is_cut() {
+    let server = Server::start(ConnectionLimits {
+        write: SHORT,
+        ..limits()
+    })
+    .await;
+    let mut client = server.connect().await;
+    client
+        .send("GET /large HTTP/1.1\r\nHost: test\r\n\r\n")
+        .await;
+    let began = Instant::now();
+    let mut buffer = vec![0; 64 * 1024];
+    let mut received = 0;
+    // 64 KiB every 20 ms would take 20 s for the whole.
+    while let Ok(count @ 1..) = client.0.read(&mut buffer).await {
+        received += count;
+        tokio::time::sleep(DRIP).await;
+    }
+    assert!(received < LARGE, "all of it was sent");
+    assert!(began.elapsed() >= SHORT);
+}
+
+#[tokio::test]
+async fn a_client_that_reads_gets_all_of_a_large_answer() {
+    let server = Server::start(limits()).await;
+    let mut client = server.connect().await;
+    client
+        .send("GET /large HTTP/1.1\r\nHost: test\r\n\r\n")
+        .await;
+    assert_eq!(client.answer().await.body.len(), LARGE);
+    client.send(QUICK).await;
+    assert_eq!(client.answer().await.body, "quick");
+}

@@ -1,0 +1,23 @@
+//! The way down: the first SIGTERM or SIGINT asks to stop, the second ends the process at once.
+
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Completes at the first signal. Where signals cannot be listened to, it never does.
+pub async fn requested() {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!(event = "stopping");
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        std::process::exit(130);
+    });
+}

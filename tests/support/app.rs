@@ -1,0 +1,213 @@
+//! The whole service: API and worker processes over one Redis, one database and one fake of Twilio.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::client::{Answer, Client};
+use super::database::Database;
+use super::fake_twilio::{self, FakeTwilio};
+use super::process::{Process, Settings};
+use super::redis_server::Redis;
+
+/// How long a program may take to start, or an SMS to be sent, on a busy machine. Nothing is measured by this.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// The secret of all tests.
+pub(crate) const OTP_SECRET: &str = "a-secret-of-the-tests-8f0c1d7e5b3a94266f1e";
+
+/// Limits on sends and guesses that most tests do not want to meet.
+const LIMITS: [&str; 12] = [
+    "SEND_COOLDOWN_SECONDS",
+    "SENDS_PER_NUMBER_HOUR",
+    "SENDS_PER_NUMBER_DAY",
+    "SENDS_PER_ADDRESS_HOUR",
+    "SENDS_PER_RANGE_HOUR",
+    "SENDS_PER_COUNTRY_HOUR",
+    "SENDS_PER_FOREIGN_COUNTRY_HOUR",
+    "SENDS_PER_HOUR",
+    "WRONG_GUESSES_PER_HOUR",
+    "WRONG_GUESSES_PER_ADDRESS_HOUR",
+    "WRONG_GUESSES_PER_NUMBER_HOUR",
+    "WRONG_GUESSES_PER_NUMBER_DAY",
+];
+
+/// The service, running. Everything ends when this is dropped: first the processes, then what they stand on.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) apis: Vec<Process>,
+    pub(crate) workers: Vec<Process>,
+    pub(crate) twilio: FakeTwilio,
+    pub(crate) redis: Redis,
+    pub(crate) database: Database,
+    pub(crate) settings: Settings,
+    clients: Vec<Client>,
+    folder: TempDir,
+}
+
+/// What an [`App`] is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    apis: usize,
+    workers: usize,
+    append_only: bool,
+    settings: Settings,
+}
+
+impl Plan {
+    /// One API and one worker, all limits off.
+    pub(crate) fn new() -> Self {
+        let settings = LIMITS.map(|name| (name.to_owned(), "0".to_owned()));
+        Self {
+            apis: 1,
+            workers: 1,
+            append_only: false,
+            settings: settings.into(),
+        }
+    }
+
+    /// How many API processes.
+    pub(crate) fn apis(mut self, count: usize) -> Self {
+        self.apis = count;
+        self
+    }
+
+    /// How many worker processes.
+    pub(crate) fn workers(mut self, count: usize) -> Self {
+        self.workers = count;
+        self
+    }
+
+    /// Redis writes an append-only file.
+    pub(crate) fn append_only(mut self) -> Self {
+        self.append_only = true;
+        self
+    }
+
+    /// One setting of all programs.
+    pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
+        self.settings.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Starts all of it and waits until it is ready.
+    pub(crate) async fn start(self) -> App {
+        let redis = if self.append_only {
+            Redis::start_append_only()
+        } else {
+            Redis::start()
+        };
+        let twilio = FakeTwilio::start().await;
+        let database = Database::create().await;
+        let mut settings = settings_of(&redis, &database, &twilio);
+        settings.extend(self.settings);
+        let mut app = App {
+            apis: Vec::new(),
+            workers: Vec::new(),
+            twilio,
+            redis,
+            database,
+            settings,
+            clients: Vec::new(),
+            folder: tempfile::tempdir().unwrap(),
+        };
+        app.migrate().await;
+        for _ in 0..self.apis {
+            app.start_api().await;
+        }
+        for _ in 0..self.workers {
+            app.start_worker().await;
+        }
+        app
+    }
+}
+
+impl App {
+    /// One API and one worker, all limits off.
+    pub(crate) async fn start() -> Self {
+        Plan::new().start().await
+    }
+
+    /// A folder for the processes' output and working directory.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Starts one more API process and waits until it listens.
+    pub(crate) async fn start_api(&mut self) {
+        let name = format!("api-{}", self.apis.len() + 1);
+        let mut api = Process::spawn(&name, "api", &[], &self.settings, self.folder());
+        let listening = api.wait_for_event("listening", SOON).await;
+        let address = listening["address"].as_str().expect("an address");
+        self.clients.push(Client::new(address));
+        self.apis.push(api);
+    }
+
+    /// Starts one more worker process and waits until it works.
+    pub(crate) async fn start_worker(&mut self) {
+        let name = format!("worker-{}", self.workers.len() + 1);
+        let mut worker = Process::spawn(&name, "worker", &[], &self.settings, self.folder());
+        worker.wait_for_event("worker_started", SOON).await;
+        self.workers.push(worker);
+    }
+
+    /// A client of the first API process.
+    pub(crate) fn client(&self) -> &Client {
+        &self.clients[0]
+    }
+
+    /// Clients of the API processes, in turn.
+    pub(crate) fn clients_in_turn(&self) -> impl Iterator<Item = Client> {
+        self.clients.iter().cycle().cloned()
+    }
+
+    /// Asks for an OTP and waits for the SMS; answers the OTP.
+    pub(crate) async fn code_for(&self, name: &str, number: &str) -> String {
+        let before = self.twilio.accepted(number).len();
+        self.client().ask(name, number).await.expect(200);
+        let sms = self.twilio.wait_for_sms(number, before + 1, SOON).await;
+        sms[before].code()
+    }
+
+    /// Signs in from beginning to end; answers what the last step was answered.
+    pub(crate) async fn sign_in(&self, name: &str, number: &str) -> Answer {
+        let code = self.code_for(name, number).await;
+        self.client().verify(number, &code).await.expect(200)
+    }
+
+    /// All that the processes wrote so far.
+    pub(crate) fn logs(&self) -> String {
+        let processes = self.apis.iter().chain(&self.workers);
+        processes.map(Process::log).collect()
+    }
+
+    async fn migrate(&self) {
+        let mut migration = Process::spawn(
+            "migration",
+            "migration",
+            &["up"],
+            &self.settings,
+            self.folder(),
+        );
+        let status = migration.ended(SOON).await;
+        assert!(status.success(), "migration up: {status}");
+    }
+}
+
+fn settings_of(redis: &Redis, database: &Database, twilio: &FakeTwilio) -> Settings {
+    [
+        ("HOST", "127.0.0.1"),
+        ("PORT", "0"),
+        ("METRICS_ADDR", "127.0.0.1:0"),
+        ("DATABASE_URL", &database.url()),
+        ("REDIS_URL", &redis.url()),
+        ("OTP_SECRET", OTP_SECRET),
+        ("TWILIO_SID", fake_twilio::ACCOUNT_SID),
+        ("TWILIO_API_KEY", fake_twilio::API_KEY),
+        ("TWILIO_PHONE_NUMBER", fake_twilio::SENDER),
+        ("TWILIO_BASE_URL", &twilio.url()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}

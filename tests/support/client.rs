@@ -1,0 +1,183 @@
+//! A plain HTTP client. Answers are read as they come over the wire, never through the service's own types.
+
+use std::sync::Once;
+use std::time::Duration;
+
+use http::{HeaderMap, Method};
+use serde_json::{Value, json};
+
+/// A client of one API process.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    base: String,
+}
+
+/// An answer, with its body as text and, where it is JSON, as a value (else `null`).
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+    pub(crate) body: Value,
+}
+
+impl Client {
+    /// Makes a new connection for every request.
+    pub(crate) fn new(address: &str) -> Self {
+        Self::with(address, 0)
+    }
+
+    /// Keeps connections and uses them again.
+    pub(crate) fn keep_alive(address: &str) -> Self {
+        Self::with(address, usize::MAX)
+    }
+
+    fn with(address: &str, idle_connections: usize) -> Self {
+        install_crypto_provider();
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .pool_max_idle_per_host(idle_connections)
+            .timeout(Duration::from_secs(40))
+            .build()
+            .unwrap();
+        Self {
+            http,
+            base: format!("http://{address}"),
+        }
+    }
+
+    /// `host:port` of the API.
+    pub(crate) fn address(&self) -> &str {
+        self.base.trim_start_matches("http://")
+    }
+
+    /// Any request.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: impl Into<reqwest::Body>,
+    ) -> Answer {
+        let url = format!("{}{path}", self.base);
+        let request = self.http.request(method, url).headers(headers).body(body);
+        Answer::of(request.send().await.unwrap()).await
+    }
+
+    /// GET, with the value of `Authorization` where there is one.
+    pub(crate) async fn get(&self, path: &str, authorization: Option<&str>) -> Answer {
+        let mut headers = HeaderMap::new();
+        if let Some(value) = authorization {
+            headers.insert("authorization", value.parse().unwrap());
+        }
+        self.send(Method::GET, path, headers, "").await
+    }
+
+    /// POST of a JSON body.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.post_raw(path, "application/json", body.to_string())
+            .await
+    }
+
+    /// POST of any bytes.
+    pub(crate) async fn post_raw(
+        &self,
+        path: &str,
+        content_type: &str,
+        body: impl Into<reqwest::Body>,
+    ) -> Answer {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", content_type.parse().unwrap());
+        self.send(Method::POST, path, headers, body).await
+    }
+
+    /// Asks for an OTP.
+    pub(crate) async fn ask(&self, name: &str, number: &str) -> Answer {
+        let body = json!({"name": name, "phone_number": number});
+        self.post("/signup", &body).await
+    }
+
+    /// Signs in with an OTP.
+    pub(crate) async fn verify(&self, number: &str, otp: &str) -> Answer {
+        let body = json!({"phone_number": number, "otp": otp});
+        self.post("/signup", &body).await
+    }
+
+    /// GET /protected with a token.
+    pub(crate) async fn protected(&self, token: &str) -> Answer {
+        self.get("/protected", Some(&format!("Bearer {token}")))
+            .await
+    }
+}
+
+impl Answer {
+    async fn of(response: reqwest::Response) -> Self {
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let text = response.text().await.unwrap();
+        let body = serde_json::from_str(&text).unwrap_or_default();
+        Self {
+            status,
+            headers,
+            text,
+            body,
+        }
+    }
+
+    /// The value of a header; empty when it is not there.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The token of a sign-in.
+    pub(crate) fn token(&self) -> &str {
+        self.body["token"]
+            .as_str()
+            .unwrap_or_else(|| panic!("an answer with a token, not {self:?}"))
+    }
+
+    /// Holds what is the same in all answers of that status; answers itself.
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{self:?}");
+        assert_eq!(self.header("vary"), "Authorization", "{self:?}");
+        match status {
+            401 => assert_eq!(self.header("www-authenticate"), "Bearer", "{self:?}"),
+            429 | 503 => {
+                let seconds: u64 = self.header("retry-after").parse().unwrap_or_default();
+                assert!(seconds > 0, "Retry-After is in whole seconds: {self:?}");
+            }
+            _ => {}
+        }
+        self
+    }
+
+    /// Holds an error whose body is exactly a message and this code; answers the message.
+    #[track_caller]
+    pub(crate) fn expect_code(self, status: u16, code: &str) -> String {
+        let answer = self.expect(status);
+        let type_ = answer.header("content-type");
+        assert!(type_.starts_with("application/json"), "{answer:?}");
+        let message = answer.body["error"].as_str().unwrap_or_default();
+        assert!(!message.is_empty(), "{answer:?}");
+        assert_eq!(answer.body, json!({"error": message, "code": code}));
+        message.to_owned()
+    }
+
+    /// Holds an error whose body is exactly this message and this code.
+    #[track_caller]
+    pub(crate) fn expect_error(self, status: u16, message: &str, code: &str) {
+        assert_eq!(self.expect_code(status, code), message);
+    }
+}
+
+/// reqwest leaves the choice of a TLS implementation to the program.
+fn install_crypto_provider() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+}

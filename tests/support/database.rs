@@ -1,0 +1,195 @@
+//! A database of the test's own: SQLite or, with `TEST_DATABASE=postgres`, Postgres.
+
+use std::path::PathBuf;
+
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, Statement, TryGetable};
+use tempfile::TempDir;
+
+/// An empty database, removed when this is dropped.
+#[derive(Debug)]
+pub(crate) enum Database {
+    /// A file in a temporary folder.
+    Sqlite { file: PathBuf, _folder: TempDir },
+    /// A database in the server that `TEST_POSTGRES_URL` names.
+    Postgres { name: String, server: String },
+}
+
+/// What makes the database useless while this lives.
+#[derive(Debug)]
+pub(crate) enum Outage {
+    /// The connection that holds the lock for writing.
+    Sqlite(DatabaseConnection),
+    /// Connections are refused.
+    Postgres,
+}
+
+impl Database {
+    /// Makes a database of the kind that `TEST_DATABASE` names.
+    pub(crate) async fn create() -> Self {
+        match std::env::var("TEST_DATABASE").as_deref() {
+            Err(_) | Ok("sqlite") => {
+                let folder = tempfile::tempdir().unwrap();
+                let file = folder.path().join("app.db");
+                Self::Sqlite {
+                    file,
+                    _folder: folder,
+                }
+            }
+            Ok("postgres") => {
+                let server = std::env::var("TEST_POSTGRES_URL")
+                    .expect("TEST_POSTGRES_URL is not set: run bin/test");
+                let name = format!("test_{}", ulid::Ulid::generate().to_string().to_lowercase());
+                execute(&server, &format!("CREATE DATABASE {name}")).await;
+                Self::Postgres { name, server }
+            }
+            Ok(other) => panic!("TEST_DATABASE is sqlite or postgres, not {other}"),
+        }
+    }
+
+    /// Is it a Postgres?
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self, Self::Postgres { .. })
+    }
+
+    /// What `DATABASE_URL` takes.
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Self::Sqlite { file, .. } => format!("sqlite://{}?mode=rwc", file.display()),
+            Self::Postgres { name, server } => of_server(server, name),
+        }
+    }
+
+    /// Runs statements.
+    pub(crate) async fn execute(&self, sql: &str) {
+        execute(&self.url(), sql).await;
+    }
+
+    /// The first column of every row that the query finds.
+    pub(crate) async fn column<T: TryGetable>(&self, sql: &str) -> Vec<T> {
+        let connection = connect(&self.url()).await;
+        let statement = Statement::from_string(connection.get_database_backend(), sql);
+        let rows = connection.query_all_raw(statement).await.unwrap();
+        let column = rows
+            .iter()
+            .map(|row| row.try_get_by_index(0).unwrap())
+            .collect();
+        connection.close().await.unwrap();
+        column
+    }
+
+    /// How many users have this number (E.164).
+    pub(crate) async fn users_with(&self, number: &str) -> usize {
+        let sql = format!("SELECT name FROM users WHERE phone_number = '{number}'");
+        self.column::<String>(&sql).await.len()
+    }
+
+    /// All that it holds, as bytes that can be searched.
+    pub(crate) async fn everything(&self) -> Vec<u8> {
+        match self {
+            Self::Sqlite { file, .. } => {
+                let mut all = std::fs::read(file).unwrap();
+                let log = file.with_extension("db-wal");
+                all.extend(std::fs::read(log).unwrap_or_default());
+                all
+            }
+            Self::Postgres { .. } => {
+                let tables = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'";
+                let mut all = String::new();
+                for table in self.column::<String>(tables).await {
+                    let rows = format!("SELECT row_to_json(t)::text FROM \"{table}\" t");
+                    all.push_str(&self.column::<String>(&rows).await.join("\n"));
+                }
+                all.into_bytes()
+            }
+        }
+    }
+
+    /// Makes every write of the programs fail, until [`Database::restore`]: Postgres cuts all connections and
+    /// refuses new ones; in SQLite another connection holds the lock for writing.
+    pub(crate) async fn fail(&self) -> Outage {
+        match self {
+            Self::Sqlite { .. } => {
+                let mut options = ConnectOptions::new(self.url());
+                options.max_connections(1).sqlx_logging(false);
+                let connection = sea_orm::Database::connect(options).await.unwrap();
+                connection
+                    .execute_unprepared("BEGIN IMMEDIATE")
+                    .await
+                    .unwrap();
+                Outage::Sqlite(connection)
+            }
+            Self::Postgres { name, server } => {
+                let closed = format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false");
+                execute(server, &closed).await;
+                let cut = format!(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+                );
+                execute(server, &cut).await;
+                Outage::Postgres
+            }
+        }
+    }
+
+    /// Ends an outage.
+    pub(crate) async fn restore(&self, outage: Outage) {
+        match (self, outage) {
+            (Self::Postgres { name, server }, Outage::Postgres) => {
+                let open = format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true");
+                execute(server, &open).await;
+            }
+            (_, Outage::Sqlite(connection)) => {
+                connection.execute_unprepared("ROLLBACK").await.unwrap();
+                connection.close().await.unwrap();
+            }
+            (Self::Sqlite { .. }, Outage::Postgres) => {
+                unreachable!("an outage of another database")
+            }
+        }
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if let Self::Postgres { name, server } = self {
+            let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+            let server = server.clone();
+            let dropped = std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .unwrap();
+                runtime.block_on(execute(&server, &sql));
+            });
+            assert!(
+                dropped.join().is_ok() || std::thread::panicking(),
+                "the database {name} was not dropped"
+            );
+        }
+    }
+}
+
+async fn connect(url: &str) -> DatabaseConnection {
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(1).sqlx_logging(false);
+    sea_orm::Database::connect(options).await.unwrap()
+}
+
+async fn execute(url: &str, sql: &str) {
+    let connection = connect(url).await;
+    connection.execute_unprepared(sql).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// The URL of a server's database `name`, from that of another of its databases.
+fn of_server(server: &str, name: &str) -> String {
+    let (address, query) = server
+        .split_once('?')
+        .map_or((server, String::new()), |(address, query)| {
+            (address, format!("?{query}"))
+        });
+    let authority = address.find("://").map_or(0, |at| at + 3);
+    let end = address[authority..]
+        .find('/')
+        .map_or(address.len(), |at| authority + at);
+    format!("{}/{name}{query}", &address[..end])
+}

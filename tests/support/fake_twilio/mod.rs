@@ -1,0 +1,311 @@
+//! A fake of Twilio's Messages API, served over real HTTP: it refuses what Twilio refuses, keeps every request, and
+//! answers each number as the test has scripted it.
+
+mod messages;
+
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::{eventually, free_port};
+use messages::{Refusal, check, created, refused};
+
+/// What `TWILIO_SID` takes.
+pub(crate) const ACCOUNT_SID: &str = "AC0123456789abcdef0123456789abcdef";
+/// What `TWILIO_API_KEY` takes.
+pub(crate) const API_KEY: &str = "the-auth-token-of-the-fake-account";
+/// What `TWILIO_PHONE_NUMBER` takes.
+pub(crate) const SENDER: &str = "+15005550006";
+
+/// How one request is answered.
+#[derive(Clone, Debug)]
+pub(crate) enum Reply {
+    /// 201: the SMS is accepted.
+    Accept,
+    /// An error: HTTP status, Twilio's code, and seconds of `Retry-After`.
+    Error(u16, u32, Option<u64>),
+    /// No answer, for as long as the client cares to wait.
+    Never,
+    /// The connection is closed after the request was read.
+    Close,
+    /// The other reply, after that time.
+    Late(Duration, Box<Reply>),
+}
+
+impl Reply {
+    /// 201, after that time.
+    pub(crate) fn accept_after(delay: Duration) -> Self {
+        Self::Late(delay, Box::new(Self::Accept))
+    }
+
+    /// An error without `Retry-After`.
+    pub(crate) fn error(status: u16, code: u32) -> Self {
+        Self::Error(status, code, None)
+    }
+}
+
+/// A request that Twilio would have understood.
+#[derive(Clone, Debug)]
+pub(crate) struct Try {
+    /// When it had been read.
+    pub(crate) at: Instant,
+    /// The fields of the form.
+    pub(crate) fields: HashMap<String, String>,
+    /// It was answered with 201.
+    pub(crate) accepted: bool,
+}
+
+impl Try {
+    /// The text of the SMS.
+    pub(crate) fn body(&self) -> &str {
+        &self.fields["Body"]
+    }
+
+    /// The OTP in the text of the SMS.
+    pub(crate) fn code(&self) -> String {
+        code_in(self.body())
+    }
+
+    /// `ValidityPeriod`, in seconds.
+    pub(crate) fn validity(&self) -> u64 {
+        self.fields["ValidityPeriod"].parse().unwrap()
+    }
+}
+
+/// The OTP in the text of an SMS.
+pub(crate) fn code_in(body: &str) -> String {
+    let (_, rest) = body
+        .split_once("Your one-time password is ")
+        .unwrap_or_else(|| panic!("no OTP in the SMS {body:?}"));
+    rest.chars().take_while(char::is_ascii_digit).collect()
+}
+
+/// The fake. It ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct FakeTwilio {
+    address: SocketAddr,
+    state: Arc<State>,
+    server: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// What the next requests of a number get.
+    scripts: Mutex<HashMap<String, VecDeque<Reply>>>,
+    /// What all others get.
+    otherwise: Mutex<Reply>,
+    tries: Mutex<HashMap<String, Vec<Try>>>,
+    refusals: Mutex<Vec<Refusal>>,
+}
+
+impl FakeTwilio {
+    /// Starts a fake that accepts everything that is right.
+    pub(crate) async fn start() -> Self {
+        let state = State {
+            scripts: Mutex::default(),
+            otherwise: Mutex::new(Reply::Accept),
+            tries: Mutex::default(),
+            refusals: Mutex::default(),
+        };
+        let mut fake = Self {
+            address: SocketAddr::from(([127, 0, 0, 1], free_port())),
+            state: Arc::new(state),
+            server: None,
+        };
+        fake.open().await;
+        fake
+    }
+
+    /// What `TWILIO_BASE_URL` takes.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Cuts all connections; new ones are refused.
+    pub(crate) async fn close(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.abort();
+            let _ = server.await;
+        }
+    }
+
+    /// Listens (again).
+    pub(crate) async fn open(&mut self) {
+        let listener = TcpListener::bind(self.address).await.unwrap();
+        self.server = Some(tokio::spawn(serve(listener, Arc::clone(&self.state))));
+    }
+
+    /// Says what the next requests of a number get, in that order.
+    pub(crate) fn script(&self, number: &str, replies: impl IntoIterator<Item = Reply>) {
+        let mut scripts = self.state.scripts.lock().unwrap();
+        let script = scripts.entry(number.to_owned()).or_default();
+        script.extend(replies);
+    }
+
+    /// Says what all requests get for which nothing is scripted.
+    pub(crate) fn otherwise(&self, reply: Reply) {
+        *self.state.otherwise.lock().unwrap() = reply;
+    }
+
+    /// Every request so far for a number, in the order of arrival.
+    pub(crate) fn tries(&self, number: &str) -> Vec<Try> {
+        let tries = self.state.tries.lock().unwrap();
+        tries.get(number).cloned().unwrap_or_default()
+    }
+
+    /// Every accepted SMS so far to a number.
+    pub(crate) fn accepted(&self, number: &str) -> Vec<Try> {
+        let mut tries = self.tries(number);
+        tries.retain(|sms| sms.accepted);
+        tries
+    }
+
+    /// For each number that was tried: how many tries, and how many of them were accepted.
+    pub(crate) fn counts(&self) -> HashMap<String, (usize, usize)> {
+        let tries = self.state.tries.lock().unwrap();
+        tries
+            .iter()
+            .map(|(number, tries)| {
+                let accepted = tries.iter().filter(|sms| sms.accepted).count();
+                (number.clone(), (tries.len(), accepted))
+            })
+            .collect()
+    }
+
+    /// Every request that Twilio would not have understood, and why.
+    pub(crate) fn refusals(&self) -> Vec<Refusal> {
+        self.state.refusals.lock().unwrap().clone()
+    }
+
+    /// Waits until `count` SMS to a number are accepted.
+    pub(crate) async fn wait_for_sms(
+        &self,
+        number: &str,
+        count: usize,
+        within: Duration,
+    ) -> Vec<Try> {
+        let what = format!("{count} accepted SMS to {number}");
+        eventually(within, &what, async || {
+            Some(self.accepted(number)).filter(|sms| sms.len() >= count)
+        })
+        .await
+    }
+
+    /// Waits until `count` requests for a number have been read, answered or not.
+    pub(crate) async fn wait_for_tries(
+        &self,
+        number: &str,
+        count: usize,
+        within: Duration,
+    ) -> Vec<Try> {
+        let what = format!("{count} tries to send to {number}");
+        eventually(within, &what, async || {
+            Some(self.tries(number)).filter(|tries| tries.len() >= count)
+        })
+        .await
+    }
+}
+
+impl Drop for FakeTwilio {
+    fn drop(&mut self) {
+        if let Some(server) = &self.server {
+            server.abort();
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, state: Arc<State>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        connections.spawn(converse(stream, Arc::clone(&state)));
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn converse(stream: TcpStream, state: Arc<State>) {
+    stream.set_nodelay(true).unwrap();
+    let service = service_fn(|request| answer(request, &state));
+    // An error is how hyper closes a connection without an answer, or how a client that has left shows.
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+/// Makes hyper close the connection.
+#[derive(Debug)]
+struct Closed;
+
+impl std::fmt::Display for Closed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("closed by the script")
+    }
+}
+
+impl std::error::Error for Closed {}
+
+async fn answer(
+    request: Request<Incoming>,
+    state: &State,
+) -> Result<Response<Full<Bytes>>, Closed> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.map_err(|_| Closed)?.to_bytes();
+    let fields = match check(&head, &body) {
+        Ok(fields) => fields,
+        Err(refusal) => {
+            let answer = refused(&refusal);
+            state.refusals.lock().unwrap().push(refusal);
+            return Ok(answer);
+        }
+    };
+    let number = fields["To"].clone();
+    let index = record(state, &number, fields.clone());
+    let mut reply = next_reply(state, &number);
+    while let Reply::Late(delay, then) = reply {
+        tokio::time::sleep(delay).await;
+        reply = *then;
+    }
+    match reply {
+        Reply::Accept => {
+            if let Some(tries) = state.tries.lock().unwrap().get_mut(&number) {
+                tries[index].accepted = true;
+            }
+            Ok(created(&fields))
+        }
+        Reply::Error(status, code, retry_after) => Ok(refused(&Refusal {
+            status: StatusCode::from_u16(status).unwrap(),
+            code,
+            reason: format!("scripted for '{number}'"),
+            retry_after,
+        })),
+        Reply::Never => std::future::pending().await,
+        Reply::Close | Reply::Late(..) => Err(Closed),
+    }
+}
+
+fn record(state: &State, number: &str, fields: HashMap<String, String>) -> usize {
+    let mut all = state.tries.lock().unwrap();
+    let tries = all.entry(number.to_owned()).or_default();
+    tries.push(Try {
+        at: Instant::now(),
+        fields,
+        accepted: false,
+    });
+    tries.len() - 1
+}
+
+fn next_reply(state: &State, number: &str) -> Reply {
+    let mut scripts = state.scripts.lock().unwrap();
+    let scripted = scripts.get_mut(number).and_then(VecDeque::pop_front);
+    scripted.unwrap_or_else(|| state.otherwise.lock().unwrap().clone())
+}

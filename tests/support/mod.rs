@@ -1,0 +1,63 @@
+//! What the tests stand on: the programs as real processes, a Redis and a database of their own, and a fake of Twilio.
+
+pub(crate) mod app;
+pub(crate) mod client;
+pub(crate) mod database;
+pub(crate) mod fake_twilio;
+pub(crate) mod process;
+pub(crate) mod redis_server;
+
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+/// Asks again, every few milliseconds, until there is an answer.
+///
+/// # Panics
+/// There is still none when `within` has passed: then the test fails, and says that it waited for `what`.
+pub(crate) async fn eventually<T>(
+    within: Duration,
+    what: &str,
+    mut answer: impl AsyncFnMut() -> Option<T>,
+) -> T {
+    let deadline = Instant::now() + within;
+    loop {
+        if let Some(answer) = answer().await {
+            return answer;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "waited {within:?} in vain for {what}"
+        );
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// A port of 127.0.0.1 that nobody listens on.
+///
+/// It lies below the range from which Linux takes the ports of outgoing connections: a server that is stopped for a
+/// while gets it back, and a client that connects to it meanwhile cannot meet itself.
+pub(crate) fn free_port() -> u16 {
+    const FIRST: u16 = 12_000;
+    const COUNT: u16 = 20_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = std::process::id().wrapping_mul(61);
+    for _ in 0..COUNT {
+        let step = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let offset = start.wrapping_add(step) % u32::from(COUNT);
+        let port = FIRST + u16::try_from(offset).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no free port on 127.0.0.1");
+}
+
+/// Sends `signal` (`TERM`, `KILL`, `STOP`, …) to one process.
+pub(crate) fn signal(pid: u32, signal: &str) {
+    let status = std::process::Command::new("kill")
+        .args([format!("-{signal}"), pid.to_string()])
+        .status()
+        .expect("the program kill");
+    assert!(status.success(), "kill -{signal} {pid} failed");
+}

@@ -1,0 +1,208 @@
+//! A Redis server of the test's own.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use redis::{Commands, Connection};
+use tempfile::TempDir;
+
+use super::{free_port, signal};
+
+/// A redis-server on a free port of 127.0.0.1, with a folder of its own. It ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Redis {
+    port: u16,
+    append_only: bool,
+    child: Option<Child>,
+    folder: TempDir,
+}
+
+impl Redis {
+    /// Starts a server that keeps nothing on disk.
+    pub(crate) fn start() -> Self {
+        Self::start_with(false)
+    }
+
+    /// Starts a server that writes every change to an append-only file, and so survives [`Redis::restart`].
+    pub(crate) fn start_append_only() -> Self {
+        Self::start_with(true)
+    }
+
+    fn start_with(append_only: bool) -> Self {
+        let mut redis = Self {
+            port: free_port(),
+            append_only,
+            child: None,
+            folder: tempfile::tempdir().unwrap(),
+        };
+        // Somebody else may take a port between the moment it was found free and the server's start.
+        for _ in 0..5 {
+            if redis.try_run() {
+                return redis;
+            }
+            redis.stop();
+            redis.port = free_port();
+        }
+        panic!("{} does not start", server().display());
+    }
+
+    /// `redis://…`, as `REDIS_URL` takes it.
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// A connection for the test itself.
+    pub(crate) fn connection(&self) -> Connection {
+        redis::Client::open(self.url())
+            .unwrap()
+            .get_connection()
+            .unwrap()
+    }
+
+    /// Ends the server as an operator does, its file written.
+    pub(crate) fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            if child.try_wait().unwrap().is_none() {
+                signal(child.id(), "TERM");
+            }
+            child.wait().unwrap();
+        }
+    }
+
+    /// Starts the stopped server again, at its old address, with what its append-only file holds.
+    pub(crate) fn start_again(&mut self) {
+        assert!(
+            self.try_run(),
+            "redis-server does not start again on port {}",
+            self.port
+        );
+    }
+
+    /// Stops the server and starts it again.
+    pub(crate) fn restart(&mut self) {
+        self.stop();
+        self.start_again();
+    }
+
+    /// Freezes the server: connections stay open and nothing is answered.
+    pub(crate) fn pause(&self) {
+        signal(self.pid(), "STOP");
+    }
+
+    /// Lets a paused server go on.
+    pub(crate) fn resume(&self) {
+        signal(self.pid(), "CONT");
+    }
+
+    /// Every key, with all that it holds, as bytes that can be searched; and the append-only file.
+    pub(crate) fn everything(&self) -> Vec<u8> {
+        let mut connection = self.connection();
+        let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query(&mut connection).unwrap();
+        let mut all = Vec::new();
+        for key in keys {
+            let kind: String = redis::cmd("TYPE").arg(&key).query(&mut connection).unwrap();
+            all.extend_from_slice(&key);
+            all.push(b'\n');
+            for value in values(&mut connection, &key, &kind) {
+                all.extend_from_slice(&value);
+                all.push(b'\n');
+            }
+        }
+        if self.append_only {
+            for file in std::fs::read_dir(self.folder.path().join("appendonlydir")).unwrap() {
+                all.extend(std::fs::read(file.unwrap().path()).unwrap());
+            }
+        }
+        all
+    }
+
+    /// Runs the server; false if it ended at once or somebody else answers on the port.
+    fn try_run(&mut self) -> bool {
+        let child = Command::new(server())
+            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"])
+            .args(["--dir", self.folder.path().to_str().unwrap()])
+            .args(["--appendonly", if self.append_only { "yes" } else { "no" }])
+            .args(["--save", "", "--loglevel", "warning", "--daemonize", "no"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let pid = child.id();
+        self.child = Some(child);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < deadline {
+            if self.answers_as(pid) {
+                return true;
+            }
+            if self
+                .child
+                .as_mut()
+                .is_some_and(|child| child.try_wait().unwrap().is_some())
+            {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        false
+    }
+
+    /// Does the server on our port run as process `pid`, its data loaded?
+    fn answers_as(&self, pid: u32) -> bool {
+        let ask = || -> redis::RedisResult<String> {
+            let mut connection = redis::Client::open(self.url())?.get_connection()?;
+            let _: Option<String> = connection.get("any key: fails while data are loaded")?;
+            redis::cmd("INFO").arg("server").query(&mut connection)
+        };
+        ask().is_ok_and(|info| info.contains(&format!("process_id:{pid}\r\n")))
+    }
+
+    fn pid(&self) -> u32 {
+        self.child.as_ref().expect("a running redis-server").id()
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn values(connection: &mut Connection, key: &[u8], kind: &str) -> Vec<Vec<u8>> {
+    let mut command = match kind {
+        "string" => redis::cmd("GET"),
+        "hash" => redis::cmd("HGETALL"),
+        "list" => redis::cmd("LRANGE"),
+        "set" => redis::cmd("SMEMBERS"),
+        "zset" => redis::cmd("ZRANGE"),
+        // The key is gone since it was listed.
+        "none" => return Vec::new(),
+        other => panic!("a scan does not know how to read a key of type {other}"),
+    };
+    command.arg(key);
+    match kind {
+        "string" => {
+            let value: Option<Vec<u8>> = command.query(connection).unwrap();
+            value.into_iter().collect()
+        }
+        "list" | "zset" => command.arg(0).arg(-1).query(connection).unwrap(),
+        _ => command.query(connection).unwrap(),
+    }
+}
+
+/// `TEST_REDIS_SERVER`, else redis-server or valkey-server from the PATH.
+fn server() -> PathBuf {
+    if let Some(path) = std::env::var_os("TEST_REDIS_SERVER") {
+        return path.into();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    ["redis-server", "valkey-server"]
+        .iter()
+        .flat_map(|name| std::env::split_paths(&path).map(move |folder| folder.join(name)))
+        .find(|file| file.is_file())
+        .expect("there is no redis-server on the PATH, nor in TEST_REDIS_SERVER: run bin/test")
+}

@@ -1,0 +1,42 @@
+//! What any worker does for the queue beside running jobs.
+
+use std::time::Duration;
+
+use common::clock::Clock;
+use common::queue::{MAX_STEP, promote_due, prune_ended};
+use redis::RedisResult;
+use redis::aio::ConnectionManager;
+use tokio::time::sleep;
+
+use crate::outage::{Outage, within};
+
+const PROMOTE_EVERY: Duration = Duration::from_millis(200);
+const PRUNE_EVERY: Duration = Duration::from_secs(1);
+const STEP_LIMIT: Duration = Duration::from_secs(5);
+
+/// Brings due retries back to the queue and forgets ended jobs, without end.
+pub(crate) async fn keep_house(redis: ConnectionManager, clock: Clock) {
+    let promote = repeat("bring due retries back", PROMOTE_EVERY, || {
+        let (mut redis, now) = (redis.clone(), clock.unix_ms());
+        async move { promote_due(&mut redis, now, MAX_STEP).await }
+    });
+    let prune = repeat("forget ended jobs", PRUNE_EVERY, || {
+        let mut redis = redis.clone();
+        async move { prune_ended(&mut redis, MAX_STEP).await }
+    });
+    tokio::join!(promote, prune);
+}
+
+/// Takes a step every `period`, and the next one at once while there is more to do.
+async fn repeat<F>(work: &'static str, period: Duration, step: impl Fn() -> F)
+where
+    F: Future<Output = RedisResult<usize>>,
+{
+    let mut outage = Outage::new(work);
+    loop {
+        let done = outage.note(within(STEP_LIMIT, step()).await);
+        if done != Some(MAX_STEP) {
+            sleep(period).await;
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The one way out for a worker, whether it was stopped or Redis failed it.
+//!
+//! apalis' own way out gives buffered jobs back only after the last running one has ended, and leaves everything
+//! to the orphan window when Redis fails. Here jobs that were not started go back at once, and those that
+//! run are ended properly when they end.
+
+use std::time::Duration;
+
+use common::queue::{Stock, retire};
+use redis::aio::ConnectionManager;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::held::Held;
+use crate::outage::{Outage, within};
+
+const TRY_LIMIT: Duration = Duration::from_secs(1);
+const TRY_AGAIN: Duration = Duration::from_millis(100);
+
+/// A worker that fetches no more.
+pub(crate) struct Retirement {
+    pub(crate) redis: ConnectionManager,
+    pub(crate) worker: String,
+    pub(crate) held: Held,
+    /// The process is to end.
+    pub(crate) shutdown: CancellationToken,
+    /// The process ends now.
+    pub(crate) deadline: CancellationToken,
+}
+
+impl Retirement {
+    /// Gives back what was not started, waits for what runs, and takes the worker off the list.
+    pub(crate) async fn run(self) {
+        self.settle().await;
+        let mut running = self.held.running();
+        if *running.borrow() == 0 {
+            return;
+        }
+        tokio::select! {
+            _ = running.wait_for(|&jobs| jobs == 0) => {}
+            () = self.deadline.cancelled() => {
+                let jobs = self.held.stock().running.len();
+                warn!(event = "jobs_given_up", worker = self.worker, jobs, "other workers run them later");
+            }
+        }
+        self.settle().await;
+    }
+
+    /// Tries until Redis knows. At shutdown it is not waited for: the jobs come back as orphans.
+    async fn settle(&self) {
+        let mut outage = Outage::new("retire a worker");
+        loop {
+            let last = self.deadline.is_cancelled() || self.shutdown.is_cancelled();
+            let stock = self.held.stock();
+            if let Some(given_back) = outage.note(self.retire(&stock).await) {
+                info!(event = "worker_retired", worker = self.worker, given_back, running = stock.running.len());
+                return;
+            }
+            if last {
+                return;
+            }
+            sleep(TRY_AGAIN).await;
+        }
+    }
+
+    async fn retire(&self, stock: &Stock) -> Result<usize, crate::outage::Trouble> {
+        let mut redis = self.redis.clone();
+        within(TRY_LIMIT, retire(&mut redis, &self.worker, stock)).await
+    }
+}
