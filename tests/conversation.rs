@@ -51,10 +51,5 @@ async fn ask_read_the_sms_sign_in_and_come_back() {
 /// 26 characters of base32 (RFC 4648), without padding.
 fn assert_is_token(token: &str) {
     assert_eq!(token.len(), 26, "{token}");
-    assert!(
-        token
-            .bytes()
-            .all(|byte| matches!(byte, b'A'..=b'Z' | b'2'..=b'7')),
-        "{token}"
-    );
+    assert!(token.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'2'..=b'7')), "{token}");
 }

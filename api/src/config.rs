@@ -30,18 +30,25 @@ pub enum Command {
 /// Everything that the API can be told.
 #[derive(Args, Clone, Debug)]
 pub struct Config {
+    /// Where it runs and what it is called.
     #[command(flatten)]
     pub app: AppConfig,
+    /// Where it listens.
     #[command(flatten)]
     pub server: ServerConfig,
+    /// Where users and tokens are.
     #[command(flatten)]
     pub database: DatabaseConfig,
+    /// Where OTPs and jobs are.
     #[command(flatten)]
     pub redis: RedisConfig,
+    /// How OTPs are made.
     #[command(flatten)]
     pub otp: OtpConfig,
+    /// Which numbers are served.
     #[command(flatten)]
     pub destinations: DestinationConfig,
+    /// How long sessions last.
     #[command(flatten)]
     pub sessions: SessionConfig,
     #[command(flatten)]
@@ -74,10 +81,13 @@ pub struct ServerConfig {
 }
 
 impl ServerConfig {
+    /// Where to listen.
     pub fn address(&self) -> SocketAddr {
         SocketAddr::new(self.host, self.port)
     }
 
+    /// How long running requests have to finish.
+    #[must_use]
     pub fn shutdown_grace(&self) -> Duration {
         Duration::from_secs(self.shutdown_grace)
     }
@@ -121,6 +131,7 @@ pub struct SessionConfig {
 }
 
 impl SessionConfig {
+    /// Life of a bearer token.
     pub fn token_ttl(&self) -> Duration {
         Duration::from_secs(self.token_ttl_hours * 60 * 60)
     }

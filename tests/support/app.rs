@@ -59,12 +59,7 @@ impl Plan {
     /// One API and one worker, all limits off.
     pub(crate) fn new() -> Self {
         let settings = LIMITS.map(|name| (name.to_owned(), "0".to_owned()));
-        Self {
-            apis: 1,
-            workers: 1,
-            append_only: false,
-            settings: settings.into(),
-        }
+        Self { apis: 1, workers: 1, append_only: false, settings: settings.into() }
     }
 
     /// How many API processes.
@@ -93,11 +88,7 @@ impl Plan {
 
     /// Starts all of it and waits until it is ready.
     pub(crate) async fn start(self) -> App {
-        let redis = if self.append_only {
-            Redis::start_append_only()
-        } else {
-            Redis::start()
-        };
+        let redis = if self.append_only { Redis::start_append_only() } else { Redis::start() };
         let twilio = FakeTwilio::start().await;
         let database = Database::create().await;
         let mut settings = settings_of(&redis, &database, &twilio);
@@ -183,13 +174,7 @@ impl App {
     }
 
     async fn migrate(&self) {
-        let mut migration = Process::spawn(
-            "migration",
-            "migration",
-            &["up"],
-            &self.settings,
-            self.folder(),
-        );
+        let mut migration = Process::spawn("migration", "migration", &["up"], &self.settings, self.folder());
         let status = migration.ended(SOON).await;
         assert!(status.success(), "migration up: {status}");
     }

@@ -41,10 +41,7 @@ impl Client {
             .timeout(Duration::from_secs(40))
             .build()
             .unwrap();
-        Self {
-            http,
-            base: format!("http://{address}"),
-        }
+        Self { http, base: format!("http://{address}") }
     }
 
     /// `host:port` of the API.
@@ -76,17 +73,11 @@ impl Client {
 
     /// POST of a JSON body.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
-        self.post_raw(path, "application/json", body.to_string())
-            .await
+        self.post_raw(path, "application/json", body.to_string()).await
     }
 
     /// POST of any bytes.
-    pub(crate) async fn post_raw(
-        &self,
-        path: &str,
-        content_type: &str,
-        body: impl Into<reqwest::Body>,
-    ) -> Answer {
+    pub(crate) async fn post_raw(&self, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", content_type.parse().unwrap());
         self.send(Method::POST, path, headers, body).await
@@ -106,8 +97,7 @@ impl Client {
 
     /// GET /protected with a token.
     pub(crate) async fn protected(&self, token: &str) -> Answer {
-        self.get("/protected", Some(&format!("Bearer {token}")))
-            .await
+        self.get("/protected", Some(&format!("Bearer {token}"))).await
     }
 }
 
@@ -117,26 +107,17 @@ impl Answer {
         let headers = response.headers().clone();
         let text = response.text().await.unwrap();
         let body = serde_json::from_str(&text).unwrap_or_default();
-        Self {
-            status,
-            headers,
-            text,
-            body,
-        }
+        Self { status, headers, text, body }
     }
 
     /// The value of a header; empty when it is not there.
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().unwrap())
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// The token of a sign-in.
     pub(crate) fn token(&self) -> &str {
-        self.body["token"]
-            .as_str()
-            .unwrap_or_else(|| panic!("an answer with a token, not {self:?}"))
+        self.body["token"].as_str().unwrap_or_else(|| panic!("an answer with a token, not {self:?}"))
     }
 
     /// Holds what is the same in all answers of that status; answers itself.

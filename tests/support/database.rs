@@ -30,14 +30,10 @@ impl Database {
             Err(_) | Ok("sqlite") => {
                 let folder = tempfile::tempdir().unwrap();
                 let file = folder.path().join("app.db");
-                Self::Sqlite {
-                    file,
-                    _folder: folder,
-                }
+                Self::Sqlite { file, _folder: folder }
             }
             Ok("postgres") => {
-                let server = std::env::var("TEST_POSTGRES_URL")
-                    .expect("TEST_POSTGRES_URL is not set: run bin/test");
+                let server = std::env::var("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL is not set: run bin/test");
                 let name = format!("test_{}", ulid::Ulid::generate().to_string().to_lowercase());
                 execute(&server, &format!("CREATE DATABASE {name}")).await;
                 Self::Postgres { name, server }
@@ -69,10 +65,7 @@ impl Database {
         let connection = connect(&self.url()).await;
         let statement = Statement::from_string(connection.get_database_backend(), sql);
         let rows = connection.query_all_raw(statement).await.unwrap();
-        let column = rows
-            .iter()
-            .map(|row| row.try_get_by_index(0).unwrap())
-            .collect();
+        let column = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
         connection.close().await.unwrap();
         column
     }
@@ -112,18 +105,13 @@ impl Database {
                 let mut options = ConnectOptions::new(self.url());
                 options.max_connections(1).sqlx_logging(false);
                 let connection = sea_orm::Database::connect(options).await.unwrap();
-                connection
-                    .execute_unprepared("BEGIN IMMEDIATE")
-                    .await
-                    .unwrap();
+                connection.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
                 Outage::Sqlite(connection)
             }
             Self::Postgres { name, server } => {
                 let closed = format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false");
                 execute(server, &closed).await;
-                let cut = format!(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
-                );
+                let cut = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
                 execute(server, &cut).await;
                 Outage::Postgres
             }
@@ -154,16 +142,10 @@ impl Drop for Database {
             let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
             let server = server.clone();
             let dropped = std::thread::spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build()
-                    .unwrap();
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                 runtime.block_on(execute(&server, &sql));
             });
-            assert!(
-                dropped.join().is_ok() || std::thread::panicking(),
-                "the database {name} was not dropped"
-            );
+            assert!(dropped.join().is_ok() || std::thread::panicking(), "the database {name} was not dropped");
         }
     }
 }
@@ -182,14 +164,9 @@ async fn execute(url: &str, sql: &str) {
 
 /// The URL of a server's database `name`, from that of another of its databases.
 fn of_server(server: &str, name: &str) -> String {
-    let (address, query) = server
-        .split_once('?')
-        .map_or((server, String::new()), |(address, query)| {
-            (address, format!("?{query}"))
-        });
+    let (address, query) =
+        server.split_once('?').map_or((server, String::new()), |(address, query)| (address, format!("?{query}")));
     let authority = address.find("://").map_or(0, |at| at + 3);
-    let end = address[authority..]
-        .find('/')
-        .map_or(address.len(), |at| authority + at);
+    let end = address[authority..].find('/').map_or(address.len(), |at| authority + at);
     format!("{}/{name}{query}", &address[..end])
 }

@@ -15,20 +15,13 @@ use std::time::{Duration, Instant};
 ///
 /// # Panics
 /// There is still none when `within` has passed: then the test fails, and says that it waited for `what`.
-pub(crate) async fn eventually<T>(
-    within: Duration,
-    what: &str,
-    mut answer: impl AsyncFnMut() -> Option<T>,
-) -> T {
+pub(crate) async fn eventually<T>(within: Duration, what: &str, mut answer: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + within;
     loop {
         if let Some(answer) = answer().await {
             return answer;
         }
-        assert!(
-            Instant::now() < deadline,
-            "waited {within:?} in vain for {what}"
-        );
+        assert!(Instant::now() < deadline, "waited {within:?} in vain for {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -24,13 +24,7 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts `program` in `folder`, where its output is kept as `<name>.out` and `<name>.err`.
-    pub(crate) fn spawn(
-        name: &str,
-        program: &str,
-        arguments: &[&str],
-        settings: &Settings,
-        folder: &Path,
-    ) -> Self {
+    pub(crate) fn spawn(name: &str, program: &str, arguments: &[&str], settings: &Settings, folder: &Path) -> Self {
         let output = folder.join(format!("{name}.out"));
         let errors = folder.join(format!("{name}.err"));
         let child = Command::new(path_of(program))
@@ -44,12 +38,7 @@ impl Process {
             .stderr(File::create(&errors).unwrap())
             .spawn()
             .unwrap();
-        Self {
-            name: name.to_owned(),
-            child,
-            output,
-            errors,
-        }
+        Self { name: name.to_owned(), child, output, errors }
     }
 
     /// The process's id.
@@ -87,11 +76,7 @@ impl Process {
         let what = format!("the event {name} of {}", self.name);
         eventually(within, &what, async || {
             let event = self.events(name).into_iter().next();
-            assert!(
-                event.is_some() || self.is_running(),
-                "{} ended before its event {name}",
-                self.name
-            );
+            assert!(event.is_some() || self.is_running(), "{} ended before its event {name}", self.name);
             event
         })
         .await
@@ -133,11 +118,7 @@ impl Drop for Process {
 fn path_of(program: &str) -> PathBuf {
     let this = std::env::current_exe().unwrap();
     let path = this.parent().unwrap().parent().unwrap().join(program);
-    assert!(
-        path.is_file(),
-        "{} is not built: run bin/test",
-        path.display()
-    );
+    assert!(path.is_file(), "{} is not built: run bin/test", path.display());
     path
 }
 

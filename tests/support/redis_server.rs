@@ -30,12 +30,7 @@ impl Redis {
     }
 
     fn start_with(append_only: bool) -> Self {
-        let mut redis = Self {
-            port: free_port(),
-            append_only,
-            child: None,
-            folder: tempfile::tempdir().unwrap(),
-        };
+        let mut redis = Self { port: free_port(), append_only, child: None, folder: tempfile::tempdir().unwrap() };
         // Somebody else may take a port between the moment it was found free and the server's start.
         for _ in 0..5 {
             if redis.try_run() {
@@ -54,10 +49,7 @@ impl Redis {
 
     /// A connection for the test itself.
     pub(crate) fn connection(&self) -> Connection {
-        redis::Client::open(self.url())
-            .unwrap()
-            .get_connection()
-            .unwrap()
+        redis::Client::open(self.url()).unwrap().get_connection().unwrap()
     }
 
     /// Ends the server as an operator does, its file written.
@@ -72,11 +64,7 @@ impl Redis {
 
     /// Starts the stopped server again, at its old address, with what its append-only file holds.
     pub(crate) fn start_again(&mut self) {
-        assert!(
-            self.try_run(),
-            "redis-server does not start again on port {}",
-            self.port
-        );
+        assert!(self.try_run(), "redis-server does not start again on port {}", self.port);
     }
 
     /// Stops the server and starts it again.
@@ -136,11 +124,7 @@ impl Redis {
             if self.answers_as(pid) {
                 return true;
             }
-            if self
-                .child
-                .as_mut()
-                .is_some_and(|child| child.try_wait().unwrap().is_some())
-            {
+            if self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_some()) {
                 return false;
             }
             std::thread::sleep(Duration::from_millis(5));

@@ -1,11 +1,17 @@
-//! The worker: takes jobs off the queue and runs them.
+//! The worker: takes jobs off the queue and sends SMS.
 
 mod apalis_worker;
+pub mod config;
 mod held;
 mod housekeeping;
 mod job_service;
 mod keep_alive;
 mod outage;
+pub mod provider;
+mod prune_tokens;
 mod retirement;
+pub mod retry;
 pub mod runner;
+pub mod send_otp;
+pub mod startup;
 mod wake;

@@ -22,7 +22,7 @@ use crate::keep_alive::keep_alive;
 use crate::retirement::Retirement;
 
 /// A pause of Redis that is shorter than this does not end the worker.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
+pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 const MIN_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
 /// For the last words to Redis, after the shutdown deadline.

@@ -74,7 +74,15 @@ impl OtpSender {
             Ok(provider_id) => {
                 let waited_ms = self.clock.unix_ms() - this_try.requested_at;
                 let (provider, number) = (self.provider.name(), masked(&sms.to));
-                tracing::info!(event = "sms_sent", delivery_id, provider, provider_id, number, waited_ms, r#try = this_try.number);
+                tracing::info!(
+                    event = "sms_sent",
+                    delivery_id,
+                    provider,
+                    provider_id,
+                    number,
+                    waited_ms,
+                    r#try = this_try.number
+                );
                 Outcome::Sent { provider_id }
             }
             Err(error) => self.after_failure(job, this_try, &error),

@@ -53,10 +53,7 @@ where
     E: Endpoint<Output = Response> + 'static,
 {
     let progress = Progress::new();
-    let watched = WatchedStream {
-        stream,
-        progress: progress.clone(),
-    };
+    let watched = WatchedStream { stream, progress: progress.clone() };
     let service = service_fn({
         let (shared, progress) = (shared.clone(), progress.clone());
         move |request| {
@@ -130,11 +127,7 @@ async fn drive<E>(
         if deadline.is_some() && timer.as_mut().poll(cx).is_ready() {
             return Poll::Ready(End::Late(step.phase));
         }
-        if evicted
-            .as_mut()
-            .as_pin_mut()
-            .is_some_and(|evicted| evicted.poll(cx).is_ready())
-        {
+        if evicted.as_mut().as_pin_mut().is_some_and(|evicted| evicted.poll(cx).is_ready()) {
             return Poll::Ready(End::Evicted(step.phase));
         }
         Poll::Pending
@@ -143,13 +136,8 @@ async fn drive<E>(
 }
 
 /// When a step has to be over. The app bounds its own work, and its body has a deadline of its own (see [`with_deadline`]).
-fn deadline_of(
-    step: Step,
-    limits: &ConnectionLimits,
-    stopped_at: Option<Instant>,
-) -> Option<Instant> {
-    let last_wait =
-        |deadline: Instant| stopped_at.map_or(deadline, |stop| deadline.min(stop + LAST_WAIT));
+fn deadline_of(step: Step, limits: &ConnectionLimits, stopped_at: Option<Instant>) -> Option<Instant> {
+    let last_wait = |deadline: Instant| stopped_at.map_or(deadline, |stop| deadline.min(stop + LAST_WAIT));
     match step.phase {
         Phase::Head => Some(last_wait(step.since + limits.read)),
         Phase::Idle => Some(last_wait(step.since + limits.idle)),
@@ -169,32 +157,19 @@ where
 {
     let head = progress.now();
     // A pipelined request came with an earlier one: its clock starts here.
-    let began = if head.phase == Phase::Head {
-        head.since
-    } else {
-        Instant::now()
-    };
+    let began = if head.phase == Phase::Head { head.since } else { Instant::now() };
     progress.enter(Phase::Handling);
     let addresses = (LocalAddr(shared.local_addr.into()), RemoteAddr(peer.into()));
     let mut request = Request::from((request, addresses.0, addresses.1, Scheme::HTTP));
     let body = request.take_body();
     if !body.is_empty() {
-        request.set_body(with_deadline(
-            body,
-            began + shared.limits.read,
-            progress.clone(),
-        ));
+        request.set_body(with_deadline(body, began + shared.limits.read, progress.clone()));
     }
     let mut response = shared.app.get_response(request).await;
     // After these two the rest of the body is not waited for.
-    let unread = matches!(
-        response.status(),
-        StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE
-    );
+    let unread = matches!(response.status(), StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE);
     if unread || shared.stop.is_cancelled() {
-        response
-            .headers_mut()
-            .insert(CONNECTION, HeaderValue::from_static("close"));
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     progress.enter(Phase::Writing);
     response
@@ -202,22 +177,14 @@ where
 
 /// The same body, but past `deadline` waiting for more of it fails with [`io::ErrorKind::TimedOut`].
 fn with_deadline(body: Body, deadline: Instant, progress: Progress) -> Body {
-    let chunks = stream::unfold(
-        (body.into_bytes_stream(), progress),
-        move |(mut chunks, progress)| async move {
-            let chunk = {
-                let _waiting = progress.wait_for_body();
-                timeout_at(deadline, chunks.next()).await
-            };
-            let late = || {
-                io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    "the request body did not arrive in time",
-                )
-            };
-            let chunk = chunk.unwrap_or_else(|_| Some(Err(late())))?;
-            Some((chunk, (chunks, progress)))
-        },
-    );
+    let chunks = stream::unfold((body.into_bytes_stream(), progress), move |(mut chunks, progress)| async move {
+        let chunk = {
+            let _waiting = progress.wait_for_body();
+            timeout_at(deadline, chunks.next()).await
+        };
+        let late = || io::Error::new(io::ErrorKind::TimedOut, "the request body did not arrive in time");
+        let chunk = chunk.unwrap_or_else(|_| Some(Err(late())))?;
+        Some((chunk, (chunks, progress)))
+    });
     Body::from_bytes_stream(chunks)
 }

@@ -105,11 +105,7 @@ where
         }
     };
     if tokio::time::timeout(grace, drained).await.is_err() {
-        tracing::warn!(
-            event = "connections_cut",
-            count = connections.len(),
-            "still open after the grace period"
-        );
+        tracing::warn!(event = "connections_cut", count = connections.len(), "still open after the grace period");
         connections.shutdown().await;
     }
     Ok(())
@@ -118,10 +114,7 @@ where
 /// A failed accept concerns either one client, who is gone, or the process, which is then out of files or memory.
 async fn recover(error: &io::Error, slots: &Slots) {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    if !matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionReset | Interrupted
-    ) {
+    if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
         tracing::warn!(event = "accept_failed", %error);
         slots.relieve();
         tokio::time::sleep(PAUSE_AFTER_ACCEPT_ERROR).await;

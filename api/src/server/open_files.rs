@@ -34,11 +34,7 @@ pub fn allow_connections(max_connections: usize) -> Result<(), OpenFilesError> {
     let needed = max_connections.saturating_add(OTHER_FILES) as u64;
     let allowed = rlimit::increase_nofile_limit(needed)?;
     if allowed < needed {
-        return Err(OpenFilesError::TooFew {
-            allowed,
-            needed,
-            max_connections,
-        });
+        return Err(OpenFilesError::TooFew { allowed, needed, max_connections });
     }
     Ok(())
 }

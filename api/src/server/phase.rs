@@ -42,10 +42,7 @@ pub(super) struct Progress(Arc<Mutex<Step>>);
 impl Progress {
     /// A connection that was just accepted.
     pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Step {
-            phase: Phase::Head,
-            since: Instant::now(),
-        })))
+        Self(Arc::new(Mutex::new(Step { phase: Phase::Head, since: Instant::now() })))
     }
 
     pub(super) fn now(&self) -> Step {
@@ -53,10 +50,7 @@ impl Progress {
     }
 
     pub(super) fn enter(&self, phase: Phase) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Step {
-            phase,
-            since: Instant::now(),
-        };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Step { phase, since: Instant::now() };
     }
 
     /// Enters [`Phase::Body`] until the returned guard is dropped.
@@ -88,11 +82,7 @@ pub(super) struct WatchedStream {
 }
 
 impl AsyncRead for WatchedStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         if buf.filled().len() > before {
@@ -103,11 +93,7 @@ impl AsyncRead for WatchedStream {
 }
 
 impl AsyncWrite for WatchedStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.progress.advance(Phase::Idle, Phase::Writing);
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }

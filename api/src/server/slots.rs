@@ -87,14 +87,10 @@ impl Slots {
     }
 
     /// Tells a client that there is no slot.
-    pub(super) fn refuse(
-        &self,
-        mut stream: TcpStream,
-    ) -> impl Future<Output = ()> + Send + 'static {
+    pub(super) fn refuse(&self, mut stream: TcpStream) -> impl Future<Output = ()> + Send + 'static {
         let lingering = Arc::clone(&self.refusals).try_acquire_owned();
         async move {
-            let written =
-                tokio::time::timeout(LINGER, stream.write_all(OVERLOADED.as_bytes())).await;
+            let written = tokio::time::timeout(LINGER, stream.write_all(OVERLOADED.as_bytes())).await;
             if lingering.is_ok() && matches!(written, Ok(Ok(()))) {
                 close(stream).await;
             }
@@ -121,11 +117,7 @@ mod tests {
     #[test]
     fn the_refusal_announces_its_length() {
         let (head, body) = OVERLOADED.split_once("\r\n\r\n").unwrap();
-        assert!(
-            head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())),
-            "{}",
-            body.len()
-        );
+        assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())), "{}", body.len());
         let body: serde_json::Value = serde_json::from_str(body).unwrap();
         assert_eq!(body["code"], "overloaded");
     }

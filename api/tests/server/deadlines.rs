@@ -15,10 +15,7 @@ const MARGIN: Duration = Duration::from_secs(4);
 
 fn assert_at(limit: Duration, elapsed: Duration) {
     assert!(elapsed >= limit, "cut after {elapsed:?}, before {limit:?}");
-    assert!(
-        elapsed < limit + MARGIN,
-        "cut only after {elapsed:?}, not after {limit:?}"
-    );
+    assert!(elapsed < limit + MARGIN, "cut only after {elapsed:?}, not after {limit:?}");
 }
 
 async fn reading_within(read: Duration) -> Server {
@@ -65,22 +62,14 @@ async fn a_half_head_followed_by_silence_is_cut_on_a_connection_that_was_used() 
 
 #[tokio::test]
 async fn a_dripped_body_is_answered_with_408_and_cut() {
-    for framing in [
-        "Content-Length: 1000\r\n\r\n",
-        "Transfer-Encoding: chunked\r\n\r\n3e8\r\n",
-    ] {
+    for framing in ["Content-Length: 1000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n3e8\r\n"] {
         let server = reading_within(SHORT).await;
         let mut client = server.connect().await;
         client.send(format!("{GREET_HEAD}{framing}")).await;
         let (elapsed, received) = client.drip(DRIP).await;
         assert_at(SHORT - DRIP, elapsed);
         assert!(received.starts_with("HTTP/1.1 408 "), "{received}");
-        assert!(
-            received
-                .to_lowercase()
-                .contains("\r\nconnection: close\r\n"),
-            "{received}"
-        );
+        assert!(received.to_lowercase().contains("\r\nconnection: close\r\n"), "{received}");
     }
 }
 
@@ -90,13 +79,9 @@ async fn head_and_body_share_one_limit() {
     let server = reading_within(read).await;
     let began = Instant::now();
     let mut client = server.connect().await;
-    client
-        .send("POST /api/greet HTTP/1.1\r\nHost: test\r\n")
-        .await;
+    client.send("POST /api/greet HTTP/1.1\r\nHost: test\r\n").await;
     tokio::time::sleep(SHORT * 2).await;
-    client
-        .send("Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n")
-        .await;
+    client.send("Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n").await;
     client.drip(DRIP).await;
     let elapsed = began.elapsed();
     assert_at(read, elapsed);
@@ -105,12 +90,7 @@ async fn head_and_body_share_one_limit() {
 #[tokio::test]
 async fn an_idle_connection_outlives_the_read_limit_but_not_its_own() {
     let idle = SHORT * 4;
-    let server = Server::start(ConnectionLimits {
-        idle,
-        read: SHORT,
-        ..limits()
-    })
-    .await;
+    let server = Server::start(ConnectionLimits { idle, read: SHORT, ..limits() }).await;
     let mut client = server.connect().await;
     for _ in 0..2 {
         client.send(QUICK).await;
@@ -125,13 +105,7 @@ async fn an_idle_connection_outlives_the_read_limit_but_not_its_own() {
 
 #[tokio::test]
 async fn a_handler_may_take_longer_than_every_limit() {
-    let server = Server::start(ConnectionLimits {
-        idle: SHORT,
-        read: SHORT,
-        write: SHORT,
-        ..limits()
-    })
-    .await;
+    let server = Server::start(ConnectionLimits { idle: SHORT, read: SHORT, write: SHORT, ..limits() }).await;
     let mut client = server.connect().await;
     client.send(WAIT).await;
     pass(&server.gate.entered).await;
@@ -142,15 +116,9 @@ async fn a_handler_may_take_longer_than_every_limit() {
 
 #[tokio::test]
 async fn a_client_that_reads_too_slowly_is_cut() {
-    let server = Server::start(ConnectionLimits {
-        write: SHORT,
-        ..limits()
-    })
-    .await;
+    let server = Server::start(ConnectionLimits { write: SHORT, ..limits() }).await;
     let mut client = server.connect().await;
-    client
-        .send("GET /large HTTP/1.1\r\nHost: test\r\n\r\n")
-        .await;
+    client.send("GET /large HTTP/1.1\r\nHost: test\r\n\r\n").await;
     let began = Instant::now();
     let mut buffer = vec![0; 64 * 1024];
     let mut received = 0;
@@ -167,9 +135,7 @@ async fn a_client_that_reads_too_slowly_is_cut() {
 async fn a_client_that_reads_gets_all_of_a_large_answer() {
     let server = Server::start(limits()).await;
     let mut client = server.connect().await;
-    client
-        .send("GET /large HTTP/1.1\r\nHost: test\r\n\r\n")
-        .await;
+    client.send("GET /large HTTP/1.1\r\nHost: test\r\n\r\n").await;
     assert_eq!(client.answer().await.body.len(), LARGE);
     client.send(QUICK).await;
     assert_eq!(client.answer().await.body, "quick");

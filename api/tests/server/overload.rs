@@ -7,11 +7,7 @@ use api::server::ConnectionLimits;
 use crate::support::{Client, QUICK, Server, WAIT, limits, pass, soon};
 
 async fn with_slots(max_connections: usize) -> Server {
-    Server::start(ConnectionLimits {
-        max_connections,
-        ..limits()
-    })
-    .await
+    Server::start(ConnectionLimits { max_connections, ..limits() }).await
 }
 
 /// Connections whose handlers run until the gate opens.
@@ -36,40 +32,21 @@ async fn a_full_server_refuses_at_once_and_recovers() {
         let mut refused = server.connect().await;
         let answer = refused.answer().await;
         assert_eq!(answer.status, 503);
-        assert!(
-            answer.head.contains("\r\nretry-after: 1\r\n"),
-            "{}",
-            answer.head
-        );
-        assert!(
-            answer.head.contains("\r\nconnection: close\r\n"),
-            "{}",
-            answer.head
-        );
-        assert!(
-            answer.head.contains("\r\ncontent-type: application/json"),
-            "{}",
-            answer.head
-        );
+        assert!(answer.head.contains("\r\nretry-after: 1\r\n"), "{}", answer.head);
+        assert!(answer.head.contains("\r\nconnection: close\r\n"), "{}", answer.head);
+        assert!(answer.head.contains("\r\ncontent-type: application/json"), "{}", answer.head);
         let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
         assert_eq!(body["code"], "overloaded");
         assert!(body["error"].is_string());
     }
-    assert!(
-        began.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        began.elapsed()
-    );
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 
     server.gate.open.add_permits(20);
     for client in &mut clients {
         assert_eq!(client.answer().await.body, "waited");
     }
     drop(clients);
-    soon("a free slot", async {
-        while server.quick().await.status != 200 {}
-    })
-    .await;
+    soon("a free slot", async { while server.quick().await.status != 200 {} }).await;
 }
 
 #[tokio::test]
@@ -94,11 +71,7 @@ async fn slow_clients_make_room_for_others_the_slowest_first() {
         slow.push(client);
         let began = Instant::now();
         assert_eq!(server.quick().await.status, 200);
-        assert!(
-            began.elapsed() < Duration::from_secs(1),
-            "{:?}",
-            began.elapsed()
-        );
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
     }
     slow.remove(0).closed().await;
     let mut latest = slow.pop().unwrap();

@@ -16,9 +16,7 @@ async fn pipelined_requests_are_answered_in_order() {
     let server = Server::start(limits()).await;
     let mut client = server.connect().await;
     let half = QUICK.len() / 2;
-    client
-        .send(format!("{QUICK}{}{BODY}{}", greet(""), &QUICK[..half]))
-        .await;
+    client.send(format!("{QUICK}{}{BODY}{}", greet(""), &QUICK[..half])).await;
     assert_eq!(client.answer().await.body, "quick");
     assert_eq!(client.answer().await.body, "Hello Zo");
     client.send(&QUICK[half..]).await;
@@ -34,18 +32,10 @@ async fn a_body_is_asked_for_when_the_client_expects_it() {
     client.send(BODY).await;
     assert_eq!(client.answer().await.body, "Hello Zo");
 
-    client
-        .send(format!(
-            "{GREET_HEAD}Expect: 100-continue\r\nContent-Length: 200000\r\n\r\n"
-        ))
-        .await;
+    client.send(format!("{GREET_HEAD}Expect: 100-continue\r\nContent-Length: 200000\r\n\r\n")).await;
     let refused = client.answer().await;
     assert_eq!(refused.status, StatusCode::PAYLOAD_TOO_LARGE);
-    assert!(
-        refused.head.contains("\r\nconnection: close\r\n"),
-        "{}",
-        refused.head
-    );
+    assert!(refused.head.contains("\r\nconnection: close\r\n"), "{}", refused.head);
     client.closed().await;
 }
 
@@ -53,9 +43,7 @@ async fn a_body_is_asked_for_when_the_client_expects_it() {
 async fn a_chunked_body_is_put_together() {
     let server = Server::start(limits()).await;
     let mut client = server.connect().await;
-    client
-        .send(format!("{GREET_HEAD}Transfer-Encoding: chunked\r\n\r\n"))
-        .await;
+    client.send(format!("{GREET_HEAD}Transfer-Encoding: chunked\r\n\r\n")).await;
     for part in [&BODY[..5], &BODY[5..], ""] {
         client.send(format!("{:x}\r\n{part}\r\n", part.len())).await;
     }
@@ -71,10 +59,7 @@ async fn a_body_that_is_too_large_is_refused_whatever_its_framing() {
     let filler = "a".repeat(200_000);
     for framing in [
         format!("Content-Length: {}\r\n\r\n{filler}", filler.len()),
-        format!(
-            "Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{filler}\r\n0\r\n\r\n",
-            filler.len()
-        ),
+        format!("Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{filler}\r\n0\r\n\r\n", filler.len()),
     ] {
         for _ in 0..20 {
             let mut client = server.connect().await;
@@ -131,11 +116,8 @@ async fn http_2_by_prior_knowledge_is_closed_without_an_answer() {
 async fn what_is_not_http_is_refused() {
     let server = Server::start(limits()).await;
     let endless = format!("GET /quick HTTP/1.1\r\nX: {}", "a".repeat(20_000));
-    for (request, status) in [
-        ("hello\r\n\r\n", 400),
-        ("GET /quick HTTP/1.1\r\nno colon\r\n\r\n", 400),
-        (&endless, 431),
-    ] {
+    for (request, status) in [("hello\r\n\r\n", 400), ("GET /quick HTTP/1.1\r\nno colon\r\n\r\n", 400), (&endless, 431)]
+    {
         let mut client = server.connect().await;
         client.send(request).await;
         assert_eq!(client.answer().await.status, status);
@@ -147,9 +129,7 @@ async fn what_is_not_http_is_refused() {
 async fn a_panic_ends_its_connection_only() {
     let server = Server::start(limits()).await;
     let mut client = server.connect().await;
-    client
-        .send("GET /panics HTTP/1.1\r\nHost: test\r\n\r\n")
-        .await;
+    client.send("GET /panics HTTP/1.1\r\nHost: test\r\n\r\n").await;
     client.closed().await;
     assert_eq!(server.quick().await.status, 200);
 }

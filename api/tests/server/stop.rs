@@ -23,11 +23,7 @@ async fn a_running_request_is_answered_and_told_to_close() {
     server.gate.open.add_permits(1);
     let answer = client.answer().await;
     assert_eq!(answer.body, "waited");
-    assert!(
-        answer.head.contains("\r\nconnection: close\r\n"),
-        "{}",
-        answer.head
-    );
+    assert!(answer.head.contains("\r\nconnection: close\r\n"), "{}", answer.head);
     client.closed().await;
     server.ended().await;
 }
@@ -45,11 +41,7 @@ async fn half_heads_and_silent_connections_do_not_hold_it_up() {
     let began = Instant::now();
     server.ended().await;
     // All limits of this server are a minute and its grace is 10 s.
-    assert!(
-        began.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        began.elapsed()
-    );
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
 #[tokio::test]

@@ -31,24 +31,16 @@ pub(crate) const LARGE: usize = 64 * 1024 * 1024;
 pub(crate) const QUICK: &str = "GET /quick HTTP/1.1\r\nHost: test\r\n\r\n";
 pub(crate) const WAIT: &str = "GET /wait HTTP/1.1\r\nHost: test\r\n\r\n";
 
-pub(crate) const GREET_HEAD: &str =
-    "POST /api/greet HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n";
+pub(crate) const GREET_HEAD: &str = "POST /api/greet HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n";
 
 /// Ends a test that hangs.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future)
-        .await
-        .unwrap_or_else(|_| panic!("{what}: still not after {PATIENCE:?}"))
+    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("{what}: still not after {PATIENCE:?}"))
 }
 
 pub(crate) fn limits() -> ConnectionLimits {
     let generous = Duration::from_secs(60);
-    ConnectionLimits {
-        idle: generous,
-        read: generous,
-        write: generous,
-        max_connections: 100,
-    }
+    ConnectionLimits { idle: generous, read: generous, write: generous, max_connections: 100 }
 }
 
 #[derive(Deserialize, Object)]
@@ -115,11 +107,7 @@ impl Server {
 
     pub(crate) async fn start_with_grace(limits: ConnectionLimits, grace: Duration) -> Self {
         let new = || Semaphore::new(0);
-        let gate = Arc::new(Gate {
-            entered: new(),
-            open: new(),
-            left: new(),
-        });
+        let gate = Arc::new(Gate { entered: new(), open: new(), left: new() });
         let app = Route::new()
             .at("/quick", get(quick))
             .at("/large", get(large))
@@ -134,20 +122,11 @@ impl Server {
             let _ = stopped.await;
         };
         let running = tokio::spawn(server::serve(listener, app, limits, shutdown, grace));
-        Self {
-            addr,
-            gate,
-            stop: Some(stop),
-            running,
-        }
+        Self { addr, gate, stop: Some(stop), running }
     }
 
     pub(crate) async fn connect(&self) -> Client {
-        Client(
-            soon("connect", TcpStream::connect(self.addr))
-                .await
-                .unwrap(),
-        )
+        Client(soon("connect", TcpStream::connect(self.addr)).await.unwrap())
     }
 
     /// Asks for `/quick` on a new connection.
@@ -179,9 +158,7 @@ pub(crate) struct Client(pub(crate) TcpStream);
 
 impl Client {
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        soon("send", self.0.write_all(bytes.as_ref()))
-            .await
-            .unwrap();
+        soon("send", self.0.write_all(bytes.as_ref())).await.unwrap();
     }
 
     /// Reads one answer and no byte more.
@@ -192,16 +169,13 @@ impl Client {
         }
         let head = String::from_utf8(head).unwrap().to_lowercase();
         let status = head["http/1.1 ".len()..][..3].parse().unwrap();
-        let length = head.split("\r\ncontent-length: ").nth(1).map_or(0, |rest| {
-            rest.split_once("\r\n").unwrap().0.parse().unwrap()
-        });
+        let length = head
+            .split("\r\ncontent-length: ")
+            .nth(1)
+            .map_or(0, |rest| rest.split_once("\r\n").unwrap().0.parse().unwrap());
         let mut body = vec![0; length];
         soon("body", self.0.read_exact(&mut body)).await.unwrap();
-        Answer {
-            status,
-            head,
-            body: String::from_utf8(body).unwrap(),
-        }
+        Answer { status, head, body: String::from_utf8(body).unwrap() }
     }
 
     /// Sends a byte every `pause` until the server ends the connection; how long that took and what had been received by then.
@@ -229,10 +203,6 @@ impl Client {
 /// A reset is an end too.
 async fn read_to_end(reader: &mut (impl AsyncReadExt + Unpin)) -> Vec<u8> {
     let mut received = Vec::new();
-    let _ = soon(
-        "the end of the connection",
-        reader.read_to_end(&mut received),
-    )
-    .await;
+    let _ = soon("the end of the connection", reader.read_to_end(&mut received)).await;
     received
 }

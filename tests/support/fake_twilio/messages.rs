@@ -24,12 +24,7 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     fn new(status: StatusCode, code: u32, reason: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            reason: reason.into(),
-            retry_after: None,
-        }
+        Self { status, code, reason: reason.into(), retry_after: None }
     }
 
     fn bad_field(code: u32, reason: impl Into<String>) -> Self {
@@ -79,10 +74,7 @@ fn check_fields(body: &[u8]) -> Result<HashMap<String, String>, Refusal> {
     }
     match (field("From"), field("MessagingServiceSid")) {
         ("", "") => {
-            return Err(Refusal::bad_field(
-                21603,
-                "A 'From' phone number is required",
-            ));
+            return Err(Refusal::bad_field(21603, "A 'From' phone number is required"));
         }
         ("", service) if is_service(service) => {}
         (from, "") if is_e164(from) || is_sender_id(from) => {}
@@ -101,9 +93,7 @@ fn check_optional(fields: &HashMap<String, String>) -> Result<(), Refusal> {
     for (name, value) in fields {
         let right = match name.as_str() {
             "To" | "From" | "MessagingServiceSid" | "Body" => true,
-            "ValidityPeriod" => value
-                .parse::<u32>()
-                .is_ok_and(|seconds| (1..=36_000).contains(&seconds)),
+            "ValidityPeriod" => value.parse::<u32>().is_ok_and(|seconds| (1..=36_000).contains(&seconds)),
             "StatusCallback" => value.starts_with("http://") || value.starts_with("https://"),
             "Attempt" => value.parse::<u32>().is_ok(),
             "RiskCheck" => value == "enable" || value == "disable",
@@ -121,23 +111,18 @@ fn check_optional(fields: &HashMap<String, String>) -> Result<(), Refusal> {
 /// ITU-T E.164: a plus and at most 15 digits, the first not zero.
 fn is_e164(number: &str) -> bool {
     number.strip_prefix('+').is_some_and(|digits| {
-        (7..=15).contains(&digits.len())
-            && !digits.starts_with('0')
-            && digits.bytes().all(|byte| byte.is_ascii_digit())
+        (7..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit())
     })
 }
 
 fn is_sender_id(from: &str) -> bool {
     from.len() <= 11
         && from.bytes().any(|byte| byte.is_ascii_alphabetic())
-        && from
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b' ')
+        && from.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b' ')
 }
 
 fn is_service(sid: &str) -> bool {
-    sid.strip_prefix("MG")
-        .is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    sid.strip_prefix("MG").is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// The answer to a message that was taken.
@@ -181,14 +166,8 @@ pub(super) fn refused(refusal: &Refusal) -> Response<Full<Bytes>> {
     json_response(refusal.status, refusal.retry_after, &body)
 }
 
-fn json_response(
-    status: StatusCode,
-    retry_after: Option<u64>,
-    body: &Value,
-) -> Response<Full<Bytes>> {
-    let mut response = Response::builder()
-        .status(status)
-        .header("content-type", "application/json;charset=utf-8");
+fn json_response(status: StatusCode, retry_after: Option<u64>, body: &Value) -> Response<Full<Bytes>> {
+    let mut response = Response::builder().status(status).header("content-type", "application/json;charset=utf-8");
     if let Some(seconds) = retry_after {
         response = response.header("retry-after", seconds);
     }
@@ -196,8 +175,5 @@ fn json_response(
 }
 
 fn header<'a>(head: &'a Parts, name: &str) -> &'a str {
-    head.headers
-        .get(name)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
+    head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }

@@ -84,9 +84,8 @@ impl Try {
 
 /// The OTP in the text of an SMS.
 pub(crate) fn code_in(body: &str) -> String {
-    let (_, rest) = body
-        .split_once("Your one-time password is ")
-        .unwrap_or_else(|| panic!("no OTP in the SMS {body:?}"));
+    let (_, rest) =
+        body.split_once("Your one-time password is ").unwrap_or_else(|| panic!("no OTP in the SMS {body:?}"));
     rest.chars().take_while(char::is_ascii_digit).collect()
 }
 
@@ -117,11 +116,8 @@ impl FakeTwilio {
             tries: Mutex::default(),
             refusals: Mutex::default(),
         };
-        let mut fake = Self {
-            address: SocketAddr::from(([127, 0, 0, 1], free_port())),
-            state: Arc::new(state),
-            server: None,
-        };
+        let mut fake =
+            Self { address: SocketAddr::from(([127, 0, 0, 1], free_port())), state: Arc::new(state), server: None };
         fake.open().await;
         fake
     }
@@ -188,31 +184,15 @@ impl FakeTwilio {
     }
 
     /// Waits until `count` SMS to a number are accepted.
-    pub(crate) async fn wait_for_sms(
-        &self,
-        number: &str,
-        count: usize,
-        within: Duration,
-    ) -> Vec<Try> {
+    pub(crate) async fn wait_for_sms(&self, number: &str, count: usize, within: Duration) -> Vec<Try> {
         let what = format!("{count} accepted SMS to {number}");
-        eventually(within, &what, async || {
-            Some(self.accepted(number)).filter(|sms| sms.len() >= count)
-        })
-        .await
+        eventually(within, &what, async || Some(self.accepted(number)).filter(|sms| sms.len() >= count)).await
     }
 
     /// Waits until `count` requests for a number have been read, answered or not.
-    pub(crate) async fn wait_for_tries(
-        &self,
-        number: &str,
-        count: usize,
-        within: Duration,
-    ) -> Vec<Try> {
+    pub(crate) async fn wait_for_tries(&self, number: &str, count: usize, within: Duration) -> Vec<Try> {
         let what = format!("{count} tries to send to {number}");
-        eventually(within, &what, async || {
-            Some(self.tries(number)).filter(|tries| tries.len() >= count)
-        })
-        .await
+        eventually(within, &what, async || Some(self.tries(number)).filter(|tries| tries.len() >= count)).await
     }
 }
 
@@ -237,9 +217,7 @@ async fn converse(stream: TcpStream, state: Arc<State>) {
     stream.set_nodelay(true).unwrap();
     let service = service_fn(|request| answer(request, &state));
     // An error is how hyper closes a connection without an answer, or how a client that has left shows.
-    let _ = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 /// Makes hyper close the connection.
@@ -254,10 +232,7 @@ impl std::fmt::Display for Closed {
 
 impl std::error::Error for Closed {}
 
-async fn answer(
-    request: Request<Incoming>,
-    state: &State,
-) -> Result<Response<Full<Bytes>>, Closed> {
+async fn answer(request: Request<Incoming>, state: &State) -> Result<Response<Full<Bytes>>, Closed> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Closed)?.to_bytes();
     let fields = match check(&head, &body) {
@@ -296,11 +271,7 @@ async fn answer(
 fn record(state: &State, number: &str, fields: HashMap<String, String>) -> usize {
     let mut all = state.tries.lock().unwrap();
     let tries = all.entry(number.to_owned()).or_default();
-    tries.push(Try {
-        at: Instant::now(),
-        fields,
-        accepted: false,
-    });
+    tries.push(Try { at: Instant::now(), fields, accepted: false });
     tries.len() - 1
 }
 

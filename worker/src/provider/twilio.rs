@@ -68,12 +68,8 @@ impl Twilio {
 
     async fn post(&self, sms: &Sms) -> Result<String, SendError> {
         let validity = sms.valid_for.min(LONGEST_VALIDITY).as_secs().max(1).to_string();
-        let form = [
-            ("To", sms.to.as_str()),
-            ("From", &self.account.from),
-            ("Body", &sms.body),
-            ("ValidityPeriod", &validity),
-        ];
+        let form =
+            [("To", sms.to.as_str()), ("From", &self.account.from), ("Body", &sms.body), ("ValidityPeriod", &validity)];
         let answer = self
             .http
             .post(&self.url)

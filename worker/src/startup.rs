@@ -1,0 +1,57 @@
+//! From settings to a working queue.
+
+use anyhow::Context;
+use common::clock::Clock;
+use common::config::SettingError;
+use common::jobs::SendOtp;
+use common::store::accounts::Accounts;
+use common::store::delivery::DeliveryStore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::config::Config;
+use crate::prune_tokens::prune_tokens;
+use crate::runner::{self, RESPONSE_TIMEOUT, RunnerSettings};
+use crate::send_otp::OtpSender;
+
+/// Works until the first signal to stop, then finishes what runs and gives the rest back.
+///
+/// # Errors
+/// A setting that is wrong or missing.
+pub async fn work(config: Config) -> anyhow::Result<()> {
+    let clock = Clock::default();
+    let redis = config.redis.server()?;
+    let connection =
+        redis.connection(RESPONSE_TIMEOUT).map_err(|error| SettingError::new("REDIS_URL", error.to_string()))?;
+    let sender = OtpSender {
+        deliveries: DeliveryStore::new(connection, config.otp.keys(&config.app)?, clock.clone()),
+        provider: config.providers.provider(&config.app)?,
+        app_name: config.app.app_name.clone(),
+        clock: clock.clone(),
+    };
+    let url = config.database.url(&config.app)?;
+    let accounts = Accounts::connect(&url, config.database.database_connections).await.context("DATABASE_URL")?;
+    let _pruning = AbortOnDropHandle::new(tokio::spawn(prune_tokens(accounts, clock.clone())));
+
+    let stop = CancellationToken::new();
+    tokio::spawn({
+        let stop = stop.clone();
+        async move {
+            common::shutdown::requested().await;
+            stop.cancel();
+        }
+    });
+    let settings = RunnerSettings {
+        concurrency: config.work.worker_concurrency,
+        shutdown_deadline: config.work.shutdown_grace(),
+        ..RunnerSettings::default()
+    };
+    tracing::info!(event = "worker_started", provider = sender.provider.name(), concurrency = %settings.concurrency);
+    let handler = move |job: SendOtp| {
+        let sender = sender.clone();
+        async move { sender.run(job).await }
+    };
+    runner::run(&redis, settings, clock, handler, stop).await.context("REDIS_URL")?;
+    tracing::info!(event = "stopped");
+    Ok(())
+}
