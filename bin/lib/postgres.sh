@@ -34,8 +34,7 @@ install_postgres_package() {
   fi
   install_package apt-get:postgresql dnf:postgresql-server apk:postgresql pacman:postgresql brew:postgresql@17 || code=$?
   if [ -n "$own_file" ]; then
-    as_root cp "/usr/share/postgresql-common/createcluster.conf" "$CREATE_CLUSTER" 2>/dev/null ||
-      as_root rm -f "$CREATE_CLUSTER"
+    as_root mv -f "$CREATE_CLUSTER.ucf-dist" "$CREATE_CLUSTER" 2>/dev/null || as_root rm -f "$CREATE_CLUSTER"
   fi
   return "$code"
 }

