@@ -12,4 +12,5 @@
 )]
 
 mod conversation;
+mod queue;
 mod support;
