@@ -29,6 +29,24 @@ async fn a_restart_of_redis_loses_nothing_and_repeats_nothing() {
     assert!(!worker.has_ended());
 }
 
+/// Here something is always asked of Redis when it goes away, so the apalis worker ends.
+#[tokio::test]
+async fn restarts_of_redis_under_load_lose_nothing_and_repeat_nothing() {
+    let mut queue = Queue::on(Redis::start_append_only());
+    let log = Log::default();
+    let _worker = Worker::start(&queue, settings(40), taking(Duration::from_millis(5), &log));
+    let before = queue.registered(1).await;
+    queue.enqueue(deliveries(6_000)).await;
+    for restarts in 1..=2 {
+        log.wait_for_begun(restarts * 1_500).await;
+        queue.server.restart();
+    }
+    log.wait_for_ended(6_000).await;
+    queue.nothing_left().await;
+    log.each_ran_once(6_000);
+    assert_ne!(queue.registered(1).await, before, "no worker ended: the test proves nothing");
+}
+
 #[tokio::test]
 async fn a_worker_that_starts_without_redis_waits_for_it() {
     let mut queue = Queue::on(Redis::start_append_only());
