@@ -21,4 +21,5 @@ mod server_times;
 mod settings;
 mod shutdown;
 mod simultaneous;
+mod queue;
 mod support;
