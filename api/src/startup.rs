@@ -9,11 +9,11 @@ use common::store::accounts::Accounts;
 use common::store::ledger::LedgerSettings;
 use common::store::otp::OtpStore;
 use migration::{Migrator, MigratorTrait};
-use tokio::net::TcpListener;
 
 use crate::app;
 use crate::config::Config;
 use crate::refusals::Refusals;
+use crate::server;
 use crate::service::sign_up::SignUp;
 
 /// Redis answers within milliseconds or not at all.
@@ -32,12 +32,12 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             .context("DATABASE_URL: the database cannot be migrated")?;
     }
     let address = config.server.address();
-    let listener = TcpListener::bind(address).await.with_context(|| format!("PORT: cannot listen on {address}"))?;
+    let listener = server::bind(address).await.with_context(|| format!("PORT: cannot listen on {address}"))?;
     tracing::info!(event = "listening", address = %listener.local_addr()?);
-    crate::server::serve(
+    server::serve(
         listener,
         app::build(sign_up, address_rule),
-        crate::server::ConnectionLimits::default(),
+        server::ConnectionLimits::default(),
         common::shutdown::requested(),
         config.server.shutdown_grace(),
     )
