@@ -9,6 +9,7 @@ use common::telemetry::TelemetryConfig;
 use poem::http::HeaderName;
 
 use crate::client_address::{AddressRule, TrustedProxies};
+use crate::server::ConnectionLimits;
 use crate::service::test_numbers::TestNumbers;
 
 /// Phone sign-in over HTTP. Every option is also an environment variable and may stand in `.env`.
@@ -87,6 +88,9 @@ pub struct ServerConfig {
     /// The one header in which trusted proxies say where a request comes from
     #[arg(long, env, default_value = "x-forwarded-for")]
     client_ip_header: HeaderName,
+    /// Connections that may be open at once (10 to 1000000); past that, clients get 503
+    #[arg(long, env, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
+    max_connections: u32,
     /// Seconds that running requests have to finish after SIGTERM (1 to 300)
     #[arg(long, env, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=300))]
     shutdown_grace: u64,
@@ -96,6 +100,12 @@ impl ServerConfig {
     /// Where to listen.
     pub fn address(&self) -> SocketAddr {
         SocketAddr::new(self.host, self.port)
+    }
+
+    /// How many connections may be open, and for how long.
+    #[must_use]
+    pub fn connection_limits(&self) -> ConnectionLimits {
+        ConnectionLimits { max_connections: self.max_connections as usize, ..ConnectionLimits::default() }
     }
 
     /// How long running requests have to finish.

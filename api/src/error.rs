@@ -59,10 +59,10 @@ pub enum ErrorKind {
     #[error("The request took too long to arrive")]
     RequestTimeout,
     /// The body is too long.
-    #[error("The request body is too large")]
+    #[error("Invalid request payload")]
     PayloadTooLarge,
     /// The body is not announced as JSON.
-    #[error("The content type has to be application/json")]
+    #[error("Invalid request payload")]
     UnsupportedMediaType,
     /// A limit refuses the send.
     #[error("{}", refusal(*.0).1)]

@@ -31,13 +31,17 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             .await
             .context("DATABASE_URL: the database cannot be migrated")?;
     }
+    let limits = config.server.connection_limits();
+    if let Err(error) = server::open_files::allow_connections(limits.max_connections) {
+        tracing::warn!(event = "too_few_open_files", setting = "MAX_CONNECTIONS", %error);
+    }
     let address = config.server.address();
     let listener = server::bind(address).await.with_context(|| format!("PORT: cannot listen on {address}"))?;
     tracing::info!(event = "listening", address = %listener.local_addr()?);
     server::serve(
         listener,
         app::build(sign_up, address_rule),
-        server::ConnectionLimits::default(),
+        limits,
         common::shutdown::requested(),
         config.server.shutdown_grace(),
     )
@@ -53,7 +57,7 @@ async fn connect(config: &Config) -> anyhow::Result<SignUp> {
         redis.connection(REDIS_RESPONSE_LIMIT).map_err(|error| SettingError::new("REDIS_URL", error.to_string()))?;
     let clock = Clock::default();
     let url = config.database.url(&config.app)?;
-    let accounts = Accounts::connect(&url, config.database.database_connections).await.context("DATABASE_URL")?;
+    let accounts = Accounts::connect(&url, config.database.database_connections).await?;
     let settings = LedgerSettings::new(&config.limits, config.otp.ttl(), config.destinations.default_country);
     Ok(SignUp {
         otp: OtpStore::new(redis, keys, config.otp.otp_length, settings, clock.clone()),

@@ -42,7 +42,9 @@ end
 
 local buckets, charged = {}, {}
 if not is_test then
-    refuse('cooldown', last + cooldown_after(streak) - now)
+    if cooldown_after(streak) > 0 then
+        refuse('cooldown', last + cooldown_after(streak) - now)
+    end
     refuse('number_hour', wait_in_log(sends_key .. own, settings.sends_per_number_hour, HOUR, now))
     refuse('number_day', wait_in_log(sends_key, settings.sends_per_number_day, DAY, now))
 
