@@ -15,6 +15,7 @@ mod contract;
 mod conversation;
 mod delivery;
 mod outages;
+mod queue;
 mod queue_under_failure;
 mod secrets_at_rest;
 mod server_times;

@@ -1,0 +1,202 @@
+#!/usr/bin/env bash
+# Tests of bin/dev, from outside: what it says, what it starts, and that nothing is left of it. `bin/test scripts` runs this.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+for library in output network processes packages redis; do
+  # shellcheck source=/dev/null
+  . "bin/lib/$library.sh"
+done
+
+PASSED=0 FAILED=0
+SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/dev-test.XXXXXX")
+# Neither this machine's settings nor its .env count: an empty variable hides the one there.
+export HOST='' DATABASE_URL='' REDIS_URL='' APP_ENV='' SMS_PROVIDERS='' TWILIO_SID='' OTP_SECRET='' PROCFILE=''
+
+# check WHAT COMMAND…: counts whether the command succeeds.
+check() {
+  local what=$1
+  shift
+  if "$@"; then
+    PASSED=$((PASSED + 1))
+    say "ok      $what"
+  else
+    FAILED=$((FAILED + 1))
+    say "FAILED  $what"
+    [ ! -f "${OUT:-}" ] || sed 's/^/        | /' "$OUT" | tail -n 30
+  fi
+}
+
+not() { ! "$@"; }
+said() { grep -qF -- "$1" "$OUT"; }
+
+# within SECONDS COMMAND…: waits until the command succeeds.
+within() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    [ "$SECONDS" -lt "$deadline" ] || return 1
+    sleep 0.2
+  done
+}
+
+# begin: starts bin/dev with PORT and DATA_DIR as they are. Sets DEV to its process id, OUT to the file with what it says.
+begin() {
+  OUT=$(mktemp "$SCRATCH/out.XXXXXX")
+  start bin/dev >"$OUT" 2>&1
+  DEV=$STARTED
+}
+
+# fresh: another port, another folder.
+fresh() {
+  PORT=$(free_port)
+  DATA_DIR=$(mktemp -d "$SCRATCH/data.XXXXXX")
+  export PORT DATA_DIR
+}
+
+is_ready() { within 300 said_or_over 'Ready after' && said 'Ready after'; }
+said_or_over() { said "$1" || ! alive "$DEV"; }
+
+# ends_with CODE: whether bin/dev ends within 30 seconds, with that exit code.
+ends_with() {
+  local code=0
+  within 30 not alive "$DEV" || return 1
+  wait "$DEV" || code=$?
+  note_ended "$DEV"
+  [ "$code" -eq "$1" ] || { say "        exit code $code, not $1"; return 1; }
+}
+
+# descendants PID: prints it and all processes below it.
+descendants() {
+  ps -A -o pid= -o ppid= | awk -v root="$1" '
+    { parent[$1] = $2 }
+    END { for (pid in parent) for (up = pid; up in parent; up = parent[up]) if (up == root) { print pid; break } }'
+}
+
+# all_gone PID…: whether none of them lives any more. Within some seconds, since KILL may still be on its way.
+all_gone() {
+  local pid
+  for pid in "$@"; do
+    within 20 not alive "$pid" || { say "        process $pid lives: $(ps -p "$pid" -o args=)"; return 1; }
+  done
+}
+
+finish() {
+  local code=$?
+  set +e
+  stop_all
+  rm -rf "$SCRATCH"
+  exit "$code"
+}
+
+test_a_whole_run() {
+  local all
+  begin
+  check "it gets ready" is_ready
+  check "it says where the API reference is" said "http://127.0.0.1:$PORT/docs"
+  check "it says how to read the SMS" said "prints each one here"
+  check "the API answers" http_ok 127.0.0.1 "$PORT" /healthz
+  check "it has started a Redis that keeps what it is told" test -d "$DATA_DIR/redis/appendonlydir"
+  check "it has made a SQLite database" test -s "$DATA_DIR/cheershare.db"
+  test_beside_a_running_one
+  all=$(descendants "$DEV")
+  signal_group "$DEV" INT
+  check "Ctrl-C ends it, exit code 0" ends_with 0
+  # shellcheck disable=SC2086 # one argument a process
+  check "no process of it is left" all_gone $all
+  check "Redis was not killed, but shut down" grep -q 'bye bye' "$DATA_DIR/redis/redis.log"
+  check "the port is free again" not port_taken 127.0.0.1 "$PORT"
+}
+
+test_beside_a_running_one() {
+  local first=$DEV first_out=$OUT
+  begin
+  check "a second run in the same folder fails" ends_with 1
+  check "and names the first" said "runs in this folder already (process $first)"
+  DATA_DIR=$(mktemp -d "$SCRATCH/data.XXXXXX") begin
+  check "a run on a taken port fails" ends_with 1
+  check "and names the port, and how to change it" said "Port $PORT on 127.0.0.1 is taken"
+  check "before it builds anything" not said "== Build"
+  DEV=$first OUT=$first_out
+  check "the first one is none the worse" http_ok 127.0.0.1 "$PORT" /healthz
+}
+
+# The end of bin/dev itself cannot be caught when it is killed: its guard has to do the rest.
+test_a_killed_run() {
+  local all
+  begin
+  check "it gets ready again with the same data" is_ready
+  all=$(descendants "$DEV")
+  kill -KILL "$DEV"
+  check "killed, it ends" ends_with 137 2>/dev/null
+  # shellcheck disable=SC2086 # one argument a process
+  check "nothing of a killed run is left" all_gone $all
+  begin
+  check "the next run does not mind the lock of a killed one" is_ready
+  kill -TERM "$DEV"
+  check "SIGTERM ends it, exit code 0" ends_with 0
+}
+
+test_own_redis_and_database() {
+  start_redis "$SCRATCH/redis"
+  fresh
+  REDIS_URL=redis://127.0.0.1:$REDIS_PORT DATABASE_URL="sqlite://$SCRATCH/other.db?mode=rwc" begin
+  check "it gets ready with REDIS_URL and DATABASE_URL" is_ready
+  check "it starts no Redis then" not test -e "$DATA_DIR/redis"
+  check "it uses that database" test -s "$SCRATCH/other.db"
+  check "and no other" not test -e "$DATA_DIR/cheershare.db"
+  signal_group "$DEV" INT
+  check "it ends" ends_with 0
+  check "that Redis lives on" alive "$REDIS_GROUP"
+  stop "$REDIS_GROUP" TERM 5
+}
+
+test_what_can_go_wrong() {
+  local all
+  fresh
+  printf 'api: exec sleep 300\nworker: echo farewell; exit 3\n' >"$SCRATCH/Procfile"
+  PROCFILE=$SCRATCH/Procfile begin
+  check "a process that ends by itself ends all" ends_with 1
+  check "its name and exit code are said" said "worker ended by itself with exit code 3"
+  check "its last words are shown under its name" grep -qE '^worker +\| farewell$' "$OUT"
+
+  printf 'api: sleep 300 & echo two sleep; sleep 301\n' >"$SCRATCH/Procfile"
+  PROCFILE=$SCRATCH/Procfile begin
+  check "it starts what PROCFILE names" within 120 said "two sleep"
+  all=$(descendants "$DEV")
+  signal_group "$DEV" INT
+  check "Ctrl-C before it is ready ends it, exit code 130" ends_with 130
+  # shellcheck disable=SC2086 # one argument a process
+  check "children of its processes are gone too" all_gone $all
+
+  PORT=70000 begin
+  check "a port that is none is refused" ends_with 1
+  check "by name" said 'PORT is "70000"'
+}
+
+test_settings() {
+  local folder=$SCRATCH/settings
+  mkdir "$folder"
+  printf '%s\n' '# PORT=1' 'export PORT = "4100" # the port' "HOST='::1'" 'REDIS_URL=redis://h:1/0 # ours' 'EMPTY=' >"$folder/.env"
+  # shellcheck source=/dev/null
+  . bin/lib/settings.sh
+  in_folder() { (cd "$folder" && unset PORT HOST REDIS_URL && [ "$(setting "$1" default)" = "$2" ]); }
+  check ".env: quotes, spaces and comments" in_folder PORT 4100
+  check ".env: single quotes" in_folder HOST ::1
+  check ".env: no quotes" in_folder REDIS_URL redis://h:1/0
+  check ".env: an empty value is none" in_folder EMPTY default
+  check ".env: what is not there" in_folder DATABASE default
+}
+
+command -v ps >/dev/null || fail "These tests need the program ps (Debian: procps)."
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+begin_processes
+fresh
+test_a_whole_run
+test_a_killed_run
+test_own_redis_and_database
+test_what_can_go_wrong
+test_settings
+say "$PASSED passed, $FAILED failed"
+[ "$FAILED" -eq 0 ]
