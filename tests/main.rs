@@ -11,5 +11,15 @@
     reason = "a test fails by panicking, in its support code too"
 )]
 
+mod contract;
 mod conversation;
+mod delivery;
+mod outages;
+mod queue;
+mod queue_under_failure;
+mod secrets_at_rest;
+mod server_times;
+mod settings;
+mod shutdown;
+mod simultaneous;
 mod support;

@@ -11,16 +11,19 @@ use poem::{Endpoint, EndpointExt, IntoEndpoint, IntoResponse, Request, Response,
 use serde_json::Value;
 
 use crate::auth::{TokenCheck, check_authorization};
+use crate::client_address::AddressRule;
 use crate::document;
 use crate::error::{ApiError, ErrorKind};
 use crate::service::sign_up::SignUp;
 
 /// The whole app.
-pub fn build(sign_up: SignUp) -> impl Endpoint<Output = Response> + use<> {
+pub fn build(sign_up: SignUp, address_rule: AddressRule) -> impl Endpoint<Output = Response> + use<> {
     let check = TokenCheck { accounts: sign_up.accounts.clone(), clock: sign_up.clock.clone() };
     let document = document::document();
     let (swagger_ui, document_text) = (document::swagger_ui(), document::document_text());
-    let operations = document::service().data(sign_up).around(move |next, request| {
+    let operations = document::service().data(sign_up).around(move |next, mut request| {
+        let client = address_rule.client_of_connection(request.remote_addr(), request.headers());
+        request.extensions_mut().insert(client);
         let check = check.clone();
         async move { check_authorization(&next, request, &check).await }
     });

@@ -4,9 +4,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use common::config::{AppConfig, DatabaseConfig, DestinationConfig, OtpConfig, RedisConfig, SettingError};
+use common::config::{AppConfig, DatabaseConfig, DestinationConfig, LimitConfig, OtpConfig, RedisConfig, SettingError};
 use common::telemetry::TelemetryConfig;
-use ipnet::IpNet;
+use poem::http::HeaderName;
+
+use crate::client_address::{AddressRule, TrustedProxies};
+use crate::server::ConnectionLimits;
+use crate::service::test_numbers::TestNumbers;
 
 /// Phone sign-in over HTTP. Every option is also an environment variable and may stand in `.env`.
 #[derive(Debug, Parser)]
@@ -48,6 +52,12 @@ pub struct Config {
     /// Which numbers are served.
     #[command(flatten)]
     pub destinations: DestinationConfig,
+    /// What the ledger allows.
+    #[command(flatten)]
+    pub limits: LimitConfig,
+    /// Numbers that sign in without an SMS: number=code@last day, comma-separated, like +919876543210=123456@2027-01-31
+    #[arg(long, env, hide_env_values = true)]
+    pub test_numbers: Option<TestNumbers>,
     /// How long sessions last.
     #[command(flatten)]
     pub sessions: SessionConfig,
@@ -75,6 +85,12 @@ pub struct ServerConfig {
     /// Networks of the proxies whose header is believed (CIDR, comma-separated), or `none`
     #[arg(long, env)]
     trusted_proxies: Option<TrustedProxies>,
+    /// The one header in which trusted proxies say where a request comes from
+    #[arg(long, env, default_value = "x-forwarded-for")]
+    client_ip_header: HeaderName,
+    /// Connections that may be open at once (10 to 1000000); past that, clients get 503
+    #[arg(long, env, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
+    max_connections: u32,
     /// Seconds that running requests have to finish after SIGTERM (1 to 300)
     #[arg(long, env, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=300))]
     shutdown_grace: u64,
@@ -86,39 +102,28 @@ impl ServerConfig {
         SocketAddr::new(self.host, self.port)
     }
 
+    /// How many connections may be open, and for how long.
+    #[must_use]
+    pub fn connection_limits(&self) -> ConnectionLimits {
+        ConnectionLimits { max_connections: self.max_connections as usize, ..ConnectionLimits::default() }
+    }
+
     /// How long running requests have to finish.
     #[must_use]
     pub fn shutdown_grace(&self) -> Duration {
         Duration::from_secs(self.shutdown_grace)
     }
 
+    /// How clients' addresses are found.
+    ///
     /// # Errors
-    /// None given in production: then clients could not be told apart, and every limit would hit all of them.
-    pub fn trusted_proxies(&self, app: &AppConfig) -> Result<TrustedProxies, SettingError> {
-        match &self.trusted_proxies {
-            Some(proxies) => Ok(proxies.clone()),
-            None => app.development_default("TRUSTED_PROXIES", TrustedProxies::default()),
-        }
-    }
-}
-
-/// The proxies whose word about a client's address is believed.
-#[derive(Clone, Debug, Default)]
-pub struct TrustedProxies(Vec<IpNet>);
-
-impl std::str::FromStr for TrustedProxies {
-    type Err = &'static str;
-
-    fn from_str(list: &str) -> Result<Self, Self::Err> {
-        if list.trim() == "none" {
-            return Ok(Self::default());
-        }
-        let network = |text: &str| {
-            let text = text.trim();
-            text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+    /// No proxies given in production: clients could not be told apart, and every limit would hit all of them.
+    pub fn address_rule(&self, app: &AppConfig) -> Result<AddressRule, SettingError> {
+        let trusted = match &self.trusted_proxies {
+            Some(proxies) => proxies.clone(),
+            None => app.development_default("TRUSTED_PROXIES", TrustedProxies::default())?,
         };
-        let networks = list.split(',').map(network).collect::<Result<_, _>>();
-        networks.map(Self).map_err(|_| "has to be a list of networks like 10.0.0.0/8,fd00::/8, or none")
+        Ok(AddressRule { trusted, header: self.client_ip_header.clone() })
     }
 }
 

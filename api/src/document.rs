@@ -1,7 +1,7 @@
 //! The OpenAPI document, and Swagger UI over it.
 
 use poem_openapi::{LicenseObject, OpenApiService};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::routes::health::HealthApi;
 use crate::routes::protected::ProtectedApi;
@@ -27,8 +27,11 @@ pub(crate) fn service() -> OpenApiService<Operations, ()> {
 #[must_use]
 pub fn document() -> Value {
     let mut document: Value = serde_json::from_str(&service().spec()).unwrap_or_default();
-    if let Some(body) = document.pointer_mut("/paths/~1signup/post/requestBody/content/application~1json") {
-        body["examples"] = json!({
+    if let Some(body) = document
+        .pointer_mut("/paths/~1signup/post/requestBody/content/application~1json")
+        .and_then(Value::as_object_mut)
+    {
+        let examples = json!({
             "ask": {
                 "summary": "1. Ask for an OTP",
                 "value": { "name": "Asha", "phone_number": "+919876543210" }
@@ -38,11 +41,13 @@ pub fn document() -> Value {
                 "value": { "phone_number": "+919876543210", "otp": "123456" }
             }
         });
+        body.insert("examples".to_owned(), examples);
     }
-    if let Some(request) = document.pointer_mut("/components/schemas/SignUpRequest") {
-        request["additionalProperties"] = json!(false);
-        for field in ["phone_number", "name", "otp"] {
-            request["properties"][field]["nullable"] = json!(true);
+    if let Some(request) = document.pointer_mut("/components/schemas/SignUpRequest").and_then(Value::as_object_mut) {
+        request.extend([("additionalProperties".to_owned(), json!(false))]);
+        for field in request.get_mut("properties").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
+        {
+            field.as_object_mut().map(|field| field.insert("nullable".to_owned(), json!(true)));
         }
     }
     document

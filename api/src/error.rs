@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use common::store::accounts::AccountsError;
+use common::store::ledger::LimitKind;
 use common::store::otp::OtpStoreError;
 use poem::error::{MethodNotAllowedError, NotFoundError, ResponseError};
 use poem::http::{HeaderValue, StatusCode, header};
@@ -58,14 +59,14 @@ pub enum ErrorKind {
     #[error("The request took too long to arrive")]
     RequestTimeout,
     /// The body is too long.
-    #[error("The request body is too large")]
+    #[error("Invalid request payload")]
     PayloadTooLarge,
     /// The body is not announced as JSON.
-    #[error("The content type has to be application/json")]
+    #[error("Invalid request payload")]
     UnsupportedMediaType,
-    /// Too many wrong guesses at the code that lives.
-    #[error("Too many wrong codes; ask for a new one later")]
-    OtpBurned,
+    /// A limit refuses the send.
+    #[error("{}", refusal(*.0).1)]
+    Refused(LimitKind),
     /// A handler panicked.
     #[error("Failed to recover")]
     FailedToRecover,
@@ -99,7 +100,7 @@ impl ErrorKind {
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
             Self::PayloadTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
             Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
-            Self::OtpBurned => (StatusCode::TOO_MANY_REQUESTS, "otp_burned"),
+            Self::Refused(kind) => (StatusCode::TOO_MANY_REQUESTS, refusal(kind).0),
             Self::FailedToRecover | Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
             Self::OtpStoreUnavailable | Self::UserStoreUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
         }
@@ -109,6 +110,21 @@ impl ErrorKind {
     fn usual_retry_after(self) -> Option<Duration> {
         let (status, _) = self.status_and_code();
         (status == StatusCode::SERVICE_UNAVAILABLE).then_some(Duration::from_secs(1))
+    }
+}
+
+/// Code and message of a refusal. They say nothing about whether the number has an account.
+fn refusal(kind: LimitKind) -> (&'static str, &'static str) {
+    match kind {
+        LimitKind::Burned => ("otp_burned", "Too many wrong OTPs; ask for a new one later"),
+        LimitKind::WrongGuesses => ("wrong_guess_limit", "Too many wrong OTPs for this number; try again later"),
+        LimitKind::Cooldown => ("resend_cooldown", "An OTP was just sent; wait before asking again"),
+        LimitKind::NumberHour => ("number_hour_limit", "Too many OTPs for this number within an hour"),
+        LimitKind::NumberDay => ("number_day_limit", "Too many OTPs for this number within a day"),
+        LimitKind::Address => ("address_limit", "Too many OTPs asked for from this network"),
+        LimitKind::Range => ("range_limit", "Too many OTPs asked for around this number"),
+        LimitKind::Country => ("country_limit", "Too many OTPs asked for in this country"),
+        LimitKind::Service => ("service_limit", "Too many OTPs asked for at the moment"),
     }
 }
 

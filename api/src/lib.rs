@@ -2,9 +2,11 @@
 
 pub mod app;
 pub mod auth;
+pub mod client_address;
 pub mod config;
 pub mod document;
 pub mod error;
+pub mod refusals;
 pub mod routes;
 pub mod server;
 pub mod service;

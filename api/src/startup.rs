@@ -6,12 +6,14 @@ use anyhow::Context;
 use common::clock::Clock;
 use common::config::SettingError;
 use common::store::accounts::Accounts;
+use common::store::ledger::LedgerSettings;
 use common::store::otp::OtpStore;
 use migration::{Migrator, MigratorTrait};
-use tokio::net::TcpListener;
 
 use crate::app;
 use crate::config::Config;
+use crate::refusals::Refusals;
+use crate::server;
 use crate::service::sign_up::SignUp;
 
 /// Redis answers within milliseconds or not at all.
@@ -23,19 +25,23 @@ const REDIS_RESPONSE_LIMIT: Duration = Duration::from_secs(1);
 /// A setting that is wrong or missing, an address that is taken, a development database that cannot be migrated.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     let sign_up = connect(&config).await?;
-    config.server.trusted_proxies(&config.app)?;
+    let address_rule = config.server.address_rule(&config.app)?;
     if !config.app.is_production() {
         Migrator::up(sign_up.accounts.database(), None)
             .await
             .context("DATABASE_URL: the database cannot be migrated")?;
     }
+    let limits = config.server.connection_limits();
+    if let Err(error) = server::open_files::allow_connections(limits.max_connections) {
+        tracing::warn!(event = "too_few_open_files", setting = "MAX_CONNECTIONS", %error);
+    }
     let address = config.server.address();
-    let listener = TcpListener::bind(address).await.with_context(|| format!("PORT: cannot listen on {address}"))?;
+    let listener = server::bind(address).await.with_context(|| format!("PORT: cannot listen on {address}"))?;
     tracing::info!(event = "listening", address = %listener.local_addr()?);
-    crate::server::serve(
+    server::serve(
         listener,
-        app::build(sign_up),
-        crate::server::ConnectionLimits::default(),
+        app::build(sign_up, address_rule),
+        limits,
         common::shutdown::requested(),
         config.server.shutdown_grace(),
     )
@@ -51,12 +57,15 @@ async fn connect(config: &Config) -> anyhow::Result<SignUp> {
         redis.connection(REDIS_RESPONSE_LIMIT).map_err(|error| SettingError::new("REDIS_URL", error.to_string()))?;
     let clock = Clock::default();
     let url = config.database.url(&config.app)?;
-    let accounts = Accounts::connect(&url, config.database.database_connections).await.context("DATABASE_URL")?;
+    let accounts = Accounts::connect(&url, config.database.database_connections).await?;
+    let settings = LedgerSettings::new(&config.limits, config.otp.ttl(), config.destinations.default_country);
     Ok(SignUp {
-        otp: OtpStore::new(redis, keys, config.otp.otp_length, config.otp.ttl(), clock.clone()),
+        otp: OtpStore::new(redis, keys, config.otp.otp_length, settings, clock.clone()),
         accounts,
         default_country: config.destinations.default_country,
         allowed_countries: config.destinations.allowed(),
+        test_numbers: config.test_numbers.clone().unwrap_or_default(),
+        refusals: Refusals::new(clock.clone()),
         token_ttl: config.sessions.token_ttl(),
         clock,
     })

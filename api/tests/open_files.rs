@@ -1,6 +1,6 @@
 //! A process that runs out of files. Alone in its binary, since the limit is the whole process's.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use api::server::{self, ConnectionLimits, open_files};
 use poem::{Route, get, handler};
@@ -14,12 +14,12 @@ fn quick() -> &'static str {
     "quick"
 }
 
-async fn ask(mut stream: TcpStream) -> String {
+async fn ask(mut stream: TcpStream) -> io::Result<String> {
     let request = "GET /quick HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
-    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
 }
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn a_server_without_files_makes_room_and_recovers() {
     };
     assert_eq!(refused.raw_os_error(), Some(24), "{refused}");
     let last = clients.pop().unwrap();
-    let answer = tokio::time::timeout(Duration::from_secs(5), ask(last)).await.expect("an answer");
+    let answer = tokio::time::timeout(Duration::from_secs(5), ask(last)).await.expect("an answer").unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 
     // The check finds what is missing, and raises the limit where it may.

@@ -11,6 +11,7 @@ use hmac::{Hmac, Mac};
 use rand::RngExt;
 use sha2::Sha256;
 
+use crate::address::ClientAddress;
 use crate::id::ChallengeId;
 use crate::phone::PhoneNumber;
 
@@ -116,6 +117,7 @@ struct DerivedKeys {
     id: String,
     seal: XChaCha20Poly1305,
     tag: Hmac<Sha256>,
+    address: Hmac<Sha256>,
 }
 
 /// A code as it is kept: sealed for the worker, tagged for the comparison, both under the key `key_id`.
@@ -191,6 +193,13 @@ impl OtpKeys {
         self.all().map(|keys| GuessTag { key_id: keys.id.clone(), tag: keys.tag(code, purpose, number) }).collect()
     }
 
+    /// What a number remembers an address by, one tag for each secret, the sealing one's first.
+    #[must_use]
+    pub fn address_tags(&self, number: &PhoneNumber, address: ClientAddress) -> Vec<String> {
+        let text = format!("{}\n{address}", number.as_e164());
+        self.all().map(|keys| short_tag(&keys.address, text.as_bytes())).collect()
+    }
+
     /// The ids of all keys, the sealing one first.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.all().map(|keys| keys.id.as_str())
@@ -211,6 +220,7 @@ impl DerivedKeys {
             id: HEXLOWER.encode(&expand::<4>(&source, "cheershare key id")),
             seal: XChaCha20Poly1305::new(&expand::<32>(&source, "cheershare otp seal").into()),
             tag: Hmac::new(&expand::<64>(&source, "cheershare otp tag").into()),
+            address: Hmac::new(&expand::<64>(&source, "cheershare known address").into()),
         })
     }
 
@@ -233,6 +243,12 @@ fn expand<const N: usize>(source: &Hkdf<Sha256>, label: &str) -> [u8; N] {
     // Expansion fails only past 255 hashes, far above any N here.
     let _ = source.expand(label.as_bytes(), &mut key);
     key
+}
+
+/// Half of an HMAC-SHA256, in hexadecimal.
+fn short_tag(mac: &Hmac<Sha256>, text: &[u8]) -> String {
+    let full = mac.clone().chain_update(text).finalize().into_bytes();
+    HEXLOWER.encode(full.split_at(16).0)
 }
 
 /// None of the parts can hold a newline, so no two different triples give one text.

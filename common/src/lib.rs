@@ -1,5 +1,6 @@
 //! What the API and the workers share: settings, domain types, stores and the queue. Nothing here knows HTTP.
 
+pub mod address;
 pub mod clock;
 pub mod code;
 pub mod config;

@@ -29,14 +29,19 @@ impl PhoneNumber {
     /// # Errors
     /// Text that is no number which the numbering plan of its country knows.
     pub fn parse(text: &str, default_country: Country) -> Result<Self, InvalidPhoneNumber> {
-        if text.len() > LONGEST_SPELLING || text.chars().any(char::is_control) {
+        if text.len() > LONGEST_SPELLING {
             return Err(InvalidPhoneNumber);
         }
         let spelling: String = text.trim().nfkc().collect();
+        let spelling = spelling.strip_prefix("tel:").unwrap_or(&spelling);
+        // The library reads letters as the digits on their keys, and ignores what it does not know.
+        if !spelling.chars().all(|char| char.is_ascii_digit() || "+ ()-./\u{2010}\u{2011}\u{2013}".contains(char)) {
+            return Err(InvalidPhoneNumber);
+        }
         // "00" dials abroad from nearly every country, and people write it wherever they are.
         let spelling = match spelling.strip_prefix("00") {
             Some(international) => format!("+{international}"),
-            None => spelling,
+            None => spelling.to_owned(),
         };
         let number = phonenumber::parse(Some(default_country.0), &spelling).map_err(|_| InvalidPhoneNumber)?;
         if number.extension().is_some() || !number.is_valid() {

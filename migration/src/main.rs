@@ -46,7 +46,8 @@ async fn main() -> ExitCode {
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "this is the program's answer")]
             {
-                eprintln!("DATABASE_URL: {error}");
+                // The driver's messages quote the URL, and the URL may hold a password.
+                eprintln!("DATABASE_URL: {}", error.to_string().replace(&cli.database_url, "…").replace('\n', " "));
             }
             ExitCode::FAILURE
         }

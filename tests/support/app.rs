@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use super::client::{Answer, Client};
 use super::database::Database;
+use super::eventually;
 use super::fake_twilio::{self, FakeTwilio};
 use super::process::{Process, Settings};
 use super::redis_server::Redis;
@@ -53,13 +54,14 @@ pub(crate) struct Plan {
     workers: usize,
     append_only: bool,
     settings: Settings,
+    missing: Vec<String>,
 }
 
 impl Plan {
     /// One API and one worker, all limits off.
     pub(crate) fn new() -> Self {
         let settings = LIMITS.map(|name| (name.to_owned(), "0".to_owned()));
-        Self { apis: 1, workers: 1, append_only: false, settings: settings.into() }
+        Self { apis: 1, workers: 1, append_only: false, settings: settings.into(), missing: Vec::new() }
     }
 
     /// How many API processes.
@@ -86,6 +88,12 @@ impl Plan {
         self
     }
 
+    /// Takes one setting away from all programs.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.missing.push(name.to_owned());
+        self
+    }
+
     /// Starts all of it and waits until it is ready.
     pub(crate) async fn start(self) -> App {
         let redis = if self.append_only { Redis::start_append_only() } else { Redis::start() };
@@ -93,6 +101,7 @@ impl Plan {
         let database = Database::create().await;
         let mut settings = settings_of(&redis, &database, &twilio);
         settings.extend(self.settings);
+        settings.retain(|name, _| !self.missing.contains(name));
         let mut app = App {
             apis: Vec::new(),
             workers: Vec::new(),
@@ -137,10 +146,15 @@ impl App {
 
     /// Starts one more worker process and waits until it works.
     pub(crate) async fn start_worker(&mut self) {
-        let name = format!("worker-{}", self.workers.len() + 1);
-        let mut worker = Process::spawn(&name, "worker", &[], &self.settings, self.folder());
+        let mut worker = self.spawn_worker();
         worker.wait_for_event("worker_started", SOON).await;
         self.workers.push(worker);
+    }
+
+    /// Starts a worker process that is not yet one of the app's, and does not wait for it.
+    pub(crate) fn spawn_worker(&self) -> Process {
+        let name = format!("worker-{}", self.workers.len() + 1);
+        Process::spawn(&name, "worker", &[], &self.settings, self.folder())
     }
 
     /// A client of the first API process.
@@ -171,6 +185,32 @@ impl App {
     pub(crate) fn logs(&self) -> String {
         let processes = self.apis.iter().chain(&self.workers);
         processes.map(Process::log).collect()
+    }
+
+    /// Waits until every job has ended and Redis holds nothing of any of them.
+    pub(crate) async fn no_job_is_left(&self, within: Duration) {
+        let what = "an end of all jobs and their records";
+        eventually(within, what, async || self.job_records().is_empty().then_some(())).await;
+    }
+
+    /// The keys in Redis that belong to jobs: all that never expire, but for the lists of workers and queues.
+    pub(crate) fn job_records(&self) -> Vec<String> {
+        let mut keys = self.redis.lasting_keys();
+        keys.retain(|key| !key.contains(":workers") && key != "core:apalis:queues:list");
+        keys
+    }
+
+    /// Waits until the API gives an OTP again after an outage, and the SMS comes; answers the OTP.
+    pub(crate) async fn code_after_outage(&self, name: &str, number: &str) -> String {
+        let before = self.twilio.accepted(number).len();
+        eventually(SOON, "an API that works again", async || {
+            let asked = self.client().ask(name, number).await;
+            assert!(asked.status == 200 || asked.status == 503, "{asked:?}");
+            (asked.status == 200).then_some(())
+        })
+        .await;
+        let sms = self.twilio.wait_for_sms(number, before + 1, SOON).await;
+        sms[before].code()
     }
 
     async fn migrate(&self) {

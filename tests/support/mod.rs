@@ -5,6 +5,7 @@ pub(crate) mod client;
 pub(crate) mod database;
 pub(crate) mod fake_twilio;
 pub(crate) mod process;
+pub(crate) mod raw;
 pub(crate) mod redis_server;
 
 use std::net::TcpListener;

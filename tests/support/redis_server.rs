@@ -105,6 +105,18 @@ impl Redis {
         all
     }
 
+    /// Every key that never expires. When all jobs have ended only the list of workers is left of them.
+    pub(crate) fn lasting_keys(&self) -> Vec<String> {
+        let script = redis::Script::new(
+            "local lasting = {}
+             for _, key in ipairs(redis.call('KEYS', '*')) do
+               if redis.call('TTL', key) == -1 then lasting[#lasting + 1] = key end
+             end
+             return lasting",
+        );
+        script.invoke(&mut self.connection()).unwrap()
+    }
+
     /// Runs the server; false if it ended at once or somebody else answers on the port.
     fn try_run(&mut self) -> bool {
         let child = Command::new(server())

@@ -98,7 +98,7 @@ pub struct ProviderConfig {
     #[arg(long, env)]
     sms_providers: Option<ProviderName>,
     /// Twilio's account SID (AC…)
-    #[arg(long, env, hide_env_values = true)]
+    #[arg(long, env, hide_env_values = true, value_parser = twilio_account_sid)]
     twilio_sid: Option<String>,
     /// Twilio's auth token, or the secret of the API key
     #[arg(long, env, hide_env_values = true)]
@@ -106,12 +106,15 @@ pub struct ProviderConfig {
     /// SID of Twilio's API key (SK…), where one is used [default: TWILIO_SID]
     #[arg(long, env, hide_env_values = true)]
     twilio_api_key_sid: Option<String>,
-    /// The number that SMS come from, in E.164
-    #[arg(long, env)]
+    /// The number that SMS come from, in E.164, or a short code
+    #[arg(long, env, value_parser = sender)]
     twilio_phone_number: Option<String>,
     /// Where Twilio is, for tests and proxies
     #[arg(long, env, default_value = "https://api.twilio.com", value_parser = http_url)]
     twilio_base_url: String,
+    /// Seconds that a provider may take to accept an SMS (1 to 60)
+    #[arg(long, env, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=60))]
+    provider_timeout_seconds: u64,
 }
 
 impl ProviderConfig {
@@ -125,7 +128,8 @@ impl ProviderConfig {
         let usual = if any_of_twilio { ProviderName::Twilio } else { ProviderName::Console };
         match self.sms_providers.unwrap_or(usual) {
             ProviderName::Twilio => {
-                let twilio = Twilio::new(self.twilio_account()?)
+                let time_limit = Duration::from_secs(self.provider_timeout_seconds);
+                let twilio = Twilio::new(self.twilio_account()?, time_limit)
                     .map_err(|error| SettingError::new("SMS_PROVIDERS", format!("twilio cannot be set up: {error}")))?;
                 Ok(Arc::new(twilio))
             }
@@ -152,4 +156,17 @@ fn http_url(text: &str) -> Result<String, &'static str> {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(text.to_owned()),
         _ => Err("has to be a URL that starts with https:// or http://"),
     }
+}
+
+fn twilio_account_sid(text: &str) -> Result<String, &'static str> {
+    let digits = text.strip_prefix("AC").unwrap_or_default();
+    let well_formed = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    well_formed.then(|| text.to_owned()).ok_or("has to be AC and 32 hexadecimal digits")
+}
+
+fn sender(text: &str) -> Result<String, &'static str> {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    let length = if text.starts_with('+') { 7..=15 } else { 3..=8 };
+    let well_formed = length.contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    well_formed.then(|| text.to_owned()).ok_or("has to be + and 7 to 15 digits, or a short code")
 }

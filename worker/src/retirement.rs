@@ -32,11 +32,10 @@ pub(crate) struct Retirement {
 impl Retirement {
     /// Gives back what was not started, waits for what runs, and takes the worker off the list.
     pub(crate) async fn run(self) {
-        self.settle().await;
-        let mut running = self.held.running();
-        if *running.borrow() == 0 {
+        if self.settle().await == 0 {
             return;
         }
+        let mut running = self.held.running();
         tokio::select! {
             _ = running.wait_for(|&jobs| jobs == 0) => {}
             () = self.deadline.cancelled() => {
@@ -44,21 +43,23 @@ impl Retirement {
                 warn!(event = "jobs_given_up", worker = self.worker, jobs, "other workers run them later");
             }
         }
-        self.settle().await;
+        let _given_up = self.settle().await;
     }
 
-    /// Tries until Redis knows. At shutdown it is not waited for: the jobs come back as orphans.
-    async fn settle(&self) {
+    /// Tries until Redis knows; answers how many jobs ran at that moment, and are not settled yet. At shutdown Redis
+    /// is not waited for: the jobs come back as orphans.
+    async fn settle(&self) -> usize {
         let mut outage = Outage::new("retire a worker");
         loop {
             let last = self.deadline.is_cancelled() || self.shutdown.is_cancelled();
             let stock = self.held.stock();
+            let running = stock.running.len();
             if let Some(given_back) = outage.note(self.retire(&stock).await) {
-                info!(event = "worker_retired", worker = self.worker, given_back, running = stock.running.len());
-                return;
+                info!(event = "worker_retired", worker = self.worker, given_back, running);
+                return running;
             }
             if last {
-                return;
+                return running;
             }
             sleep(TRY_AGAIN).await;
         }

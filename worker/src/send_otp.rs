@@ -12,7 +12,7 @@ use common::store::delivery::{Claim, DeliveryStore, Outcome, Try};
 use redis::RedisError;
 use ulid::Ulid;
 
-use crate::provider::{SendError, Sms, SmsProvider};
+use crate::provider::{FailureClass, SendError, Sms, SmsProvider};
 use crate::retry::{self, Next};
 
 /// A claim outlives the provider's time limit by this, so that the outcome is recorded under it.
@@ -63,7 +63,7 @@ impl OtpSender {
             Ok(code) => code,
             Err(error) => {
                 tracing::error!(event = "sms_failed", delivery_id, reason = "code_unreadable", %error);
-                return Outcome::Failed { reason: "code_unreadable" };
+                return Outcome::Failed { reason: "code_unreadable", may_arrive: false };
             }
         };
         let Some(sms) = self.compose(this_try, code) else {
@@ -107,7 +107,7 @@ impl OtpSender {
             }
             Next::GiveUp => {
                 tracing::warn!(event = "sms_failed", delivery_id, provider, number, reason, %error, r#try = this_try.number);
-                Outcome::Failed { reason }
+                Outcome::Failed { reason, may_arrive: error.class == FailureClass::Ambiguous }
             }
         }
     }

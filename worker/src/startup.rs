@@ -30,7 +30,7 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
         clock: clock.clone(),
     };
     let url = config.database.url(&config.app)?;
-    let accounts = Accounts::connect(&url, config.database.database_connections).await.context("DATABASE_URL")?;
+    let accounts = Accounts::connect(&url, config.database.database_connections).await?;
     let _pruning = AbortOnDropHandle::new(tokio::spawn(prune_tokens(accounts, clock.clone())));
 
     let stop = CancellationToken::new();

@@ -1,8 +1,10 @@
 //! `POST /signup`, both halves.
 
+use common::address::ClientAddress;
 use common::code::Code;
 use common::name::{InvalidName, Name};
 use common::phone::{InvalidPhoneNumber, PhoneNumber};
+use common::store::ledger::LimitKind;
 use poem::web::Data;
 use poem_openapi::payload::Json;
 use poem_openapi::types::Example;
@@ -106,7 +108,15 @@ impl Failures for SignUpFailures {
         ErrorKind::RequestTimeout,
         ErrorKind::PayloadTooLarge,
         ErrorKind::UnsupportedMediaType,
-        ErrorKind::OtpBurned,
+        ErrorKind::Refused(LimitKind::Cooldown),
+        ErrorKind::Refused(LimitKind::NumberHour),
+        ErrorKind::Refused(LimitKind::NumberDay),
+        ErrorKind::Refused(LimitKind::Burned),
+        ErrorKind::Refused(LimitKind::WrongGuesses),
+        ErrorKind::Refused(LimitKind::Address),
+        ErrorKind::Refused(LimitKind::Range),
+        ErrorKind::Refused(LimitKind::Country),
+        ErrorKind::Refused(LimitKind::Service),
         ErrorKind::OtpStoreUnavailable,
     ];
 }
@@ -123,6 +133,7 @@ impl SignUpApi {
     async fn sign_up(
         &self,
         sign_up: Data<&SignUp>,
+        address: Data<&ClientAddress>,
         body: StrictJson<SignUpRequest>,
     ) -> Result<Json<SignUpAnswer>, Failure<SignUpFailures>> {
         let SignUpRequest { phone_number, name, otp } = body.0;
@@ -137,11 +148,11 @@ impl SignUpApi {
         let answer = match otp {
             None => {
                 let name = name.ok_or(ErrorKind::NameRequired)?;
-                SignUpAnswer::OtpSent(sign_up.request(&number, &name).await?.into())
+                SignUpAnswer::OtpSent(sign_up.request(&number, **address, &name).await?.into())
             }
             Some(otp) => {
                 let guess = Code::parse(&otp).ok_or(ErrorKind::InvalidOtp)?;
-                SignUpAnswer::SignedIn(sign_up.verify(number, guess, name).await?.into())
+                SignUpAnswer::SignedIn(sign_up.verify(number, **address, guess, name).await?.into())
             }
         };
         Ok(Json(answer))
@@ -164,7 +175,7 @@ impl From<RequestError> for ApiError {
     fn from(error: RequestError) -> Self {
         match error {
             RequestError::DestinationNotAllowed => ErrorKind::DestinationNotAllowed.into(),
-            RequestError::Burned { retry_after } => Self::retry_after(ErrorKind::OtpBurned, retry_after),
+            RequestError::Refused { kind, retry_after } => Self::retry_after(ErrorKind::Refused(kind), retry_after),
             RequestError::Store(error) => error.into(),
         }
     }

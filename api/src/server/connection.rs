@@ -155,15 +155,19 @@ async fn answer<E>(
 where
     E: Endpoint<Output = Response>,
 {
-    let head = progress.now();
-    // A pipelined request came with an earlier one: its clock starts here.
-    let began = if head.phase == Phase::Head { head.since } else { Instant::now() };
+    let began = match progress.now() {
+        Step { phase: Phase::Head, since } => since,
+        // A pipelined request came together with an earlier one: its clock starts here.
+        _ => Instant::now(),
+    };
     progress.enter(Phase::Handling);
-    let addresses = (LocalAddr(shared.local_addr.into()), RemoteAddr(peer.into()));
-    let mut request = Request::from((request, addresses.0, addresses.1, Scheme::HTTP));
+    let local = LocalAddr(shared.local_addr.into());
+    let remote = RemoteAddr(peer.into());
+    let mut request = Request::from((request, local, remote, Scheme::HTTP));
     let body = request.take_body();
     if !body.is_empty() {
-        request.set_body(with_deadline(body, began + shared.limits.read, progress.clone()));
+        let deadline = began + shared.limits.read;
+        request.set_body(with_deadline(body, deadline, progress.clone()));
     }
     let mut response = shared.app.get_response(request).await;
     // After these two the rest of the body is not waited for.
@@ -177,13 +181,15 @@ where
 
 /// The same body, but past `deadline` waiting for more of it fails with [`io::ErrorKind::TimedOut`].
 fn with_deadline(body: Body, deadline: Instant, progress: Progress) -> Body {
-    let chunks = stream::unfold((body.into_bytes_stream(), progress), move |(mut chunks, progress)| async move {
-        let chunk = {
-            let _waiting = progress.wait_for_body();
-            timeout_at(deadline, chunks.next()).await
+    let state = (body.into_bytes_stream(), progress);
+    let chunks = stream::unfold(state, move |(mut chunks, progress)| async move {
+        let waiting = progress.wait_for_body();
+        let next = timeout_at(deadline, chunks.next()).await;
+        drop(waiting);
+        let chunk = match next {
+            Ok(chunk) => chunk?,
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
         };
-        let late = || io::Error::new(io::ErrorKind::TimedOut, "the request body did not arrive in time");
-        let chunk = chunk.unwrap_or_else(|_| Some(Err(late())))?;
         Some((chunk, (chunks, progress)))
     });
     Body::from_bytes_stream(chunks)

@@ -8,11 +8,11 @@ pub mod open_files;
 mod phase;
 mod slots;
 
-use std::{future::Future, io, pin::pin, sync::Arc, time::Duration};
+use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use poem::{EndpointExt, IntoEndpoint};
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Response};
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host},
     task::{JoinError, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,9 @@ use self::{connection::Shared, slots::Slots};
 
 /// How long nothing is accepted after an accept error such as "too many open files", which would repeat at once.
 const PAUSE_AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(100);
+
+/// How many connections the kernel may hold until they are accepted; it may hold fewer (`net.core.somaxconn`).
+pub const BACKLOG: u32 = 4096;
 
 /// What a client may take its time for, and how many clients there may be.
 #[derive(Debug, Clone)]
@@ -48,6 +51,31 @@ impl Default for ConnectionLimits {
             max_connections: 10_000,
         }
     }
+}
+
+/// Listens on `address`, with room for a burst of [`BACKLOG`] clients that are not accepted yet; with tokio's own 1,024 the kernel
+/// makes the others wait a second before it lets them try again.
+///
+/// # Errors
+/// When the name has no address, or the port is taken or not allowed.
+pub async fn bind(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
+    let mut last_error = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    for address in lookup_host(address).await? {
+        match listen(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => last_error = error,
+        }
+    }
+    Err(last_error)
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // As tokio's own bind does: a restarted server must not wait for the connections of the last one to be forgotten.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves `app` on `listener` until `shutdown` ends.
@@ -84,21 +112,32 @@ where
             () = &mut shutdown => break,
             Some(ended) = connections.join_next() => report_panic(ended),
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => {
-                    if let Err(error) = stream.set_nodelay(true) {
-                        tracing::debug!(event = "nodelay_failed", %error);
-                    }
-                    match shared.slots.take() {
-                        Some(slot) => connections.spawn(connection::run(stream, peer, shared.clone(), slot)),
-                        None => connections.spawn(shared.slots.refuse(stream)),
-                    };
-                }
+                Ok((stream, peer)) => welcome(stream, peer, &shared, &mut connections),
                 Err(error) => recover(&error, &shared.slots).await,
             },
         }
     }
     drop(listener);
     stop.cancel();
+    finish(connections, grace).await;
+    Ok(())
+}
+
+fn welcome<E>(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared<E>>, connections: &mut JoinSet<()>)
+where
+    E: Endpoint<Output = Response> + 'static,
+{
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(event = "nodelay_failed", %error);
+    }
+    match shared.slots.take() {
+        Some(slot) => connections.spawn(connection::run(stream, peer, shared.clone(), slot)),
+        None => connections.spawn(shared.slots.refuse(stream)),
+    };
+}
+
+/// Waits for the connections to end, for `grace` at most.
+async fn finish(mut connections: JoinSet<()>, grace: Duration) {
     let drained = async {
         while let Some(ended) = connections.join_next().await {
             report_panic(ended);
@@ -108,7 +147,6 @@ where
         tracing::warn!(event = "connections_cut", count = connections.len(), "still open after the grace period");
         connections.shutdown().await;
     }
-    Ok(())
 }
 
 /// A failed accept concerns either one client, who is gone, or the process, which is then out of files or memory.

@@ -1,3 +1,4 @@
 //! The use cases. They know the stores, and nothing of HTTP.
 
 pub mod sign_up;
+pub mod test_numbers;

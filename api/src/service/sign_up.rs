@@ -2,14 +2,19 @@
 
 use std::time::Duration;
 
+use common::address::ClientAddress;
 use common::clock::Clock;
 use common::code::{Code, Purpose};
 use common::entity::user;
 use common::name::Name;
 use common::phone::{AllowedCountries, Country, PhoneNumber};
 use common::store::accounts::{Accounts, AccountsError, NewToken};
-use common::store::otp::{OtpStore, OtpStoreError, Requested, Verified};
+use common::store::ledger::LimitKind;
+use common::store::otp::{Asker, Guessed, OtpStore, OtpStoreError, Requested, Verified};
 use common::token::{Scope, Token};
+
+use super::test_numbers::TestNumbers;
+use crate::refusals::Refusals;
 
 /// The use case and what it needs.
 #[derive(Clone, Debug)]
@@ -22,6 +27,10 @@ pub struct SignUp {
     pub default_country: Country,
     /// Where SMS are sent to.
     pub allowed_countries: AllowedCountries,
+    /// Numbers that sign in without an SMS.
+    pub test_numbers: TestNumbers,
+    /// Counts what is refused.
+    pub refusals: Refusals,
     /// Life of a token.
     pub token_ttl: Duration,
     /// Tokens expire by it.
@@ -34,10 +43,12 @@ pub enum RequestError {
     /// The number's country or type is not served.
     #[error("destination not allowed")]
     DestinationNotAllowed,
-    /// Too many wrong guesses at the code that lives.
-    #[error("burned for {retry_after:?}")]
-    Burned {
-        /// Until the code expires.
+    /// A limit is reached.
+    #[error("{kind:?} for {retry_after:?}")]
+    Refused {
+        /// Which one.
+        kind: LimitKind,
+        /// How long it lasts.
         retry_after: Duration,
     },
     /// Nothing is known about the code.
@@ -89,18 +100,25 @@ impl SignUp {
     ///
     /// # Errors
     /// [`RequestError`]; then no SMS will be sent.
-    pub async fn request(&self, number: &PhoneNumber, name: &Name) -> Result<OtpQueued, RequestError> {
-        if !(self.allowed_countries.allow(number) && number.takes_sms()) {
+    pub async fn request(
+        &self,
+        number: &PhoneNumber,
+        address: ClientAddress,
+        name: &Name,
+    ) -> Result<OtpQueued, RequestError> {
+        let test_code = self.test_numbers.code_of(number, self.clock.now());
+        if test_code.is_none() && !(self.allowed_countries.allow(number) && number.takes_sms()) {
             return Err(RequestError::DestinationNotAllowed);
         }
-        match self.otp.request(Purpose::SignIn, number, name, None).await? {
+        let asker = Asker { purpose: Purpose::SignIn, number, address };
+        match self.otp.request(asker, name, test_code, None).await? {
             Requested::Queued { delivery, expires_in, resend_in } => {
-                tracing::info!(event = "otp_queued", delivery_id = %delivery, %number);
+                tracing::info!(event = "otp_queued", delivery_id = %delivery, %number, is_test = test_code.is_some());
                 Ok(OtpQueued { delivery_id: delivery.to_string(), expires_in, resend_in })
             }
-            Requested::Burned { retry_after } => {
-                tracing::info!(event = "otp_refused", reason = "burned", %number);
-                Err(RequestError::Burned { retry_after })
+            Requested::Refused { kind, retry_after } => {
+                self.refusals.send(kind, number, address);
+                Err(RequestError::Refused { kind, retry_after })
             }
         }
     }
@@ -110,9 +128,15 @@ impl SignUp {
     ///
     /// # Errors
     /// [`VerifyError`]; then the code is as it was, but for the count of wrong guesses.
-    pub async fn verify(&self, number: PhoneNumber, guess: Code, name: Option<Name>) -> Result<Session, VerifyError> {
+    pub async fn verify(
+        &self,
+        number: PhoneNumber,
+        address: ClientAddress,
+        guess: Code,
+        name: Option<Name>,
+    ) -> Result<Session, VerifyError> {
         let sign_up = self.clone();
-        tokio::spawn(async move { sign_up.verify_to_the_end(&number, &guess, name).await })
+        tokio::spawn(async move { sign_up.verify_to_the_end(&number, address, &guess, name).await })
             .await
             .unwrap_or(Err(VerifyError::BrokenOff))
     }
@@ -120,12 +144,17 @@ impl SignUp {
     async fn verify_to_the_end(
         &self,
         number: &PhoneNumber,
+        address: ClientAddress,
         guess: &Code,
         name: Option<Name>,
     ) -> Result<Session, VerifyError> {
-        let Some(verified) = self.otp.verify(Purpose::SignIn, number, guess).await? else {
-            tracing::info!(event = "otp_wrong", %number);
-            return Err(VerifyError::Wrong);
+        let asker = Asker { purpose: Purpose::SignIn, number, address };
+        let verified = match self.otp.verify(asker, guess).await? {
+            Guessed::Right(verified) => verified,
+            Guessed::Wrong(why) => {
+                self.refusals.guess(why, number, address);
+                return Err(VerifyError::Wrong);
+            }
         };
         let name = name.unwrap_or_else(|| verified.name.clone());
         match self.sign_in(number, &name).await {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use api::server::ConnectionLimits;
 
-use crate::support::{Client, QUICK, Server, WAIT, limits, pass, soon};
+use crate::support::{Client, GREET_HEAD, QUICK, Server, WAIT_WITH_BODY, limits, pass, soon};
 
 async fn with_slots(max_connections: usize) -> Server {
     Server::start(ConnectionLimits { max_connections, ..limits() }).await
@@ -15,7 +15,9 @@ async fn busy(server: &Server, count: usize) -> Vec<Client> {
     let mut clients = Vec::new();
     for _ in 0..count {
         let mut client = server.connect().await;
-        client.send(WAIT).await;
+        client.send(WAIT_WITH_BODY).await;
+        pass(&server.gate.entered).await;
+        client.send("{}").await;
         pass(&server.gate.entered).await;
         clients.push(client);
     }
@@ -50,13 +52,15 @@ async fn a_full_server_refuses_at_once_and_recovers() {
 }
 
 #[tokio::test]
-async fn a_refusal_survives_a_request_that_is_already_on_its_way() {
+async fn a_refused_client_may_finish_its_request_without_an_error() {
     let server = with_slots(1).await;
     let _busy = busy(&server, 1).await;
     for _ in 0..20 {
         let mut refused = server.connect().await;
-        refused.send(QUICK).await;
         assert_eq!(refused.answer().await.status, 503);
+        for part in QUICK.as_bytes().chunks(10) {
+            refused.send(part).await;
+        }
     }
 }
 
@@ -64,18 +68,22 @@ async fn a_refusal_survives_a_request_that_is_already_on_its_way() {
 async fn slow_clients_make_room_for_others_the_slowest_first() {
     let server = with_slots(20).await;
     let mut busy = busy(&server, 2).await;
+    let slow_body = format!("{GREET_HEAD}Content-Length: 12\r\n\r\n{{");
     let mut slow = Vec::new();
-    for _ in 0..60 {
+    for request in [&slow_body, &QUICK[..20]].repeat(30) {
         let mut client = server.connect().await;
-        client.send("GET /quick HTTP/1.1\r\nHo").await;
+        client.send(request).await;
         slow.push(client);
         let began = Instant::now();
         assert_eq!(server.quick().await.status, 200);
-        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        let elapsed = began.elapsed();
+        assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
     }
-    slow.remove(0).closed().await;
+    for client in slow.drain(..2) {
+        client.closed().await;
+    }
     let mut latest = slow.pop().unwrap();
-    latest.send("st: test\r\n\r\n").await;
+    latest.send(&QUICK[20..]).await;
     assert_eq!(latest.answer().await.body, "quick");
 
     // Those that work are left alone.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use api::server::bind;
 use tokio::net::TcpStream;
 
 use crate::support::{QUICK, Server, WAIT, limits, pass, soon};
@@ -70,4 +71,16 @@ async fn what_outlasts_the_grace_period_is_ended() {
     server.ended().await;
     assert!(began.elapsed() >= grace);
     assert_eq!(client.closed().await.1, b"");
+}
+
+#[tokio::test]
+async fn its_port_can_be_taken_once_and_again_after_it() {
+    let mut server = Server::start(limits()).await;
+    let address = server.addr;
+    let taken = bind(address).await.unwrap_err();
+    assert_eq!(taken.kind(), std::io::ErrorKind::AddrInUse);
+    assert_eq!(server.quick().await.status, 200);
+    server.stop();
+    server.ended().await;
+    bind(address).await.unwrap();
 }

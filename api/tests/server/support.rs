@@ -12,12 +12,12 @@ use api::{
     server::{self, ConnectionLimits},
     strict_json::StrictJson,
 };
-use poem::{Body, EndpointExt, Route, get, handler, web::Data};
+use poem::{Body, EndpointExt, Route, get, handler, post, web::Data};
 use poem_openapi::{Object, OpenApi, OpenApiService, payload::PlainText};
 use serde::Deserialize;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::{Semaphore, oneshot},
     task::JoinHandle,
 };
@@ -30,6 +30,8 @@ pub(crate) const LARGE: usize = 64 * 1024 * 1024;
 
 pub(crate) const QUICK: &str = "GET /quick HTTP/1.1\r\nHost: test\r\n\r\n";
 pub(crate) const WAIT: &str = "GET /wait HTTP/1.1\r\nHost: test\r\n\r\n";
+
+pub(crate) const WAIT_WITH_BODY: &str = "POST /wait_with_body HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\n";
 
 pub(crate) const GREET_HEAD: &str = "POST /api/greet HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n";
 
@@ -88,6 +90,16 @@ async fn wait(Data(gate): Data<&Arc<Gate>>) -> &'static str {
     "waited"
 }
 
+/// Counts itself in twice: before the body and after it.
+#[handler]
+async fn wait_with_body(Data(gate): Data<&Arc<Gate>>, body: Body) -> &'static str {
+    gate.entered.add_permits(1);
+    body.into_bytes().await.unwrap();
+    gate.entered.add_permits(1);
+    gate.open.acquire().await.unwrap().forget();
+    "waited"
+}
+
 #[handler]
 fn panics() -> &'static str {
     panic!("a handler that panics, for a test");
@@ -112,10 +124,11 @@ impl Server {
             .at("/quick", get(quick))
             .at("/large", get(large))
             .at("/wait", get(wait))
+            .at("/wait_with_body", post(wait_with_body))
             .at("/panics", get(panics))
             .nest("/api", OpenApiService::new(Api, "test", "1"))
             .data(gate.clone());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = server::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move {

@@ -3,6 +3,7 @@
 mod app;
 mod database;
 mod destinations;
+mod limits;
 mod otp;
 mod redis;
 
@@ -14,6 +15,7 @@ use clap::{Arg, Command, CommandFactory, FromArgMatches};
 pub use self::app::{AppConfig, AppEnv};
 pub use self::database::DatabaseConfig;
 pub use self::destinations::DestinationConfig;
+pub use self::limits::LimitConfig;
 pub use self::otp::OtpConfig;
 pub use self::redis::RedisConfig;
 

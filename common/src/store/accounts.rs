@@ -11,6 +11,7 @@ use sea_orm::{
 use secrecy::{ExposeSecret, SecretString};
 use time::OffsetDateTime;
 
+use crate::config::SettingError;
 use crate::entity::{token, user};
 use crate::name::Name;
 use crate::phone::PhoneNumber;
@@ -61,7 +62,7 @@ impl Accounts {
     ///
     /// # Errors
     /// A URL that the driver cannot read; for SQLite also a file that cannot be opened.
-    pub async fn connect(url: &SecretString, connections: u32) -> Result<Self, DbErr> {
+    pub async fn connect(url: &SecretString, connections: u32) -> Result<Self, SettingError> {
         let mut options = ConnectOptions::new(url.expose_secret());
         options
             .max_connections(connections)
@@ -78,7 +79,11 @@ impl Accounts {
                     .synchronous(SqliteSynchronous::Full)
                     .busy_timeout(DEADLINE)
             });
-        Ok(Self { database: Database::connect(options).await? })
+        let database = Database::connect(options).await.map_err(|error| {
+            // The driver's messages quote the URL, and the URL may hold a password.
+            SettingError::new("DATABASE_URL", error.to_string().replace(url.expose_secret(), "…"))
+        })?;
+        Ok(Self { database })
     }
 
     /// The pool, for migrations.

@@ -8,13 +8,16 @@ use redis::{FromRedisValue, RedisError, Value};
 use ulid::Ulid;
 
 use super::keys;
+use super::ledger::GUESSES_PER_CHALLENGE;
 use crate::clock::{Clock, millis};
 use crate::code::{CannotOpen, Code, OtpKeys};
 use crate::jobs::SendOtp;
 use crate::queue::QueueScript;
 
-static CLAIM: LazyLock<QueueScript> = LazyLock::new(|| QueueScript::new(include_str!("lua/claim.lua")));
-static RECORD: LazyLock<QueueScript> = LazyLock::new(|| QueueScript::new(include_str!("lua/record.lua")));
+static CLAIM: LazyLock<QueueScript> =
+    LazyLock::new(|| QueueScript::new(concat!(include_str!("lua/limits.lua"), include_str!("lua/claim.lua"))));
+static RECORD: LazyLock<QueueScript> =
+    LazyLock::new(|| QueueScript::new(concat!(include_str!("lua/limits.lua"), include_str!("lua/record.lua"))));
 
 /// What to do about a job.
 #[derive(Debug)]
@@ -68,6 +71,8 @@ pub enum Outcome {
     Failed {
         /// What went wrong.
         reason: &'static str,
+        /// Whether the SMS may be on its way all the same; then its send is not given back.
+        may_arrive: bool,
     },
     /// Not wanted any more.
     Dropped {
@@ -104,11 +109,14 @@ impl DeliveryStore {
             .key(keys::delivery(&job.delivery_id))
             .arg(now)
             .arg(now + millis(time_limit))
-            .arg(keys::CHALLENGE_PREFIX)
             .arg(&job.delivery_id)
             .arg(claimant.to_string())
             .arg(Ulid::generate().to_string())
             .arg(job.to_json())
+            .arg(keys::CHALLENGE_PREFIX)
+            .arg(keys::BUCKET_PREFIX)
+            .arg(keys::SENDS_PREFIX)
+            .arg(GUESSES_PER_CHALLENGE)
             .invoke_async(&mut redis)
             .await?;
         self.read_claim(answer)
@@ -139,14 +147,21 @@ impl DeliveryStore {
     /// Redis cannot be reached or refuses.
     pub async fn record(&self, job: &SendOtp, claimant: Ulid, outcome: &Outcome) -> Result<(), RedisError> {
         let mut redis = self.redis.clone();
-        let (status, reason, provider_id) = match outcome {
-            Outcome::Sent { provider_id } => ("sent", "", provider_id.as_str()),
-            Outcome::Retry { reason, .. } => ("queued", *reason, ""),
-            Outcome::Failed { reason } => ("failed", *reason, ""),
-            Outcome::Dropped { reason } => ("dropped", *reason, ""),
+        let (status, reason, provider_id, give_back) = match outcome {
+            Outcome::Sent { provider_id } => ("sent", "", provider_id.as_str(), false),
+            Outcome::Retry { reason, .. } => ("queued", *reason, "", false),
+            Outcome::Failed { reason, may_arrive } => ("failed", *reason, "", !may_arrive),
+            Outcome::Dropped { reason } => ("dropped", *reason, "", true),
         };
         let mut call = RECORD.prepare_invoke();
-        call.key(keys::delivery(&job.delivery_id)).arg(status).arg(claimant.to_string()).arg(reason).arg(provider_id);
+        call.key(keys::delivery(&job.delivery_id))
+            .arg(status)
+            .arg(claimant.to_string())
+            .arg(reason)
+            .arg(provider_id)
+            .arg(give_back)
+            .arg(keys::BUCKET_PREFIX)
+            .arg(keys::SENDS_PREFIX);
         if let Outcome::Retry { at, .. } = outcome {
             call.arg(at).arg(Ulid::generate().to_string()).arg(job.to_json());
         }

@@ -1,12 +1,20 @@
 //! The names of the ledger's keys in Redis. The queue's are in `queue`.
 
+use crate::address::ClientAddress;
 use crate::code::Purpose;
-use crate::phone::PhoneNumber;
+use crate::phone::{Country, PhoneNumber};
 
 /// What the names of all challenges start with; purpose and number follow.
 pub(crate) const CHALLENGE_PREFIX: &str = "cheershare:otp:";
 /// What the names of all deliveries start with; the id follows.
 pub(crate) const DELIVERY_PREFIX: &str = "cheershare:delivery:";
+/// What the names of all leaky buckets start with.
+pub(crate) const BUCKET_PREFIX: &str = "cheershare:bucket:";
+/// What the names of all logs of sends start with; the number follows, and the tag of a known address.
+pub(crate) const SENDS_PREFIX: &str = "cheershare:sends:";
+
+/// Digits that a range of numbers leaves open.
+const RANGE_DIGITS: usize = 3;
 
 /// The challenge of a number.
 pub(crate) fn challenge(purpose: Purpose, number: &PhoneNumber) -> String {
@@ -16,4 +24,59 @@ pub(crate) fn challenge(purpose: Purpose, number: &PhoneNumber) -> String {
 /// One SMS that was asked for.
 pub(crate) fn delivery(id: &str) -> String {
     format!("{DELIVERY_PREFIX}{id}")
+}
+
+/// The cooldown of a number.
+pub(crate) fn number(number: &PhoneNumber) -> String {
+    format!("cheershare:number:{}", number.as_e164())
+}
+
+/// When a number was sent to.
+pub(crate) fn sends(number: &PhoneNumber) -> String {
+    format!("{SENDS_PREFIX}{}", number.as_e164())
+}
+
+/// The tags of addresses from which a number signed in.
+pub(crate) fn known_addresses(number: &PhoneNumber) -> String {
+    format!("cheershare:known:{}", number.as_e164())
+}
+
+/// When a number was guessed at.
+pub(crate) fn wrong_by_number(number: &PhoneNumber) -> String {
+    format!("cheershare:wrong:number:{}", number.as_e164())
+}
+
+/// When an address guessed.
+pub(crate) fn wrong_by_address(address: ClientAddress) -> String {
+    format!("cheershare:wrong:address:{address}")
+}
+
+/// When an address guessed at a number.
+pub(crate) fn wrong_by_both(number: &PhoneNumber, address: ClientAddress) -> String {
+    format!("cheershare:wrong:both:{}:{address}", number.as_e164())
+}
+
+/// Unverified sends asked for by an address.
+pub(crate) fn address_bucket(address: ClientAddress) -> String {
+    format!("{BUCKET_PREFIX}address:{address}")
+}
+
+/// Unverified sends to neighbours of a number.
+pub(crate) fn range_bucket(number: &PhoneNumber) -> String {
+    let e164 = number.as_e164();
+    let range = e164.get(..e164.len().saturating_sub(RANGE_DIGITS)).unwrap_or(e164);
+    format!("{BUCKET_PREFIX}range:{range}")
+}
+
+/// Unverified sends to a country; numbers of no country share one.
+pub(crate) fn country_bucket(country: Option<Country>) -> String {
+    match country {
+        Some(country) => format!("{BUCKET_PREFIX}country:{country}"),
+        None => format!("{BUCKET_PREFIX}country:none"),
+    }
+}
+
+/// Unverified sends in all.
+pub(crate) fn service_bucket() -> String {
+    format!("{BUCKET_PREFIX}all")
 }

@@ -3,5 +3,6 @@
 pub mod accounts;
 pub mod delivery;
 mod keys;
+pub mod ledger;
 pub mod otp;
 pub mod redis;

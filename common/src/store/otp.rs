@@ -1,15 +1,17 @@
-//! The OTP ledger as the API uses it: codes asked for, guessed, used up and put back.
+//! The OTP ledger as the API uses it: codes asked for, guessed, used up and put back, and all limits on that.
 
 use std::future::Future;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use redis::aio::ConnectionManager;
-use redis::{RedisError, RedisResult, Script};
+use redis::{RedisError, RedisResult, Script, ScriptInvocation};
 use ulid::Ulid;
 
 use super::keys;
-use crate::clock::{Clock, millis};
+use super::ledger::{DEADLINE, LedgerSettings, LimitKind, WrongGuess};
+use crate::address::ClientAddress;
+use crate::clock::Clock;
 use crate::code::{Code, CodeLength, OtpKeys, Purpose};
 use crate::id::{ChallengeId, DeliveryId};
 use crate::jobs::SendOtp;
@@ -17,17 +19,10 @@ use crate::name::Name;
 use crate::phone::PhoneNumber;
 use crate::queue::QueueScript;
 
-/// Wrong guesses that a challenge bears (NIST SP 800-63B asks for a limit).
-const MOST_GUESSES: u32 = 5;
-/// Longest that one code may live, resends included (NIST SP 800-63B, OWASP ASVS).
-const LONGEST_LIFE: Duration = Duration::from_secs(10 * 60);
-/// How long a delivery can be looked up.
-const KEEP_DELIVERY: Duration = Duration::from_secs(25 * 60 * 60);
-/// How long one call may take.
-const DEADLINE: Duration = Duration::from_secs(1);
-
-static REQUEST: LazyLock<QueueScript> = LazyLock::new(|| QueueScript::new(include_str!("lua/request.lua")));
-static VERIFY: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/verify.lua")));
+static REQUEST: LazyLock<QueueScript> =
+    LazyLock::new(|| QueueScript::new(concat!(include_str!("lua/limits.lua"), include_str!("lua/request.lua"))));
+static VERIFY: LazyLock<Script> =
+    LazyLock::new(|| Script::new(concat!(include_str!("lua/limits.lua"), include_str!("lua/verify.lua"))));
 static RESTORE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/restore.lua")));
 
 /// Why the ledger could not be asked.
@@ -39,6 +34,17 @@ pub enum OtpStoreError {
     /// No answer within a second. The change may or may not have happened.
     #[error("Redis: no answer within {DEADLINE:?}")]
     Deadline,
+}
+
+/// Who asks, for which number and for what.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'a> {
+    /// What the code is for.
+    pub purpose: Purpose,
+    /// Whose phone gets it.
+    pub number: &'a PhoneNumber,
+    /// Where the request comes from.
+    pub address: ClientAddress,
 }
 
 /// What came of asking for a code.
@@ -53,14 +59,25 @@ pub enum Requested {
         /// How long until the number may ask again.
         resend_in: Duration,
     },
-    /// Too many wrong guesses: no code for this number until then.
-    Burned {
-        /// Until the challenge expires.
+    /// A limit is reached; nothing was written.
+    Refused {
+        /// Which limit.
+        kind: LimitKind,
+        /// Until it allows a send again; of several limits, the last to do so.
         retry_after: Duration,
     },
 }
 
-/// A right guess. The code is used up, unless [`OtpStore::restore`] puts it back.
+/// What came of a guess.
+#[derive(Debug)]
+pub enum Guessed {
+    /// The code is used up, unless [`OtpStore::restore`] puts it back.
+    Right(Verified),
+    /// All other guesses, which a client must not be able to tell apart.
+    Wrong(WrongGuess),
+}
+
+/// A right guess.
 #[derive(Debug)]
 pub struct Verified {
     key: String,
@@ -75,45 +92,61 @@ pub struct OtpStore {
     redis: ConnectionManager,
     keys: OtpKeys,
     code_length: CodeLength,
-    ttl: Duration,
+    settings: LedgerSettings,
+    settings_json: Arc<str>,
     clock: Clock,
 }
 
 impl OtpStore {
-    /// A ledger whose new codes have `code_length` digits and live for `ttl`.
+    /// A ledger whose new codes have `code_length` digits.
     #[must_use]
-    pub fn new(redis: ConnectionManager, keys: OtpKeys, code_length: CodeLength, ttl: Duration, clock: Clock) -> Self {
-        Self { redis, keys, code_length, ttl, clock }
+    pub fn new(
+        redis: ConnectionManager,
+        keys: OtpKeys,
+        code_length: CodeLength,
+        settings: LedgerSettings,
+        clock: Clock,
+    ) -> Self {
+        let settings_json = serde_json::json!(settings).to_string().into();
+        Self { redis, keys, code_length, settings, settings_json, clock }
     }
 
-    /// Asks for a code: challenge, delivery and job are written together or not at all.
+    /// Asks for a code: the limits are decided, and challenge, delivery and job written together or not at all. With a
+    /// `test_code` that is the code, nothing is sent, and only the limits on guesses count.
     ///
     /// # Errors
     /// [`OtpStoreError`].
     pub async fn request(
         &self,
-        purpose: Purpose,
-        number: &PhoneNumber,
+        asker: Asker<'_>,
         name: &Name,
+        test_code: Option<&Code>,
         request_id: Option<String>,
     ) -> Result<Requested, OtpStoreError> {
+        let Asker { purpose, number, address } = asker;
         let challenge = ChallengeId::random();
         let delivery = DeliveryId::random();
-        let new = self.keys.seal(&Code::random(self.code_length), purpose, number, &challenge);
+        let code = test_code.cloned().unwrap_or_else(|| Code::random(self.code_length));
+        let new = self.keys.seal(&code, purpose, number, &challenge);
         let job = SendOtp { delivery_id: delivery.to_string(), request_id };
         let known_keys = self.keys.ids().collect::<Vec<_>>().join(",");
 
-        let mut redis = self.redis.clone();
         let mut call = REQUEST.prepare_invoke();
         call.key(keys::challenge(purpose, number))
             .key(keys::delivery(delivery.as_str()))
-            .arg(self.clock.unix_ms())
-            .arg(millis(self.ttl))
-            .arg(millis(LONGEST_LIFE))
-            .arg(millis(KEEP_DELIVERY))
-            .arg(purpose.as_str())
+            .key(keys::number(number))
+            .key(keys::sends(number))
+            .key(keys::known_addresses(number))
+            .key(keys::wrong_by_number(number))
+            .key(keys::address_bucket(address))
+            .key(keys::range_bucket(number))
+            .key(keys::country_bucket(number.country()))
+            .key(keys::service_bucket());
+        self.common_arguments(&mut call, asker);
+        call.arg(purpose.as_str())
             .arg(number.as_e164())
             .arg(name.as_str())
+            .arg(self.settings.country_capacity(number))
             .arg(challenge.as_str())
             .arg(new.key_id)
             .arg(new.sealed)
@@ -121,55 +154,66 @@ impl OtpStore {
             .arg(known_keys)
             .arg(delivery.as_str())
             .arg(Ulid::generate().to_string())
-            .arg(job.to_json());
-        let (outcome, first, second): (String, u64, u64) = within_deadline(call.invoke_async(&mut redis)).await?;
-        Ok(match outcome.as_str() {
-            "burned" => Requested::Burned { retry_after: Duration::from_millis(first) },
-            _ => Requested::Queued {
-                delivery,
-                expires_in: Duration::from_millis(first),
-                resend_in: Duration::from_millis(second),
-            },
+            .arg(job.to_json())
+            .arg(test_code.is_some());
+        let (outcome, first, second): (String, u64, u64) = self.invoke(&call).await?;
+        let (first, second) = (Duration::from_millis(first), Duration::from_millis(second));
+        Ok(match LimitKind::from_ledger(&outcome) {
+            None => Requested::Queued { delivery, expires_in: first, resend_in: second },
+            Some(kind) => Requested::Refused { kind, retry_after: first },
         })
     }
 
-    /// Compares a guess and counts a wrong one. None for every guess that is not right, whatever the reason. Of
-    /// simultaneous right guesses one is answered.
+    /// Compares a guess and counts a wrong one. Of simultaneous right guesses one is [`Guessed::Right`].
     ///
     /// # Errors
     /// [`OtpStoreError`].
-    pub async fn verify(
-        &self,
-        purpose: Purpose,
-        number: &PhoneNumber,
-        guess: &Code,
-    ) -> Result<Option<Verified>, OtpStoreError> {
-        let mut redis = self.redis.clone();
+    pub async fn verify(&self, asker: Asker<'_>, guess: &Code) -> Result<Guessed, OtpStoreError> {
+        let Asker { purpose, number, address } = asker;
         let key = keys::challenge(purpose, number);
         let mut call = VERIFY.prepare_invoke();
-        call.key(&key).arg(self.clock.unix_ms()).arg(MOST_GUESSES);
+        call.key(&key)
+            .key(keys::number(number))
+            .key(keys::known_addresses(number))
+            .key(keys::wrong_by_number(number))
+            .key(keys::wrong_by_address(address))
+            .key(keys::wrong_by_both(number, address));
+        self.common_arguments(&mut call, asker);
         for guess in self.keys.guess_tags(guess, purpose, number) {
             call.arg(guess.key_id).arg(guess.tag);
         }
-        let (right, challenge, name): (bool, String, String) = within_deadline(call.invoke_async(&mut redis)).await?;
-        Ok(right.then_some(Verified { key, challenge, name: Name::from_store(name) }))
+        let (outcome, challenge, name): (String, String, String) = self.invoke(&call).await?;
+        Ok(match WrongGuess::from_ledger(&outcome) {
+            None => Guessed::Right(Verified { key, challenge, name: Name::from_store(name) }),
+            Some(why) => Guessed::Wrong(why),
+        })
     }
 
-    /// Makes the code of a sign-in that failed good again, as it was, unless a newer one has been asked for.
+    /// Makes the code of a sign-in that failed good again, unless a newer one has been asked for.
     ///
     /// # Errors
     /// [`OtpStoreError`].
     pub async fn restore(&self, verified: &Verified) -> Result<(), OtpStoreError> {
-        let mut redis = self.redis.clone();
         let mut call = RESTORE.prepare_invoke();
         call.key(&verified.key).arg(&verified.challenge);
-        within_deadline(call.invoke_async::<()>(&mut redis)).await
+        self.invoke(&call).await
+    }
+
+    fn common_arguments(&self, call: &mut ScriptInvocation<'_>, asker: Asker<'_>) {
+        call.arg(self.clock.unix_ms())
+            .arg(&*self.settings_json)
+            .arg(self.keys.address_tags(asker.number, asker.address).join(" "));
+    }
+
+    /// A Redis that hangs, or is being looked for again, is an error before a client loses patience.
+    async fn invoke<T: redis::FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, OtpStoreError> {
+        let mut redis = self.redis.clone();
+        within(DEADLINE, call.invoke_async(&mut redis)).await
     }
 }
 
-/// A Redis that hangs, or is being looked for again, is an error before a client loses patience.
-async fn within_deadline<T>(call: impl Future<Output = RedisResult<T>>) -> Result<T, OtpStoreError> {
-    match tokio::time::timeout(DEADLINE, call).await {
+async fn within<T>(deadline: Duration, call: impl Future<Output = RedisResult<T>>) -> Result<T, OtpStoreError> {
+    match tokio::time::timeout(deadline, call).await {
         Ok(answer) => Ok(answer?),
         Err(_) => Err(OtpStoreError::Deadline),
     }

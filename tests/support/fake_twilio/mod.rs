@@ -5,6 +5,7 @@ mod messages;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -104,6 +105,7 @@ struct State {
     /// What all others get.
     otherwise: Mutex<Reply>,
     tries: Mutex<HashMap<String, Vec<Try>>>,
+    accepted: AtomicUsize,
     refusals: Mutex<Vec<Refusal>>,
 }
 
@@ -114,6 +116,7 @@ impl FakeTwilio {
             scripts: Mutex::default(),
             otherwise: Mutex::new(Reply::Accept),
             tries: Mutex::default(),
+            accepted: AtomicUsize::new(0),
             refusals: Mutex::default(),
         };
         let mut fake =
@@ -164,6 +167,11 @@ impl FakeTwilio {
         let mut tries = self.tries(number);
         tries.retain(|sms| sms.accepted);
         tries
+    }
+
+    /// How many SMS were accepted so far, to all numbers.
+    pub(crate) fn accepted_in_all(&self) -> usize {
+        self.state.accepted.load(Ordering::Relaxed)
     }
 
     /// For each number that was tried: how many tries, and how many of them were accepted.
@@ -254,6 +262,7 @@ async fn answer(request: Request<Incoming>, state: &State) -> Result<Response<Fu
         Reply::Accept => {
             if let Some(tries) = state.tries.lock().unwrap().get_mut(&number) {
                 tries[index].accepted = true;
+                state.accepted.fetch_add(1, Ordering::Relaxed);
             }
             Ok(created(&fields))
         }

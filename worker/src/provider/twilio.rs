@@ -11,7 +11,6 @@ use serde::Deserialize;
 use super::{FailureClass, SendError, Sms, SmsProvider};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
-const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// The longest `ValidityPeriod` that Twilio takes.
 const LONGEST_VALIDITY: Duration = Duration::from_secs(36_000);
 
@@ -35,6 +34,7 @@ pub struct TwilioAccount {
 pub struct Twilio {
     account: TwilioAccount,
     url: String,
+    time_limit: Duration,
     http: Client,
 }
 
@@ -51,19 +51,19 @@ struct Refusal {
 }
 
 impl Twilio {
-    /// A client that keeps connections open between messages.
+    /// A client that keeps connections open between messages, and takes `time_limit` for each at most.
     ///
     /// # Errors
     /// TLS cannot be set up on this machine.
-    pub fn new(account: TwilioAccount) -> Result<Self, reqwest::Error> {
+    pub fn new(account: TwilioAccount, time_limit: Duration) -> Result<Self, reqwest::Error> {
         let http = Client::builder()
             .connect_timeout(CONNECT_LIMIT)
-            .timeout(TIME_LIMIT)
+            .timeout(time_limit)
             .redirect(redirect::Policy::none())
             .build()?;
         let base = account.base_url.trim_end_matches('/');
         let url = format!("{base}/2010-04-01/Accounts/{}/Messages.json", account.sid);
-        Ok(Self { account, url, http })
+        Ok(Self { account, url, time_limit, http })
     }
 
     async fn post(&self, sms: &Sms) -> Result<String, SendError> {
@@ -92,7 +92,7 @@ impl SmsProvider for Twilio {
     }
 
     fn time_limit(&self) -> Duration {
-        TIME_LIMIT
+        self.time_limit
     }
 }
 

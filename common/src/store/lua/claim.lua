@@ -3,11 +3,12 @@
 -- Answers {"send", purpose, number, challenge id, key id, sealed code, expires at, try, requested at, unrecorded try (0 or 1)},
 -- {"drop", reason} for an SMS that nobody wants any more, {"wait"} while another try is claimed, {"ended"} after the end.
 local delivery_key = KEYS[1]
-local now, claimed_until, challenge_prefix = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
-local delivery_id, claimant, next_job_id, job = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local now, claimed_until = tonumber(ARGV[1]), tonumber(ARGV[2])
+local delivery_id, claimant, next_job_id, job = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local challenge_prefix, bucket_prefix, sends_prefix, guesses_per_challenge = ARGV[7], ARGV[8], ARGV[9], tonumber(ARGV[10])
 
 local delivery = redis.call('HMGET', delivery_key,
-    'status', 'purpose', 'number', 'challenge', 'requested_at', 'claimed_until', 'claimant', 'tries')
+    'status', 'purpose', 'number', 'challenge', 'requested_at', 'claimed_until', 'claimant', 'tries', 'known_address')
 local status, purpose, number, challenge_id, requested_at = delivery[1], delivery[2], delivery[3], delivery[4], delivery[5]
 local claimed_before, ours = tonumber(delivery[6] or 0), delivery[7] == claimant
 if not status then
@@ -24,23 +25,26 @@ end
 
 local function drop(reason)
     redis.call('HSET', delivery_key, 'status', 'dropped', 'reason', reason)
+    if status == 'queued' then
+        undo_send(delivery_key, bucket_prefix, sends_prefix)
+    end
     return { 'drop', reason }
 end
 
 local challenge = redis.call('HMGET', challenge_prefix .. purpose .. ':' .. number,
-    'id', 'state', 'expires_at', 'key_id', 'sealed', 'delivery')
-local id, state, expires_at = challenge[1], challenge[2], tonumber(challenge[3])
+    'id', 'used', 'expires_at', 'key_id', 'sealed', 'deliveries', 'guesses', 'known_guesses')
+local id, expires_at = challenge[1], tonumber(challenge[3])
 if not id then
     return drop('expired')
 elseif id ~= challenge_id then
     return drop('replaced')
-elseif state == 'used' then
+elseif challenge[2] then
     return drop('verified')
-elseif state == 'burned' then
-    return drop('burned')
 elseif expires_at <= now then
     return drop('expired')
-elseif challenge[6] ~= delivery_id then
+elseif tonumber(delivery[9] and challenge[8] or challenge[7]) >= guesses_per_challenge then
+    return drop('burned')
+elseif string.sub(challenge[6], -#delivery_id) ~= delivery_id then
     -- A resend of the same code is on its way: one SMS is enough.
     return drop('replaced')
 end

@@ -1,8 +1,9 @@
 -- Records what came of a try.
 -- KEYS: delivery
--- ARGV: status; claimant; reason or ""; provider's id or ""; then, to try again: when (Unix ms), a fresh job id, the job
+-- ARGV: status; claimant; reason or ""; provider's id or ""; "1" where the SMS was surely not accepted, else ""; prefixes of
+-- buckets and sends; then, to try again: when (Unix ms), a fresh job id, the job
 local delivery_key = KEYS[1]
-local status, claimant, reason, provider_id, try_again_at, next_job_id, job = unpack(ARGV)
+local status, claimant, reason, provider_id, undo, bucket_prefix, sends_prefix, try_again_at, next_job_id, job = unpack(ARGV)
 
 local before = redis.call('HMGET', delivery_key, 'status', 'claimant')
 if before[1] ~= 'sending' and before[1] ~= 'queued' then
@@ -18,6 +19,9 @@ if reason ~= '' then
 end
 if provider_id ~= '' then
     redis.call('HSET', delivery_key, 'provider_id', provider_id)
+end
+if undo == '1' then
+    undo_send(delivery_key, bucket_prefix, sends_prefix)
 end
 if try_again_at then
     enqueue_at(tonumber(try_again_at), next_job_id, job)

@@ -1,37 +1,107 @@
--- Asks for a code: keeps the number's challenge or makes a new one, and writes delivery and job with it. All or nothing.
--- KEYS: challenge, delivery
--- Answers {"sent", expires in ms, 0} or {"burned", until then in ms, 0}.
-local challenge_key, delivery_key = KEYS[1], KEYS[2]
-local now, ttl, longest_life, keep_delivery = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local purpose, number, name = ARGV[5], ARGV[6], ARGV[7]
+-- Asks for a code: decides all limits, keeps the number's challenge or makes a new one, and writes delivery and job with
+-- it. All or nothing: a refusal writes nothing.
+-- KEYS: challenge, delivery, number, sends, known, wrong guesses; then the buckets of address, range, country and all
+-- Answers {"sent", expires in, resend in} or {kind of limit, retry after, 0}, in ms.
+local challenge_key, delivery_key, number_key, sends_key, known_key, wrong_key = unpack(KEYS, 1, 6)
+local now, settings = tonumber(ARGV[1]), cjson.decode(ARGV[2])
+local address_tags, purpose, number, name, country_capacity = ARGV[3], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
 local new_id, key_id, sealed, tag, known_keys = ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
-local delivery_id, job_id, job = ARGV[13], ARGV[14], ARGV[15]
+local delivery_id, job_id, job, is_test = ARGV[13], ARGV[14], ARGV[15], ARGV[16] == '1'
 
-local old = redis.call('HMGET', challenge_key, 'id', 'state', 'expires_at', 'first_asked_at', 'key_id')
-local id, state, expires_at, first_asked_at = old[1], old[2], tonumber(old[3]), tonumber(old[4])
-local alive = id and expires_at > now
+local old = redis.call('HMGET', challenge_key,
+    'id', 'used', 'expires_at', 'first_asked_at', 'key_id', 'guesses', 'known_guesses', 'deliveries')
+local id, used, expires_at, first_asked_at = old[1], old[2], tonumber(old[3]), tonumber(old[4])
+local alive = id and not used and expires_at > now
 
-if alive and state == 'burned' then
-    return { 'burned', expires_at - now, 0 }
+-- Strangers and each address that the number signed in from have allowances of their own; the day's caps are for all.
+local known = known_address(known_key, address_tags, now)
+local own = known and ':' .. known or ''
+local refusal, longest = nil, 0
+local function refuse(kind, wait)
+    if wait > longest then
+        refusal, longest = kind, wait
+    end
+end
+
+if alive and tonumber(known and old[7] or old[6]) >= settings.guesses_per_challenge then
+    refuse('burned', expires_at - now)
+end
+refuse('wrong_guesses', wait_in_log(wrong_key, settings.wrong_guesses_per_number_day, DAY, now))
+if not known then
+    refuse('wrong_guesses', wait_in_log(wrong_key, settings.wrong_guesses_per_number_hour, HOUR, now))
+end
+
+local before = redis.call('HMGET', number_key, 'streak' .. own, 'last' .. own)
+local streak, last = tonumber(before[1] or 0), tonumber(before[2] or 0)
+if last <= now - DAY then
+    streak = 0
+end
+local function cooldown_after(sends)
+    return sends > 0 and settings.cooldown * 2 ^ math.min(sends - 1, 20) or 0
+end
+
+local buckets, charged = {}, {}
+if not is_test then
+    if cooldown_after(streak) > 0 then
+        refuse('cooldown', last + cooldown_after(streak) - now)
+    end
+    refuse('number_hour', wait_in_log(sends_key .. own, settings.sends_per_number_hour, HOUR, now))
+    refuse('number_day', wait_in_log(sends_key, settings.sends_per_number_day, DAY, now))
+
+    local last_signed_in = redis.call('ZREVRANGE', known_key, 0, 0, 'WITHSCORES')[2]
+    local trusted = last_signed_in and tonumber(last_signed_in) > now - KNOWN_FOR
+    local function check(kind, key, capacity)
+        if capacity > 0 then
+            local level = level_of(key, capacity, now)
+            refuse(kind, wait_for_bucket(level, capacity))
+            table.insert(buckets, { key, capacity, level })
+            table.insert(charged, string.sub(key, #settings.bucket_prefix + 1))
+        end
+    end
+    check('address', KEYS[7], settings.sends_per_address_hour)
+    if not trusted then
+        check('range', KEYS[8], settings.sends_per_range_hour)
+        check('country', KEYS[9], country_capacity)
+    end
+    check('service', KEYS[10], settings.sends_per_hour)
+end
+
+if refusal then
+    return { refusal, longest, 0 }
 end
 
 -- A late SMS stays good while a full life still ends within the longest that a code may live.
-local same_code = alive and state == 'live' and now + ttl <= first_asked_at + longest_life
+local same_code = alive and now + settings.ttl <= first_asked_at + settings.longest_life
     and string.find(known_keys, old[5], 1, true)
+local deliveries = delivery_id
 if same_code then
-    redis.call('HSET', challenge_key, 'expires_at', now + ttl, 'delivery', delivery_id, 'name', name)
+    deliveries = old[8] .. ' ' .. delivery_id
+    redis.call('HSET', challenge_key, 'expires_at', now + settings.ttl, 'name', name, 'deliveries', deliveries)
 else
     id = new_id
     redis.call('DEL', challenge_key)
-    redis.call('HSET', challenge_key, 'id', id, 'state', 'live', 'guesses', 0,
-        'first_asked_at', now, 'expires_at', now + ttl,
-        'key_id', key_id, 'sealed', sealed, 'tag', redis.sha1hex(id .. tag),
-        'delivery', delivery_id, 'name', name)
+    redis.call('HSET', challenge_key, 'id', id, 'guesses', 0, 'known_guesses', 0,
+        'first_asked_at', now, 'expires_at', now + settings.ttl,
+        'key_id', key_id, 'sealed', sealed, 'tag', redis.sha1hex(id .. tag), 'name', name, 'deliveries', deliveries)
 end
-redis.call('PEXPIRE', challenge_key, ttl + 60000)
+redis.call('PEXPIRE', challenge_key, settings.ttl + 60000)
 
-redis.call('HSET', delivery_key, 'status', 'queued', 'purpose', purpose, 'number', number,
-    'challenge', id, 'requested_at', now)
-redis.call('PEXPIRE', delivery_key, keep_delivery)
+redis.call('HSET', delivery_key, 'status', is_test and 'sent' or 'queued', 'purpose', purpose, 'number', number,
+    'challenge', id, 'requested_at', now, 'charged', table.concat(charged, ' '))
+redis.call('PEXPIRE', delivery_key, settings.keep_delivery)
+if is_test then
+    return { 'sent', settings.ttl, 0 }
+end
+
+for _, bucket in ipairs(buckets) do
+    fill_bucket(bucket[1], bucket[2], bucket[3] + 1, now)
+end
+note_in_log(sends_key, math.max(settings.sends_per_number_hour, settings.sends_per_number_day), DAY, now)
+if known then
+    note_in_log(sends_key .. own, settings.sends_per_number_hour, HOUR, now)
+    redis.call('HSET', delivery_key, 'known_address', known)
+end
+redis.call('HSET', number_key, 'streak' .. own, streak + 1, 'last' .. own, now)
+redis.call('PEXPIRE', number_key, DAY)
 enqueue(job_id, job)
-return { 'sent', ttl, 0 }
+return { 'sent', settings.ttl, cooldown_after(streak + 1) }

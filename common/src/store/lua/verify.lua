@@ -1,24 +1,55 @@
 -- Compares a guess with the number's challenge, counts a wrong one, and uses the code up on a right one.
--- KEYS: challenge
--- Answers {1, challenge id, name} for the right guess, {0, "", ""} for all others, whatever the reason.
-local challenge_key = KEYS[1]
-local now, most_guesses = tonumber(ARGV[1]), tonumber(ARGV[2])
+-- KEYS: challenge, number, known, wrong guesses by number, by address, by both
+-- Answers {"right", challenge id, name}; every other guess gets {why, "", ""}, and the client must not see why.
+local challenge_key, number_key, known_key, by_number, by_address, by_both = unpack(KEYS)
+local now, settings, address_tags = tonumber(ARGV[1]), cjson.decode(ARGV[2]), ARGV[3]
 
-local found = redis.call('HMGET', challenge_key, 'id', 'state', 'expires_at', 'key_id', 'tag', 'name')
-local id, state, expires_at, key_id, tag, name = found[1], found[2], tonumber(found[3]), found[4], found[5], found[6]
-if not id or state ~= 'live' or expires_at <= now then
-    return { 0, '', '' }
+local known = known_address(known_key, address_tags, now)
+local closed = wait_in_log(by_address, settings.wrong_guesses_per_address_hour, HOUR, now) > 0
+    or wait_in_log(by_both, settings.wrong_guesses_per_hour, HOUR, now) > 0
+    or wait_in_log(by_number, settings.wrong_guesses_per_number_day, DAY, now) > 0
+    or not known and wait_in_log(by_number, settings.wrong_guesses_per_number_hour, HOUR, now) > 0
+if closed then
+    return { 'closed', '', '' }
+end
+
+local function not_right(why)
+    note_in_log(by_address, settings.wrong_guesses_per_address_hour, HOUR, now)
+    return { why, '', '' }
+end
+
+local found = redis.call('HMGET', challenge_key,
+    'id', 'used', 'expires_at', 'key_id', 'tag', 'name', 'guesses', 'known_guesses', 'deliveries')
+local id, used, expires_at, key_id, expected, name = unpack(found, 1, 6)
+if not id or used then
+    return not_right('none')
+elseif tonumber(expires_at) <= now then
+    return not_right('expired')
+elseif tonumber(known and found[8] or found[7]) >= settings.guesses_per_challenge then
+    return not_right('burned')
 end
 
 -- One pair of key id and tag for each secret in use.
-for i = 3, #ARGV, 2 do
-    if ARGV[i] == key_id and redis.sha1hex(id .. ARGV[i + 1]) == tag then
-        redis.call('HSET', challenge_key, 'state', 'used')
-        return { 1, id, name }
-    end
+local right = false
+for i = 4, #ARGV, 2 do
+    right = right or ARGV[i] == key_id and redis.sha1hex(id .. ARGV[i + 1]) == expected
+end
+if not right then
+    redis.call('HINCRBY', challenge_key, known and 'known_guesses' or 'guesses', 1)
+    note_in_log(by_both, settings.wrong_guesses_per_hour, HOUR, now)
+    local most = math.max(settings.wrong_guesses_per_number_hour, settings.wrong_guesses_per_number_day)
+    note_in_log(by_number, most, DAY, now)
+    return not_right('wrong')
 end
 
-if redis.call('HINCRBY', challenge_key, 'guesses', 1) >= most_guesses then
-    redis.call('HSET', challenge_key, 'state', 'burned')
+redis.call('HSET', challenge_key, 'used', 1)
+for delivery_id in string.gmatch(found[9], '%S+') do
+    give_back(settings.delivery_prefix .. delivery_id, settings.bucket_prefix)
 end
-return { 0, '', '' }
+redis.call('HDEL', number_key, known and 'streak:' .. known or 'streak')
+
+-- The newest addresses are remembered, under the tag of the first secret.
+redis.call('ZADD', known_key, now, string.match(address_tags, '%S+'))
+redis.call('ZREMRANGEBYRANK', known_key, 0, -1 - settings.known_addresses)
+redis.call('PEXPIRE', known_key, KNOWN_FOR)
+return { 'right', id, name }

@@ -1,0 +1,98 @@
+//! Numbers that sign in without an SMS, for app-store reviewers and end-to-end tests.
+
+use std::fmt;
+use std::str::FromStr;
+
+use common::code::Code;
+use common::phone::{Country, PhoneNumber};
+use time::macros::{format_description, time};
+use time::{Date, OffsetDateTime, PrimitiveDateTime};
+
+/// `number=code@date`, comma-separated: each with its fixed code and the last day (UTC) on which it works.
+#[derive(Clone, Default)]
+pub struct TestNumbers(Vec<TestNumber>);
+
+#[derive(Clone)]
+struct TestNumber {
+    number: PhoneNumber,
+    code: Code,
+    ends_at: OffsetDateTime,
+}
+
+impl TestNumbers {
+    /// The fixed code of a test number whose time has not ended.
+    #[must_use]
+    pub fn code_of(&self, number: &PhoneNumber, now: OffsetDateTime) -> Option<&Code> {
+        self.0.iter().find(|test| test.number == *number && now < test.ends_at).map(|test| &test.code)
+    }
+}
+
+impl FromStr for TestNumbers {
+    type Err = &'static str;
+
+    fn from_str(list: &str) -> Result<Self, Self::Err> {
+        list.split(',').map(|entry| parse(entry.trim())).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+fn parse(entry: &str) -> Result<TestNumber, &'static str> {
+    let (number, rest) = entry.split_once('=').ok_or("each entry has to be like +919876543210=123456@2027-01-31")?;
+    let (code, date) =
+        rest.split_once('@').ok_or("each entry needs an end date, like +919876543210=123456@2027-01-31")?;
+    // The country matters only for numbers without a country code, and here there is always one.
+    let any_country: Country = "IN".parse().map_err(|_| "unreachable")?;
+    let number = number.starts_with('+').then(|| PhoneNumber::parse(number, any_country));
+    let Some(Ok(number)) = number else { return Err("each number has to be one in E.164, like +919876543210") };
+    let code = Code::parse(code).ok_or("each code has to have 4 to 10 digits")?;
+    let last_day = Date::parse(date, format_description!("[year]-[month]-[day]"))
+        .map_err(|_| "each end date has to be like 2027-01-31")?;
+    let ends = last_day.next_day().ok_or("each end date has to be like 2027-01-31")?;
+    Ok(TestNumber { number, code, ends_at: PrimitiveDateTime::new(ends, time!(0:00)).assume_utc() })
+}
+
+impl fmt::Debug for TestNumbers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|test| &test.number)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn a_test_number_works_through_its_last_day() {
+        let numbers: TestNumbers = "+919876543210=123456@2027-01-31, +12025550143=4711@2026-12-01".parse().unwrap();
+        let number = PhoneNumber::parse("+919876543210", "IN".parse().unwrap()).unwrap();
+        let code = |now| numbers.code_of(&number, now).map(Code::digits);
+        assert_eq!(code(datetime!(2027-01-31 23:59:59 UTC)), Some("123456"));
+        assert_eq!(code(datetime!(2027-02-01 00:00:00 UTC)), None);
+        let other = PhoneNumber::parse("+919876543211", "IN".parse().unwrap()).unwrap();
+        assert!(numbers.code_of(&other, datetime!(2026-11-23 00:00 UTC)).is_none());
+    }
+
+    #[test]
+    fn what_is_malformed_is_refused() {
+        for list in [
+            "",
+            "+919876543210",
+            "+919876543210=123456",
+            "+919876543210=123456@",
+            "+919876543210=123456@2027-02-30",
+            "+919876543210=12@2027-01-31",
+            "9876543210=123456@2027-01-31",
+            "+91123=123456@2027-01-31",
+            "+919876543210=123456@2027-01-31,",
+        ] {
+            assert!(list.parse::<TestNumbers>().is_err(), "{list}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_neither_codes_nor_whole_numbers() {
+        let numbers: TestNumbers = "+919876543210=123456@2027-01-31".parse().unwrap();
+        assert_eq!(format!("{numbers:?}"), "[PhoneNumber(+91********10)]");
+    }
+}

@@ -1,0 +1,82 @@
+-- Put before the scripts that count. Instants and durations are in ms.
+local HOUR, DAY, KNOWN_FOR = 3600000, 86400000, 90 * 86400000
+
+-- A log is a list of instants, newest first. How long until fewer than `limit` of them lie within `window`.
+local function wait_in_log(key, limit, window, now)
+    local nth = limit > 0 and redis.call('LINDEX', key, limit - 1)
+    return nth and math.max(0, tonumber(nth) + window - now) or 0
+end
+
+-- Notes an instant, keeps the newest `keep`, and lets one go that is past the window.
+local function note_in_log(key, keep, window, now)
+    if keep == 0 then
+        return
+    end
+    redis.call('LPUSH', key, now)
+    redis.call('LTRIM', key, 0, keep - 1)
+    if tonumber(redis.call('LINDEX', key, -1)) <= now - window then
+        redis.call('RPOP', key)
+    end
+    redis.call('PEXPIRE', key, window)
+end
+
+-- A leaky bucket is "<level> <at>": so many sends at that instant. It drains its capacity in an hour.
+local function read_bucket(key)
+    local level, at = string.match(redis.call('GET', key) or '0 0', '^(%S+) (%S+)$')
+    return tonumber(level), tonumber(at)
+end
+
+local function level_of(key, capacity, now)
+    local level, at = read_bucket(key)
+    return math.max(0, level - math.max(0, now - at) * capacity / HOUR)
+end
+
+-- How long until a bucket of this level takes one more.
+local function wait_for_bucket(level, capacity)
+    local too_much = level + 1 - capacity
+    return too_much > 0.000001 and math.ceil(too_much * HOUR / capacity) or 0
+end
+
+local function fill_bucket(key, capacity, level, now)
+    local drained_in = math.ceil(level / capacity * HOUR)
+    redis.call('SET', key, string.format('%.6f %d', level, now), 'PX', drained_in + 60000)
+end
+
+-- Gives a send back to the buckets that it was charged to. Taking one off a level needs no capacity: it drains alike.
+local function give_back(delivery_key, bucket_prefix)
+    local charged = redis.call('HGET', delivery_key, 'charged')
+    for part in string.gmatch(charged or '', '%S+') do
+        local key = bucket_prefix .. part
+        local level, at = read_bucket(key)
+        if level > 1 then
+            redis.call('SET', key, string.format('%.6f %d', level - 1, at), 'KEEPTTL')
+        else
+            redis.call('DEL', key)
+        end
+    end
+    redis.call('HDEL', delivery_key, 'charged')
+end
+
+-- A send that the provider never accepted: neither the buckets nor the number's hour and day keep it.
+local function undo_send(delivery_key, bucket_prefix, sends_prefix)
+    local send = redis.call('HMGET', delivery_key, 'number', 'requested_at', 'known_address', 'charged')
+    if not send[4] then
+        return
+    end
+    give_back(delivery_key, bucket_prefix)
+    redis.call('LREM', sends_prefix .. send[1], 1, send[2])
+    if send[3] then
+        redis.call('LREM', sends_prefix .. send[1] .. ':' .. send[3], 1, send[2])
+    end
+end
+
+-- The first of the client's address tags from which the number signed in within 90 days, or false.
+local function known_address(known_key, address_tags, now)
+    for tag in string.gmatch(address_tags, '%S+') do
+        local at = redis.call('ZSCORE', known_key, tag)
+        if at and tonumber(at) > now - KNOWN_FOR then
+            return tag
+        end
+    end
+    return false
+end

@@ -1,0 +1,258 @@
+//! Jobs, workers and what these did with those.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use common::clock::Clock;
+use common::jobs::SendOtp;
+use common::queue::{Concurrency, Depth, NAMES, QueueScript, depth};
+use redis::Commands;
+use redis::aio::ConnectionManager;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use ulid::Ulid;
+use worker::runner::{RunnerSettings, run};
+
+use crate::support::eventually;
+use crate::support::redis_server::Redis;
+
+/// Long enough for anything that should happen; nothing waits for it when it does.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The queue of a test.
+pub(super) struct Queue {
+    pub(super) server: Redis,
+    pub(super) connection: ConnectionManager,
+}
+
+impl Queue {
+    pub(super) fn new() -> Self {
+        Self::on(Redis::start())
+    }
+
+    pub(super) fn on(server: Redis) -> Self {
+        let connection = redis(&server).connection(PATIENCE).unwrap();
+        Self { server, connection }
+    }
+
+    /// Adds a job for each delivery, in this order, as the OTP ledger does.
+    pub(super) async fn enqueue(&self, deliveries: impl IntoIterator<Item = String>) {
+        let script = QueueScript::new("for i = 1, #ARGV, 2 do enqueue(ARGV[i], ARGV[i + 1]) end");
+        self.run_in_chunks(&script, deliveries, |_| None).await;
+    }
+
+    /// Plans a retry for each delivery, due at that Unix time in ms.
+    pub(super) async fn plan(&self, deliveries: impl IntoIterator<Item = (String, i64)>) {
+        let script =
+            QueueScript::new("for i = 1, #ARGV, 3 do enqueue_at(tonumber(ARGV[i + 2]), ARGV[i], ARGV[i + 1]) end");
+        let (deliveries, times): (Vec<_>, Vec<_>) = deliveries.into_iter().unzip();
+        self.run_in_chunks(&script, deliveries, |index| Some(times[index])).await;
+    }
+
+    async fn run_in_chunks(
+        &self,
+        script: &QueueScript,
+        deliveries: impl IntoIterator<Item = String>,
+        extra: impl Fn(usize) -> Option<i64>,
+    ) {
+        let deliveries: Vec<String> = deliveries.into_iter().collect();
+        for (chunk, first) in deliveries.chunks(1_000).zip((0..).step_by(1_000)) {
+            let mut call = script.prepare_invoke();
+            for (delivery_id, index) in chunk.iter().zip(first..) {
+                call.arg(Ulid::generate().to_string()).arg(payload(delivery_id));
+                extra(index).map(|value| call.arg(value));
+            }
+            call.invoke_async::<()>(&mut self.connection.clone()).await.unwrap();
+        }
+    }
+
+    pub(super) async fn depth(&self) -> Depth {
+        depth(&mut self.connection.clone()).await.unwrap()
+    }
+
+    /// The workers that others take for alive, sorted.
+    pub(super) fn workers(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.server.connection().zrange(&NAMES.workers, 0, -1).unwrap();
+        names.sort();
+        names
+    }
+
+    /// Waits until `count` workers are registered; answers their names.
+    pub(super) async fn registered(&self, count: usize) -> Vec<String> {
+        eventually(PATIENCE, "the workers to register", async || {
+            Some(self.workers()).filter(|names| names.len() == count)
+        })
+        .await
+    }
+
+    /// Waits until nothing in Redis tells of any job: all have ended, and all was forgotten.
+    pub(super) async fn nothing_left(&self) {
+        eventually(PATIENCE, "every record of ended jobs to go", async || {
+            let keys: Vec<String> = self.server.connection().keys("*").unwrap();
+            let of_jobs = keys.iter().filter(|key| !about_workers(key)).count();
+            (of_jobs == 0).then_some(())
+        })
+        .await;
+    }
+}
+
+fn about_workers(key: &str) -> bool {
+    key == NAMES.workers || key.starts_with(&NAMES.metadata_of("")) || key == "core:apalis:queues:list"
+}
+
+fn redis(server: &Redis) -> common::store::redis::Redis {
+    common::store::redis::Redis::new(&server.url()).unwrap()
+}
+
+fn payload(delivery_id: &str) -> String {
+    serde_json::json!({ "delivery_id": delivery_id }).to_string()
+}
+
+/// The deliveries `0`, `1`, `2`, ….
+pub(super) fn deliveries(count: usize) -> impl Iterator<Item = String> {
+    (0..count).map(|number| number.to_string())
+}
+
+/// The default settings, with `jobs` at once and an orphan window of 3 s.
+pub(super) fn settings(jobs: u16) -> RunnerSettings {
+    RunnerSettings {
+        concurrency: Concurrency::try_from(jobs).unwrap(),
+        heartbeat: Duration::from_secs(1),
+        missed_heartbeats: 3,
+        ..RunnerSettings::default()
+    }
+}
+
+/// A worker process, as near as one comes to it inside a test: a runtime of its own, that can be killed.
+pub(super) struct Worker {
+    runtime: Option<Runtime>,
+    stop: CancellationToken,
+    run: JoinHandle<()>,
+}
+
+impl Worker {
+    pub(super) fn start<H, F>(queue: &Queue, settings: RunnerSettings, handler: H) -> Self
+    where
+        H: Fn(SendOtp) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Self::start_at(Clock::default(), queue, settings, handler)
+    }
+
+    pub(super) fn start_at<H, F>(clock: Clock, queue: &Queue, settings: RunnerSettings, handler: H) -> Self
+    where
+        H: Fn(SendOtp) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let stop = CancellationToken::new();
+        let (redis, until) = (redis(&queue.server), stop.clone());
+        let run = runtime.spawn(async move {
+            // The connection wants the runtime that it is to live on.
+            run(&redis, settings, clock, handler, until).await.unwrap();
+        });
+        Self { runtime: Some(runtime), stop, run }
+    }
+
+    /// Nothing of it runs on, and nothing is told to Redis.
+    pub(super) fn kill(mut self) {
+        self.runtime.take().unwrap().shutdown_background();
+    }
+
+    /// What SIGTERM does.
+    pub(super) fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Stops it and waits for its end; answers how long that took.
+    pub(super) async fn stopped(mut self) -> Duration {
+        let start = Instant::now();
+        self.stop();
+        tokio::time::timeout(PATIENCE, &mut self.run).await.expect("the worker ends in time").unwrap();
+        start.elapsed()
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.run.is_finished()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Which deliveries were begun and which were ended, how often and when.
+#[derive(Clone, Default)]
+pub(super) struct Log(Arc<Mutex<Entries>>);
+
+#[derive(Default)]
+struct Entries {
+    begun: Vec<(String, Instant)>,
+    ended: HashMap<String, usize>,
+}
+
+impl Log {
+    pub(super) fn begin(&self, job: &SendOtp) {
+        self.0.lock().unwrap().begun.push((job.delivery_id.clone(), Instant::now()));
+    }
+
+    pub(super) fn end(&self, job: &SendOtp) {
+        *self.0.lock().unwrap().ended.entry(job.delivery_id.clone()).or_default() += 1;
+    }
+
+    /// The deliveries in the order in which they were begun.
+    pub(super) fn begun(&self) -> Vec<String> {
+        self.0.lock().unwrap().begun.iter().map(|(delivery, _)| delivery.clone()).collect()
+    }
+
+    /// When this delivery was begun first.
+    pub(super) fn begun_at(&self, delivery: &str) -> Option<Instant> {
+        self.0.lock().unwrap().begun.iter().find(|(begun, _)| begun == delivery).map(|&(_, at)| at)
+    }
+
+    /// How many deliveries were ended.
+    pub(super) fn ended(&self) -> usize {
+        self.0.lock().unwrap().ended.len()
+    }
+
+    pub(super) async fn wait_for_begun(&self, count: usize) {
+        eventually(PATIENCE, &format!("{count} jobs to begin"), async || (self.begun().len() >= count).then_some(()))
+            .await;
+    }
+
+    pub(super) async fn wait_for_ended(&self, count: usize) {
+        eventually(PATIENCE, &format!("{count} jobs to end"), async || (self.ended() >= count).then_some(())).await;
+    }
+
+    /// Fails unless each of the deliveries `0` to `count - 1` was begun and ended once.
+    pub(super) fn each_ran_once(&self, count: usize) {
+        let entries = self.0.lock().unwrap();
+        assert_eq!(entries.begun.len(), count, "jobs begun");
+        assert_eq!(entries.ended.len(), count, "different jobs ended");
+        assert!(entries.ended.values().all(|&times| times == 1), "a job ended more than once");
+    }
+}
+
+/// A handler that takes `time` for each job and writes both ends into `log`.
+pub(super) fn taking(time: Duration, log: &Log) -> impl Fn(SendOtp) -> BoxedJob + Clone + Send + Sync + 'static {
+    let log = log.clone();
+    move |job| {
+        let log = log.clone();
+        Box::pin(async move {
+            log.begin(&job);
+            if !time.is_zero() {
+                tokio::time::sleep(time).await;
+            }
+            log.end(&job);
+        })
+    }
+}
+
+/// What handlers answer.
+pub(super) type BoxedJob = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;

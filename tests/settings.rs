@@ -1,0 +1,273 @@
+//! Settings: what is wrong is one line that names it; secrets are shown nowhere.
+
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::support::app::{App, OTP_SECRET, Plan, SOON};
+use crate::support::database::Database;
+use crate::support::fake_twilio::{ACCOUNT_SID, API_KEY, SENDER};
+use crate::support::process::{Process, Settings};
+
+/// What stands for a secret in a setting; no output may hold it.
+const HUNTER: &str = "hunter2hunter2";
+
+/// A program that ran to its end.
+#[derive(Debug)]
+struct Ended {
+    status: ExitStatus,
+    stdout: String,
+    stderr: String,
+}
+
+async fn run(program: &str, arguments: &[&str], settings: &Settings) -> Ended {
+    let folder: TempDir = tempfile::tempdir().unwrap();
+    let mut process = Process::spawn(program, program, arguments, settings, folder.path());
+    let status = process.ended(Duration::from_secs(10)).await;
+    Ended { status, stdout: process.stdout(), stderr: process.stderr() }
+}
+
+fn settings(pairs: &[(&str, &str)]) -> Settings {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// All that production asks for. Nothing listens at these addresses.
+fn production() -> Settings {
+    settings(&[
+        ("APP_ENV", "production"),
+        ("HOST", "127.0.0.1"),
+        ("PORT", "0"),
+        ("METRICS_ADDR", "127.0.0.1:0"),
+        ("DATABASE_URL", "sqlite://app.db?mode=rwc"),
+        ("REDIS_URL", "redis://127.0.0.1:1"),
+        ("OTP_SECRET", OTP_SECRET),
+        ("TRUSTED_PROXIES", "none"),
+        ("TWILIO_SID", ACCOUNT_SID),
+        ("TWILIO_API_KEY", API_KEY),
+        ("TWILIO_PHONE_NUMBER", SENDER),
+    ])
+}
+
+fn development() -> Settings {
+    let mut settings = production();
+    settings.remove("APP_ENV");
+    settings
+}
+
+/// Ends with an error and exactly one line, which names the setting.
+async fn is_refused(program: &str, settings: &Settings, name: &str) {
+    let ended = run(program, &[], settings).await;
+    println!("{program}: {}", ended.stderr);
+    assert!(!ended.status.success(), "{name}: {ended:?}");
+    assert_eq!(ended.stderr.lines().count(), 1, "{name}: {ended:?}");
+    assert!(ended.stderr.contains(name), "{name}: {ended:?}");
+    for output in [&ended.stdout, &ended.stderr] {
+        assert!(!output.contains("panicked"), "{name}: {ended:?}");
+        for secret in [HUNTER, OTP_SECRET, API_KEY] {
+            assert!(!output.contains(secret), "{name}: {ended:?}");
+        }
+    }
+}
+
+async fn each_is_refused(program: &str, wrong: &[(&str, &str)]) {
+    for (name, value) in wrong {
+        println!("{name}={value}");
+        let mut settings = development();
+        settings.insert((*name).to_owned(), (*value).to_owned());
+        is_refused(program, &settings, name).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_api_names_the_setting_that_is_wrong() {
+    each_is_refused(
+        "api",
+        &[
+            ("PORT", "abc"),
+            ("PORT", "70000"),
+            ("PORT", "-1"),
+            ("HOST", "not a host"),
+            ("APP_ENV", "staging"),
+            ("DATABASE_URL", "hunter2hunter2"),
+            ("DATABASE_URL", "mysql://user:hunter2hunter2@localhost/db"),
+            ("DATABASE_URL", "postgres://user:hunter2hunter2@localhost:port/db"),
+            ("DATABASE_URL", "sqlite:///no/such/folder/app.db"),
+            ("REDIS_URL", "http://user:hunter2hunter2@localhost"),
+            ("REDIS_URL", "redis://user:hunter2hunter2@localhost:port"),
+            ("OTP_SECRET", HUNTER),
+            ("OTP_SECRET", "a-long-enough-secret-of-hunter2hunter2-1234567,hunter2hunter2"),
+            ("OTP_LENGTH", "3"),
+            ("OTP_LENGTH", "11"),
+            ("OTP_LENGTH", "six"),
+            ("OTP_TTL_SECONDS", "29"),
+            ("OTP_TTL_SECONDS", "601"),
+            ("TOKEN_TTL_HOURS", "0"),
+            ("TOKEN_TTL_HOURS", "-48"),
+            ("DEFAULT_COUNTRY", "QQ"),
+            ("DEFAULT_COUNTRY", "India"),
+            ("ALLOWED_COUNTRIES", "IN,QQ"),
+            ("TRUSTED_PROXIES", "everyone"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_worker_names_the_setting_that_is_wrong() {
+    each_is_refused(
+        "worker",
+        &[
+            ("APP_ENV", "staging"),
+            ("DATABASE_URL", "mysql://user:hunter2hunter2@localhost/db"),
+            ("REDIS_URL", "http://user:hunter2hunter2@localhost"),
+            ("OTP_SECRET", HUNTER),
+            ("WORKER_CONCURRENCY", "0"),
+            ("WORKER_CONCURRENCY", "many"),
+            ("SMS_PROVIDERS", "pigeon"),
+            ("TWILIO_SID", "hunter2hunter2"),
+            ("TWILIO_PHONE_NUMBER", "call me"),
+            ("TWILIO_BASE_URL", "not a url"),
+            ("TWILIO_BASE_URL", "ftp://api.twilio.com"),
+        ],
+    )
+    .await;
+    for name in ["TWILIO_SID", "TWILIO_API_KEY", "TWILIO_PHONE_NUMBER"] {
+        let mut settings = development();
+        settings.insert("SMS_PROVIDERS".to_owned(), "twilio".to_owned());
+        settings.remove(name);
+        is_refused("worker", &settings, name).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn production_refuses_what_is_for_development() {
+    for (program, missing) in [("api", "OTP_SECRET"), ("worker", "OTP_SECRET"), ("api", "TRUSTED_PROXIES")] {
+        let mut settings = production();
+        settings.remove(missing);
+        is_refused(program, &settings, missing).await;
+        settings.insert(missing.to_owned(), String::new());
+        is_refused(program, &settings, missing).await;
+    }
+    let mut settings = production();
+    settings.retain(|name, _| !name.starts_with("TWILIO_"));
+    is_refused("worker", &settings, "SMS_PROVIDERS").await;
+    settings.insert("SMS_PROVIDERS".to_owned(), "console".to_owned());
+    is_refused("worker", &settings, "SMS_PROVIDERS").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn production_runs_with_all_that_it_asks_for() {
+    let app = Plan::new().set("APP_ENV", "production").set("TRUSTED_PROXIES", "none").start().await;
+    let signed_in = app.sign_in("Asha", "+919876543210").await;
+    app.client().protected(signed_in.token()).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn help_says_all_but_secrets() {
+    let mut settings = production();
+    let urls = [
+        ("DATABASE_URL", "postgres://user:hunter2hunter2@localhost/db"),
+        ("REDIS_URL", "redis://user:hunter2hunter2@localhost"),
+    ];
+    settings.extend(urls.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let common = ["APP_ENV", "DATABASE_URL", "REDIS_URL", "OTP_SECRET", "OTP_TTL_SECONDS"];
+    let api = ["HOST", "PORT", "OTP_LENGTH", "DEFAULT_COUNTRY", "ALLOWED_COUNTRIES", "TOKEN_TTL_HOURS"];
+    let worker = ["APP_NAME", "SMS_PROVIDERS", "TWILIO_SID", "TWILIO_API_KEY", "WORKER_CONCURRENCY"];
+    for (program, named) in [
+        ("api", [&common[..], &api[..]].concat()),
+        ("worker", [&common[..4], &worker[..]].concat()),
+        ("migration", vec!["DATABASE_URL", "up", "down", "status"]),
+    ] {
+        let ended = run(program, &["--help"], &settings).await;
+        assert!(ended.status.success() && ended.stderr.is_empty(), "{ended:?}");
+        for name in named {
+            assert!(ended.stdout.contains(name), "{program} --help says nothing of {name}: {}", ended.stdout);
+        }
+        for secret in [HUNTER, OTP_SECRET, API_KEY] {
+            assert!(!ended.stdout.contains(secret), "{program} --help: {}", ended.stdout);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flag_wins_over_the_environment() {
+    let mut settings = development();
+    settings.insert("PORT".to_owned(), "abc".to_owned());
+    let ended = run("api", &["--port", "65536"], &settings).await;
+    assert!(!ended.status.success(), "{ended:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let mut api = Process::spawn("api", "api", &["--port", "0"], &settings, folder.path());
+    api.wait_for_event("listening", SOON).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_taken_port_is_one_clear_line() {
+    let app = Plan::new().workers(0).start().await;
+    let mut settings = app.settings.clone();
+    let (_, port) = app.client().address().rsplit_once(':').unwrap();
+    settings.insert("PORT".to_owned(), port.to_owned());
+    is_refused("api", &settings, port).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_document_can_be_printed_without_any_service() {
+    let app = Plan::new().workers(0).start().await;
+    let served = app.client().get("/openapi.json", None).await.expect(200);
+    let printed = run("api", &["openapi"], &Settings::new()).await;
+    assert!(printed.status.success(), "{printed:?}");
+    let printed: serde_json::Value = serde_json::from_str(&printed.stdout).unwrap();
+    assert_eq!(printed["paths"], served.body["paths"]);
+    assert_eq!(printed["components"], served.body["components"]);
+}
+
+/// The project's own tables.
+async fn tables(database: &Database) -> Vec<String> {
+    let sql = if database.is_postgres() {
+        "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'"
+    } else {
+        "SELECT name FROM sqlite_master WHERE type = 'table'"
+    };
+    let mut tables: Vec<String> = database.column(sql).await;
+    tables.retain(|table| table == "users" || table == "tokens");
+    tables.sort();
+    tables
+}
+
+async fn migrate(app: &App, arguments: &[&str]) -> String {
+    let ended = run("migration", arguments, &app.settings).await;
+    assert!(ended.status.success(), "migration {arguments:?}: {ended:?}");
+    ended.stdout
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn migrations_go_up_down_and_up_again() {
+    let app = Plan::new().apis(0).workers(0).start().await;
+    assert_eq!(tables(&app.database).await, ["tokens", "users"]);
+    let up = migrate(&app, &["status"]).await;
+    let steps = up.lines().count();
+    assert!(steps > 0, "a line for each step: {up}");
+
+    migrate(&app, &["up"]).await;
+    for _ in 0..steps {
+        migrate(&app, &["down"]).await;
+    }
+    assert!(tables(&app.database).await.is_empty());
+    let down = migrate(&app, &["status"]).await;
+    assert_eq!(down.lines().count(), steps, "{down}");
+    assert!(down.lines().zip(up.lines()).all(|(down, up)| down != up), "{up}\n{down}");
+    migrate(&app, &["up"]).await;
+    assert_eq!(tables(&app.database).await, ["tokens", "users"]);
+    assert_eq!(migrate(&app, &["status"]).await, up);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn migration_names_a_database_that_it_cannot_use() {
+    for url in ["mysql://user:hunter2hunter2@localhost/db", "postgres://user:hunter2hunter2@127.0.0.1:1/db"] {
+        let ended = run("migration", &["up"], &settings(&[("DATABASE_URL", url)])).await;
+        assert!(!ended.status.success(), "{ended:?}");
+        assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+        assert!(ended.stderr.contains("DATABASE_URL"), "{ended:?}");
+        assert!(!ended.stderr.contains(HUNTER) && !ended.stdout.contains(HUNTER), "{ended:?}");
+    }
+}

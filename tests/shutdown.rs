@@ -1,0 +1,140 @@
+//! How the programs stop.
+
+use std::time::{Duration, Instant};
+
+use crate::support::app::{App, Plan, SOON};
+use crate::support::fake_twilio::Reply;
+use crate::support::process::Process;
+use crate::support::{eventually, raw};
+
+const NUMBER: &str = "+919876543210";
+const BODY: &[u8] = br#"{"name":"Asha","phone_number":"+919876543210"}"#;
+
+/// Time enough for the answer to a request that is complete.
+const ANSWERED: Duration = Duration::from_secs(5);
+
+/// Sends a request but for the end of its body.
+fn begin_request(app: &App) -> raw::Connection {
+    let mut connection = raw::Connection::open(app.client().address());
+    let head = format!(
+        "POST /signup HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        BODY.len()
+    );
+    connection.write(head.as_bytes());
+    connection.write(&BODY[..10]);
+    connection
+}
+
+/// Waits until the program has seen the signal.
+async fn is_stopping(process: &mut Process) {
+    process.wait_for_event("stopping", SOON).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_api_finishes_what_it_has() {
+    for signal in ["TERM", "INT"] {
+        let mut app = Plan::new().workers(0).start().await;
+        let address = app.client().address().to_owned();
+        let mut idle = raw::Connection::open(&address);
+        idle.write(b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n");
+        idle.read_until(ANSWERED, "\r\n\r\n");
+        let mut open = begin_request(&app);
+        // The API has read the first part when a later request on another connection was answered.
+        app.client().get("/healthz", None).await.expect(200);
+
+        app.apis[0].signal(signal);
+        is_stopping(&mut app.apis[0]).await;
+        eventually(SOON, "an API that takes no more connections", async || {
+            raw::Connection::try_open(&address).is_err().then_some(())
+        })
+        .await;
+        assert!(app.apis[0].is_running(), "a request is open");
+        open.write(&BODY[10..]);
+        let answer = open.read_until(ANSWERED, "OTP sent successfully");
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        let status = app.apis[0].ended(ANSWERED).await;
+        assert!(status.success(), "{status}");
+        assert!(!app.job_records().is_empty(), "the job was written");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_signal_ends_the_api_at_once() {
+    let mut app = Plan::new().workers(0).start().await;
+    let _open = begin_request(&app);
+    app.client().get("/healthz", None).await.expect(200);
+    app.apis[0].signal("TERM");
+    is_stopping(&mut app.apis[0]).await;
+    assert!(app.apis[0].is_running(), "a request is open");
+    app.apis[0].signal("INT");
+    app.apis[0].ended(Duration::from_secs(2)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_finishes_what_it_sends() {
+    for signal in ["TERM", "INT"] {
+        let mut app = App::start().await;
+        app.twilio.script(NUMBER, [Reply::accept_after(Duration::from_secs(3))]);
+        app.client().ask("Asha", NUMBER).await.expect(200);
+        let code = app.twilio.wait_for_tries(NUMBER, 1, SOON).await[0].code();
+        app.workers[0].signal(signal);
+        let status = app.workers[0].ended(SOON).await;
+        assert!(status.success(), "{status}");
+        assert_eq!(app.twilio.accepted(NUMBER).len(), 1, "sent before the worker ended");
+        assert!(app.job_records().is_empty(), "nothing is left of the job: {:?}", app.job_records());
+
+        app.start_worker().await;
+        app.code_for("Ravi", "+919876543211").await;
+        assert_eq!(app.twilio.tries(NUMBER).len(), 1, "nobody sends it again");
+        app.client().verify(NUMBER, &code).await.expect(200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_gives_back_what_it_has_not_begun() {
+    let mut app = Plan::new().set("WORKER_CONCURRENCY", "4").start().await;
+    let numbers: Vec<String> = (10..30).map(|last| format!("+9198765432{last}")).collect();
+    app.twilio.otherwise(Reply::accept_after(Duration::from_secs(2)));
+    for number in &numbers {
+        app.client().ask("Asha", number).await.expect(200);
+    }
+    eventually(SOON, "four open calls", async || (app.twilio.counts().len() >= 4).then_some(())).await;
+    app.workers[0].signal("TERM");
+    let status = app.workers[0].ended(SOON).await;
+    assert!(status.success(), "{status}");
+    assert!(app.twilio.counts().len() < numbers.len(), "it stopped before all were sent");
+
+    app.twilio.otherwise(Reply::Accept);
+    let start = Instant::now();
+    app.start_worker().await;
+    for number in &numbers {
+        app.twilio.wait_for_sms(number, 1, SOON).await;
+    }
+    // What is given back does not wait until its worker counts as dead.
+    assert!(start.elapsed() < Duration::from_secs(9), "{:?}", start.elapsed());
+    app.no_job_is_left(SOON).await;
+    assert!(app.twilio.counts().values().all(|counts| *counts == (1, 1)), "{:?}", app.twilio.counts());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_does_not_wait_for_ever() {
+    let mut app = Plan::new().set("SHUTDOWN_GRACE", "1").start().await;
+    app.twilio.script(NUMBER, [Reply::Never]);
+    app.client().ask("Asha", NUMBER).await.expect(200);
+    app.twilio.wait_for_tries(NUMBER, 1, SOON).await;
+    app.workers[0].signal("TERM");
+    app.workers[0].ended(Duration::from_secs(6)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_signal_ends_a_worker_at_once() {
+    let mut app = App::start().await;
+    app.twilio.script(NUMBER, [Reply::Never]);
+    app.client().ask("Asha", NUMBER).await.expect(200);
+    app.twilio.wait_for_tries(NUMBER, 1, SOON).await;
+    app.workers[0].signal("TERM");
+    is_stopping(&mut app.workers[0]).await;
+    assert!(app.workers[0].is_running(), "it still sends");
+    app.workers[0].signal("TERM");
+    app.workers[0].ended(Duration::from_secs(2)).await;
+}
