@@ -9,8 +9,8 @@ use common::entity::user;
 use common::name::Name;
 use common::phone::{AllowedCountries, Country, PhoneNumber};
 use common::store::accounts::{Accounts, AccountsError, NewToken};
-use common::store::ledger::LimitKind;
-use common::store::otp::{Asker, Guessed, OtpStore, OtpStoreError, Requested, Verified};
+use common::store::ledger::{LimitKind, OtpStoreError};
+use common::store::otp::{Asker, Guessed, OtpStore, Requested, Verified};
 use common::token::{Scope, Token};
 
 use super::test_numbers::TestNumbers;
