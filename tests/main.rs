@@ -14,7 +14,11 @@
 mod contract;
 mod conversation;
 mod delivery;
+<<<<<<< HEAD
 mod expiry;
+=======
+mod documentation;
+>>>>>>> docs
 mod outages;
 mod queue;
 mod queue_under_failure;
