@@ -14,11 +14,8 @@
 mod contract;
 mod conversation;
 mod delivery;
-<<<<<<< HEAD
-mod expiry;
-=======
 mod documentation;
->>>>>>> docs
+mod expiry;
 mod outages;
 mod queue;
 mod queue_under_failure;
