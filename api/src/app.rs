@@ -16,6 +16,7 @@ use crate::auth::{TokenCheck, check_authorization};
 use crate::client_address::AddressRule;
 use crate::document;
 use crate::error::{ApiError, ErrorKind};
+use crate::request_id::identify;
 use crate::routes::twilio_status::TwilioStatus;
 use crate::service::sign_up::SignUp;
 
@@ -57,7 +58,7 @@ pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
     guarded(routes, Methods::of(&document))
 }
 
-/// What surrounds every route: errors in one shape, the panic guard, and `Vary`.
+/// What surrounds every route: the request's id, `Vary`, the panic guard, and errors in one shape.
 pub fn guarded(routes: impl IntoEndpoint<Endpoint: 'static>, methods: Methods) -> impl Endpoint<Output = Response> {
     let methods = Arc::new(methods);
     routes
@@ -72,6 +73,7 @@ pub fn guarded(routes: impl IntoEndpoint<Endpoint: 'static>, methods: Methods) -
             response.headers_mut().insert(header::VARY, HeaderValue::from_static("Authorization"));
             Ok(response)
         })
+        .around(|next, request| async move { identify(&next, request).await })
 }
 
 async fn answer<E: Endpoint>(next: &E, request: Request, methods: &Methods) -> Response {

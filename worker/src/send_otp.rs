@@ -35,6 +35,7 @@ pub struct OtpSender {
 
 impl OtpSender {
     /// Does one job. Redis is waited for, however long it takes: a job is not over before its outcome is recorded.
+    #[tracing::instrument(name = "job", skip_all, fields(request_id = job.request_id))]
     pub async fn run(&self, job: SendOtp) {
         let claimant = Ulid::generate();
         let delivery_id = &job.delivery_id;
