@@ -19,6 +19,3 @@ bring_rust_checks() {
   rustup component add $missing ||
     fail "Missing parts of Rust:$missing. Install them (rustup component add$missing), then run this again."
 }
-
-# target_folder: prints where Cargo puts what it builds.
-target_folder() { say "${CARGO_TARGET_DIR:-target}"; }
