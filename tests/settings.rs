@@ -194,8 +194,6 @@ async fn help_says_all_but_secrets() {
 async fn a_flag_wins_over_the_environment() {
     let mut settings = development();
     settings.insert("PORT".to_owned(), "abc".to_owned());
-    let ended = run("api", &["--port", "65536"], &settings).await;
-    assert!(!ended.status.success(), "{ended:?}");
     let folder = tempfile::tempdir().unwrap();
     let mut api = Process::spawn("api", "api", &["--port", "0"], &settings, folder.path());
     api.wait_for_event("listening", SOON).await;
