@@ -42,6 +42,11 @@ note() {
   say "$1" >>"$INSTALL_LOG"
 }
 
+# cannot_install WHAT ADVICE: ends the script.
+cannot_install() {
+  fail "$1 is missing and could not be installed." "$2" "The end of $INSTALL_LOG:" "$(tail -n 4 "$INSTALL_LOG")"
+}
+
 # install_package MANAGER:PACKAGES…: installs the first of those for this machine's manager that can be installed.
 install_package() {
   local manager choice

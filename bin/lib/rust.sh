@@ -5,8 +5,7 @@ bring_rust() {
   command -v cc >/dev/null && return
   say "   no C compiler"
   install_package 'apt-get:gcc libc6-dev' dnf:gcc 'apk:gcc musl-dev' pacman:gcc ||
-    fail "A C compiler (cc) is missing and could not be installed." \
-      "Install it (Debian: gcc libc6-dev; Fedora: gcc; macOS: xcode-select --install), then run this again."
+    cannot_install "A C compiler (cc)" "Install it (Debian: gcc libc6-dev; Fedora: gcc; macOS: xcode-select --install)."
 }
 
 # bring_rust_checks: the formatter and the linter.
