@@ -15,6 +15,7 @@ mod contract;
 mod conversation;
 mod delivery;
 mod documentation;
+mod expiry;
 mod outages;
 mod queue;
 mod queue_under_failure;

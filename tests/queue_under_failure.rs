@@ -78,6 +78,31 @@ async fn jobs_that_outlast_the_heartbeat_window_are_sent_once() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_two_workers_have_is_sent_once() {
+    // A claim lasts as long as the provider may take; within it the first worker is only frozen, not dead.
+    let mut app = Plan::new().set("PROVIDER_TIMEOUT_SECONDS", "20").start().await;
+    app.twilio.otherwise(Reply::accept_after(Duration::from_secs(1)));
+    let numbers = numbers(5);
+    ask_all(&app, &numbers).await;
+    tries_in_all(&app, 5).await;
+    app.workers[0].signal("STOP");
+    app.start_worker().await;
+    eventually(SOON, "the second worker to have all jobs of the first", async || {
+        (app.workers[1].events("sms_put_off").len() >= 5).then_some(())
+    })
+    .await;
+    app.workers[0].signal("CONT");
+    app.no_job_is_left(Duration::from_secs(40)).await;
+    let counts = app.twilio.counts();
+    assert_eq!(counts.len(), 5);
+    assert!(counts.values().all(|counts| *counts == (1, 1)), "{counts:?}");
+    for number in &numbers {
+        let code = app.twilio.accepted(number)[0].code();
+        app.client().verify(number, &code).await.expect(200);
+    }
+}
+
 /// More than a script of Redis can unpack, and than one fetch may take.
 const MANY: usize = 20_000;
 

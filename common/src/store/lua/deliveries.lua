@@ -20,6 +20,7 @@ local function bury(delivery_id, delivery_key, status, reason, provider, provide
         provider = provider or cjson.null, provider_code = provider_code or cjson.null,
     }))
     redis.call('LTRIM', settings.dead_letters, 0, settings.dead_letters_kept - 1)
+    redis.call('PEXPIRE', settings.dead_letters, 30 * DAY)
 end
 
 local function finish(delivery_key, status, reason)
