@@ -14,6 +14,7 @@
 mod contract;
 mod conversation;
 mod delivery;
+mod documentation;
 mod expiry;
 mod outages;
 mod queue;

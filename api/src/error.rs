@@ -5,8 +5,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use common::store::accounts::AccountsError;
-use common::store::ledger::LimitKind;
-use common::store::otp::OtpStoreError;
+use common::store::ledger::{LimitKind, OtpStoreError};
 use poem::error::{MethodNotAllowedError, NotFoundError, ResponseError};
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};
@@ -49,6 +48,9 @@ pub enum ErrorKind {
     /// SMS are not sent to that country or kind of number.
     #[error("SMS are not sent to this number's country or type")]
     DestinationNotAllowed,
+    /// A report that its sender did not sign.
+    #[error("Bad signature")]
+    BadSignature,
     /// No such path.
     #[error("Not found")]
     NotFound,
@@ -95,6 +97,7 @@ impl ErrorKind {
             Self::InvalidAuthorizationHeader => (StatusCode::UNAUTHORIZED, "invalid_authorization_header"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::DestinationNotAllowed => (StatusCode::FORBIDDEN, "destination_not_allowed"),
+            Self::BadSignature => (StatusCode::FORBIDDEN, "bad_signature"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),

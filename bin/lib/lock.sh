@@ -2,8 +2,8 @@
 
 LOCK=''
 
-# take_lock FILE GUARD: holds it until release_lock. Fails where a living run of this script holds it, and sets LOCK_HOLDER to
-# that one's process id. What a killed run left does not count, once its guard has ended everything.
+# take_lock FILE GUARD: holds it until release_lock. Fails where a living run of this script holds it, and sets
+# LOCK_HOLDER to that one's process id. What a killed run left does not count, once its guard has ended everything.
 take_lock() {
   local tries guard
   [ -w "$(dirname "$1")" ] || fail "Cannot write in $(dirname "$1")."

@@ -72,7 +72,10 @@ async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
     if url == DEVELOPMENT_DATABASE {
         std::fs::create_dir_all(Path::new("data")).map_err(|error| DbErr::Custom(format!("data folder: {error}")))?;
     }
-    Database::connect(ConnectOptions::new(url).max_connections(1).acquire_timeout(PATIENCE).sqlx_logging(false).to_owned()).await
+    Database::connect(
+        ConnectOptions::new(url).max_connections(1).acquire_timeout(PATIENCE).sqlx_logging(false).to_owned(),
+    )
+    .await
 }
 
 #[expect(clippy::print_stdout, reason = "this is the program's answer")]

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Tests of bin/dev, from outside: what it says, what it starts, and that nothing is left of it. `bin/test scripts` runs this.
+# Tests of bin/dev, from outside: what it says, what it starts, and that nothing is left of it. `bin/test scripts` runs
+# this.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 for library in output network processes packages redis; do
@@ -190,7 +191,8 @@ test_what_can_go_wrong() {
 test_settings() {
   local folder=$SCRATCH/settings
   mkdir "$folder"
-  printf '%s\n' '# PORT=1' 'export PORT = "4100" # the port' "HOST='::1'" 'REDIS_URL=redis://h:1/0 # ours' 'EMPTY=' >"$folder/.env"
+  printf '%s\n' '# PORT=1' 'export PORT = "4100" # the port' "HOST='::1'" 'REDIS_URL=redis://h:1/0 # ours' 'EMPTY=' \
+    >"$folder/.env"
   # shellcheck source=/dev/null
   . bin/lib/settings.sh
   in_folder() { (cd "$folder" && unset PORT HOST REDIS_URL && [ "$(setting "$1" default)" = "$2" ]); }

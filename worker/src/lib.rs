@@ -2,6 +2,7 @@
 
 mod apalis_worker;
 pub mod config;
+pub mod dead_letters;
 mod held;
 mod housekeeping;
 mod job_service;

@@ -15,6 +15,7 @@ use time::macros::datetime;
 
 use super::Tag;
 use crate::error::{ApiError, ErrorKind, Failure, Failures, whole_seconds};
+use crate::request_id::RequestId;
 use crate::service::sign_up::{OtpQueued, RequestError, Session, SignUp, VerifyError};
 use crate::strict_json::StrictJson;
 
@@ -134,6 +135,7 @@ impl SignUpApi {
         &self,
         sign_up: Data<&SignUp>,
         address: Data<&ClientAddress>,
+        request_id: Data<&RequestId>,
         body: StrictJson<SignUpRequest>,
     ) -> Result<Json<SignUpAnswer>, Failure<SignUpFailures>> {
         let SignUpRequest { phone_number, name, otp } = body.0;
@@ -148,7 +150,7 @@ impl SignUpApi {
         let answer = match otp {
             None => {
                 let name = name.ok_or(ErrorKind::NameRequired)?;
-                SignUpAnswer::OtpSent(sign_up.request(&number, **address, &name).await?.into())
+                SignUpAnswer::OtpSent(sign_up.request(&number, **address, &name, request_id.as_str()).await?.into())
             }
             Some(otp) => {
                 let guess = Code::parse(&otp).ok_or(ErrorKind::InvalidOtp)?;

@@ -13,6 +13,13 @@ pub(crate) const BUCKET_PREFIX: &str = "cheershare:bucket:";
 /// What the names of all logs of sends start with; the number follows, and the tag of a known address.
 pub(crate) const SENDS_PREFIX: &str = "cheershare:sends:";
 
+/// What the names of all breakers start with; the provider follows.
+pub(crate) const BREAKER_PREFIX: &str = "cheershare:breaker:";
+/// What the names of the call rates start with; the provider follows.
+pub(crate) const RATE_PREFIX: &str = "cheershare:rate:";
+/// Deliveries that ended without being sent.
+pub(crate) const DEAD_LETTERS: &str = "cheershare:dead_letters";
+
 /// Digits that a range of numbers leaves open.
 const RANGE_DIGITS: usize = 3;
 

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod delivery;
+pub mod delivery_status;
 mod keys;
 pub mod ledger;
 pub mod otp;

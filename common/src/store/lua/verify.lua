@@ -2,7 +2,7 @@
 -- KEYS: challenge, number, known, wrong guesses by number, by address, by both
 -- Answers {"right", challenge id, name}; every other guess gets {why, "", ""}, and the client must not see why.
 local challenge_key, number_key, known_key, by_number, by_address, by_both = unpack(KEYS)
-local now, settings, address_tags = tonumber(ARGV[1]), cjson.decode(ARGV[2]), ARGV[3]
+local now, address_tags = tonumber(ARGV[1]), ARGV[3]
 
 local known = known_address(known_key, address_tags, now)
 local closed = wait_in_log(by_address, settings.wrong_guesses_per_address_hour, HOUR, now) > 0
@@ -44,7 +44,7 @@ end
 
 redis.call('HSET', challenge_key, 'used', 1)
 for delivery_id in string.gmatch(found[9], '%S+') do
-    give_back(settings.delivery_prefix .. delivery_id, settings.bucket_prefix)
+    give_back(settings.delivery_prefix .. delivery_id)
 end
 redis.call('HDEL', number_key, known and 'streak:' .. known or 'streak')
 
