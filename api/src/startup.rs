@@ -24,7 +24,7 @@ const REDIS_RESPONSE_LIMIT: Duration = Duration::from_secs(1);
 /// # Errors
 /// A setting that is wrong or missing, an address that is taken, a development database that cannot be migrated.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
-    let sign_up = connect(&config).await?;
+    let sign_up = connect(&config, Clock::default()).await?;
     let address_rule = config.server.address_rule(&config.app)?;
     if !config.app.is_production() {
         Migrator::up(sign_up.accounts.database(), None)
@@ -50,12 +50,15 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn connect(config: &Config) -> anyhow::Result<SignUp> {
+/// The use case with its stores, as the settings say. Nothing is connected yet.
+///
+/// # Errors
+/// A setting that is wrong or missing.
+pub async fn connect(config: &Config, clock: Clock) -> anyhow::Result<SignUp> {
     let keys = config.otp.keys(&config.app)?;
     let redis = config.redis.server()?;
     let redis =
         redis.connection(REDIS_RESPONSE_LIMIT).map_err(|error| SettingError::new("REDIS_URL", error.to_string()))?;
-    let clock = Clock::default();
     let url = config.database.url(&config.app)?;
     let accounts = Accounts::connect(&url, config.database.database_connections).await?;
     let settings = LedgerSettings::new(&config.limits, config.otp.ttl(), config.destinations.default_country);
