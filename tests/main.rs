@@ -16,6 +16,7 @@ mod conversation;
 mod delivery;
 mod documentation;
 mod expiry;
+mod ledger;
 mod outages;
 mod queue;
 mod queue_under_failure;

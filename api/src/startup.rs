@@ -26,7 +26,7 @@ const REDIS_RESPONSE_LIMIT: Duration = Duration::from_secs(1);
 /// # Errors
 /// A setting that is wrong or missing, an address that is taken, a development database that cannot be migrated.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
-    let services = connect(&config).await?;
+    let services = connect(&config, Clock::default()).await?;
     if !config.app.is_production() {
         Migrator::up(services.sign_up.accounts.database(), None)
             .await
@@ -51,12 +51,15 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn connect(config: &Config) -> anyhow::Result<Services> {
+/// What the app works with, as the settings say. Nothing is connected yet.
+///
+/// # Errors
+/// A setting that is wrong or missing.
+pub async fn connect(config: &Config, clock: Clock) -> anyhow::Result<Services> {
     let keys = config.otp.keys(&config.app)?;
     let redis = config.redis.server()?;
     let redis =
         redis.connection(REDIS_RESPONSE_LIMIT).map_err(|error| SettingError::new("REDIS_URL", error.to_string()))?;
-    let clock = Clock::default();
     let url = config.database.url(&config.app)?;
     let accounts = Accounts::connect(&url, config.database.database_connections).await?;
     let settings = LedgerSettings::new(&config.limits, config.otp.ttl(), config.destinations.default_country);

@@ -1,0 +1,3 @@
+//! In the test's own process, where time is moved instead of waited for.
+
+mod send_limits;
