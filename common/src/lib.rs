@@ -10,6 +10,7 @@ pub mod jobs;
 pub mod name;
 pub mod phone;
 pub mod queue;
+pub mod secret;
 pub mod shutdown;
 pub mod startup;
 pub mod store;
