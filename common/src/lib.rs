@@ -6,6 +6,7 @@ pub mod code;
 pub mod config;
 pub mod entity;
 pub mod id;
+pub mod idempotency;
 pub mod jobs;
 pub mod name;
 pub mod phone;

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod delivery;
+pub mod idempotency;
 mod keys;
 pub mod ledger;
 pub mod otp;

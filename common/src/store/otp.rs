@@ -212,7 +212,10 @@ impl OtpStore {
     }
 }
 
-async fn within<T>(deadline: Duration, call: impl Future<Output = RedisResult<T>>) -> Result<T, OtpStoreError> {
+pub(super) async fn within<T>(
+    deadline: Duration,
+    call: impl Future<Output = RedisResult<T>>,
+) -> Result<T, OtpStoreError> {
     match tokio::time::timeout(deadline, call).await {
         Ok(answer) => Ok(answer?),
         Err(_) => Err(OtpStoreError::Deadline),
