@@ -14,6 +14,7 @@
 mod contract;
 mod conversation;
 mod delivery;
+mod idempotency;
 mod outages;
 mod queue;
 mod queue_under_failure;

@@ -6,6 +6,7 @@ use anyhow::Context;
 use common::clock::Clock;
 use common::config::SettingError;
 use common::store::accounts::Accounts;
+use common::store::idempotency::IdempotencyStore;
 use common::store::ledger::LedgerSettings;
 use common::store::otp::OtpStore;
 use migration::{Migrator, MigratorTrait};
@@ -60,6 +61,7 @@ async fn connect(config: &Config) -> anyhow::Result<SignUp> {
     let accounts = Accounts::connect(&url, config.database.database_connections).await?;
     let settings = LedgerSettings::new(&config.limits, config.otp.ttl(), config.destinations.default_country);
     Ok(SignUp {
+        repeats: IdempotencyStore::new(redis.clone(), config.otp.idempotency_keys(&config.app)?, clock.clone()),
         otp: OtpStore::new(redis, keys, config.otp.otp_length, settings, clock.clone()),
         accounts,
         default_country: config.destinations.default_country,
