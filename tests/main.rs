@@ -23,4 +23,5 @@ mod server_times;
 mod settings;
 mod shutdown;
 mod simultaneous;
+mod sms_text;
 mod support;

@@ -14,6 +14,7 @@ use secrecy::SecretString;
 use crate::provider::SmsProvider;
 use crate::provider::console::Console;
 use crate::provider::twilio::{Twilio, TwilioAccount};
+use crate::sms_text::SmsTextConfig;
 
 /// Sends the SMS that the API queues. Every option is also an environment variable and may stand in `.env`.
 #[derive(Clone, Debug, Parser)]
@@ -31,6 +32,9 @@ pub struct Config {
     /// How OTPs are made.
     #[command(flatten)]
     pub otp: OtpConfig,
+    /// What the SMS says.
+    #[command(flatten)]
+    pub text: SmsTextConfig,
     /// Who sends.
     #[command(flatten)]
     pub providers: ProviderConfig,

@@ -26,7 +26,7 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
     let sender = OtpSender {
         deliveries: DeliveryStore::new(connection, config.otp.keys(&config.app)?, clock.clone()),
         provider: config.providers.provider(&config.app)?,
-        app_name: config.app.app_name.clone(),
+        text: config.text.text(&config.app, &config.otp)?,
         clock: clock.clone(),
     };
     let url = config.database.url(&config.app)?;
