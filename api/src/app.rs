@@ -39,7 +39,8 @@ pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
     let check = TokenCheck { accounts: sign_up.accounts.clone(), clock: sign_up.clock.clone() };
     let document = document::document();
     let (swagger_ui, document_text) = (document::swagger_ui(), document::document_text());
-    let operations = document::service().data(sign_up).data(deliveries).around(move |next, mut request| {
+    let operations = document::service().data(sign_up.repeats.clone()).data(sign_up).data(deliveries);
+    let operations = operations.around(move |next, mut request| {
         let client = address_rule.client_of_connection(request.remote_addr(), request.headers());
         request.extensions_mut().insert(client);
         let check = check.clone();

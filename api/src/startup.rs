@@ -7,6 +7,7 @@ use common::clock::Clock;
 use common::config::SettingError;
 use common::store::accounts::Accounts;
 use common::store::delivery_status::DeliveryStatuses;
+use common::store::idempotency::IdempotencyStore;
 use common::store::ledger::LedgerSettings;
 use common::store::otp::OtpStore;
 use migration::{Migrator, MigratorTrait};
@@ -64,6 +65,7 @@ pub async fn connect(config: &Config, clock: Clock) -> anyhow::Result<Services> 
     let accounts = Accounts::connect(&url, config.database.database_connections).await?;
     let settings = LedgerSettings::new(&config.limits, config.otp.ttl(), config.destinations.default_country);
     let sign_up = SignUp {
+        repeats: IdempotencyStore::new(redis.clone(), config.otp.idempotency_keys(&config.app)?, clock.clone()),
         otp: OtpStore::new(redis.clone(), keys, config.otp.otp_length, settings, clock.clone()),
         accounts,
         default_country: config.destinations.default_country,

@@ -9,6 +9,7 @@ use common::entity::user;
 use common::name::Name;
 use common::phone::{AllowedCountries, Country, PhoneNumber};
 use common::store::accounts::{Accounts, AccountsError, NewToken};
+use common::store::idempotency::IdempotencyStore;
 use common::store::ledger::{LimitKind, OtpStoreError};
 use common::store::otp::{Asker, Guessed, OtpStore, Requested, Verified};
 use common::token::{Scope, Token};
@@ -22,6 +23,8 @@ use crate::refusals::Refusals;
 pub struct SignUp {
     /// Codes.
     pub otp: OtpStore,
+    /// Requests that a client repeats.
+    pub repeats: IdempotencyStore,
     /// Users and tokens.
     pub accounts: Accounts,
     /// Country of numbers without a country code.
