@@ -37,6 +37,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     if let Err(error) = server::open_files::allow_connections(limits.max_connections) {
         tracing::warn!(event = "too_few_open_files", setting = "MAX_CONNECTIONS", %error);
     }
+    common::phone::load_numbering_plans();
     let address = config.server.address();
     let listener = server::bind(address).await.with_context(|| format!("PORT: cannot listen on {address}"))?;
     tracing::info!(event = "listening", address = %listener.local_addr()?);

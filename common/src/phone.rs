@@ -9,6 +9,10 @@ use unicode_normalization::UnicodeNormalization;
 
 /// Longest spelling of a number that is looked at, in bytes: E.164 has 15 digits, the rest is punctuation.
 const LONGEST_SPELLING: usize = 64;
+/// The plus and 15 digits (ITU-T E.164). The library knows longer ones.
+const LONGEST_E164: usize = 16;
+/// What people write between digits.
+const PUNCTUATION: &str = " ()-./\u{2010}\u{2013}";
 
 /// A phone number that can exist. `Display` and `Debug` hide all but its country code and last two digits.
 #[derive(Clone, Eq, PartialEq, Hash)]
@@ -23,6 +27,11 @@ pub struct PhoneNumber {
 #[error("is not a phone number that can exist")]
 pub struct InvalidPhoneNumber;
 
+/// Loads the numbering plans, which takes a while, so that no request has to wait for it.
+pub fn load_numbering_plans() {
+    let _ = DATABASE.by_id("IN");
+}
+
 impl PhoneNumber {
     /// Reads any usual spelling. A number without a country code belongs to `default_country`.
     ///
@@ -34,26 +43,13 @@ impl PhoneNumber {
         }
         let spelling: String = text.trim().nfkc().collect();
         let spelling = spelling.strip_prefix("tel:").unwrap_or(&spelling);
-        // The library reads letters as the digits on their keys, and ignores what it does not know.
-        if !spelling.chars().all(|char| char.is_ascii_digit() || "+ ()-./\u{2010}\u{2011}\u{2013}".contains(char)) {
+        let dialled = dialled(spelling).ok_or(InvalidPhoneNumber)?;
+        let number = read(&dialled, default_country).ok_or(InvalidPhoneNumber)?;
+        let e164 = number.format().mode(Mode::E164).to_string();
+        if e164.len() > LONGEST_E164 {
             return Err(InvalidPhoneNumber);
         }
-        // "00" dials abroad from nearly every country, and people write it wherever they are.
-        let spelling = match spelling.strip_prefix("00") {
-            Some(international) => format!("+{international}"),
-            None => spelling.to_owned(),
-        };
-        // With a country given, the library strips that country's trunk prefix from numbers of any other, too.
-        let country = (!spelling.contains('+')).then_some(default_country.0);
-        let number = phonenumber::parse(country, &spelling).map_err(|_| InvalidPhoneNumber)?;
-        if number.extension().is_some() || !number.is_valid() {
-            return Err(InvalidPhoneNumber);
-        }
-        Ok(Self {
-            e164: number.format().mode(Mode::E164).to_string(),
-            country: number.country().id().map(Country),
-            takes_sms: takes_sms(&number),
-        })
+        Ok(Self { e164, country: number.country().id().map(Country), takes_sms: takes_sms(&number) })
     }
 
     /// `+` and up to 15 digits.
@@ -75,6 +71,31 @@ impl PhoneNumber {
     pub fn takes_sms(&self) -> bool {
         self.takes_sms
     }
+}
+
+/// The digits as one would dial them, with a plus before those that begin with a country code. The library reads letters as
+/// the digits on their keys, ignores what it does not know, and trips over some punctuation.
+fn dialled(spelling: &str) -> Option<String> {
+    let begins_well = spelling.starts_with(|char: char| char.is_ascii_digit() || char == '+' || char == '(');
+    let digits: String = spelling.chars().filter(|char| !PUNCTUATION.contains(*char)).collect();
+    // "00" dials abroad from nearly every country, and people write it wherever they are.
+    let dialled = match digits.strip_prefix("00") {
+        Some(international) => format!("+{international}"),
+        None => digits,
+    };
+    let bare = dialled.strip_prefix('+').unwrap_or(&dialled);
+    (begins_well && bare.bytes().all(|byte| byte.is_ascii_digit())).then_some(dialled)
+}
+
+/// Works around the library where it takes a number of one country for one of another: with a country given it strips that
+/// country's trunk prefix from numbers of all others, and its country code from the begin of numbers that have none.
+fn read(dialled: &str, default_country: Country) -> Option<phonenumber::PhoneNumber> {
+    let read = |country, digits: &str| phonenumber::parse(country, digits).ok().filter(phonenumber::is_valid);
+    if dialled.starts_with('+') {
+        return read(None, dialled);
+    }
+    let code = DATABASE.by_id(default_country.code())?.country_code();
+    read(None, &format!("+{code}{dialled}")).or_else(|| read(Some(default_country.0), dialled))
 }
 
 /// The library's own `number_type` loses the zeros that some countries' mobile numbers begin with.

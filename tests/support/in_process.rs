@@ -1,6 +1,7 @@
 //! The app in the test's own process: a real Redis, SQLite in memory, and a clock that the test moves.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::config::{Cli, Config};
@@ -50,12 +51,25 @@ impl Setup {
         self
     }
 
+    fn set_where_missing(mut self, name: &str, value: &str) -> Self {
+        self.0.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+        self
+    }
+
     /// The app, on a Redis and a database of its own.
     pub(crate) async fn start(self) -> InProcess {
-        let redis = Redis::start();
+        self.start_on(Arc::new(Redis::start())).await
+    }
+
+    /// One more API over the same Redis, with a database and a clock of its own.
+    pub(crate) async fn start_beside(self, other: &InProcess) -> InProcess {
+        self.start_on(Arc::clone(&other.redis)).await
+    }
+
+    async fn start_on(self, redis: Arc<Redis>) -> InProcess {
         let config = self
             .set("REDIS_URL", redis.url())
-            .set("OTP_SECRET", OTP_SECRET)
+            .set_where_missing("OTP_SECRET", OTP_SECRET)
             // All connections to a database in memory have to be one.
             .set("DATABASE_URL", "sqlite::memory:")
             .set("DATABASE_CONNECTIONS", 1)
@@ -87,7 +101,7 @@ impl Setup {
 pub(crate) struct InProcess {
     pub(crate) sign_up: SignUp,
     pub(crate) clock: Clock,
-    pub(crate) redis: Redis,
+    pub(crate) redis: Arc<Redis>,
     app: BoxEndpoint<'static, Response>,
     deliveries: DeliveryStore,
 }
@@ -127,17 +141,17 @@ impl InProcess {
         self.deliveries.claim(&job, Ulid::generate()).await.unwrap()
     }
 
-    /// Holds that `attempt` is refused with that code for exactly so many seconds, to the millisecond, and allowed then.
+    /// Holds that `attempt` is refused with that code for exactly so long (whole seconds), to the millisecond, and allowed then.
     pub(crate) async fn refused_for(
         &self,
-        seconds: u64,
+        wait: Duration,
         code: &str,
         mut attempt: impl AsyncFnMut() -> Answer,
     ) -> Answer {
         let refused = attempt().await;
-        assert_eq!(refused.retry_after(), seconds, "{refused:?}");
+        assert_eq!(refused.retry_after(), wait.as_secs(), "{refused:?}");
         refused.expect_code(429, code);
-        self.advance(Duration::from_secs(seconds) - Duration::from_millis(1));
+        self.advance(wait - Duration::from_millis(1));
         let refused = attempt().await;
         assert_eq!(refused.retry_after(), 1, "{refused:?}");
         refused.expect_code(429, code);

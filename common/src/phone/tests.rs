@@ -82,6 +82,28 @@ fn a_number_with_a_country_code_is_the_same_everywhere() {
 }
 
 #[test]
+fn a_number_may_begin_with_the_digits_of_its_country_code() {
+    for (spelling, country, e164) in [
+        ("9123456789", "IN", "+919123456789"),
+        ("09123456789", "IN", "+919123456789"),
+        ("919123456789", "IN", "+919123456789"),
+        ("91 91234 56789", "IN", "+919123456789"),
+        ("7012345678", "KZ", "+77012345678"),
+        ("87012345678", "KZ", "+77012345678"),
+        ("89161234567", "RU", "+79161234567"),
+        ("79161234567", "RU", "+79161234567"),
+        ("12025550143", "US", "+12025550143"),
+        ("07400 123456", "GB", "+447400123456"),
+        ("06 12 34 56 78", "FR", "+33612345678"),
+        ("312 345 6789", "IT", "+393123456789"),
+        ("06 20 123 4567", "HU", "+36201234567"),
+    ] {
+        let number = PhoneNumber::parse(spelling, country.parse().unwrap());
+        assert_eq!(number.as_ref().map(PhoneNumber::as_e164), Ok(e164), "{spelling} in {country}");
+    }
+}
+
+#[test]
 fn the_trunk_prefix_does_not_make_another_number() {
     for (spelling, e164) in [
         ("+91 0 98765 43210", "+919876543210"),

@@ -1,25 +1,24 @@
 //! Each limit on sends at its edge: the last allowed, the first refused, the first allowed again.
 
+use std::time::Duration;
+
+use super::{DAY, HOUR, MINUTE, NUMBER};
 use crate::ledger::numbers::{abroad, address, neighbour, spread};
 use crate::support::client::Answer;
 use crate::support::in_process::{InProcess, Setup};
-
-const NUMBER: &str = "+919876543210";
-const HOUR: u64 = 60 * 60;
-const DAY: u64 = 24 * HOUR;
 
 /// One limit, and asks that meet no other.
 struct Limit {
     setting: &'static str,
     code: &'static str,
     /// Until a full limit allows one more.
-    wait: fn(u64) -> u64,
+    wait: fn(u32) -> Duration,
     number: fn(usize) -> String,
     address: fn(usize) -> String,
 }
 
 /// A leaky bucket drains its capacity in an hour.
-const BUCKET: fn(u64) -> u64 = |capacity| HOUR / capacity;
+const BUCKET: fn(u32) -> Duration = |capacity| HOUR / capacity;
 const ONE_NUMBER: fn(usize) -> String = |_| NUMBER.to_owned();
 const ONE_ADDRESS: fn(usize) -> String = |_| address(0);
 
@@ -46,7 +45,7 @@ const LIMITS: [Limit; 7] = [
 ];
 
 impl Limit {
-    async fn start(&self, value: u64) -> InProcess {
+    async fn start(&self, value: u32) -> InProcess {
         Setup::limits_off().set("ALLOWED_COUNTRIES", "*").set(self.setting, value).start().await
     }
 
@@ -94,7 +93,7 @@ async fn a_bucket_drains_evenly() {
     for n in 4..8 {
         app.refused_for(HOUR / 4, "address_limit", async || client.ask(&spread(n)).await).await;
     }
-    app.advance(std::time::Duration::from_secs(100 * HOUR));
+    app.advance(100 * HOUR);
     for n in 8..12 {
         client.ask(&spread(n)).await.expect(200);
     }
@@ -108,7 +107,7 @@ async fn the_hour_of_a_number_slides() {
     let client = app.at(&address(0));
     for _ in 0..3 {
         client.ask(NUMBER).await.expect(200);
-        app.advance(std::time::Duration::from_secs(HOUR / 4));
+        app.advance(HOUR / 4);
     }
     app.refused_for(HOUR / 4, "number_hour_limit", async || client.ask(NUMBER).await).await;
     app.refused_for(HOUR / 4, "number_hour_limit", async || client.ask(NUMBER).await).await;
@@ -120,11 +119,11 @@ async fn the_cooldown_doubles_until_it_is_a_day_and_a_quiet_day_ends_it() {
     let client = app.at(&address(0));
     let mut asked = client.ask(NUMBER).await.expect(200);
     for doublings in 0..12 {
-        let wait = 30 << doublings;
-        assert_eq!(asked.body["resend_in"], wait);
+        let wait = MINUTE / 2 * 2_u32.pow(doublings);
+        assert_eq!(asked.body["resend_in"], wait.as_secs());
         asked = app.refused_for(wait, "resend_cooldown", async || client.ask(NUMBER).await).await;
     }
-    assert_eq!(asked.body["resend_in"], DAY);
+    assert_eq!(asked.body["resend_in"], DAY.as_secs());
     asked = app.refused_for(DAY, "resend_cooldown", async || client.ask(NUMBER).await).await;
     assert_eq!(asked.body["resend_in"], 30, "a day without a send");
 }
@@ -132,7 +131,7 @@ async fn the_cooldown_doubles_until_it_is_a_day_and_a_quiet_day_ends_it() {
 /// Longer than a day: a limit may be raised as far as one likes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cooldown_of_a_week_lasts_a_week() {
-    let app = Setup::limits_off().set("SEND_COOLDOWN_SECONDS", 7 * DAY).start().await;
+    let app = Setup::limits_off().set("SEND_COOLDOWN_SECONDS", (7 * DAY).as_secs()).start().await;
     let client = app.at(&address(0));
     client.ask(NUMBER).await.expect(200);
     app.refused_for(7 * DAY, "resend_cooldown", async || client.ask(NUMBER).await).await;
@@ -143,8 +142,8 @@ async fn a_sign_in_ends_the_cooldown() {
     let app = Setup::limits_off().set("SEND_COOLDOWN_SECONDS", 30).start().await;
     let client = app.at(&address(0));
     client.ask(NUMBER).await.expect(200);
-    app.refused_for(30, "resend_cooldown", async || client.ask(NUMBER).await).await;
-    app.advance(std::time::Duration::from_secs(60));
+    app.refused_for(MINUTE / 2, "resend_cooldown", async || client.ask(NUMBER).await).await;
+    app.advance(MINUTE);
     client.sign_in(NUMBER).await;
     let asked = client.ask(NUMBER).await.expect(200);
     assert_eq!(asked.body["resend_in"], 30, "it starts anew");
