@@ -25,7 +25,8 @@ end
 
 local function drop(reason)
     redis.call('HSET', delivery_key, 'status', 'dropped', 'reason', reason)
-    if status == 'queued' then
+    -- Who asks again before the SMS is sent gets one SMS for two sends: else a burst could ask more often than is allowed.
+    if status == 'queued' and reason ~= 'replaced' then
         undo_send(delivery_key, bucket_prefix, sends_prefix)
     end
     return { 'drop', reason }
