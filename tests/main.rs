@@ -14,6 +14,9 @@
 mod contract;
 mod conversation;
 mod delivery;
+mod documentation;
+mod expiry;
+mod idempotency;
 mod ledger;
 mod outages;
 mod queue;
@@ -23,4 +26,5 @@ mod server_times;
 mod settings;
 mod shutdown;
 mod simultaneous;
+mod sms_text;
 mod support;

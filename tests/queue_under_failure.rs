@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use common::queue::NAMES;
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
+use redis::Commands;
 
 use crate::support::app::{App, Plan, SOON};
 use crate::support::client::Client;
@@ -33,10 +35,8 @@ async fn tries_in_all(app: &App, count: usize) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_otp_of_a_killed_worker_still_arrives() {
     let mut app = Plan::new().workers(2).set("WORKER_CONCURRENCY", "10").start().await;
-    let numbers = numbers(20);
-    for number in &numbers {
-        app.twilio.script(number, [Reply::accept_after(Duration::from_secs(4))]);
-    }
+    app.twilio.otherwise(Reply::accept_after(Duration::from_secs(5)));
+    let numbers = numbers(40);
     let asked = Instant::now();
     ask_all(&app, &numbers).await;
     // Twenty open calls are ten of each worker: neither has more slots.
@@ -44,6 +44,7 @@ async fn every_otp_of_a_killed_worker_still_arrives() {
     assert_eq!(app.twilio.accepted_in_all(), 0, "the worker is killed while it sends");
     app.workers[0].signal("KILL");
     app.workers[0].ended(SOON).await;
+    app.twilio.otherwise(Reply::Accept);
 
     let window = Duration::from_secs(20).saturating_sub(asked.elapsed());
     eventually(window, "all OTPs, 20 s after they were asked for", async || {
@@ -64,14 +65,46 @@ async fn jobs_that_outlast_the_heartbeat_window_are_sent_once() {
     app.twilio.otherwise(Reply::accept_after(Duration::from_secs(12)));
     let numbers = numbers(12);
     ask_all(&app, &numbers).await;
+    // Six open calls are three of each worker: neither has more slots.
     tries_in_all(&app, 6).await;
+    // A third one has slots enough to look around all the time, and takes the jobs of those that it finds dead.
+    app.settings.insert("WORKER_CONCURRENCY".to_owned(), "100".to_owned());
+    app.start_worker().await;
     eventually(Duration::from_secs(45), "all OTPs", async || (app.twilio.accepted_in_all() >= 12).then_some(())).await;
     app.no_job_is_left(SOON).await;
     let counts = app.twilio.counts();
     assert!(counts.values().all(|counts| *counts == (1, 1)), "{counts:?}");
     assert!(app.workers.iter_mut().all(|worker| worker.is_running()), "no worker dies");
-    let restarts: usize = app.workers.iter().map(|worker| worker.events("worker_started").len()).sum();
-    assert_eq!(restarts, 2, "no worker had to start over");
+    for worker in &app.workers {
+        assert_eq!(worker.events("worker_starting").len(), 1, "no worker has to start over");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_two_workers_have_is_sent_once() {
+    // A claim lasts as long as the provider may take; within it the first worker is only frozen, not dead.
+    let mut app = Plan::new().set("PROVIDER_TIMEOUT_SECONDS", "20").start().await;
+    app.twilio.otherwise(Reply::accept_after(Duration::from_secs(1)));
+    let numbers = numbers(5);
+    ask_all(&app, &numbers).await;
+    tries_in_all(&app, 5).await;
+    app.workers[0].signal("STOP");
+    app.start_worker().await;
+    let mut redis = app.redis.connection();
+    eventually(SOON, "the second worker to put off all jobs of the first", async || {
+        let waiting: usize = redis.zcard(&NAMES.retry).unwrap();
+        (waiting == 5).then_some(())
+    })
+    .await;
+    app.workers[0].signal("CONT");
+    app.no_job_is_left(Duration::from_secs(40)).await;
+    let counts = app.twilio.counts();
+    assert_eq!(counts.len(), 5);
+    assert!(counts.values().all(|counts| *counts == (1, 1)), "{counts:?}");
+    for number in &numbers {
+        let code = app.twilio.accepted(number)[0].code();
+        app.client().verify(number, &code).await.expect(200);
+    }
 }
 
 /// More than a script of Redis can unpack, and than one fetch may take.

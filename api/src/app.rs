@@ -3,41 +3,63 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use common::config::TWILIO_STATUS_PATH;
+use common::store::delivery_status::DeliveryStatuses;
 use poem::endpoint::make_sync;
 use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::middleware::CatchPanic;
 use poem::web::Html;
-use poem::{Endpoint, EndpointExt, IntoEndpoint, IntoResponse, Request, Response, Route, get};
+use poem::{Endpoint, EndpointExt, IntoEndpoint, IntoResponse, Request, Response, Route, get, post};
 use serde_json::Value;
 
 use crate::auth::{TokenCheck, check_authorization};
 use crate::client_address::AddressRule;
 use crate::document;
 use crate::error::{ApiError, ErrorKind};
+use crate::request_id::identify;
+use crate::routes::twilio_status::TwilioStatus;
 use crate::service::sign_up::SignUp;
 
+/// What the app works with.
+#[derive(Clone, Debug)]
+pub struct Services {
+    /// Signing up and in.
+    pub sign_up: SignUp,
+    /// SMS, to look up.
+    pub deliveries: DeliveryStatuses,
+    /// How clients' addresses are found.
+    pub address_rule: AddressRule,
+    /// Twilio's reports, where they are asked for.
+    pub twilio_status: Option<TwilioStatus>,
+}
+
 /// The whole app.
-pub fn build(sign_up: SignUp, address_rule: AddressRule) -> impl Endpoint<Output = Response> + use<> {
+pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
+    let Services { sign_up, deliveries, address_rule, twilio_status } = services;
     let check = TokenCheck { accounts: sign_up.accounts.clone(), clock: sign_up.clock.clone() };
     let document = document::document();
     let (swagger_ui, document_text) = (document::swagger_ui(), document::document_text());
-    let operations = document::service().data(sign_up).around(move |next, mut request| {
+    let operations = document::service().data(sign_up.repeats.clone()).data(sign_up).data(deliveries);
+    let operations = operations.around(move |next, mut request| {
         let client = address_rule.client_of_connection(request.remote_addr(), request.headers());
         request.extensions_mut().insert(client);
         let check = check.clone();
         async move { check_authorization(&next, request, &check).await }
     });
-    let routes = Route::new()
+    let mut routes = Route::new()
         .at("/docs", get(make_sync(move |_| Html(swagger_ui.clone()))))
         .at(
             "/openapi.json",
             get(make_sync(move |_| document_text.clone().with_content_type("application/json; charset=utf-8"))),
         )
         .nest("/", operations);
+    if let Some(twilio_status) = twilio_status {
+        routes = routes.at(TWILIO_STATUS_PATH, post(twilio_status));
+    }
     guarded(routes, Methods::of(&document))
 }
 
-/// What surrounds every route: errors in one shape, the panic guard, and `Vary`.
+/// What surrounds every route: the request's id, `Vary`, the panic guard, and errors in one shape.
 pub fn guarded(routes: impl IntoEndpoint<Endpoint: 'static>, methods: Methods) -> impl Endpoint<Output = Response> {
     let methods = Arc::new(methods);
     routes
@@ -52,6 +74,7 @@ pub fn guarded(routes: impl IntoEndpoint<Endpoint: 'static>, methods: Methods) -
             response.headers_mut().insert(header::VARY, HeaderValue::from_static("Authorization"));
             Ok(response)
         })
+        .around(|next, request| async move { identify(&next, request).await })
 }
 
 async fn answer<E: Endpoint>(next: &E, request: Request, methods: &Methods) -> Response {
@@ -89,8 +112,9 @@ impl Methods {
             let methods = operations.as_object().into_iter().flat_map(|operations| operations.keys());
             (segments(path), allow(methods.map(|method| method.to_ascii_uppercase())))
         });
-        let pages = ["/docs", "/openapi.json"].map(|path| (segments(path), allow([Method::GET.to_string()])));
-        Self(documented.chain(pages).collect())
+        let others = [("/docs", Method::GET), ("/openapi.json", Method::GET), (TWILIO_STATUS_PATH, Method::POST)]
+            .map(|(path, method)| (segments(path), allow([method.to_string()])));
+        Self(documented.chain(others).collect())
     }
 
     fn allowed_at(&self, path: &str) -> Option<HeaderValue> {

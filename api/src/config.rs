@@ -4,7 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use common::config::{AppConfig, DatabaseConfig, DestinationConfig, LimitConfig, OtpConfig, RedisConfig, SettingError};
+use common::config::{
+    AppConfig, CallbackConfig, DatabaseConfig, DestinationConfig, LimitConfig, OtpConfig, RedisConfig, SettingError,
+};
 use common::telemetry::TelemetryConfig;
 use poem::http::HeaderName;
 
@@ -58,6 +60,9 @@ pub struct Config {
     /// Numbers that sign in without an SMS: number=code@last day, comma-separated, like +919876543210=123456@2027-01-31
     #[arg(long, env, hide_env_values = true)]
     pub test_numbers: Option<TestNumbers>,
+    /// Where Twilio reports to.
+    #[command(flatten)]
+    pub callbacks: CallbackConfig,
     /// How long sessions last.
     #[command(flatten)]
     pub sessions: SessionConfig,

@@ -3,12 +3,13 @@
 use poem_openapi::{LicenseObject, OpenApiService};
 use serde_json::{Map, Value, json};
 
+use crate::routes::deliveries::DeliveriesApi;
 use crate::routes::health::HealthApi;
 use crate::routes::protected::ProtectedApi;
 use crate::routes::sign_up::SignUpApi;
 
 /// All operations.
-pub(crate) type Operations = (SignUpApi, ProtectedApi, HealthApi);
+pub(crate) type Operations = (SignUpApi, DeliveriesApi, ProtectedApi, HealthApi);
 
 const DESCRIPTION: &str = "Phone sign-in: a name and a phone number bring a one-time password (OTP) by SMS, the OTP buys a \
 bearer token.\n\nErrors are `{\"error\": \"<for people>\", \"code\": \"<for programs, stable>\"}`. A request whose \
@@ -17,7 +18,7 @@ too: drop the token and repeat.";
 
 /// The operations as a service.
 pub(crate) fn service() -> OpenApiService<Operations, ()> {
-    OpenApiService::new((SignUpApi, ProtectedApi, HealthApi), "Cheershare", env!("CARGO_PKG_VERSION"))
+    OpenApiService::new((SignUpApi, DeliveriesApi, ProtectedApi, HealthApi), "Cheershare", env!("CARGO_PKG_VERSION"))
         .description(DESCRIPTION)
         .license(LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/MIT.html"))
         .server("/")
@@ -50,7 +51,20 @@ pub fn document() -> Value {
             field.as_object_mut().map(|field| field.insert("nullable".to_owned(), json!(true)));
         }
     }
+    for response in all_responses(&mut document).filter(|response| response["description"] == "") {
+        response.insert("description".to_owned(), json!("OK"));
+    }
     document
+}
+
+fn all_responses(document: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
+    fn members(object: &mut Value) -> impl Iterator<Item = &mut Value> {
+        object.as_object_mut().into_iter().flat_map(Map::values_mut)
+    }
+    let paths = document.get_mut("paths").into_iter().flat_map(members);
+    let operations = paths.flat_map(members);
+    let responses = operations.filter_map(|operation| operation.get_mut("responses")).flat_map(members);
+    responses.filter_map(Value::as_object_mut)
 }
 
 /// The document as it is committed and served.
@@ -62,5 +76,9 @@ pub fn document_text() -> String {
 /// Swagger UI as one page that needs nothing else.
 pub(crate) fn swagger_ui() -> String {
     let service = service();
-    service.swagger_ui_html().replace(&service.spec(), &document().to_string())
+    service
+        .swagger_ui_html()
+        .replace(&service.spec(), &document().to_string())
+        // Or the browser asks for one that is not there.
+        .replacen("<head>", "<head><link rel=\"icon\" href=\"data:,\">", 1)
 }

@@ -6,13 +6,16 @@ use anyhow::Context;
 use common::clock::Clock;
 use common::config::SettingError;
 use common::store::accounts::Accounts;
+use common::store::delivery_status::DeliveryStatuses;
+use common::store::idempotency::IdempotencyStore;
 use common::store::ledger::LedgerSettings;
 use common::store::otp::OtpStore;
 use migration::{Migrator, MigratorTrait};
 
-use crate::app;
+use crate::app::{self, Services};
 use crate::config::Config;
 use crate::refusals::Refusals;
+use crate::routes::twilio_status::TwilioStatus;
 use crate::server;
 use crate::service::sign_up::SignUp;
 
@@ -24,10 +27,9 @@ const REDIS_RESPONSE_LIMIT: Duration = Duration::from_secs(1);
 /// # Errors
 /// A setting that is wrong or missing, an address that is taken, a development database that cannot be migrated.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
-    let sign_up = connect(&config, Clock::default()).await?;
-    let address_rule = config.server.address_rule(&config.app)?;
+    let services = connect(&config, Clock::default()).await?;
     if !config.app.is_production() {
-        Migrator::up(sign_up.accounts.database(), None)
+        Migrator::up(services.sign_up.accounts.database(), None)
             .await
             .context("DATABASE_URL: the database cannot be migrated")?;
     }
@@ -35,12 +37,13 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     if let Err(error) = server::open_files::allow_connections(limits.max_connections) {
         tracing::warn!(event = "too_few_open_files", setting = "MAX_CONNECTIONS", %error);
     }
+    common::phone::load_numbering_plans();
     let address = config.server.address();
     let listener = server::bind(address).await.with_context(|| format!("PORT: cannot listen on {address}"))?;
     tracing::info!(event = "listening", address = %listener.local_addr()?);
     server::serve(
         listener,
-        app::build(sign_up, address_rule),
+        app::build(services),
         limits,
         common::shutdown::requested(),
         config.server.shutdown_grace(),
@@ -50,11 +53,11 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The use case with its stores, as the settings say. Nothing is connected yet.
+/// What the app works with, as the settings say. Nothing is connected yet.
 ///
 /// # Errors
 /// A setting that is wrong or missing.
-pub async fn connect(config: &Config, clock: Clock) -> anyhow::Result<SignUp> {
+pub async fn connect(config: &Config, clock: Clock) -> anyhow::Result<Services> {
     let keys = config.otp.keys(&config.app)?;
     let redis = config.redis.server()?;
     let redis =
@@ -62,14 +65,22 @@ pub async fn connect(config: &Config, clock: Clock) -> anyhow::Result<SignUp> {
     let url = config.database.url(&config.app)?;
     let accounts = Accounts::connect(&url, config.database.database_connections).await?;
     let settings = LedgerSettings::new(&config.limits, config.otp.ttl(), config.destinations.default_country);
-    Ok(SignUp {
-        otp: OtpStore::new(redis, keys, config.otp.otp_length, settings, clock.clone()),
+    let sign_up = SignUp {
+        repeats: IdempotencyStore::new(redis.clone(), config.otp.idempotency_keys(&config.app)?, clock.clone()),
+        otp: OtpStore::new(redis.clone(), keys, config.otp.otp_length, settings, clock.clone()),
         accounts,
         default_country: config.destinations.default_country,
         allowed_countries: config.destinations.allowed(),
         test_numbers: config.test_numbers.clone().unwrap_or_default(),
         refusals: Refusals::new(clock.clone()),
         token_ttl: config.sessions.token_ttl(),
-        clock,
-    })
+        clock: clock.clone(),
+    };
+    let deliveries = DeliveryStatuses::new(redis, clock);
+    let twilio_status = config.callbacks.both().map(|(public_url, auth_token)| TwilioStatus {
+        public_url: public_url.to_owned(),
+        auth_token: auth_token.clone(),
+        deliveries: deliveries.clone(),
+    });
+    Ok(Services { sign_up, deliveries, address_rule: config.server.address_rule(&config.app)?, twilio_status })
 }

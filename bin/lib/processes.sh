@@ -6,7 +6,7 @@
 # The groups that run, the latest first, with a space on both sides of each.
 RUNNING=' '
 
-# begin_processes: has to come before the first `start`.
+# begin_processes: starts the guard, whose process id it sets GUARD to. Has to come before the first `start`.
 begin_processes() {
   local fifo
   fifo=$(mktemp -u "${TMPDIR:-/tmp}/guard.XXXXXX")
@@ -14,6 +14,8 @@ begin_processes() {
   set -m
   guard <"$fifo" >/dev/null 2>&1 &
   set +m
+  # shellcheck disable=SC2034 # take_lock is told
+  GUARD=$!
   exec 9>"$fifo"
   rm -f "$fifo"
 }
@@ -47,6 +49,15 @@ start() {
 }
 
 alive() { kill -0 "$1" 2>/dev/null; }
+
+# command_of PID: prints what that process runs, with its arguments. Not every Linux has ps, nor every system /proc.
+command_of() {
+  if [ -r "/proc/$1/cmdline" ]; then
+    tr '\0' ' ' <"/proc/$1/cmdline"
+  else
+    ps -p "$1" -o args=
+  fi
+}
 
 # signal_group GROUP SIGNAL
 signal_group() { kill -s "$2" -- "-$1" 2>/dev/null || true; }

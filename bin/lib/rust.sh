@@ -5,8 +5,7 @@ bring_rust() {
   command -v cc >/dev/null && return
   say "   no C compiler"
   install_package 'apt-get:gcc libc6-dev' dnf:gcc 'apk:gcc musl-dev' pacman:gcc ||
-    fail "A C compiler (cc) is missing and could not be installed." \
-      "Install it (Debian: gcc libc6-dev; Fedora: gcc; macOS: xcode-select --install), then run this again."
+    cannot_install "A C compiler (cc)" "Install it (Debian: gcc libc6-dev; Fedora: gcc; macOS: xcode-select --install)."
 }
 
 # bring_rust_checks: the formatter and the linter.
@@ -19,6 +18,3 @@ bring_rust_checks() {
   rustup component add $missing ||
     fail "Missing parts of Rust:$missing. Install them (rustup component add$missing), then run this again."
 }
-
-# target_folder: prints where Cargo puts what it builds.
-target_folder() { say "${CARGO_TARGET_DIR:-target}"; }

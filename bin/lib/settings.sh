@@ -11,7 +11,7 @@ setting() {
 dotenv_value() {
   local line
   [ -f .env ] || return 0
-  line=$(grep -E "^[[:space:]]*(export[[:space:]]+)?$1[[:space:]]*=" .env | head -n 1) || return 0
+  line=$(grep -m 1 -E "^[[:space:]]*(export[[:space:]]+)?$1[[:space:]]*=" .env) || return 0
   line=${line#*=}
   line=${line#"${line%%[![:space:]]*}"}
   case $line in

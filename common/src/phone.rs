@@ -27,6 +27,11 @@ pub struct PhoneNumber {
 #[error("is not a phone number that can exist")]
 pub struct InvalidPhoneNumber;
 
+/// Loads the numbering plans, which takes a while, so that no request has to wait for it.
+pub fn load_numbering_plans() {
+    let _ = DATABASE.by_id("IN");
+}
+
 impl PhoneNumber {
     /// Reads any usual spelling. A number without a country code belongs to `default_country`.
     ///

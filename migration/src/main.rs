@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use migration::{Migrator, MigratorTrait};
@@ -32,6 +33,8 @@ enum Command {
     Status,
 }
 
+/// How long a database is tried to be reached.
+const PATIENCE: Duration = Duration::from_secs(5);
 const DEVELOPMENT_DATABASE: &str = "sqlite://data/cheershare.db?mode=rwc";
 
 #[tokio::main(flavor = "current_thread")]
@@ -69,7 +72,10 @@ async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
     if url == DEVELOPMENT_DATABASE {
         std::fs::create_dir_all(Path::new("data")).map_err(|error| DbErr::Custom(format!("data folder: {error}")))?;
     }
-    Database::connect(ConnectOptions::new(url).max_connections(1).sqlx_logging(false).to_owned()).await
+    Database::connect(
+        ConnectOptions::new(url).max_connections(1).acquire_timeout(PATIENCE).sqlx_logging(false).to_owned(),
+    )
+    .await
 }
 
 #[expect(clippy::print_stdout, reason = "this is the program's answer")]

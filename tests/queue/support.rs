@@ -87,14 +87,17 @@ impl Queue {
         .await
     }
 
+    /// The keys that tell of jobs.
+    pub(super) fn keys_of_jobs(&self) -> Vec<String> {
+        let mut keys: Vec<String> = self.server.connection().keys("*").unwrap();
+        keys.retain(|key| !about_workers(key));
+        keys
+    }
+
     /// Waits until nothing in Redis tells of any job: all have ended, and all was forgotten.
     pub(super) async fn nothing_left(&self) {
-        eventually(PATIENCE, "every record of ended jobs to go", async || {
-            let keys: Vec<String> = self.server.connection().keys("*").unwrap();
-            let of_jobs = keys.iter().filter(|key| !about_workers(key)).count();
-            (of_jobs == 0).then_some(())
-        })
-        .await;
+        eventually(PATIENCE, "every record of ended jobs to go", async || self.keys_of_jobs().is_empty().then_some(()))
+            .await;
     }
 }
 

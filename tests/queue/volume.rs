@@ -21,6 +21,17 @@ async fn jobs_that_waited_for_the_first_worker_all_run_and_leave_nothing() {
     log.each_ran_once(20_000);
 }
 
+#[tokio::test]
+async fn a_worker_that_stops_leaves_no_record_of_ended_jobs() {
+    let queue = Queue::new();
+    let log = Log::default();
+    queue.enqueue(deliveries(5_000)).await;
+    let worker = Worker::start(&queue, settings(500), taking(Duration::ZERO, &log));
+    log.wait_for_ended(5_000).await;
+    worker.stopped().await;
+    assert_eq!(queue.keys_of_jobs(), Vec::<String>::new());
+}
+
 /// The most that one worker can hold is taken back in one script, which has to be able to.
 #[tokio::test]
 async fn the_jobs_of_the_biggest_worker_come_back() {

@@ -7,9 +7,9 @@ use std::time::Duration;
 use api::config::{Cli, Config};
 use api::service::sign_up::SignUp;
 use clap::{CommandFactory, FromArgMatches};
-use common::clock::Clock;
+use common::clock::{Clock, millis};
 use common::jobs::SendOtp;
-use common::store::delivery::{Claim, DeliveryStore, Outcome};
+use common::store::delivery::{Claim, DeliveryStore, Outcome, ProviderTerms};
 use migration::{Migrator, MigratorTrait};
 use poem::endpoint::BoxEndpoint;
 use poem::http::Method;
@@ -26,6 +26,9 @@ const BEGIN: i64 = 1_800_000_000_000;
 
 /// Longest that Redis or a claim may take. Nothing is measured by this.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Who sends, as far as the ledger knows.
+const PROVIDER: &str = "test";
 
 /// Settings by the names that operators use.
 #[derive(Clone, Debug)]
@@ -74,11 +77,14 @@ impl Setup {
             .set("TRUSTED_PROXIES", "0.0.0.0")
             .config();
         let clock = Clock::manual(BEGIN);
-        let sign_up = api::startup::connect(&config, clock.clone()).await.unwrap();
+        let services = api::startup::connect(&config, clock.clone()).await.unwrap();
+        let sign_up = services.sign_up.clone();
         Migrator::up(sign_up.accounts.database(), None).await.unwrap();
-        let app = api::app::build(sign_up.clone(), config.server.address_rule(&config.app).unwrap()).boxed();
+        let app = api::app::build(services).boxed();
         let connection = config.redis.server().unwrap().connection(PATIENCE).unwrap();
-        let deliveries = DeliveryStore::new(connection, config.otp.keys(&config.app).unwrap(), clock.clone());
+        let providers = [ProviderTerms { name: PROVIDER, claim_for: millis(PATIENCE) }];
+        let keys = config.otp.keys(&config.app).unwrap();
+        let deliveries = DeliveryStore::new(connection, keys, &providers, 0, clock.clone());
         InProcess { app, sign_up, clock, redis, deliveries }
     }
 
@@ -122,9 +128,9 @@ impl InProcess {
     pub(crate) async fn deliver(&self, asked: &Answer) -> String {
         let job = SendOtp { delivery_id: asked.delivery_id().to_owned(), request_id: None };
         let claimant = Ulid::generate();
-        let claim = self.deliveries.claim(&job, claimant, PATIENCE).await.unwrap();
+        let claim = self.deliveries.claim(&job, claimant).await.unwrap();
         let Claim::Send(this_try) = claim else { panic!("an SMS that is wanted, not {claim:?}") };
-        let sent = Outcome::Sent { provider_id: "SM1".to_owned() };
+        let sent = Outcome::sent(PROVIDER, "SM1".to_owned());
         self.deliveries.record(&job, claimant, &sent).await.unwrap();
         this_try.code.unwrap().digits().to_owned()
     }
@@ -132,7 +138,7 @@ impl InProcess {
     /// What a worker would be told about the SMS now.
     pub(crate) async fn claim(&self, asked: &Answer) -> Claim {
         let job = SendOtp { delivery_id: asked.delivery_id().to_owned(), request_id: None };
-        self.deliveries.claim(&job, Ulid::generate(), PATIENCE).await.unwrap()
+        self.deliveries.claim(&job, Ulid::generate()).await.unwrap()
     }
 
     /// Holds that `attempt` is refused with that code for exactly so long (whole seconds), to the millisecond, and allowed then.

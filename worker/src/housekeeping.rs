@@ -27,6 +27,11 @@ pub(crate) async fn keep_house(redis: ConnectionManager, clock: Clock) {
     tokio::join!(promote, prune);
 }
 
+/// Forgets what has ended until now, as far as Redis lets it.
+pub(crate) async fn tidy_up(mut redis: ConnectionManager) {
+    while prune_ended(&mut redis, MAX_STEP).await.is_ok_and(|pruned| pruned == MAX_STEP) {}
+}
+
 /// Takes a step every `period`, and the next one at once while there is more to do.
 async fn repeat<F>(work: &'static str, period: Duration, step: impl Fn() -> F)
 where

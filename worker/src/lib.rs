@@ -2,6 +2,7 @@
 
 mod apalis_worker;
 pub mod config;
+pub mod dead_letters;
 mod held;
 mod housekeeping;
 mod job_service;
@@ -13,5 +14,7 @@ mod retirement;
 pub mod retry;
 pub mod runner;
 pub mod send_otp;
+pub mod sms_size;
+pub mod sms_text;
 pub mod startup;
 mod wake;

@@ -1,19 +1,28 @@
-//! The worker.
+//! The worker: `worker` works, `worker dead-letters` prints what was not sent.
 
 use std::process::ExitCode;
 
 use common::telemetry;
-use worker::config::Config;
+use worker::config::{Cli, Command};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let config = match common::config::load::<Config>() {
-        Ok(config) => config,
+    let cli = match common::config::load::<Cli>() {
+        Ok(cli) => cli,
         Err(error) => return common::startup::refuse(&error),
     };
     common::startup::prepare();
-    telemetry::start(&config.telemetry);
-    match worker::startup::work(config).await {
+    let done = match cli.command {
+        Some(Command::DeadLetters { json }) => match cli.config.redis.server() {
+            Ok(redis) => worker::dead_letters::print(&redis, json).await,
+            Err(error) => Err(error.into()),
+        },
+        None => {
+            telemetry::start(&cli.config.telemetry);
+            worker::startup::work(cli.config).await
+        }
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => common::startup::refuse(&format!("{error:#}")),
     }

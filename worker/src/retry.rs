@@ -1,8 +1,9 @@
-//! Which failure is worth another try, when, and until when.
+//! Which failure is worth another try, by whom, when, and until when.
 
 use std::time::Duration;
 
 use common::clock::millis;
+use common::delivery::Reason;
 use rand::RngExt;
 
 use crate::provider::{FailureClass, SendError};
@@ -18,20 +19,30 @@ pub enum Next {
         /// When (Unix ms).
         at: i64,
     },
+    /// A try by another provider, at once.
+    NextProvider,
     /// None.
     GiveUp,
 }
 
 /// Decides after try number `tries` (1 for the first) failed at `now` (Unix ms). Nothing is tried again when the code
-/// will have expired by then.
+/// will have expired by then. After a misconfiguration the job waits behind the breaker, for an operator may mend it.
 #[must_use]
-pub fn after(error: &SendError, tries: u32, now: i64, expires_at: i64) -> Next {
+pub fn after(error: &SendError, tries: u32, others_left: bool, now: i64, expires_at: i64) -> Next {
     let wait = match error.class {
-        FailureClass::Permanent | FailureClass::Misconfigured | FailureClass::Ambiguous => return Next::GiveUp,
-        FailureClass::Transient | FailureClass::Throttled => error.retry_after.unwrap_or_default() + backoff(tries),
+        FailureClass::Permanent if others_left && another_may_accept(error.reason) => return Next::NextProvider,
+        FailureClass::Permanent | FailureClass::Ambiguous => return Next::GiveUp,
+        FailureClass::Transient | FailureClass::Throttled | FailureClass::Misconfigured => {
+            error.retry_after.unwrap_or_default() + backoff(tries)
+        }
     };
     let at = now.saturating_add(millis(wait));
     if at < expires_at { Next::Retry { at } } else { Next::GiveUp }
+}
+
+/// A number that is wrong is wrong everywhere; a country that one account does not serve, another may.
+fn another_may_accept(reason: Reason) -> bool {
+    reason == Reason::CountryNotEnabled
 }
 
 /// Exponential, with full jitter.
@@ -46,17 +57,25 @@ mod tests {
     use super::*;
 
     fn failure(class: FailureClass) -> SendError {
-        SendError::new(class, "test")
+        SendError::new(class, Reason::Rejected)
     }
 
     #[test]
-    fn only_transient_and_throttled_failures_are_tried_again() {
-        for class in [FailureClass::Permanent, FailureClass::Misconfigured, FailureClass::Ambiguous] {
-            assert_eq!(after(&failure(class), 1, 0, 300_000), Next::GiveUp, "{class:?}");
+    fn permanent_and_ambiguous_failures_are_not_tried_again() {
+        for class in [FailureClass::Permanent, FailureClass::Ambiguous] {
+            assert_eq!(after(&failure(class), 1, true, 0, 300_000), Next::GiveUp, "{class:?}");
         }
-        for class in [FailureClass::Transient, FailureClass::Throttled] {
-            assert!(matches!(after(&failure(class), 1, 0, 300_000), Next::Retry { at: 0..=500 }), "{class:?}");
+        for class in [FailureClass::Transient, FailureClass::Throttled, FailureClass::Misconfigured] {
+            let next = after(&failure(class), 1, true, 0, 300_000);
+            assert!(matches!(next, Next::Retry { at: 0..=500 }), "{class:?}");
         }
+    }
+
+    #[test]
+    fn a_country_that_one_provider_does_not_serve_is_left_to_the_next() {
+        let refused = SendError::new(FailureClass::Permanent, Reason::CountryNotEnabled);
+        assert_eq!(after(&refused, 1, true, 0, 300_000), Next::NextProvider);
+        assert_eq!(after(&refused, 1, false, 0, 300_000), Next::GiveUp);
     }
 
     #[test]
@@ -71,12 +90,12 @@ mod tests {
     #[test]
     fn the_provider_s_word_is_waited_for() {
         let throttled = SendError { retry_after: Some(Duration::from_secs(7)), ..failure(FailureClass::Throttled) };
-        assert!(matches!(after(&throttled, 1, 1_000, 300_000), Next::Retry { at: 8_000..=8_500 }));
+        assert!(matches!(after(&throttled, 1, false, 1_000, 300_000), Next::Retry { at: 8_000..=8_500 }));
     }
 
     #[test]
     fn nothing_is_tried_after_the_code_s_expiry() {
         let throttled = SendError { retry_after: Some(Duration::from_secs(7)), ..failure(FailureClass::Throttled) };
-        assert_eq!(after(&throttled, 1, 1_000, 8_000), Next::GiveUp);
+        assert_eq!(after(&throttled, 1, false, 1_000, 8_000), Next::GiveUp);
     }
 }

@@ -17,7 +17,7 @@ use ulid::Ulid;
 
 use crate::apalis_worker::Workplace;
 use crate::held::Held;
-use crate::housekeeping::keep_house;
+use crate::housekeeping::{keep_house, tidy_up};
 use crate::keep_alive::keep_alive;
 use crate::retirement::Retirement;
 
@@ -25,8 +25,8 @@ use crate::retirement::Retirement;
 pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 const MIN_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
-/// For the last words to Redis, after the shutdown deadline.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// For the last words to Redis, once what ran has ended or was given up.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How to work the queue.
 #[derive(Clone, Debug)]
@@ -37,7 +37,8 @@ pub struct RunnerSettings {
     pub shutdown_deadline: Duration,
     /// A worker beats twice in this time. Whole seconds.
     pub heartbeat: Duration,
-    /// After so many silent heartbeats a worker's jobs are given to the others.
+    /// After so many silent heartbeats a worker's jobs are given to the others. The clocks of the workers' machines
+    /// have to agree better than that.
     pub missed_heartbeats: usize,
     /// How often to look for jobs that nobody told of.
     pub poll_interval: Duration,
@@ -93,6 +94,7 @@ where
         deadline.cancel();
         let _late = timeout(LAST_WORDS, retirements.wait()).await;
     }
+    let _late = timeout(LAST_WORDS, tidy_up(workplace.connection)).await;
     Ok(())
 }
 

@@ -1,22 +1,23 @@
 //! The job: still wanted? claim, send, record.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
 use common::clock::Clock;
 use common::code::Code;
+use common::delivery::Reason;
 use common::jobs::SendOtp;
 use common::phone::masked;
-use common::store::delivery::{Claim, DeliveryStore, Outcome, Try};
+use common::store::delivery::{BreakerEvent, Claim, DeliveryStore, Outcome, ProviderState, Try};
 use redis::RedisError;
 use ulid::Ulid;
 
-use crate::provider::{FailureClass, SendError, Sms, SmsProvider};
+use crate::provider::{FailureClass, Providers, SendError, Sms, SmsProvider};
 use crate::retry::{self, Next};
+use crate::sms_text::SmsText;
 
 /// A claim outlives the provider's time limit by this, so that the outcome is recorded under it.
-const CLAIM_MARGIN: Duration = Duration::from_secs(2);
+pub const CLAIM_MARGIN: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -26,90 +27,123 @@ pub struct OtpSender {
     /// What was asked for.
     pub deliveries: DeliveryStore,
     /// Who sends.
-    pub provider: Arc<dyn SmsProvider>,
-    /// The app's name, as the SMS says it.
-    pub app_name: String,
+    pub providers: Providers,
+    /// What the SMS says.
+    pub text: SmsText,
     /// Codes expire by it.
     pub clock: Clock,
 }
 
 impl OtpSender {
     /// Does one job. Redis is waited for, however long it takes: a job is not over before its outcome is recorded.
+    #[tracing::instrument(name = "job", skip_all, fields(request_id = job.request_id))]
     pub async fn run(&self, job: SendOtp) {
-        let time_limit = self.provider.time_limit() + CLAIM_MARGIN;
         let claimant = Ulid::generate();
-        let claim = until_redis_answers("claim", || self.deliveries.claim(&job, claimant, time_limit)).await;
-        let outcome = match claim {
+        let delivery_id = &job.delivery_id;
+        let outcome = match until_redis_answers("claim", || self.deliveries.claim(&job, claimant)).await {
             Claim::Send(this_try) => self.try_once(&job, &this_try).await,
-            Claim::Drop { reason } => {
-                tracing::info!(event = "sms_dropped", delivery_id = job.delivery_id, reason);
-                return;
-            }
-            Claim::Wait => {
-                tracing::info!(event = "sms_put_off", delivery_id = job.delivery_id, reason = "claimed elsewhere");
-                return;
-            }
+            Claim::Drop { reason } => return tracing::info!(event = "sms_dropped", delivery_id, reason),
+            Claim::Wait { why } => return tracing::debug!(event = "sms_put_off", delivery_id, reason = why),
             Claim::Ended => return,
         };
-        until_redis_answers("record", || self.deliveries.record(&job, claimant, &outcome)).await;
+        let breaker = until_redis_answers("record", || self.deliveries.record(&job, claimant, &outcome)).await;
+        report_breaker(breaker, &outcome);
     }
 
     async fn try_once(&self, job: &SendOtp, this_try: &Try) -> Outcome {
-        let delivery_id = &job.delivery_id;
+        let (delivery_id, provider_name) = (&job.delivery_id, this_try.provider.as_str());
         if this_try.after_unrecorded {
             tracing::warn!(event = "sms_may_repeat", delivery_id, reason = "the try before was never recorded");
         }
+        self.wait_for_slot(this_try).await;
         let code = match &this_try.code {
             Ok(code) => code,
             Err(error) => {
                 tracing::error!(event = "sms_failed", delivery_id, reason = "code_unreadable", %error);
-                return Outcome::Failed { reason: "code_unreadable", may_arrive: false };
+                return Outcome::failed(provider_name, Reason::CodeUnreadable);
             }
         };
-        let Some(sms) = self.compose(this_try, code) else {
+        let Some(sms) = self.compose(job, this_try, code) else {
             tracing::info!(event = "sms_dropped", delivery_id, reason = "expired");
-            return Outcome::Dropped { reason: "expired" };
+            return Outcome::dropped(provider_name, Reason::Expired);
         };
-        match self.provider.send(&sms).await {
-            Ok(provider_id) => {
-                let waited_ms = self.clock.unix_ms() - this_try.requested_at;
-                let (provider, number) = (self.provider.name(), masked(&sms.to));
-                tracing::info!(
-                    event = "sms_sent",
-                    delivery_id,
-                    provider,
-                    provider_id,
-                    number,
-                    waited_ms,
-                    r#try = this_try.number
-                );
-                Outcome::Sent { provider_id }
-            }
-            Err(error) => self.after_failure(job, this_try, &error),
+        let Some(provider) = self.providers.named(provider_name) else {
+            // The claim knows only the names that this worker gave it.
+            return Outcome::failed(provider_name, Reason::Misconfigured);
+        };
+        match provider.send(&sms).await {
+            Ok(provider_id) => self.after_success(job, this_try, provider_id),
+            Err(error) => self.after_failure(job, this_try, provider, &error),
         }
+    }
+
+    async fn wait_for_slot(&self, this_try: &Try) {
+        let wait = u64::try_from(this_try.start_at - self.clock.unix_ms()).unwrap_or(0);
+        tokio::time::sleep(Duration::from_millis(wait)).await;
     }
 
     /// None where less than a second is left of the code's life.
-    fn compose(&self, this_try: &Try, code: &Code) -> Option<Sms> {
+    fn compose(&self, job: &SendOtp, this_try: &Try, code: &Code) -> Option<Sms> {
         let left = u64::try_from(this_try.expires_at - self.clock.unix_ms()).unwrap_or(0);
         let valid_for = Duration::from_secs(left / 1000);
-        let body = format!("Thank you for choosing {}! Your one-time password is {}.", self.app_name, code.digits());
-        (!valid_for.is_zero()).then(|| Sms { to: this_try.to.clone(), body, valid_for })
+        let body = self.text.render(code, Duration::from_millis(left));
+        let (delivery_id, to) = (job.delivery_id.clone(), this_try.to.clone());
+        (!valid_for.is_zero()).then_some(Sms { delivery_id, to, body, valid_for })
     }
 
-    fn after_failure(&self, job: &SendOtp, this_try: &Try, error: &SendError) -> Outcome {
-        let (delivery_id, provider, reason) = (&job.delivery_id, self.provider.name(), error.reason);
-        let number = masked(&this_try.to);
-        match retry::after(error, this_try.number, self.clock.unix_ms(), this_try.expires_at) {
-            Next::Retry { at } => {
-                tracing::warn!(event = "sms_retry", delivery_id, provider, number, %error, r#try = this_try.number, at);
-                Outcome::Retry { at, reason }
-            }
-            Next::GiveUp => {
-                tracing::warn!(event = "sms_failed", delivery_id, provider, number, reason, %error, r#try = this_try.number);
-                Outcome::Failed { reason, may_arrive: error.class == FailureClass::Ambiguous }
-            }
+    fn after_success(&self, job: &SendOtp, this_try: &Try, provider_id: String) -> Outcome {
+        let waited_ms = self.clock.unix_ms() - this_try.requested_at;
+        let (delivery_id, provider, number) = (&job.delivery_id, &this_try.provider, masked(&this_try.to));
+        tracing::info!(
+            event = "sms_sent",
+            delivery_id,
+            provider,
+            provider_id,
+            number,
+            waited_ms,
+            r#try = this_try.number
+        );
+        Outcome::sent(provider, provider_id)
+    }
+
+    fn after_failure(&self, job: &SendOtp, this_try: &Try, provider: &dyn SmsProvider, error: &SendError) -> Outcome {
+        let others_left = self
+            .providers
+            .iter()
+            .any(|other| other.name() != provider.name() && !this_try.excluded.iter().any(|name| name == other.name()));
+        let next = retry::after(error, this_try.number, others_left, self.clock.unix_ms(), this_try.expires_at);
+        let (provider, reason) = (provider.name(), error.reason);
+        let outcome = match next {
+            Next::Retry { at } => Outcome::retry(provider, reason, at),
+            Next::NextProvider => Outcome::next_provider(provider, reason),
+            Next::GiveUp => Outcome::failed(provider, reason),
+        };
+        let (delivery_id, number, r#try) = (&job.delivery_id, masked(&this_try.to), this_try.number);
+        if error.class == FailureClass::Misconfigured {
+            // The breaker's event is the one that an operator gets, not one for each SMS.
+            tracing::debug!(event = "sms_try_failed", delivery_id, provider, number, %error, r#try, ?next);
+        } else {
+            tracing::warn!(event = "sms_try_failed", delivery_id, provider, number, %error, r#try, ?next);
         }
+        outcome.showing(state_shown_by(error.class), error.provider_code, error.retry_after)
+    }
+}
+
+fn state_shown_by(class: FailureClass) -> ProviderState {
+    match class {
+        FailureClass::Permanent => ProviderState::Works,
+        FailureClass::Misconfigured => ProviderState::Misconfigured,
+        FailureClass::Throttled | FailureClass::Transient | FailureClass::Ambiguous => ProviderState::Fails,
+    }
+}
+
+fn report_breaker(event: Option<BreakerEvent>, outcome: &Outcome) {
+    let (provider, reason) = (outcome.provider(), outcome.reason().unwrap_or_default());
+    match event {
+        Some(BreakerEvent::Opened) => tracing::error!(event = "breaker_opened", provider, reason),
+        Some(BreakerEvent::Reopened) => tracing::info!(event = "breaker_reopened", provider, reason),
+        Some(BreakerEvent::Closed) => tracing::info!(event = "breaker_closed", provider),
+        None => {}
     }
 }
 

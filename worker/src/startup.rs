@@ -1,18 +1,19 @@
 //! From settings to a working queue.
 
 use anyhow::Context;
-use common::clock::Clock;
+use common::clock::{Clock, millis};
 use common::config::SettingError;
 use common::jobs::SendOtp;
 use common::store::accounts::Accounts;
-use common::store::delivery::DeliveryStore;
+use common::store::delivery::{DeliveryStore, ProviderTerms};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::Config;
+use crate::provider::SmsProvider;
 use crate::prune_tokens::prune_tokens;
 use crate::runner::{self, RESPONSE_TIMEOUT, RunnerSettings};
-use crate::send_otp::OtpSender;
+use crate::send_otp::{CLAIM_MARGIN, OtpSender};
 
 /// Works until the first signal to stop, then finishes what runs and gives the rest back.
 ///
@@ -23,10 +24,13 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
     let redis = config.redis.server()?;
     let connection =
         redis.connection(RESPONSE_TIMEOUT).map_err(|error| SettingError::new("REDIS_URL", error.to_string()))?;
+    let providers = config.providers.providers(&config.app, &config.callbacks, &clock)?;
+    let terms: Vec<_> = providers.iter().map(terms_of).collect();
+    let keys = config.otp.keys(&config.app)?;
     let sender = OtpSender {
-        deliveries: DeliveryStore::new(connection, config.otp.keys(&config.app)?, clock.clone()),
-        provider: config.providers.provider(&config.app)?,
-        app_name: config.app.app_name.clone(),
+        deliveries: DeliveryStore::new(connection, keys, &terms, config.work.provider_rate, clock.clone()),
+        providers,
+        text: config.text.text(&config.app, &config.otp)?,
         clock: clock.clone(),
     };
     let url = config.database.url(&config.app)?;
@@ -46,7 +50,8 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
         shutdown_deadline: config.work.shutdown_grace(),
         ..RunnerSettings::default()
     };
-    tracing::info!(event = "worker_started", provider = sender.provider.name(), concurrency = %settings.concurrency);
+    let names: Vec<_> = terms.iter().map(|terms| terms.name).collect();
+    tracing::info!(event = "worker_started", providers = names.join(","), concurrency = %settings.concurrency);
     let handler = move |job: SendOtp| {
         let sender = sender.clone();
         async move { sender.run(job).await }
@@ -54,4 +59,8 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
     runner::run(&redis, settings, clock, handler, stop).await.context("REDIS_URL")?;
     tracing::info!(event = "stopped");
     Ok(())
+}
+
+fn terms_of(provider: &dyn SmsProvider) -> ProviderTerms {
+    ProviderTerms { name: provider.name(), claim_for: millis(provider.time_limit() + CLAIM_MARGIN) }
 }

@@ -1,8 +1,10 @@
 //! The operations, one file each: payloads and handler, nothing else.
 
+pub mod deliveries;
 pub mod health;
 pub mod protected;
 pub mod sign_up;
+pub mod twilio_status;
 
 use poem_openapi::Tags;
 

@@ -9,9 +9,11 @@ use common::entity::user;
 use common::name::Name;
 use common::phone::{AllowedCountries, Country, PhoneNumber};
 use common::store::accounts::{Accounts, AccountsError, NewToken};
-use common::store::ledger::LimitKind;
-use common::store::otp::{Asker, Guessed, OtpStore, OtpStoreError, Requested, Verified};
+use common::store::idempotency::IdempotencyStore;
+use common::store::ledger::{LimitKind, OtpStoreError};
+use common::store::otp::{Asker, Guessed, OtpStore, Requested, Verified};
 use common::token::{Scope, Token};
+use tracing::Instrument;
 
 use super::test_numbers::TestNumbers;
 use crate::refusals::Refusals;
@@ -21,6 +23,8 @@ use crate::refusals::Refusals;
 pub struct SignUp {
     /// Codes.
     pub otp: OtpStore,
+    /// Requests that a client repeats.
+    pub repeats: IdempotencyStore,
     /// Users and tokens.
     pub accounts: Accounts,
     /// Country of numbers without a country code.
@@ -96,7 +100,7 @@ pub struct Session {
 }
 
 impl SignUp {
-    /// Sends a code to the number.
+    /// Sends a code to the number. The request's id goes with the job into the worker's logs.
     ///
     /// # Errors
     /// [`RequestError`]; then no SMS will be sent.
@@ -105,13 +109,14 @@ impl SignUp {
         number: &PhoneNumber,
         address: ClientAddress,
         name: &Name,
+        request_id: &str,
     ) -> Result<OtpQueued, RequestError> {
         let test_code = self.test_numbers.code_of(number, self.clock.now());
         if test_code.is_none() && !(self.allowed_countries.allow(number) && number.takes_sms()) {
             return Err(RequestError::DestinationNotAllowed);
         }
         let asker = Asker { purpose: Purpose::SignIn, number, address };
-        match self.otp.request(asker, name, test_code, None).await? {
+        match self.otp.request(asker, name, test_code, Some(request_id.to_owned())).await? {
             Requested::Queued { delivery, expires_in, resend_in } => {
                 tracing::info!(event = "otp_queued", delivery_id = %delivery, %number, is_test = test_code.is_some());
                 Ok(OtpQueued { delivery_id: delivery.to_string(), expires_in, resend_in })
@@ -136,9 +141,8 @@ impl SignUp {
         name: Option<Name>,
     ) -> Result<Session, VerifyError> {
         let sign_up = self.clone();
-        tokio::spawn(async move { sign_up.verify_to_the_end(&number, address, &guess, name).await })
-            .await
-            .unwrap_or(Err(VerifyError::BrokenOff))
+        let to_the_end = async move { sign_up.verify_to_the_end(&number, address, &guess, name).await };
+        tokio::spawn(to_the_end.in_current_span()).await.unwrap_or(Err(VerifyError::BrokenOff))
     }
 
     async fn verify_to_the_end(

@@ -1,6 +1,7 @@
 //! Settings from flags, the environment and `.env`: one struct a concern; each program takes only what it needs.
 
 mod app;
+mod callbacks;
 mod database;
 mod destinations;
 mod limits;
@@ -13,6 +14,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
 
 pub use self::app::{AppConfig, AppEnv};
+pub use self::callbacks::{CallbackConfig, TWILIO_STATUS_PATH};
 pub use self::database::DatabaseConfig;
 pub use self::destinations::DestinationConfig;
 pub use self::limits::LimitConfig;

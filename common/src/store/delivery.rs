@@ -1,36 +1,74 @@
-//! The OTP ledger as the worker uses it: tries claimed, codes opened, outcomes recorded.
+//! Deliveries as the worker moves them on: tries claimed, codes opened, outcomes recorded.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use rand::RngExt;
 use redis::aio::ConnectionManager;
 use redis::{FromRedisValue, RedisError, Value};
+use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use super::keys;
-use super::ledger::GUESSES_PER_CHALLENGE;
+use super::ledger::{GUESSES_PER_CHALLENGE, LONGEST_LIFE};
 use crate::clock::{Clock, millis};
 use crate::code::{CannotOpen, Code, OtpKeys};
+use crate::delivery::{DeliveryStatus, Reason};
 use crate::jobs::SendOtp;
 use crate::queue::QueueScript;
+use crate::words::words;
 
-static CLAIM: LazyLock<QueueScript> =
-    LazyLock::new(|| QueueScript::new(concat!(include_str!("lua/limits.lua"), include_str!("lua/claim.lua"))));
-static RECORD: LazyLock<QueueScript> =
-    LazyLock::new(|| QueueScript::new(concat!(include_str!("lua/limits.lua"), include_str!("lua/record.lua"))));
+/// Failures in a row that open a provider's breaker.
+const BREAKER_FAILURES: u32 = 5;
+/// How long a breaker stays open the first time, and at most.
+const BREAKER_PAUSE: Duration = Duration::from_secs(1);
+const BREAKER_LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// A call whose slot is this near is waited for by the worker itself.
+const HOLD: Duration = Duration::from_secs(1);
+/// Dead letters that are kept.
+const DEAD_LETTERS_KEPT: u32 = 1_000;
+
+static CLAIM: LazyLock<QueueScript> = LazyLock::new(|| {
+    QueueScript::new(concat!(
+        include_str!("lua/limits.lua"),
+        include_str!("lua/deliveries.lua"),
+        include_str!("lua/breaker.lua"),
+        include_str!("lua/claim.lua")
+    ))
+});
+static RECORD: LazyLock<QueueScript> = LazyLock::new(|| {
+    QueueScript::new(concat!(
+        include_str!("lua/limits.lua"),
+        include_str!("lua/deliveries.lua"),
+        include_str!("lua/breaker.lua"),
+        include_str!("lua/record.lua")
+    ))
+});
+
+/// A provider as the scripts know it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProviderTerms {
+    /// Its name, which names its breaker too.
+    pub name: &'static str,
+    /// How long a try is claimed for: the provider's time limit and a margin, in milliseconds.
+    pub claim_for: i64,
+}
 
 /// What to do about a job.
 #[derive(Debug)]
 pub enum Claim {
     /// Send: this try is ours.
     Send(Box<Try>),
-    /// Nobody wants the SMS any more, or the code cannot be opened.
+    /// Nobody wants the SMS any more, or its code cannot be had.
     Drop {
-        /// One of a small stable set, for logs and counters.
+        /// Why, for logs and counters.
         reason: String,
     },
-    /// Another try is claimed; the job has been put off until that claim runs out.
-    Wait,
+    /// Not now: the job has been put off.
+    Wait {
+        /// Why, for logs.
+        why: String,
+    },
     /// The delivery has ended before.
     Ended,
 }
@@ -50,35 +88,169 @@ pub struct Try {
     pub number: u32,
     /// Whether the try before this one was never recorded, so that this one may send a second SMS.
     pub after_unrecorded: bool,
+    /// Who is to send it.
+    pub provider: String,
+    /// When the call may begin (Unix ms): within a second.
+    pub start_at: i64,
+    /// Providers that refused it before.
+    pub excluded: Vec<String>,
+}
+
+/// What a try showed about the provider.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProviderState {
+    /// It answered as it should, be it with a refusal.
+    Works,
+    /// It was not reached, failed, was silent, or had too much to do.
+    Fails,
+    /// It will accept nothing until an operator mends our settings or account.
+    Misconfigured,
 }
 
 /// What came of a try.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Outcome {
-    /// The provider accepted it under this id.
-    Sent {
-        /// The provider's name for the message.
-        provider_id: String,
-    },
-    /// To be tried again.
-    Retry {
-        /// When (Unix ms).
-        at: i64,
-        /// What went wrong this time.
-        reason: &'static str,
-    },
-    /// Given up.
-    Failed {
-        /// What went wrong.
-        reason: &'static str,
-        /// Whether the SMS may be on its way all the same; then its send is not given back.
-        may_arrive: bool,
-    },
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Outcome {
+    provider: String,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_state: Option<ProviderState>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_code: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_at: Option<i64>,
+    exclude: bool,
+    surely_not_sent: bool,
+}
+
+impl Outcome {
+    fn new(provider: &str, status: DeliveryStatus) -> Self {
+        Self {
+            provider: provider.to_owned(),
+            status: status.as_str(),
+            reason: None,
+            provider_state: None,
+            provider_id: None,
+            provider_code: None,
+            retry_after: None,
+            retry_at: None,
+            exclude: false,
+            surely_not_sent: false,
+        }
+    }
+
+    /// The provider accepted it under its id.
+    #[must_use]
+    pub fn sent(provider: &str, provider_id: String) -> Self {
+        let provider_state = Some(ProviderState::Works);
+        Self { provider_id: Some(provider_id), provider_state, ..Self::new(provider, DeliveryStatus::Sent) }
+    }
+
+    /// To be tried again at `at` (Unix ms); the reason is told if it never works.
+    #[must_use]
+    pub fn retry(provider: &str, reason: Reason, at: i64) -> Self {
+        let reason = Some(reason.as_str());
+        Self { reason, retry_at: Some(at), ..Self::new(provider, DeliveryStatus::Queued) }
+    }
+
+    /// To be tried at once by another provider than this one.
+    #[must_use]
+    pub fn next_provider(provider: &str, reason: Reason) -> Self {
+        Self { exclude: true, ..Self::retry(provider, reason, 0) }
+    }
+
+    /// Given up. A send that surely never left is given back to the limits.
+    #[must_use]
+    pub fn failed(provider: &str, reason: Reason) -> Self {
+        let surely_not_sent = reason != Reason::NoAnswer;
+        Self { reason: Some(reason.as_str()), surely_not_sent, ..Self::new(provider, DeliveryStatus::Failed) }
+    }
+
     /// Not wanted any more.
-    Dropped {
-        /// Why.
-        reason: &'static str,
-    },
+    #[must_use]
+    pub fn dropped(provider: &str, reason: Reason) -> Self {
+        Self {
+            surely_not_sent: true,
+            ..Self { status: DeliveryStatus::Dropped.as_str(), ..Self::failed(provider, reason) }
+        }
+    }
+
+    /// Who was asked.
+    #[must_use]
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn reason(&self) -> Option<&'static str> {
+        self.reason
+    }
+
+    /// What the try showed about the provider, its own code, and how long it asked to be left alone.
+    #[must_use]
+    pub fn showing(mut self, state: ProviderState, code: Option<u32>, retry_after: Option<Duration>) -> Self {
+        self.provider_state = Some(state);
+        self.provider_code = code;
+        self.retry_after = retry_after.map(millis);
+        self
+    }
+}
+
+words! {
+    /// What a try did to its provider's breaker.
+    BreakerEvent, {
+        /// Sends wait from now on.
+        Opened = "opened",
+        /// The probe failed: sends go on waiting, for longer.
+        Reopened = "reopened",
+        /// Sends go out again.
+        Closed = "closed",
+    }
+}
+
+/// A delivery that ended without being sent.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct DeadLetter {
+    /// When it ended (Unix ms).
+    pub at: i64,
+    /// Which one.
+    pub delivery_id: String,
+    /// Masked.
+    pub number: String,
+    /// `failed` or `dropped`.
+    pub status: String,
+    /// Why.
+    pub reason: String,
+    /// Who refused it, if anybody was asked.
+    pub provider: Option<String>,
+    /// The provider's own code.
+    pub provider_code: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct DeliverySettings<'a> {
+    providers: &'a [ProviderTerms],
+    provider_rate: u32,
+    longest_life: i64,
+    guesses_per_challenge: u32,
+    breaker_failures: u32,
+    breaker_pause: i64,
+    breaker_longest_pause: i64,
+    hold: i64,
+    dead_letters_kept: u32,
+    dead_letters: &'static str,
+    challenge_prefix: &'static str,
+    bucket_prefix: &'static str,
+    sends_prefix: &'static str,
+    breaker_prefix: &'static str,
+    rate_prefix: &'static str,
 }
 
 /// The deliveries in Redis.
@@ -86,85 +258,117 @@ pub enum Outcome {
 pub struct DeliveryStore {
     redis: ConnectionManager,
     keys: OtpKeys,
+    settings: Arc<str>,
     clock: Clock,
 }
 
 impl DeliveryStore {
-    /// The deliveries whose codes `keys` open.
+    /// The deliveries whose codes `keys` open, to be sent by the first of `providers` that can, with `rate` calls a second
+    /// over all workers at most (0: as many as there are).
     #[must_use]
-    pub fn new(redis: ConnectionManager, keys: OtpKeys, clock: Clock) -> Self {
-        Self { redis, keys, clock }
+    pub fn new(redis: ConnectionManager, keys: OtpKeys, providers: &[ProviderTerms], rate: u32, clock: Clock) -> Self {
+        let settings = DeliverySettings {
+            providers,
+            provider_rate: rate,
+            longest_life: millis(LONGEST_LIFE),
+            guesses_per_challenge: GUESSES_PER_CHALLENGE,
+            breaker_failures: BREAKER_FAILURES,
+            breaker_pause: millis(BREAKER_PAUSE),
+            breaker_longest_pause: millis(BREAKER_LONGEST_PAUSE),
+            hold: millis(HOLD),
+            dead_letters_kept: DEAD_LETTERS_KEPT,
+            dead_letters: keys::DEAD_LETTERS,
+            challenge_prefix: keys::CHALLENGE_PREFIX,
+            bucket_prefix: keys::BUCKET_PREFIX,
+            sends_prefix: keys::SENDS_PREFIX,
+            breaker_prefix: keys::BREAKER_PREFIX,
+            rate_prefix: keys::RATE_PREFIX,
+        };
+        Self { redis, keys, settings: serde_json::json!(settings).to_string().into(), clock }
     }
 
-    /// Claims a try for `time_limit`, if the SMS is still wanted and nobody else is at it. A claimant that lost the
+    /// Claims a try, if the SMS is still wanted, nobody else is at it and a provider takes calls. A claimant that lost the
     /// answer may ask again.
     ///
     /// # Errors
     /// Redis cannot be reached or refuses; the try may be claimed all the same.
-    pub async fn claim(&self, job: &SendOtp, claimant: Ulid, time_limit: Duration) -> Result<Claim, RedisError> {
+    pub async fn claim(&self, job: &SendOtp, claimant: Ulid) -> Result<Claim, RedisError> {
         let mut redis = self.redis.clone();
-        let now = self.clock.unix_ms();
+        let jitter: f64 = rand::rng().random();
         let answer: Vec<Value> = CLAIM
             .prepare_invoke()
             .key(keys::delivery(&job.delivery_id))
-            .arg(now)
-            .arg(now + millis(time_limit))
+            .arg(self.clock.unix_ms())
+            .arg(&*self.settings)
             .arg(&job.delivery_id)
             .arg(claimant.to_string())
             .arg(Ulid::generate().to_string())
             .arg(job.to_json())
-            .arg(keys::CHALLENGE_PREFIX)
-            .arg(keys::BUCKET_PREFIX)
-            .arg(keys::SENDS_PREFIX)
-            .arg(GUESSES_PER_CHALLENGE)
+            .arg(jitter)
             .invoke_async(&mut redis)
             .await?;
         self.read_claim(answer)
     }
 
     fn read_claim(&self, answer: Vec<Value>) -> Result<Claim, RedisError> {
-        type SendFields = (String, String, String, String, String, Vec<u8>, i64, u32, i64, bool);
         let verdict: Option<String> = answer.first().cloned().map(FromRedisValue::from_redis_value).transpose()?;
+        let because = |answer: Vec<Value>| {
+            let (_, reason): (String, String) = FromRedisValue::from_redis_value(Value::Array(answer))?;
+            Ok::<_, RedisError>(reason)
+        };
         match verdict.as_deref() {
-            Some("drop") => {
-                let (_, reason): (String, String) = FromRedisValue::from_redis_value(Value::Array(answer))?;
-                Ok(Claim::Drop { reason })
-            }
-            Some("wait") => Ok(Claim::Wait),
-            Some("send") => {
-                let (_, purpose, to, challenge, key_id, sealed, expires_at, number, requested_at, after_unrecorded): SendFields =
-                    FromRedisValue::from_redis_value(Value::Array(answer))?;
-                let code = self.keys.open(&key_id, &sealed, &purpose, &to, &challenge);
-                Ok(Claim::Send(Box::new(Try { to, code, expires_at, requested_at, number, after_unrecorded })))
-            }
+            Some("drop") => Ok(Claim::Drop { reason: because(answer)? }),
+            Some("wait") => Ok(Claim::Wait { why: because(answer)? }),
+            Some("send") => self.read_try(answer).map(|this_try| Claim::Send(Box::new(this_try))),
             _ => Ok(Claim::Ended),
         }
     }
 
-    /// Records what came of a try, and writes the job of the next one with it.
+    fn read_try(&self, answer: Vec<Value>) -> Result<Try, RedisError> {
+        type SealedFields = (String, String, String, String, String, Vec<u8>);
+        type TryFields = (i64, u32, i64, bool, String, i64, String);
+        let (sealed, rest) = answer.split_at_checked(6).unwrap_or((&answer, &[]));
+        let (_, purpose, to, challenge, key_id, sealed): SealedFields =
+            FromRedisValue::from_redis_value(Value::Array(sealed.to_vec()))?;
+        let (expires_at, number, requested_at, after_unrecorded, provider, start_at, excluded): TryFields =
+            FromRedisValue::from_redis_value(Value::Array(rest.to_vec()))?;
+        let code = self.keys.open(&key_id, &sealed, &purpose, &to, &challenge);
+        let excluded = excluded.split_whitespace().map(str::to_owned).collect();
+        Ok(Try { to, code, expires_at, requested_at, number, after_unrecorded, provider, start_at, excluded })
+    }
+
+    /// Records what came of a try, and writes the job of the next one with it. Says what that did to the breaker.
     ///
     /// # Errors
     /// Redis cannot be reached or refuses.
-    pub async fn record(&self, job: &SendOtp, claimant: Ulid, outcome: &Outcome) -> Result<(), RedisError> {
+    pub async fn record(
+        &self,
+        job: &SendOtp,
+        claimant: Ulid,
+        outcome: &Outcome,
+    ) -> Result<Option<BreakerEvent>, RedisError> {
         let mut redis = self.redis.clone();
-        let (status, reason, provider_id, give_back) = match outcome {
-            Outcome::Sent { provider_id } => ("sent", "", provider_id.as_str(), false),
-            Outcome::Retry { reason, .. } => ("queued", *reason, "", false),
-            Outcome::Failed { reason, may_arrive } => ("failed", *reason, "", !may_arrive),
-            Outcome::Dropped { reason } => ("dropped", *reason, "", true),
-        };
-        let mut call = RECORD.prepare_invoke();
-        call.key(keys::delivery(&job.delivery_id))
-            .arg(status)
+        let (_, breaker): (bool, String) = RECORD
+            .prepare_invoke()
+            .key(keys::delivery(&job.delivery_id))
+            .arg(self.clock.unix_ms())
+            .arg(&*self.settings)
+            .arg(&job.delivery_id)
             .arg(claimant.to_string())
-            .arg(reason)
-            .arg(provider_id)
-            .arg(give_back)
-            .arg(keys::BUCKET_PREFIX)
-            .arg(keys::SENDS_PREFIX);
-        if let Outcome::Retry { at, .. } = outcome {
-            call.arg(at).arg(Ulid::generate().to_string()).arg(job.to_json());
-        }
-        call.invoke_async(&mut redis).await
+            .arg(serde_json::json!(outcome).to_string())
+            .arg(Ulid::generate().to_string())
+            .arg(job.to_json())
+            .invoke_async(&mut redis)
+            .await?;
+        Ok(BreakerEvent::from_ledger(&breaker))
     }
+}
+
+/// The last deliveries that ended without being sent, newest first. Entries that cannot be read are left out.
+///
+/// # Errors
+/// Redis cannot be reached or refuses.
+pub async fn dead_letters(redis: &mut ConnectionManager) -> Result<Vec<DeadLetter>, RedisError> {
+    let entries: Vec<String> = redis::cmd("LRANGE").arg(keys::DEAD_LETTERS).arg(0).arg(-1).query_async(redis).await?;
+    Ok(entries.iter().filter_map(|entry| serde_json::from_str(entry).ok()).collect())
 }

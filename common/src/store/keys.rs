@@ -13,6 +13,13 @@ pub(crate) const BUCKET_PREFIX: &str = "cheershare:bucket:";
 /// What the names of all logs of sends start with; the number follows, and the tag of a known address.
 pub(crate) const SENDS_PREFIX: &str = "cheershare:sends:";
 
+/// What the names of all breakers start with; the provider follows.
+pub(crate) const BREAKER_PREFIX: &str = "cheershare:breaker:";
+/// What the names of the call rates start with; the provider follows.
+pub(crate) const RATE_PREFIX: &str = "cheershare:rate:";
+/// Deliveries that ended without being sent.
+pub(crate) const DEAD_LETTERS: &str = "cheershare:dead_letters";
+
 /// Digits that a range of numbers leaves open.
 const RANGE_DIGITS: usize = 3;
 
@@ -54,6 +61,16 @@ pub(crate) fn wrong_by_address(address: ClientAddress) -> String {
 /// When an address guessed at a number.
 pub(crate) fn wrong_by_both(number: &PhoneNumber, address: ClientAddress) -> String {
     format!("cheershare:wrong:both:{}:{address}", number.as_e164())
+}
+
+/// A request that its client may repeat, by the tag of client and key.
+pub(crate) fn idempotency(tag: &str) -> String {
+    format!("cheershare:idempotency:{tag}")
+}
+
+/// The names of an address's requests that may be repeated.
+pub(crate) fn idempotency_of_address(address: ClientAddress) -> String {
+    format!("cheershare:idempotency:address:{address}")
 }
 
 /// Unverified sends asked for by an address.

@@ -1,24 +1,46 @@
 //! What the ledger's scripts are told, and the words that they answer with.
 
+use std::future::Future;
 use std::time::Duration;
 
+use redis::{RedisError, RedisResult};
 use serde::Serialize;
 
 use super::keys;
 use crate::clock::millis;
 use crate::config::LimitConfig;
 use crate::phone::{Country, PhoneNumber};
+use crate::words::words;
 
 /// Wrong guesses that a challenge bears, from strangers and from known addresses each.
 pub(crate) const GUESSES_PER_CHALLENGE: u32 = 5;
 /// Longest that one code may live, resends included (NIST SP 800-63B, OWASP ASVS).
-const LONGEST_LIFE: Duration = Duration::from_secs(10 * 60);
+pub(crate) const LONGEST_LIFE: Duration = Duration::from_secs(10 * 60);
 /// How long a delivery can be looked up: a day after its end.
 const KEEP_DELIVERY: Duration = Duration::from_secs(24 * 60 * 60 + 10 * 60);
 /// Addresses that a number is remembered by.
 const KNOWN_ADDRESSES: u32 = 20;
 /// How long one call of the API may take.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(1);
+const DEADLINE: Duration = Duration::from_secs(1);
+
+/// Why the ledger could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum OtpStoreError {
+    /// Redis refused or was not reached.
+    #[error("Redis: {0}")]
+    Redis(#[from] RedisError),
+    /// No answer within a second. The change may or may not have happened.
+    #[error("Redis: no answer within {DEADLINE:?}")]
+    Deadline,
+}
+
+/// A Redis that hangs, or is being looked for again, is an error before a client loses patience.
+pub(crate) async fn within_deadline<T>(call: impl Future<Output = RedisResult<T>>) -> Result<T, OtpStoreError> {
+    match tokio::time::timeout(DEADLINE, call).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(OtpStoreError::Deadline),
+    }
+}
 
 /// Settings of the scripts, all durations in milliseconds.
 #[derive(Clone, Debug, Serialize)]
@@ -83,33 +105,6 @@ impl LedgerSettings {
             self.sends_per_foreign_country_hour
         }
     }
-}
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident, { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-        pub enum $name {
-            $($(#[$variant_doc])* $variant,)+
-        }
-
-        impl $name {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The ledger's word for it.
-            #[must_use]
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word,)+
-                }
-            }
-
-            pub(crate) fn from_ledger(word: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|known| known.as_str() == word)
-            }
-        }
-    };
 }
 
 words! {

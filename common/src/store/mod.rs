@@ -2,6 +2,8 @@
 
 pub mod accounts;
 pub mod delivery;
+pub mod delivery_status;
+pub mod idempotency;
 mod keys;
 pub mod ledger;
 pub mod otp;

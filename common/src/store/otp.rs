@@ -1,15 +1,14 @@
 //! The OTP ledger as the API uses it: codes asked for, guessed, used up and put back, and all limits on that.
 
-use std::future::Future;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use redis::aio::ConnectionManager;
-use redis::{RedisError, RedisResult, Script, ScriptInvocation};
+use redis::{Script, ScriptInvocation};
 use ulid::Ulid;
 
 use super::keys;
-use super::ledger::{DEADLINE, LedgerSettings, LimitKind, WrongGuess};
+use super::ledger::{LedgerSettings, LimitKind, OtpStoreError, WrongGuess, within_deadline};
 use crate::address::ClientAddress;
 use crate::clock::Clock;
 use crate::code::{Code, CodeLength, OtpKeys, Purpose};
@@ -24,17 +23,6 @@ static REQUEST: LazyLock<QueueScript> =
 static VERIFY: LazyLock<Script> =
     LazyLock::new(|| Script::new(concat!(include_str!("lua/limits.lua"), include_str!("lua/verify.lua"))));
 static RESTORE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/restore.lua")));
-
-/// Why the ledger could not be asked.
-#[derive(Debug, thiserror::Error)]
-pub enum OtpStoreError {
-    /// Redis refused or was not reached.
-    #[error("Redis: {0}")]
-    Redis(#[from] RedisError),
-    /// No answer within a second. The change may or may not have happened.
-    #[error("Redis: no answer within {DEADLINE:?}")]
-    Deadline,
-}
 
 /// Who asks, for which number and for what.
 #[derive(Clone, Copy, Debug)]
@@ -205,16 +193,8 @@ impl OtpStore {
             .arg(self.keys.address_tags(asker.number, asker.address).join(" "));
     }
 
-    /// A Redis that hangs, or is being looked for again, is an error before a client loses patience.
     async fn invoke<T: redis::FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, OtpStoreError> {
         let mut redis = self.redis.clone();
-        within(DEADLINE, call.invoke_async(&mut redis)).await
-    }
-}
-
-async fn within<T>(deadline: Duration, call: impl Future<Output = RedisResult<T>>) -> Result<T, OtpStoreError> {
-    match tokio::time::timeout(deadline, call).await {
-        Ok(answer) => Ok(answer?),
-        Err(_) => Err(OtpStoreError::Deadline),
+        within_deadline(call.invoke_async(&mut redis)).await
     }
 }

@@ -20,7 +20,8 @@ struct Seen {
 
 impl From<Answer> for Seen {
     fn from(answer: Answer) -> Self {
-        let Answer { status, headers, mut body, .. } = answer;
+        let Answer { status, mut headers, mut body, .. } = answer;
+        assert!(headers.remove("x-request-id").is_some(), "each request has an id of its own");
         if let Some(fields) = body.as_object_mut()
             && let Some(id) = fields.get_mut("delivery_id")
         {

@@ -1,16 +1,23 @@
 //! SMS providers behind one trait.
 
+pub mod answer;
+pub mod config;
 pub mod console;
 pub mod twilio;
+pub mod webhook;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use common::delivery::Reason;
 use futures_util::future::BoxFuture;
 
 /// A message on its way to a phone. `Debug` hides what it says and to whom.
 #[derive(Clone)]
 pub struct Sms {
+    /// The same over all tries.
+    pub delivery_id: String,
     /// E.164.
     pub to: String,
     /// What the phone shows.
@@ -21,13 +28,13 @@ pub struct Sms {
 
 impl fmt::Debug for Sms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sms").field("to", &common::phone::masked(&self.to)).finish_non_exhaustive()
+        f.debug_struct("Sms").field("delivery_id", &self.delivery_id).finish_non_exhaustive()
     }
 }
 
 /// Somebody who sends SMS.
 pub trait SmsProvider: fmt::Debug + Send + Sync {
-    /// A short name for logs.
+    /// A short name for settings, logs and the breaker.
     fn name(&self) -> &'static str;
 
     /// Hands a message over. The answer is the provider's id of the message.
@@ -37,14 +44,37 @@ pub trait SmsProvider: fmt::Debug + Send + Sync {
     fn time_limit(&self) -> Duration;
 }
 
+/// All providers, in the order in which they are tried.
+#[derive(Clone, Debug)]
+pub struct Providers(Vec<Arc<dyn SmsProvider>>);
+
+impl Providers {
+    /// In this order; at least one.
+    #[must_use]
+    pub fn new(in_order: Vec<Arc<dyn SmsProvider>>) -> Self {
+        Self(in_order)
+    }
+
+    /// The one of this name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<&dyn SmsProvider> {
+        self.iter().find(|provider| provider.name() == name)
+    }
+
+    /// In order.
+    pub fn iter(&self) -> impl Iterator<Item = &dyn SmsProvider> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+}
+
 /// Why a message was not accepted.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{class:?}: {reason}, provider's code {provider_code:?}")]
+#[error("{class:?}: {}, provider's code {provider_code:?}", .reason.as_str())]
 pub struct SendError {
     /// What it means for another try.
     pub class: FailureClass,
-    /// One of a small stable set.
-    pub reason: &'static str,
+    /// What is told of it.
+    pub reason: Reason,
     /// The provider's own code, for whoever looks it up.
     pub provider_code: Option<u32>,
     /// How long the provider asks to be left alone.
@@ -54,7 +84,7 @@ pub struct SendError {
 impl SendError {
     /// A failure without a word from the provider.
     #[must_use]
-    pub fn new(class: FailureClass, reason: &'static str) -> Self {
+    pub fn new(class: FailureClass, reason: Reason) -> Self {
         Self { class, reason, provider_code: None, retry_after: None }
     }
 }
@@ -62,9 +92,9 @@ impl SendError {
 /// What a failure means for another try of the same message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum FailureClass {
-    /// This message will never be accepted.
+    /// This provider will never accept this message.
     Permanent,
-    /// No message will be accepted until an operator mends our settings or account.
+    /// It will accept no message until an operator mends our settings or account.
     Misconfigured,
     /// Too fast; later.
     Throttled,

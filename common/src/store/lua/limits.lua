@@ -1,4 +1,5 @@
--- Put before the scripts that count. Instants and durations are in ms.
+-- Put before all scripts of the ledger. ARGV[1] is now, ARGV[2] the settings; instants and durations are in ms.
+local settings = cjson.decode(ARGV[2])
 local HOUR, DAY, KNOWN_FOR = 3600000, 86400000, 90 * 86400000
 
 -- A log is a list of instants, newest first. How long until fewer than `limit` of them lie within `window`.
@@ -45,10 +46,10 @@ local function fill_bucket(key, capacity, level, at)
 end
 
 -- Gives a send back to the buckets that it was charged to. Taking one off a level needs no capacity: it drains alike.
-local function give_back(delivery_key, bucket_prefix)
+local function give_back(delivery_key)
     local charged = redis.call('HGET', delivery_key, 'charged')
     for part in string.gmatch(charged or '', '%S+') do
-        local key = bucket_prefix .. part
+        local key = settings.bucket_prefix .. part
         local level, at = read_bucket(key)
         if level > 1 then
             redis.call('SET', key, string.format('%.9f %d', level - 1, at), 'KEEPTTL')
@@ -60,15 +61,15 @@ local function give_back(delivery_key, bucket_prefix)
 end
 
 -- A send that the provider never accepted: neither the buckets nor the number's hour and day keep it.
-local function undo_send(delivery_key, bucket_prefix, sends_prefix)
+local function undo_send(delivery_key)
     local send = redis.call('HMGET', delivery_key, 'number', 'requested_at', 'known_address', 'charged')
     if not send[4] then
         return
     end
-    give_back(delivery_key, bucket_prefix)
-    redis.call('LREM', sends_prefix .. send[1], 1, send[2])
+    give_back(delivery_key)
+    redis.call('LREM', settings.sends_prefix .. send[1], 1, send[2])
     if send[3] then
-        redis.call('LREM', sends_prefix .. send[1] .. ':' .. send[3], 1, send[2])
+        redis.call('LREM', settings.sends_prefix .. send[1] .. ':' .. send[3], 1, send[2])
     end
 end
 

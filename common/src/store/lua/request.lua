@@ -3,7 +3,7 @@
 -- KEYS: challenge, delivery, number, sends, known, wrong guesses; then the buckets of address, range, country and all
 -- Answers {"sent", expires in, resend in} or {kind of limit, retry after, 0}, in ms.
 local challenge_key, delivery_key, number_key, sends_key, known_key, wrong_key = unpack(KEYS, 1, 6)
-local now, settings = tonumber(ARGV[1]), cjson.decode(ARGV[2])
+local now = tonumber(ARGV[1])
 local address_tags, purpose, number, name, country_capacity = ARGV[3], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
 local new_id, key_id, sealed, tag, known_keys = ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
 local delivery_id, job_id, job, is_test = ARGV[13], ARGV[14], ARGV[15], ARGV[16] == '1'

@@ -2,7 +2,7 @@
 -- KEYS: challenge, number, known, wrong guesses by number, by address, by both
 -- Answers {"right", challenge id, name}; every other guess gets {why, "", ""}, and the client must not see why.
 local challenge_key, number_key, known_key, by_number, by_address, by_both = unpack(KEYS)
-local now, settings, address_tags = tonumber(ARGV[1]), cjson.decode(ARGV[2]), ARGV[3]
+local now, address_tags = tonumber(ARGV[1]), ARGV[3]
 
 local known = known_address(known_key, address_tags, now)
 -- What strangers guess, at this number or from this address, does not lock its owner out.
@@ -45,7 +45,7 @@ end
 
 redis.call('HSET', challenge_key, 'used', 1)
 for delivery_id in string.gmatch(found[9], '%S+') do
-    give_back(settings.delivery_prefix .. delivery_id, settings.bucket_prefix)
+    give_back(settings.delivery_prefix .. delivery_id)
 end
 redis.call('HDEL', number_key, known and 'streak:' .. known or 'streak')
 

@@ -1,0 +1,42 @@
+-- One breaker a provider, shared by all workers. Put before the scripts that ask or tell it.
+
+-- When the provider may be called: now or earlier, or the instant to ask again. An open breaker lets a single probe
+-- through when its pause is over; others come back soon to see what became of it.
+local function breaker_free_at(key, now)
+    local found = redis.call('HMGET', key, 'open_until', 'probe_until')
+    local open_until, probe_until = tonumber(found[1] or 0), tonumber(found[2] or 0)
+    if open_until > now then
+        return open_until
+    elseif open_until > 0 and probe_until > now then
+        return math.min(probe_until, now + 500)
+    end
+    return now
+end
+
+local function breaker_begin_call(key, until_at)
+    if redis.call('HEXISTS', key, 'open_until') == 1 then
+        redis.call('HSET', key, 'probe_until', until_at)
+    end
+end
+
+-- Any answer that shows the provider at work closes the breaker. Answers "closed" where it was open.
+local function breaker_succeeded(key)
+    local was_open = redis.call('HEXISTS', key, 'open_until') == 1
+    redis.call('DEL', key)
+    return was_open and 'closed' or ''
+end
+
+-- A run of failures opens it, our own misconfiguration at once; each failed probe doubles the pause. Answers "opened" or
+-- "reopened" where it did.
+local function breaker_failed(key, now, at_once, at_least)
+    local open_until = tonumber(redis.call('HGET', key, 'open_until') or 0)
+    local failures = redis.call('HINCRBY', key, 'failures', 1)
+    redis.call('PEXPIRE', key, DAY)
+    if open_until > now or open_until == 0 and not at_once and failures < settings.breaker_failures then
+        return ''
+    end
+    local opens = redis.call('HINCRBY', key, 'opens', 1)
+    local pause = math.min(settings.breaker_pause * 2 ^ math.min(opens - 1, 20), settings.breaker_longest_pause)
+    redis.call('HSET', key, 'open_until', now + math.max(pause, at_least), 'probe_until', 0)
+    return open_until == 0 and 'opened' or 'reopened'
+end

@@ -1,0 +1,29 @@
+-- Put before the scripts that move a delivery on, behind limits.lua.
+
+-- Forward only: nothing takes a delivery to a lower rank, and nothing moves it within the last.
+local RANK = { queued = 0, sending = 1, sent = 2, delivered = 3, undelivered = 3, failed = 3, dropped = 3 }
+
+local function may_move(from, reason, to)
+    -- A call without an answer may have been heard: what the provider says of it later is the truth.
+    if from == 'failed' and reason == 'no_answer' then
+        return to == 'sent' or to == 'delivered' or to == 'undelivered'
+    end
+    return RANK[to] > RANK[from] or RANK[to] == RANK[from] and RANK[to] < 3
+end
+
+-- The end of a delivery that was never sent, for operators. No whole number, no code.
+local function bury(delivery_id, delivery_key, status, reason, provider, provider_code, now)
+    local number = redis.call('HGET', delivery_key, 'number') or ''
+    local masked = string.sub(number, 1, 3) .. string.rep('*', math.max(0, #number - 5)) .. string.sub(number, -2)
+    redis.call('LPUSH', settings.dead_letters, cjson.encode({
+        at = now, delivery_id = delivery_id, number = masked, status = status, reason = reason,
+        provider = provider or cjson.null, provider_code = provider_code or cjson.null,
+    }))
+    redis.call('LTRIM', settings.dead_letters, 0, settings.dead_letters_kept - 1)
+    redis.call('PEXPIRE', settings.dead_letters, 30 * DAY)
+end
+
+local function finish(delivery_key, status, reason)
+    redis.call('HSET', delivery_key, 'status', status, 'reason', reason, 'claimed_until', 0)
+    redis.call('PEXPIRE', delivery_key, DAY)
+end

@@ -1,0 +1,134 @@
+//! Posts messages to a URL, signed after the Standard Webhooks specification, so that any SMS service can be plugged in.
+
+use std::time::Duration;
+
+use common::clock::Clock;
+use common::delivery::Reason;
+use data_encoding::BASE64;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use hmac::{Hmac, KeyInit, Mac};
+use reqwest::{Client, Url};
+use serde::Deserialize;
+use serde_json::json;
+use sha2::Sha256;
+
+use super::answer::{self, refused, unanswered};
+use super::{FailureClass, SendError, Sms, SmsProvider};
+
+/// Hands messages to a URL of the operator's.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    url: Url,
+    secret: WebhookSecret,
+    time_limit: Duration,
+    http: Client,
+    clock: Clock,
+}
+
+/// `whsec_` and 24 to 64 bytes in base64. `Debug` hides them.
+#[derive(Clone)]
+pub struct WebhookSecret(Hmac<Sha256>);
+
+#[derive(Default, Deserialize)]
+struct Accepted {
+    #[serde(default)]
+    id: String,
+}
+
+impl WebhookSecret {
+    /// Reads a secret.
+    ///
+    /// # Errors
+    /// Text of another form.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        text.strip_prefix("whsec_")
+            .and_then(|encoded| BASE64.decode(encoded.as_bytes()).ok())
+            .filter(|bytes| (24..=64).contains(&bytes.len()))
+            .and_then(|bytes| Hmac::new_from_slice(&bytes).ok())
+            .map(Self)
+            .ok_or("has to be whsec_ and 24 to 64 bytes in base64")
+    }
+
+    /// The signature of one message, as the header carries it.
+    fn sign(&self, id: &str, timestamp: i64, body: &str) -> String {
+        let text = format!("{id}.{timestamp}.{body}");
+        let mac = self.0.clone().chain_update(text).finalize();
+        format!("v1,{}", BASE64.encode(&mac.into_bytes()))
+    }
+}
+
+impl std::fmt::Debug for WebhookSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WebhookSecret(…)")
+    }
+}
+
+impl Webhook {
+    /// Posts to `url`, and waits `time_limit` for the answer at most.
+    ///
+    /// # Errors
+    /// TLS cannot be set up on this machine.
+    pub fn new(url: Url, secret: WebhookSecret, time_limit: Duration, clock: Clock) -> Result<Self, reqwest::Error> {
+        Ok(Self { url, secret, time_limit, http: answer::client(time_limit)?, clock })
+    }
+
+    async fn post(&self, sms: &Sms) -> Result<String, SendError> {
+        let body = json!({
+            "type": "sms.send",
+            "data": { "to": sms.to, "body": sms.body, "valid_for_seconds": sms.valid_for.as_secs() },
+        })
+        .to_string();
+        let timestamp = self.clock.unix_ms().div_euclid(1000);
+        let answer = self
+            .http
+            .post(self.url.clone())
+            .header("content-type", "application/json")
+            .header("webhook-id", &sms.delivery_id)
+            .header("webhook-timestamp", timestamp)
+            .header("webhook-signature", self.secret.sign(&sms.delivery_id, timestamp, &body))
+            .body(body)
+            .send()
+            .await
+            .map_err(|error| unanswered(&error))?;
+        if !answer.status().is_success() {
+            return Err(refused(answer).await);
+        }
+        let body = answer.bytes().await.map_err(|_| SendError::new(FailureClass::Ambiguous, Reason::NoAnswer))?;
+        // An id in the answer is a courtesy.
+        Ok(serde_json::from_slice::<Accepted>(&body).unwrap_or_default().id)
+    }
+}
+
+impl SmsProvider for Webhook {
+    fn name(&self) -> &'static str {
+        "webhook"
+    }
+
+    fn send<'a>(&'a self, sms: &'a Sms) -> BoxFuture<'a, Result<String, SendError>> {
+        self.post(sms).boxed()
+    }
+
+    fn time_limit(&self) -> Duration {
+        self.time_limit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_is_the_hmac_of_id_timestamp_and_body() {
+        // Computed with: printf 'msg_1.1700000000.{}' | openssl dgst -sha256 -hmac <24 times "k"> -binary | base64
+        let secret = WebhookSecret::parse(&format!("whsec_{}", BASE64.encode(&[b'k'; 24]))).unwrap();
+        assert_eq!(secret.sign("msg_1", 1_700_000_000, "{}"), "v1,E3sCg9uS8x43RKlJqcda1EcaYZxNkN+l2u7RBZBSZQQ=");
+    }
+
+    #[test]
+    fn a_secret_of_another_form_is_refused() {
+        for text in ["", "whsec_", "whsec_AAAA", "whsec_not base64", &BASE64.encode(&[0; 32])] {
+            assert!(WebhookSecret::parse(text).is_err(), "{text}");
+        }
+    }
+}
