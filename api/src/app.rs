@@ -4,6 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use common::config::TWILIO_STATUS_PATH;
+use common::readiness::Readiness;
 use common::store::delivery_status::DeliveryStatuses;
 use poem::endpoint::make_sync;
 use poem::http::{HeaderValue, Method, StatusCode, header};
@@ -27,6 +28,8 @@ pub struct Services {
     pub sign_up: SignUp,
     /// SMS, to look up.
     pub deliveries: DeliveryStatuses,
+    /// Whether the stores answer.
+    pub readiness: Readiness,
     /// How clients' addresses are found.
     pub address_rule: AddressRule,
     /// Twilio's reports, where they are asked for.
@@ -35,11 +38,12 @@ pub struct Services {
 
 /// The whole app.
 pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
-    let Services { sign_up, deliveries, address_rule, twilio_status } = services;
+    let Services { sign_up, deliveries, readiness, address_rule, twilio_status } = services;
     let check = TokenCheck { accounts: sign_up.accounts.clone(), clock: sign_up.clock.clone() };
     let document = document::document();
     let (swagger_ui, document_text) = (document::swagger_ui(), document::document_text());
-    let operations = document::service().data(sign_up).data(deliveries).around(move |next, mut request| {
+    let operations = document::service().data(sign_up).data(deliveries).data(readiness);
+    let operations = operations.around(move |next, mut request| {
         let client = address_rule.client_of_connection(request.remote_addr(), request.headers());
         request.extensions_mut().insert(client);
         let check = check.clone();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 use common::clock::Clock;
 use common::config::SettingError;
+use common::readiness::Readiness;
 use common::store::accounts::Accounts;
 use common::store::delivery_status::DeliveryStatuses;
 use common::store::ledger::LedgerSettings;
@@ -59,6 +60,7 @@ async fn connect(config: &Config) -> anyhow::Result<Services> {
     let clock = Clock::default();
     let url = config.database.url(&config.app)?;
     let accounts = Accounts::connect(&url, config.database.database_connections).await?;
+    let readiness = Readiness::new(redis.clone(), accounts.clone());
     let settings = LedgerSettings::new(&config.limits, config.otp.ttl(), config.destinations.default_country);
     let sign_up = SignUp {
         otp: OtpStore::new(redis.clone(), keys, config.otp.otp_length, settings, clock.clone()),
@@ -76,5 +78,6 @@ async fn connect(config: &Config) -> anyhow::Result<Services> {
         auth_token: auth_token.clone(),
         deliveries: deliveries.clone(),
     });
-    Ok(Services { sign_up, deliveries, address_rule: config.server.address_rule(&config.app)?, twilio_status })
+    let address_rule = config.server.address_rule(&config.app)?;
+    Ok(Services { sign_up, deliveries, readiness, address_rule, twilio_status })
 }

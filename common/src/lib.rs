@@ -11,6 +11,7 @@ pub mod jobs;
 pub mod name;
 pub mod phone;
 pub mod queue;
+pub mod readiness;
 pub mod shutdown;
 pub mod startup;
 pub mod store;
