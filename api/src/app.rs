@@ -17,6 +17,7 @@ use crate::auth::{TokenCheck, check_authorization};
 use crate::client_address::AddressRule;
 use crate::document;
 use crate::error::{ApiError, ErrorKind};
+use crate::metrics::measure;
 use crate::request_id::identify;
 use crate::routes::twilio_status::TwilioStatus;
 use crate::service::sign_up::SignUp;
@@ -62,9 +63,10 @@ pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
     guarded(routes, Methods::of(&document))
 }
 
-/// What surrounds every route: the request's id, `Vary`, the panic guard, and errors in one shape.
+/// What surrounds every route: the count, the request's id, `Vary`, the panic guard, and errors in one shape.
 pub fn guarded(routes: impl IntoEndpoint<Endpoint: 'static>, methods: Methods) -> impl Endpoint<Output = Response> {
     let methods = Arc::new(methods);
+    let patterns = Arc::clone(&methods);
     routes
         .into_endpoint()
         .around(move |next, request| {
@@ -78,6 +80,10 @@ pub fn guarded(routes: impl IntoEndpoint<Endpoint: 'static>, methods: Methods) -
             Ok(response)
         })
         .around(|next, request| async move { identify(&next, request).await })
+        .around(move |next, request| {
+            let patterns = Arc::clone(&patterns);
+            async move { measure(&next, request, &patterns).await }
+        })
 }
 
 async fn answer<E: Endpoint>(next: &E, request: Request, methods: &Methods) -> Response {
@@ -102,9 +108,22 @@ fn failed_to_recover(_: Box<dyn Any + Send + 'static>) -> Response {
     ApiError::from(ErrorKind::FailedToRecover).with_header(header::CONNECTION, "close").into_response()
 }
 
-/// Which methods each path knows, for the `Allow` of a 405 (RFC 9110).
+/// Which methods each path knows, for the `Allow` of a 405 (RFC 9110), and its pattern, for metrics.
 #[derive(Clone, Debug, Default)]
-pub struct Methods(Vec<(Vec<String>, String)>);
+pub struct Methods(Vec<KnownPath>);
+
+#[derive(Clone, Debug)]
+struct KnownPath {
+    pattern: String,
+    segments: Vec<String>,
+    allow: String,
+}
+
+impl KnownPath {
+    fn new(pattern: &str, methods: impl IntoIterator<Item = String>) -> Self {
+        Self { pattern: pattern.to_owned(), segments: segments(pattern), allow: allow(methods) }
+    }
+}
 
 impl Methods {
     /// Reads them off the OpenAPI document.
@@ -113,21 +132,29 @@ impl Methods {
         let paths = document["paths"].as_object().into_iter().flatten();
         let documented = paths.map(|(path, operations)| {
             let methods = operations.as_object().into_iter().flat_map(|operations| operations.keys());
-            (segments(path), allow(methods.map(|method| method.to_ascii_uppercase())))
+            KnownPath::new(path, methods.map(|method| method.to_ascii_uppercase()))
         });
         let others = [("/docs", Method::GET), ("/openapi.json", Method::GET), (TWILIO_STATUS_PATH, Method::POST)]
-            .map(|(path, method)| (segments(path), allow([method.to_string()])));
+            .map(|(path, method)| KnownPath::new(path, [method.to_string()]));
         Self(documented.chain(others).collect())
     }
 
+    /// The pattern that a path fits, like `/deliveries/{delivery_id}`.
+    pub(crate) fn pattern_of(&self, path: &str) -> Option<&str> {
+        self.known(path).map(|known| known.pattern.as_str())
+    }
+
     fn allowed_at(&self, path: &str) -> Option<HeaderValue> {
+        HeaderValue::from_str(&self.known(path)?.allow).ok()
+    }
+
+    fn known(&self, path: &str) -> Option<&KnownPath> {
         let path = segments(path);
         let same = |pattern: &[String]| {
             pattern.len() == path.len()
                 && pattern.iter().zip(&path).all(|(pattern, part)| pattern.starts_with('{') || pattern == part)
         };
-        let (_, allow) = self.0.iter().find(|(pattern, _)| same(pattern))?;
-        HeaderValue::from_str(allow).ok()
+        self.0.iter().find(|known| same(&known.segments))
     }
 }
 

@@ -11,16 +11,21 @@ use common::store::delivery_status::DeliveryStatuses;
 use common::store::ledger::LedgerSettings;
 use common::store::otp::OtpStore;
 use migration::{Migrator, MigratorTrait};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::{self, Services};
 use crate::config::Config;
+use crate::metrics::Scrape;
 use crate::refusals::Refusals;
 use crate::routes::twilio_status::TwilioStatus;
-use crate::server;
+use crate::server::{self, ConnectionLimits};
 use crate::service::sign_up::SignUp;
 
 /// Redis answers within milliseconds or not at all.
 const REDIS_RESPONSE_LIMIT: Duration = Duration::from_secs(1);
+
+/// For those who ask for metrics.
+const METRICS_CONNECTIONS: usize = 20;
 
 /// Serves until the first signal to stop, then finishes what runs.
 ///
@@ -37,6 +42,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     if let Err(error) = server::open_files::allow_connections(limits.max_connections) {
         tracing::warn!(event = "too_few_open_files", setting = "MAX_CONNECTIONS", %error);
     }
+    let _metrics = show_metrics(&config, &services).await?;
     let address = config.server.address();
     let listener = server::bind(address).await.with_context(|| format!("PORT: cannot listen on {address}"))?;
     tracing::info!(event = "listening", address = %listener.local_addr()?);
@@ -50,6 +56,21 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     .await?;
     tracing::info!(event = "stopped");
     Ok(())
+}
+
+/// On an address of their own, until this is dropped.
+async fn show_metrics(config: &Config, services: &Services) -> anyhow::Result<Option<AbortOnDropHandle<()>>> {
+    let scrape = Scrape::start(services.readiness.clone(), services.sign_up.refusals.clone())?;
+    let listener = config.metrics_addr.listen().await;
+    Ok(listener.map(|listener| {
+        let limits = ConnectionLimits { max_connections: METRICS_CONNECTIONS, ..ConnectionLimits::default() };
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            let served = server::serve(listener, scrape.app(), limits, std::future::pending(), Duration::ZERO).await;
+            if let Err(error) = served {
+                tracing::error!(event = "metrics_ended", %error);
+            }
+        }))
+    }))
 }
 
 async fn connect(config: &Config) -> anyhow::Result<Services> {

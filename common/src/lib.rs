@@ -8,6 +8,7 @@ pub mod delivery;
 pub mod entity;
 pub mod id;
 pub mod jobs;
+pub mod metrics;
 pub mod name;
 pub mod phone;
 pub mod queue;

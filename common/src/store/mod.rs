@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod delivery;
 pub mod delivery_status;
+pub mod figures;
 mod keys;
 pub mod ledger;
 pub mod otp;
