@@ -115,6 +115,8 @@ async fn the_api_names_the_setting_that_is_wrong() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_worker_names_the_setting_that_is_wrong() {
+    // With six digits in place of {code}.
+    let too_long = format!("{{code}}{}", "a".repeat(1_595));
     each_is_refused(
         "worker",
         &[
@@ -129,6 +131,12 @@ async fn the_worker_names_the_setting_that_is_wrong() {
             ("TWILIO_PHONE_NUMBER", "call me"),
             ("TWILIO_BASE_URL", "not a url"),
             ("TWILIO_BASE_URL", "ftp://api.twilio.com"),
+            ("SMS_TEMPLATE", "Your code has no place."),
+            ("SMS_TEMPLATE", "{code} for {name}"),
+            ("SMS_TEMPLATE", "{code} {"),
+            ("SMS_TEMPLATE", &too_long),
+            ("OTP_ORIGIN", "https://example.com"),
+            ("OTP_ORIGIN", "192.0.2.7"),
         ],
     )
     .await;
@@ -173,7 +181,15 @@ async fn help_says_all_but_secrets() {
     settings.extend(urls.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let common = ["APP_ENV", "DATABASE_URL", "REDIS_URL", "OTP_SECRET", "OTP_TTL_SECONDS"];
     let api = ["HOST", "PORT", "OTP_LENGTH", "DEFAULT_COUNTRY", "ALLOWED_COUNTRIES", "TOKEN_TTL_HOURS"];
-    let worker = ["APP_NAME", "SMS_PROVIDERS", "TWILIO_SID", "TWILIO_API_KEY", "WORKER_CONCURRENCY"];
+    let worker = [
+        "APP_NAME",
+        "SMS_PROVIDERS",
+        "TWILIO_SID",
+        "TWILIO_API_KEY",
+        "WORKER_CONCURRENCY",
+        "SMS_TEMPLATE",
+        "OTP_ORIGIN",
+    ];
     for (program, named) in [
         ("api", [&common[..], &api[..]].concat()),
         ("worker", [&common[..4], &worker[..]].concat()),

@@ -43,7 +43,7 @@ pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
     let check = TokenCheck { accounts: sign_up.accounts.clone(), clock: sign_up.clock.clone() };
     let document = document::document();
     let (swagger_ui, document_text) = (document::swagger_ui(), document::document_text());
-    let operations = document::service().data(sign_up).data(deliveries).data(readiness);
+    let operations = document::service().data(sign_up.repeats.clone()).data(sign_up).data(deliveries).data(readiness);
     let operations = operations.around(move |next, mut request| {
         let client = address_rule.client_of_connection(request.remote_addr(), request.headers());
         request.extensions_mut().insert(client);
@@ -84,6 +84,8 @@ pub fn guarded(routes: impl IntoEndpoint<Endpoint: 'static>, methods: Methods) -
             let patterns = Arc::clone(&patterns);
             async move { measure(&next, request, &patterns).await }
         })
+        // Or the type of what comes out is too deep for the compiler.
+        .boxed()
 }
 
 async fn answer<E: Endpoint>(next: &E, request: Request, methods: &Methods) -> Response {

@@ -53,7 +53,7 @@ impl AddressRule {
         let mut client = peer;
         if self.trusted.trust(peer) {
             let lines = headers.get_all(&self.header).iter().rev();
-            let hops = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
+            let hops = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
             for hop in hops {
                 let Some(hop) = parse_hop(hop) else { break };
                 client = hop;
@@ -78,14 +78,20 @@ impl AddressRule {
 }
 
 /// An address, with a port or without.
-fn parse_hop(text: &str) -> Option<IpAddr> {
-    let text = text.trim();
+fn parse_hop(hop: &[u8]) -> Option<IpAddr> {
+    // A header may hold any bytes. Those of one hop must not hide the others, which proxies add to the same line.
+    let text = std::str::from_utf8(hop).ok()?.trim();
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use poem::http::HeaderValue;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn rule(trusted: &str) -> AddressRule {
@@ -135,6 +141,75 @@ mod tests {
     fn a_list_that_cannot_be_read_is_refused() {
         for list in ["", "10.0.0.0/33", "all", "10.0.0.0/8,", "none,10.0.0.1"] {
             assert!(list.parse::<TrustedProxies>().is_err(), "{list}");
+        }
+    }
+
+    /// `PROPTEST_CASES` makes it more.
+    fn cases() -> ProptestConfig {
+        ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
+    }
+
+    fn proxy() -> impl Strategy<Value = IpAddr> {
+        any::<[u8; 3]>().prop_map(|[b, c, d]| IpAddr::from([10, b, c, d]))
+    }
+
+    fn outsider() -> impl Strategy<Value = IpAddr> {
+        let v4 = any::<u32>().prop_map(|bits| IpAddr::from(Ipv4Addr::from_bits(bits)));
+        let v6 = any::<u128>().prop_map(|bits| IpAddr::from(Ipv6Addr::from_bits(bits)));
+        prop_oneof![v4, v6].prop_filter("is a proxy", |address| !rule("10.0.0.0/8").trusted.trust(*address))
+    }
+
+    /// As proxies write an address: with a port or without.
+    fn spelled(address: IpAddr, port: Option<u16>) -> String {
+        port.map_or_else(|| address.to_string(), |port| SocketAddr::new(address, port).to_string())
+    }
+
+    fn headers(lines: &[Vec<u8>]) -> HeaderMap {
+        let values = lines.iter().map(|line| HeaderValue::from_bytes(line).unwrap());
+        values.map(|value| (HeaderName::from_static("x-forwarded-for"), value)).collect()
+    }
+
+    /// Any bytes that HTTP lets stand in a header.
+    fn any_line() -> impl Strategy<Value = Vec<u8>> {
+        let byte = any::<u8>().prop_filter("not in a header", |byte| *byte == b'\t' || *byte >= 32 && *byte != 127);
+        prop::collection::vec(byte, 0..100)
+    }
+
+    proptest! {
+        #![proptest_config(cases())]
+
+        #[test]
+        fn a_client_cannot_change_what_the_proxies_saw_of_it(
+            claimed in prop::collection::vec(any_line(), 0..4),
+            client in outsider(),
+            port in any::<Option<u16>>(),
+            proxies in prop::collection::vec(proxy(), 0..4),
+            peer in proxy(),
+            in_one_line in any::<bool>(),
+        ) {
+            let seen = std::iter::once(spelled(client, port)).chain(proxies.iter().map(IpAddr::to_string));
+            let seen: Vec<String> = seen.collect();
+            let mut lines = claimed;
+            if in_one_line && let Some(last) = lines.last_mut() {
+                last.extend(format!(",{}", seen.join(", ")).bytes());
+            } else {
+                lines.extend(seen.into_iter().map(String::into_bytes));
+            }
+            prop_assert_eq!(rule("10.0.0.0/8").client_of(peer, &headers(&lines)), ClientAddress::from(client));
+        }
+
+        #[test]
+        fn nobody_but_a_proxy_is_believed(lines in prop::collection::vec(any_line(), 0..4), peer in outsider()) {
+            prop_assert_eq!(rule("10.0.0.0/8").client_of(peer, &headers(&lines)), ClientAddress::from(peer));
+        }
+
+        #[test]
+        fn what_cannot_be_read_is_as_good_as_nothing(
+            lines in prop::collection::vec("[g-z ,;=\u{80}-\u{2fff}]{0,100}", 0..4),
+            peer in proxy(),
+        ) {
+            let lines: Vec<Vec<u8>> = lines.into_iter().map(String::into_bytes).collect();
+            prop_assert_eq!(rule("10.0.0.0/8").client_of(peer, &headers(&lines)), ClientAddress::from(peer));
         }
     }
 }

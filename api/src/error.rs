@@ -66,6 +66,15 @@ pub enum ErrorKind {
     /// The body is not announced as JSON.
     #[error("Invalid request payload")]
     UnsupportedMediaType,
+    /// The `Idempotency-Key` header cannot be read.
+    #[error("Invalid Idempotency-Key: it has to have 1 to 255 visible ASCII characters")]
+    InvalidIdempotencyKey,
+    /// The first request with the key still runs.
+    #[error("A request with this Idempotency-Key is still running")]
+    IdempotencyKeyInUse,
+    /// The key belongs to a request with another body.
+    #[error("This Idempotency-Key was used with another request payload")]
+    IdempotencyKeyReused,
     /// A limit refuses the send.
     #[error("{}", refusal(*.0).1)]
     Refused(LimitKind),
@@ -103,6 +112,9 @@ impl ErrorKind {
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
             Self::PayloadTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
             Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+            Self::InvalidIdempotencyKey => (StatusCode::BAD_REQUEST, "invalid_idempotency_key"),
+            Self::IdempotencyKeyInUse => (StatusCode::CONFLICT, "idempotency_key_in_use"),
+            Self::IdempotencyKeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
             Self::Refused(kind) => (StatusCode::TOO_MANY_REQUESTS, refusal(kind).0),
             Self::FailedToRecover | Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
             Self::OtpStoreUnavailable | Self::UserStoreUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
@@ -112,7 +124,7 @@ impl ErrorKind {
     /// How soon another try may help, where the failure itself does not say.
     fn usual_retry_after(self) -> Option<Duration> {
         let (status, _) = self.status_and_code();
-        (status == StatusCode::SERVICE_UNAVAILABLE).then_some(Duration::from_secs(1))
+        matches!(status, StatusCode::CONFLICT | StatusCode::SERVICE_UNAVAILABLE).then_some(Duration::from_secs(1))
     }
 }
 
@@ -295,7 +307,7 @@ fn error_headers(status: u16) -> Vec<MetaHeader> {
     };
     match status {
         401 => vec![header("WWW-Authenticate", "The scheme to use (RFC 6750)", MetaSchema::new("string"))],
-        429 | 503 => vec![header("Retry-After", "Seconds to wait (RFC 9110)", MetaSchema::new("integer"))],
+        409 | 429 | 503 => vec![header("Retry-After", "Seconds to wait (RFC 9110)", MetaSchema::new("integer"))],
         _ => vec![],
     }
 }

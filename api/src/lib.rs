@@ -6,6 +6,7 @@ pub mod client_address;
 pub mod config;
 pub mod document;
 pub mod error;
+pub mod idempotency;
 pub mod metrics;
 pub mod refusals;
 pub mod request_id;

@@ -43,7 +43,7 @@ pub const API_METRICS: &[Metric] = &[
     Metric {
         name: OTPS_QUEUED,
         kind: Kind::Counter,
-        help: "OTPs that were asked for and allowed, test numbers included.",
+        help: "OTPs that were asked for and allowed: sms, or test for a test number, to which nothing is sent.",
     },
     Metric {
         name: SENDS_REFUSED,
@@ -60,9 +60,9 @@ pub const API_METRICS: &[Metric] = &[
     Metric { name: TOKENS_ISSUED, kind: Kind::Counter, help: "Bearer tokens that were issued: sign-ins." },
 ];
 
-/// An OTP is on its way.
-pub(crate) fn otp_queued() {
-    counter!(OTPS_QUEUED).increment(1);
+/// An OTP is on its way, or known anyway.
+pub(crate) fn otp_queued(is_test: bool) {
+    counter!(OTPS_QUEUED, "kind" => if is_test { "test" } else { "sms" }).increment(1);
 }
 
 /// A guess was right.
@@ -139,8 +139,11 @@ impl Scrape {
     /// The process counts already.
     pub fn start(readiness: Readiness, refusals: Refusals) -> Result<Self, BuildError> {
         let exporter = Exporter::start(STORE_METRICS.iter().chain(API_METRICS))?;
-        for name in [CONNECTIONS_REFUSED, OTPS_QUEUED, SIGN_UPS, TOKENS_ISSUED] {
+        for name in [CONNECTIONS_REFUSED, SIGN_UPS, TOKENS_ISSUED] {
             counter!(name).absolute(0);
+        }
+        for kind in ["sms", "test"] {
+            counter!(OTPS_QUEUED, "kind" => kind).absolute(0);
         }
         counter!(VERIFICATIONS, "result" => "right").absolute(0);
         gauge!(IN_FLIGHT).set(0.0);

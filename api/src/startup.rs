@@ -8,6 +8,7 @@ use common::config::SettingError;
 use common::readiness::Readiness;
 use common::store::accounts::Accounts;
 use common::store::delivery_status::DeliveryStatuses;
+use common::store::idempotency::IdempotencyStore;
 use common::store::ledger::LedgerSettings;
 use common::store::otp::OtpStore;
 use migration::{Migrator, MigratorTrait};
@@ -32,7 +33,7 @@ const METRICS_CONNECTIONS: usize = 20;
 /// # Errors
 /// A setting that is wrong or missing, an address that is taken, a development database that cannot be migrated.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
-    let services = connect(&config).await?;
+    let services = connect(&config, Clock::default()).await?;
     if !config.app.is_production() {
         Migrator::up(services.sign_up.accounts.database(), None)
             .await
@@ -42,6 +43,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     if let Err(error) = server::open_files::allow_connections(limits.max_connections) {
         tracing::warn!(event = "too_few_open_files", setting = "MAX_CONNECTIONS", %error);
     }
+    common::phone::load_numbering_plans();
     let _metrics = show_metrics(&config, &services).await?;
     let address = config.server.address();
     let listener = server::bind(address).await.with_context(|| format!("PORT: cannot listen on {address}"))?;
@@ -73,17 +75,21 @@ async fn show_metrics(config: &Config, services: &Services) -> anyhow::Result<Op
     }))
 }
 
-async fn connect(config: &Config) -> anyhow::Result<Services> {
+/// What the app works with, as the settings say. Nothing is connected yet.
+///
+/// # Errors
+/// A setting that is wrong or missing.
+pub async fn connect(config: &Config, clock: Clock) -> anyhow::Result<Services> {
     let keys = config.otp.keys(&config.app)?;
     let redis = config.redis.server()?;
     let redis =
         redis.connection(REDIS_RESPONSE_LIMIT).map_err(|error| SettingError::new("REDIS_URL", error.to_string()))?;
-    let clock = Clock::default();
     let url = config.database.url(&config.app)?;
     let accounts = Accounts::connect(&url, config.database.database_connections).await?;
     let readiness = Readiness::new(redis.clone(), accounts.clone());
     let settings = LedgerSettings::new(&config.limits, config.otp.ttl(), config.destinations.default_country);
     let sign_up = SignUp {
+        repeats: IdempotencyStore::new(redis.clone(), config.otp.idempotency_keys(&config.app)?, clock.clone()),
         otp: OtpStore::new(redis.clone(), keys, config.otp.otp_length, settings, clock.clone()),
         accounts,
         default_country: config.destinations.default_country,

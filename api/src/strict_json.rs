@@ -74,7 +74,6 @@ impl<'a, T: DeserializeOwned + Type> ApiExtractor<'a> for StrictJson<T> {
         body: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        check_content_type(request)?;
         let bytes = read(request, body.take()?).await?;
         Ok(Self(parse(&bytes)?))
     }
@@ -88,7 +87,9 @@ fn check_content_type(request: &Request) -> Result<(), PayloadError> {
     }
 }
 
-async fn read(request: &Request, body: Body) -> Result<impl AsRef<[u8]> + use<>, PayloadError> {
+/// Reads a body that is announced as JSON, [`MAX_BODY_BYTES`] of it at most; whether it is JSON is not looked at.
+pub(crate) async fn read(request: &Request, body: Body) -> Result<impl AsRef<[u8]> + Into<Body> + use<>, PayloadError> {
+    check_content_type(request)?;
     let announced = request.header("content-length").and_then(|length| length.parse::<u64>().ok());
     if announced.is_some_and(|length| length > MAX_BODY_BYTES as u64) {
         return Err(PayloadError::TooLarge);
@@ -206,7 +207,7 @@ mod tests {
         let answer = post(Some(CONTENT_TYPE), body(MAX_BODY_BYTES + 1)).await;
         assert_eq!(answer, Err(PayloadError::TooLarge));
 
-        let mut announced = Request::builder().header("content-length", "104857").finish();
+        let mut announced = Request::builder().content_type(CONTENT_TYPE).header("content-length", "104857").finish();
         let refused = read(&announced, Body::empty()).await.err();
         assert_eq!(refused, Some(PayloadError::TooLarge));
         announced.headers_mut().insert("content-length", "104856".parse().unwrap());

@@ -3,22 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use chacha20poly1305::{XChaCha20Poly1305, XNonce};
-use data_encoding::HEXLOWER;
-use hkdf::Hkdf;
-use hmac::{Hmac, Mac};
 use rand::RngExt;
-use sha2::Sha256;
 
 use crate::address::ClientAddress;
 use crate::id::ChallengeId;
 use crate::phone::PhoneNumber;
+use crate::secret::{SealKey, Secret, SecretTooShort, TagKey};
 
 const SHORTEST: usize = 4;
 const LONGEST: usize = 10;
-const SHORTEST_SECRET: usize = 32;
-const NONCE_BYTES: usize = 24;
 
 /// A one-time password: 4 to 10 decimal digits. `Debug` hides them.
 #[derive(Clone, Eq, PartialEq)]
@@ -95,11 +88,6 @@ impl Purpose {
     }
 }
 
-/// An `OTP_SECRET` that cannot be used.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("each secret has to have at least {SHORTEST_SECRET} characters")]
-pub struct SecretTooShort;
-
 /// A code that was not opened: its key is not among the secrets, or its seal does not fit where it was found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the sealed code cannot be opened with any OTP_SECRET")]
@@ -115,9 +103,9 @@ pub struct OtpKeys {
 #[derive(Clone)]
 struct DerivedKeys {
     id: String,
-    seal: XChaCha20Poly1305,
-    tag: Hmac<Sha256>,
-    address: Hmac<Sha256>,
+    seal: SealKey,
+    tag: TagKey,
+    address: TagKey,
 }
 
 /// A code as it is kept: sealed for the worker, tagged for the comparison, both under the key `key_id`.
@@ -146,23 +134,18 @@ impl OtpKeys {
     /// # Errors
     /// A secret with fewer than 32 characters.
     pub fn derive(secrets: &str) -> Result<Self, SecretTooShort> {
-        let mut keys = secrets.split(',').map(|secret| DerivedKeys::derive(secret.trim()));
-        let first = keys.next().unwrap_or(Err(SecretTooShort))?;
-        Ok(Self { first, older: keys.collect::<Result<_, _>>()? })
+        let (first, older) = Secret::parse_list(secrets)?;
+        Ok(Self { first: DerivedKeys::derive(&first), older: older.iter().map(DerivedKeys::derive).collect() })
     }
 
     /// Seals and tags a new code for one challenge.
     #[must_use]
     pub fn seal(&self, code: &Code, purpose: Purpose, number: &PhoneNumber, challenge: &ChallengeId) -> SealedCode {
         let keys = &self.first;
-        let nonce: [u8; NONCE_BYTES] = rand::rng().random();
         let bound_to = binding(purpose.as_str(), number.as_e164(), challenge.as_str());
-        let payload = Payload { msg: code.0.as_bytes(), aad: bound_to.as_bytes() };
-        // Encryption fails only for messages of 256 GB.
-        let ciphertext = keys.seal.encrypt(&XNonce::from(nonce), payload).unwrap_or_default();
         SealedCode {
             key_id: keys.id.clone(),
-            sealed: [nonce.as_slice(), &ciphertext].concat(),
+            sealed: keys.seal.seal(code.0.as_bytes(), bound_to.as_bytes()),
             tag: keys.tag(code, purpose, number),
         }
     }
@@ -180,10 +163,8 @@ impl OtpKeys {
         challenge: &str,
     ) -> Result<Code, CannotOpen> {
         let keys = self.all().find(|keys| keys.id == key_id).ok_or(CannotOpen)?;
-        let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or(CannotOpen)?;
         let bound_to = binding(purpose, e164, challenge);
-        let payload = Payload { msg: ciphertext, aad: bound_to.as_bytes() };
-        let digits = keys.seal.decrypt(&XNonce::from(*nonce), payload).map_err(|_| CannotOpen)?;
+        let digits = keys.seal.open(sealed, bound_to.as_bytes()).ok_or(CannotOpen)?;
         String::from_utf8(digits).ok().and_then(|digits| Code::parse(&digits)).ok_or(CannotOpen)
     }
 
@@ -197,7 +178,7 @@ impl OtpKeys {
     #[must_use]
     pub fn address_tags(&self, number: &PhoneNumber, address: ClientAddress) -> Vec<String> {
         let text = format!("{}\n{address}", number.as_e164());
-        self.all().map(|keys| short_tag(&keys.address, text.as_bytes())).collect()
+        self.all().map(|keys| keys.address.short_tag(text.as_bytes())).collect()
     }
 
     /// The ids of all keys, the sealing one first.
@@ -211,24 +192,18 @@ impl OtpKeys {
 }
 
 impl DerivedKeys {
-    fn derive(secret: &str) -> Result<Self, SecretTooShort> {
-        if secret.chars().count() < SHORTEST_SECRET {
-            return Err(SecretTooShort);
+    fn derive(secret: &Secret) -> Self {
+        Self {
+            id: secret.id(),
+            seal: secret.seal_key("cheershare otp seal"),
+            tag: secret.tag_key("cheershare otp tag"),
+            address: secret.tag_key("cheershare known address"),
         }
-        let source = Hkdf::<Sha256>::new(None, secret.as_bytes());
-        Ok(Self {
-            id: HEXLOWER.encode(&expand::<4>(&source, "cheershare key id")),
-            seal: XChaCha20Poly1305::new(&expand::<32>(&source, "cheershare otp seal").into()),
-            tag: Hmac::new(&expand::<64>(&source, "cheershare otp tag").into()),
-            address: Hmac::new(&expand::<64>(&source, "cheershare known address").into()),
-        })
     }
 
     /// The challenge is not known before Redis is asked, so the script that compares binds the tag to it.
     fn tag(&self, code: &Code, purpose: Purpose, number: &PhoneNumber) -> String {
-        let mut mac = self.tag.clone();
-        mac.update(binding(purpose.as_str(), number.as_e164(), &code.0).as_bytes());
-        HEXLOWER.encode(&mac.finalize().into_bytes())
+        self.tag.tag(binding(purpose.as_str(), number.as_e164(), &code.0).as_bytes())
     }
 }
 
@@ -236,19 +211,6 @@ impl fmt::Debug for OtpKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.ids()).finish()
     }
-}
-
-fn expand<const N: usize>(source: &Hkdf<Sha256>, label: &str) -> [u8; N] {
-    let mut key = [0; N];
-    // Expansion fails only past 255 hashes, far above any N here.
-    let _ = source.expand(label.as_bytes(), &mut key);
-    key
-}
-
-/// Half of an HMAC-SHA256, in hexadecimal.
-fn short_tag(mac: &Hmac<Sha256>, text: &[u8]) -> String {
-    let full = mac.clone().chain_update(text).finalize().into_bytes();
-    HEXLOWER.encode(full.split_at(16).0)
 }
 
 /// None of the parts can hold a newline, so no two different triples give one text.

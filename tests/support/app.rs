@@ -19,7 +19,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 pub(crate) const OTP_SECRET: &str = "a-secret-of-the-tests-8f0c1d7e5b3a94266f1e";
 
 /// Limits on sends and guesses that most tests do not want to meet.
-const LIMITS: [&str; 12] = [
+pub(super) const LIMITS: [&str; 12] = [
     "SEND_COOLDOWN_SECONDS",
     "SENDS_PER_NUMBER_HOUR",
     "SENDS_PER_NUMBER_DAY",

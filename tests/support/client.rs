@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 pub(crate) struct Client {
     http: reqwest::Client,
     base: String,
+    forwarded_for: Option<String>,
 }
 
 /// An answer, with its body as text and, where it is JSON, as a value (else `null`).
@@ -41,7 +42,12 @@ impl Client {
             .timeout(Duration::from_secs(40))
             .build()
             .unwrap();
-        Self { http, base: format!("http://{address}") }
+        Self { http, base: format!("http://{address}"), forwarded_for: None }
+    }
+
+    /// The same, coming from another address by the word of a proxy (which has to be among `TRUSTED_PROXIES`).
+    pub(crate) fn at(&self, address: &str) -> Self {
+        Self { forwarded_for: Some(address.to_owned()), ..self.clone() }
     }
 
     /// `host:port` of the API.
@@ -58,7 +64,10 @@ impl Client {
         body: impl Into<reqwest::Body>,
     ) -> Answer {
         let url = format!("{}{path}", self.base);
-        let request = self.http.request(method, url).headers(headers).body(body);
+        let mut request = self.http.request(method, url).headers(headers).body(body);
+        if let Some(address) = &self.forwarded_for {
+            request = request.header("x-forwarded-for", address);
+        }
         Answer::of(request.send().await.unwrap()).await
     }
 
@@ -106,6 +115,10 @@ impl Answer {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let text = response.text().await.unwrap();
+        Self::new(status, headers, text)
+    }
+
+    pub(super) fn new(status: u16, headers: HeaderMap, text: String) -> Self {
         let body = serde_json::from_str(&text).unwrap_or_default();
         Self { status, headers, text, body }
     }
@@ -113,6 +126,18 @@ impl Answer {
     /// The value of a header; empty when it is not there.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// `Retry-After`, in seconds.
+    #[track_caller]
+    pub(crate) fn retry_after(&self) -> u64 {
+        self.header("retry-after").parse().unwrap_or_else(|_| panic!("an answer with Retry-After, not {self:?}"))
+    }
+
+    /// The id of the SMS that was asked for.
+    #[track_caller]
+    pub(crate) fn delivery_id(&self) -> &str {
+        self.body["delivery_id"].as_str().unwrap_or_else(|| panic!("an answer with a delivery id, not {self:?}"))
     }
 
     /// The token of a sign-in.

@@ -4,6 +4,7 @@ pub(crate) mod app;
 pub(crate) mod client;
 pub(crate) mod database;
 pub(crate) mod fake_twilio;
+pub(crate) mod in_process;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod redis_server;

@@ -1,5 +1,6 @@
 //! A Redis server of the test's own.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -115,6 +116,33 @@ impl Redis {
              return lasting",
         );
         script.invoke(&mut self.connection()).unwrap()
+    }
+
+    /// Every key, and in how many ms it expires; none for those that never do.
+    pub(crate) fn lives(&self) -> BTreeMap<String, Option<u64>> {
+        let script = redis::Script::new(
+            "local lives = {}
+             for _, key in ipairs(redis.call('KEYS', '*')) do
+               lives[#lives + 1] = {key, redis.call('PTTL', key)}
+             end
+             return lives",
+        );
+        let lives: Vec<(String, i64)> = script.invoke(&mut self.connection()).unwrap();
+        lives.into_iter().map(|(key, left)| (key, u64::try_from(left).ok())).collect()
+    }
+
+    /// The commands that clients send while something happens. What a script calls is none of them.
+    pub(crate) async fn commands_during<T>(&self, something: impl Future<Output = T>) -> (T, Vec<String>) {
+        const END: &str = "that was all";
+        let (mut watcher, mut marker) = (self.connection(), self.connection());
+        redis::cmd("MONITOR").exec(&mut watcher).unwrap();
+        let outcome = something.await;
+        redis::cmd("ECHO").arg(END).exec(&mut marker).unwrap();
+        let lines = std::iter::from_fn(|| {
+            let line: String = redis::from_redis_value(watcher.recv_response().unwrap()).unwrap();
+            (!line.contains(END)).then_some(line)
+        });
+        (outcome, lines.filter(|line| !line.contains(" lua] ")).collect())
     }
 
     /// Runs the server; false if it ended at once or somebody else answers on the port.

@@ -9,6 +9,7 @@ use common::queue::Concurrency;
 use common::telemetry::TelemetryConfig;
 
 use crate::provider::config::ProviderConfig;
+use crate::sms_text::SmsTextConfig;
 
 /// Sends the SMS that the API queues. Every option is also an environment variable and may stand in `.env`.
 #[derive(Clone, Debug, Parser)]
@@ -48,6 +49,9 @@ pub struct Config {
     /// How OTPs are made.
     #[command(flatten)]
     pub otp: OtpConfig,
+    /// What the SMS says.
+    #[command(flatten)]
+    pub text: SmsTextConfig,
     /// Who sends.
     #[command(flatten)]
     pub providers: ProviderConfig,

@@ -16,5 +16,7 @@ mod retirement;
 pub mod retry;
 pub mod runner;
 pub mod send_otp;
+pub mod sms_size;
+pub mod sms_text;
 pub mod startup;
 mod wake;

@@ -15,6 +15,7 @@ use ulid::Ulid;
 use crate::metrics;
 use crate::provider::{FailureClass, Providers, SendError, Sms, SmsProvider};
 use crate::retry::{self, Next};
+use crate::sms_text::SmsText;
 
 /// A claim outlives the provider's time limit by this, so that the outcome is recorded under it.
 pub const CLAIM_MARGIN: Duration = Duration::from_secs(2);
@@ -28,8 +29,8 @@ pub struct OtpSender {
     pub deliveries: DeliveryStore,
     /// Who sends.
     pub providers: Providers,
-    /// The app's name, as the SMS says it.
-    pub app_name: String,
+    /// What the SMS says.
+    pub text: SmsText,
     /// Codes expire by it.
     pub clock: Clock,
 }
@@ -94,7 +95,7 @@ impl OtpSender {
     fn compose(&self, job: &SendOtp, this_try: &Try, code: &Code) -> Option<Sms> {
         let left = u64::try_from(this_try.expires_at - self.clock.unix_ms()).unwrap_or(0);
         let valid_for = Duration::from_secs(left / 1000);
-        let body = format!("Thank you for choosing {}! Your one-time password is {}.", self.app_name, code.digits());
+        let body = self.text.render(code, Duration::from_millis(left));
         let (delivery_id, to) = (job.delivery_id.clone(), this_try.to.clone());
         (!valid_for.is_zero()).then_some(Sms { delivery_id, to, body, valid_for })
     }

@@ -33,7 +33,7 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
     let sender = OtpSender {
         deliveries: DeliveryStore::new(connection.clone(), keys, &terms, config.work.provider_rate, clock.clone()),
         providers,
-        app_name: config.app.app_name.clone(),
+        text: config.text.text(&config.app, &config.otp)?,
         clock: clock.clone(),
     };
     let url = config.database.url(&config.app)?;

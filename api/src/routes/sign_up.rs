@@ -6,6 +6,7 @@ use common::name::{InvalidName, Name};
 use common::phone::{InvalidPhoneNumber, PhoneNumber};
 use common::store::ledger::LimitKind;
 use poem::web::Data;
+use poem_openapi::param::Header;
 use poem_openapi::payload::Json;
 use poem_openapi::types::Example;
 use poem_openapi::{Object, OpenApi, Union};
@@ -15,6 +16,7 @@ use time::macros::datetime;
 
 use super::Tag;
 use crate::error::{ApiError, ErrorKind, Failure, Failures, whole_seconds};
+use crate::idempotency::repeatable;
 use crate::request_id::RequestId;
 use crate::service::sign_up::{OtpQueued, RequestError, Session, SignUp, VerifyError};
 use crate::strict_json::StrictJson;
@@ -109,6 +111,9 @@ impl Failures for SignUpFailures {
         ErrorKind::RequestTimeout,
         ErrorKind::PayloadTooLarge,
         ErrorKind::UnsupportedMediaType,
+        ErrorKind::InvalidIdempotencyKey,
+        ErrorKind::IdempotencyKeyInUse,
+        ErrorKind::IdempotencyKeyReused,
         ErrorKind::Refused(LimitKind::Cooldown),
         ErrorKind::Refused(LimitKind::NumberHour),
         ErrorKind::Refused(LimitKind::NumberDay),
@@ -130,13 +135,21 @@ impl SignUpApi {
     /// 2. Send `phone_number` and `otp`: the answer holds a bearer token. The first sign-in of a number makes its user.
     ///
     /// Asking again sends the same OTP while it lives. Five wrong ones burn it until it expires.
-    #[oai(path = "/signup", method = "post", tag = "Tag::SignUp", operation_id = "signUp")]
+    ///
+    /// A request with an `Idempotency-Key` can be repeated when its answer was lost: for 10 minutes the same client's same body gets
+    /// the first answer again, token included, and neither a second SMS is sent nor the OTP needed again. A refusal with
+    /// `Retry-After` is repeated only for that long; an answer of 500 or above is not kept.
+    #[oai(path = "/signup", method = "post", tag = "Tag::SignUp", operation_id = "signUp", transform = "repeatable")]
     async fn sign_up(
         &self,
         sign_up: Data<&SignUp>,
         address: Data<&ClientAddress>,
         request_id: Data<&RequestId>,
         body: StrictJson<SignUpRequest>,
+        /// A key of the client's own making for this one request and its repetitions, such as a UUID: 1 to 255 visible ASCII
+        /// characters.
+        #[oai(name = "Idempotency-Key")]
+        _key: Header<Option<String>>,
     ) -> Result<Json<SignUpAnswer>, Failure<SignUpFailures>> {
         let SignUpRequest { phone_number, name, otp } = body.0;
         let given = |field: Option<String>| field.filter(|text| !text.is_empty());

@@ -9,6 +9,7 @@ use common::entity::user;
 use common::name::Name;
 use common::phone::{AllowedCountries, Country, PhoneNumber};
 use common::store::accounts::{Accounts, AccountsError, NewToken};
+use common::store::idempotency::IdempotencyStore;
 use common::store::ledger::{LimitKind, OtpStoreError};
 use common::store::otp::{Asker, Guessed, OtpStore, Requested, Verified};
 use common::token::{Scope, Token};
@@ -23,6 +24,8 @@ use crate::refusals::Refusals;
 pub struct SignUp {
     /// Codes.
     pub otp: OtpStore,
+    /// Requests that a client repeats.
+    pub repeats: IdempotencyStore,
     /// Users and tokens.
     pub accounts: Accounts,
     /// Country of numbers without a country code.
@@ -116,7 +119,7 @@ impl SignUp {
         let asker = Asker { purpose: Purpose::SignIn, number, address };
         match self.otp.request(asker, name, test_code, Some(request_id.to_owned())).await? {
             Requested::Queued { delivery, expires_in, resend_in } => {
-                metrics::otp_queued();
+                metrics::otp_queued(test_code.is_some());
                 tracing::info!(event = "otp_queued", delivery_id = %delivery, %number, is_test = test_code.is_some());
                 Ok(OtpQueued { delivery_id: delivery.to_string(), expires_in, resend_in })
             }

@@ -11,6 +11,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{AppConfig, SettingError};
 use crate::code::{CodeLength, OtpKeys};
+use crate::idempotency::IdempotencyKeys;
+use crate::secret::SecretTooShort;
 
 /// How one-time passwords are made and kept.
 #[derive(Args, Clone, Debug)]
@@ -33,16 +35,27 @@ impl OtpConfig {
     /// # Errors
     /// No secret in production, one that is too short, or a data folder that cannot be written.
     pub fn keys(&self, app: &AppConfig) -> Result<OtpKeys, SettingError> {
-        let secrets = match &self.otp_secret {
-            Some(secrets) => secrets.clone(),
+        OtpKeys::derive(self.secrets(app)?.expose_secret()).map_err(too_short)
+    }
+
+    /// The keys under which repeated requests are known, from the same secrets.
+    ///
+    /// # Errors
+    /// As [`OtpConfig::keys`].
+    pub fn idempotency_keys(&self, app: &AppConfig) -> Result<IdempotencyKeys, SettingError> {
+        IdempotencyKeys::derive(self.secrets(app)?.expose_secret()).map_err(too_short)
+    }
+
+    fn secrets(&self, app: &AppConfig) -> Result<SecretString, SettingError> {
+        match &self.otp_secret {
+            Some(secrets) => Ok(secrets.clone()),
             None => {
                 let folder = app.development_default("OTP_SECRET", &app.data_dir)?;
                 development_secret(folder).map_err(|error| {
                     SettingError::new("DATA_DIR", format!("cannot keep the development secret: {error}"))
-                })?
+                })
             }
-        };
-        OtpKeys::derive(secrets.expose_secret()).map_err(|error| SettingError::new("OTP_SECRET", error.to_string()))
+        }
     }
 
     /// Life of an OTP.
@@ -50,6 +63,10 @@ impl OtpConfig {
     pub fn ttl(&self) -> Duration {
         Duration::from_secs(self.otp_ttl_seconds)
     }
+}
+
+fn too_short(error: SecretTooShort) -> SettingError {
+    SettingError::new("OTP_SECRET", error.to_string())
 }
 
 /// The secret in the data folder. Of two programs that start at once, one makes it and both use it.

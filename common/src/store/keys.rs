@@ -63,6 +63,16 @@ pub(crate) fn wrong_by_both(number: &PhoneNumber, address: ClientAddress) -> Str
     format!("cheershare:wrong:both:{}:{address}", number.as_e164())
 }
 
+/// A request that its client may repeat, by the tag of client and key.
+pub(crate) fn idempotency(tag: &str) -> String {
+    format!("cheershare:idempotency:{tag}")
+}
+
+/// The names of an address's requests that may be repeated.
+pub(crate) fn idempotency_of_address(address: ClientAddress) -> String {
+    format!("cheershare:idempotency:address:{address}")
+}
+
 /// Unverified sends asked for by an address.
 pub(crate) fn address_bucket(address: ClientAddress) -> String {
     format!("{BUCKET_PREFIX}address:{address}")

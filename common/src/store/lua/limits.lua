@@ -27,20 +27,22 @@ local function read_bucket(key)
     return tonumber(level), tonumber(at)
 end
 
+-- Its level now, and the instant of that. A process whose clock is behind another's does not turn the bucket's back: the
+-- other would drain the same while again.
 local function level_of(key, capacity, now)
     local level, at = read_bucket(key)
-    return math.max(0, level - math.max(0, now - at) * capacity / HOUR)
+    return math.max(0, level - math.max(0, now - at) * capacity / HOUR), math.max(now, at)
 end
 
--- How long until a bucket of this level takes one more.
+-- How long until a bucket of this level takes one more. What is kept of a level is exact to half of what is let pass here.
 local function wait_for_bucket(level, capacity)
     local too_much = level + 1 - capacity
-    return too_much > 0.000001 and math.ceil(too_much * HOUR / capacity) or 0
+    return too_much > 0.000000001 and math.ceil(too_much * HOUR / capacity) or 0
 end
 
-local function fill_bucket(key, capacity, level, now)
+local function fill_bucket(key, capacity, level, at)
     local drained_in = math.ceil(level / capacity * HOUR)
-    redis.call('SET', key, string.format('%.6f %d', level, now), 'PX', drained_in + 60000)
+    redis.call('SET', key, string.format('%.9f %d', level, at), 'PX', drained_in + 60000)
 end
 
 -- Gives a send back to the buckets that it was charged to. Taking one off a level needs no capacity: it drains alike.
@@ -50,7 +52,7 @@ local function give_back(delivery_key)
         local key = settings.bucket_prefix .. part
         local level, at = read_bucket(key)
         if level > 1 then
-            redis.call('SET', key, string.format('%.6f %d', level - 1, at), 'KEEPTTL')
+            redis.call('SET', key, string.format('%.9f %d', level - 1, at), 'KEEPTTL')
         else
             redis.call('DEL', key)
         end

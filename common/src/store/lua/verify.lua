@@ -5,11 +5,12 @@ local challenge_key, number_key, known_key, by_number, by_address, by_both = unp
 local now, address_tags = tonumber(ARGV[1]), ARGV[3]
 
 local known = known_address(known_key, address_tags, now)
-local closed = wait_in_log(by_address, settings.wrong_guesses_per_address_hour, HOUR, now) > 0
-    or wait_in_log(by_both, settings.wrong_guesses_per_hour, HOUR, now) > 0
+-- What strangers guess, at this number or from this address, does not lock its owner out.
+local closed_to_strangers = wait_in_log(by_address, settings.wrong_guesses_per_address_hour, HOUR, now) > 0
+    or wait_in_log(by_number, settings.wrong_guesses_per_number_hour, HOUR, now) > 0
+local closed = wait_in_log(by_both, settings.wrong_guesses_per_hour, HOUR, now) > 0
     or wait_in_log(by_number, settings.wrong_guesses_per_number_day, DAY, now) > 0
-    or not known and wait_in_log(by_number, settings.wrong_guesses_per_number_hour, HOUR, now) > 0
-if closed then
+if closed or closed_to_strangers and not known then
     return { 'closed', '', '' }
 end
 
@@ -50,6 +51,7 @@ redis.call('HDEL', number_key, known and 'streak:' .. known or 'streak')
 
 -- The newest addresses are remembered, under the tag of the first secret.
 redis.call('ZADD', known_key, now, string.match(address_tags, '%S+'))
+redis.call('ZREMRANGEBYSCORE', known_key, '-inf', now - KNOWN_FOR)
 redis.call('ZREMRANGEBYRANK', known_key, 0, -1 - settings.known_addresses)
 redis.call('PEXPIRE', known_key, KNOWN_FOR)
 return { 'right', id, name }

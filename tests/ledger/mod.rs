@@ -1,0 +1,6 @@
+//! The ledger, as an attacker meets it.
+//!
+//! What `in_process` holds needs neither the programs nor the database that `TEST_DATABASE` names, so `bin/test` runs it once.
+
+mod in_process;
+mod numbers;

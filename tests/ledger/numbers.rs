@@ -1,0 +1,21 @@
+//! Phone numbers and addresses by the dozen.
+
+/// An Indian mobile number, for each `n` below 100,000 in a range of its own.
+pub(crate) fn spread(n: usize) -> String {
+    format!("+9198{n:05}210")
+}
+
+/// One of the thousand numbers of one Indian range.
+pub(crate) fn neighbour(n: usize) -> String {
+    format!("+919876543{n:03}")
+}
+
+/// A number in the United States, for each `n` below 8,000 in a range of its own.
+pub(crate) fn abroad(n: usize) -> String {
+    format!("+1202{:04}143", 2_000 + n)
+}
+
+/// An IPv4 address for each `n` below 65,536, none of them like another.
+pub(crate) fn address(n: usize) -> String {
+    format!("203.0.{}.{}", n / 256, n % 256)
+}

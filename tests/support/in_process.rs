@@ -1,0 +1,222 @@
+//! The app in the test's own process: a real Redis, SQLite in memory, and a clock that the test moves.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::config::{Cli, Config};
+use api::service::sign_up::SignUp;
+use clap::{CommandFactory, FromArgMatches};
+use common::clock::{Clock, millis};
+use common::jobs::SendOtp;
+use common::store::delivery::{Claim, DeliveryStore, Outcome, ProviderTerms};
+use migration::{Migrator, MigratorTrait};
+use poem::endpoint::BoxEndpoint;
+use poem::http::Method;
+use poem::{Body, Endpoint, EndpointExt, Request, Response};
+use serde_json::{Value, json};
+use ulid::Ulid;
+
+use super::app::{LIMITS, OTP_SECRET};
+use super::client::Answer;
+use super::redis_server::Redis;
+
+/// When all of these tests begin: 2027-01-15 08:00:00 UTC, in Unix ms.
+const BEGIN: i64 = 1_800_000_000_000;
+
+/// Longest that Redis or a claim may take. Nothing is measured by this.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Who sends, as far as the ledger knows.
+const PROVIDER: &str = "test";
+
+/// Settings by the names that operators use.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup(BTreeMap<String, String>);
+
+impl Setup {
+    /// What an operator gets who sets nothing.
+    pub(crate) fn defaults() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// All limits off.
+    pub(crate) fn limits_off() -> Self {
+        Self(LIMITS.map(|name| (name.to_owned(), "0".to_owned())).into())
+    }
+
+    /// One setting.
+    pub(crate) fn set(mut self, name: &str, value: impl ToString) -> Self {
+        self.0.insert(name.to_owned(), value.to_string());
+        self
+    }
+
+    fn set_where_missing(mut self, name: &str, value: &str) -> Self {
+        self.0.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+        self
+    }
+
+    /// The app, on a Redis and a database of its own.
+    pub(crate) async fn start(self) -> InProcess {
+        self.start_on(Arc::new(Redis::start())).await
+    }
+
+    /// One more API over the same Redis, with a database and a clock of its own.
+    pub(crate) async fn start_beside(self, other: &InProcess) -> InProcess {
+        self.start_on(Arc::clone(&other.redis)).await
+    }
+
+    async fn start_on(self, redis: Arc<Redis>) -> InProcess {
+        let config = self
+            .set("REDIS_URL", redis.url())
+            .set_where_missing("OTP_SECRET", OTP_SECRET)
+            // All connections to a database in memory have to be one.
+            .set("DATABASE_URL", "sqlite::memory:")
+            .set("DATABASE_CONNECTIONS", 1)
+            // What a request without a connection seems to come from.
+            .set("TRUSTED_PROXIES", "0.0.0.0")
+            .config();
+        let clock = Clock::manual(BEGIN);
+        let services = api::startup::connect(&config, clock.clone()).await.unwrap();
+        let sign_up = services.sign_up.clone();
+        Migrator::up(sign_up.accounts.database(), None).await.unwrap();
+        let app = api::app::build(services).boxed();
+        let connection = config.redis.server().unwrap().connection(PATIENCE).unwrap();
+        let providers = [ProviderTerms { name: PROVIDER, claim_for: millis(PATIENCE) }];
+        let keys = config.otp.keys(&config.app).unwrap();
+        let deliveries = DeliveryStore::new(connection, keys, &providers, 0, clock.clone());
+        InProcess { app, sign_up, clock, redis, deliveries }
+    }
+
+    /// From flags alone: the environment of the tests is not theirs.
+    fn config(self) -> Config {
+        let flags = self.0.iter().map(|(name, value)| format!("--{}={value}", name.to_lowercase().replace('_', "-")));
+        let command = Cli::command().mut_args(|argument| argument.env(""));
+        let matches = command.try_get_matches_from(std::iter::once("api".to_owned()).chain(flags)).unwrap();
+        Cli::from_arg_matches(&matches).unwrap().config
+    }
+}
+
+/// The app. Time stands still but for [`InProcess::advance`].
+pub(crate) struct InProcess {
+    pub(crate) sign_up: SignUp,
+    pub(crate) clock: Clock,
+    pub(crate) redis: Arc<Redis>,
+    app: BoxEndpoint<'static, Response>,
+    deliveries: DeliveryStore,
+}
+
+impl InProcess {
+    /// Lets time pass.
+    pub(crate) fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// Any request.
+    pub(crate) async fn call(&self, request: Request) -> Answer {
+        let response = self.app.call(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        Answer::new(parts.status.as_u16(), parts.headers, body.into_string().await.unwrap())
+    }
+
+    /// Somebody at that address.
+    pub(crate) fn at(&self, address: &str) -> Caller<'_> {
+        Caller { app: self, address: address.to_owned() }
+    }
+
+    /// Sends the SMS as a worker does; answers its OTP.
+    pub(crate) async fn deliver(&self, asked: &Answer) -> String {
+        let job = SendOtp { delivery_id: asked.delivery_id().to_owned(), request_id: None };
+        let claimant = Ulid::generate();
+        let claim = self.deliveries.claim(&job, claimant).await.unwrap();
+        let Claim::Send(this_try) = claim else { panic!("an SMS that is wanted, not {claim:?}") };
+        let sent = Outcome::sent(PROVIDER, "SM1".to_owned());
+        self.deliveries.record(&job, claimant, &sent).await.unwrap();
+        this_try.code.unwrap().digits().to_owned()
+    }
+
+    /// What a worker would be told about the SMS now.
+    pub(crate) async fn claim(&self, asked: &Answer) -> Claim {
+        let job = SendOtp { delivery_id: asked.delivery_id().to_owned(), request_id: None };
+        self.deliveries.claim(&job, Ulid::generate()).await.unwrap()
+    }
+
+    /// Holds that `attempt` is refused with that code for exactly so long (whole seconds), to the millisecond, and allowed then.
+    pub(crate) async fn refused_for(
+        &self,
+        wait: Duration,
+        code: &str,
+        mut attempt: impl AsyncFnMut() -> Answer,
+    ) -> Answer {
+        let refused = attempt().await;
+        assert_eq!(refused.retry_after(), wait.as_secs(), "{refused:?}");
+        refused.expect_code(429, code);
+        self.advance(wait - Duration::from_millis(1));
+        let refused = attempt().await;
+        assert_eq!(refused.retry_after(), 1, "{refused:?}");
+        refused.expect_code(429, code);
+        self.advance(Duration::from_millis(1));
+        attempt().await.expect(200)
+    }
+}
+
+/// A client at one address.
+#[derive(Clone)]
+pub(crate) struct Caller<'a> {
+    app: &'a InProcess,
+    address: String,
+}
+
+impl Caller<'_> {
+    /// `POST /signup` with any body.
+    pub(crate) async fn post(&self, body: impl Into<Body>) -> Answer {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri_str("/signup")
+            .content_type("application/json")
+            .header("x-forwarded-for", &self.address)
+            .body(body);
+        self.app.call(request).await
+    }
+
+    /// Asks for an OTP.
+    pub(crate) async fn ask(&self, number: &str) -> Answer {
+        self.post_json(&json!({"name": "Asha", "phone_number": number})).await
+    }
+
+    /// Asks for an OTP and gets the SMS; answers the OTP.
+    pub(crate) async fn code_for(&self, number: &str) -> String {
+        let asked = self.ask(number).await.expect(200);
+        self.app.deliver(&asked).await
+    }
+
+    /// Signs in with an OTP.
+    pub(crate) async fn verify(&self, number: &str, otp: &str) -> Answer {
+        self.post_json(&json!({"phone_number": number, "otp": otp})).await
+    }
+
+    /// Tries so many OTPs that are not this one.
+    pub(crate) async fn guess_wrong(&self, number: &str, code: &str, times: u64) {
+        for step in 1..=times {
+            let refused = self.verify(number, &another(code, step)).await;
+            refused.expect_error(401, "Invalid or expired OTP", "invalid_otp");
+        }
+    }
+
+    /// Signs in from beginning to end.
+    pub(crate) async fn sign_in(&self, number: &str) -> Answer {
+        let code = self.code_for(number).await;
+        self.verify(number, &code).await.expect(200)
+    }
+
+    async fn post_json(&self, body: &Value) -> Answer {
+        self.post(body.to_string()).await
+    }
+}
+
+/// An OTP of the same length that is not `code`; another one for each step.
+pub(crate) fn another(code: &str, step: u64) -> String {
+    let all = 10_u64.pow(u32::try_from(code.len()).unwrap());
+    let digits = code.len();
+    format!("{:0digits$}", (code.parse::<u64>().unwrap() + step) % all)
+}
