@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use redis::Connection;
+use serde_json::json;
 
+use crate::idempotency;
 use crate::support::app::{Plan, SOON};
 use crate::support::eventually;
 use crate::support::fake_twilio::Reply;
@@ -163,7 +165,7 @@ async fn every_key_of_a_conversation_is_in_the_ledger_s_table() {
     // From an address that the number is known by now, and for a number whose SMS waits for a while.
     app.code_for("Asha", OWNER).await;
     app.twilio.script(WAITS, [Reply::Error(429, 20429, Some(120))]);
-    app.client().ask("Asha", WAITS).await.expect(200);
+    idempotency::post(app.client(), "a-key", &json!({"name": "Asha", "phone_number": WAITS})).await.expect(200);
     eventually(SOON, "a retry that waits", async || {
         keys_and_types(&mut redis).iter().any(|(key, _)| key.ends_with(":retry")).then_some(())
     })

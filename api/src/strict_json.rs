@@ -90,6 +90,14 @@ fn check_content_type(request: &Request) -> Result<(), PayloadError> {
 /// Reads a body that is announced as JSON, [`MAX_BODY_BYTES`] of it at most; whether it is JSON is not looked at.
 pub(crate) async fn read(request: &Request, body: Body) -> Result<impl AsRef<[u8]> + Into<Body> + use<>, PayloadError> {
     check_content_type(request)?;
+    read_bounded(request, body).await
+}
+
+/// Reads a body of any type, of [`MAX_BODY_BYTES`] at most.
+pub(crate) async fn read_bounded(
+    request: &Request,
+    body: Body,
+) -> Result<impl AsRef<[u8]> + Into<Body> + use<>, PayloadError> {
     let announced = request.header("content-length").and_then(|length| length.parse::<u64>().ok());
     if announced.is_some_and(|length| length > MAX_BODY_BYTES as u64) {
         return Err(PayloadError::TooLarge);

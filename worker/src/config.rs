@@ -75,7 +75,7 @@ pub struct WorkConfig {
     /// Open provider calls of one worker (1 to 6000)
     #[arg(long, env, default_value_t)]
     pub worker_concurrency: Concurrency,
-    /// Provider calls a second over all workers; 0 is no limit
+    /// Calls a second to each provider, over all workers; 0 is no limit
     #[arg(long, env, default_value_t = 0)]
     pub provider_rate: u32,
     /// Seconds that running jobs have to finish after SIGTERM (1 to 300)

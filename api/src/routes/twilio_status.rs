@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha1::Sha1;
 
 use crate::error::{ApiError, ErrorKind};
-use crate::strict_json::MAX_BODY_BYTES;
+use crate::strict_json::read_bounded;
 
 /// Twilio's documentation: <https://www.twilio.com/docs/usage/security#validating-requests>.
 const SIGNATURE: &str = "x-twilio-signature";
@@ -37,9 +37,8 @@ impl Endpoint for TwilioStatus {
         let url = format!("{}{path_and_query}", self.public_url);
         let signature = request.header(SIGNATURE).unwrap_or_default().to_owned();
         let delivery = request.uri().query().and_then(delivery_in);
-        let body = request.take_body().into_bytes_limit(MAX_BODY_BYTES).await;
-        let body = body.map_err(|_| ApiError::from(ErrorKind::PayloadTooLarge))?;
-        let form: BTreeMap<String, String> = form_of(&body);
+        let body = request.take_body();
+        let form = form_of(read_bounded(&request, body).await?.as_ref());
         if !is_signed(&url, &form, &signature, self.auth_token.expose_secret()) {
             tracing::warn!(event = "twilio_report_refused", reason = "bad signature");
             return Err(ApiError::from(ErrorKind::BadSignature).into());

@@ -101,8 +101,10 @@ impl ProviderConfig {
     }
 
     fn usual_order(&self) -> ProviderOrder {
-        let any_of_twilio =
-            self.twilio_sid.is_some() || self.twilio_api_key.is_some() || self.twilio_phone_number.is_some();
+        let any_of_twilio = self.twilio_sid.is_some()
+            || self.twilio_api_key.is_some()
+            || self.twilio_phone_number.is_some()
+            || self.twilio_messaging_service_sid.is_some();
         ProviderOrder(vec![if any_of_twilio { ProviderName::Twilio } else { ProviderName::Console }])
     }
 
