@@ -108,6 +108,15 @@ async fn the_api_names_the_setting_that_is_wrong() {
             ("DEFAULT_COUNTRY", "India"),
             ("ALLOWED_COUNTRIES", "IN,QQ"),
             ("TRUSTED_PROXIES", "everyone"),
+            ("CLIENT_IP_HEADER", "not a header"),
+            ("TEST_NUMBERS", "+919876543210=471100"),
+            ("TEST_NUMBERS", "+919876543210=471100@"),
+            ("TEST_NUMBERS", "+919876543210=471100@2027-02-30"),
+            ("TEST_NUMBERS", "98765 43210=471100@2099-12-31"),
+            ("SEND_COOLDOWN_SECONDS", "soon"),
+            ("SENDS_PER_NUMBER_HOUR", "-1"),
+            ("SENDS_PER_HOUR", "1.5"),
+            ("WRONG_GUESSES_PER_NUMBER_DAY", "4294967296"),
         ],
     )
     .await;

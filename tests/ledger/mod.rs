@@ -2,5 +2,8 @@
 //!
 //! What `in_process` holds needs neither the programs nor the database that `TEST_DATABASE` names, so `bin/test` runs it once.
 
+mod given_back;
 mod in_process;
 mod numbers;
+mod over_the_wire;
+mod simultaneous;

@@ -5,6 +5,8 @@ mod deadlines;
 #[cfg(test)]
 mod overload;
 #[cfg(test)]
+mod panic_guard;
+#[cfg(test)]
 mod protocol;
 #[cfg(test)]
 mod stop;

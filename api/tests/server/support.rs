@@ -12,7 +12,7 @@ use api::{
     server::{self, ConnectionLimits},
     strict_json::StrictJson,
 };
-use poem::{Body, EndpointExt, Route, get, handler, post, web::Data};
+use poem::{Body, EndpointExt, IntoEndpoint, Route, get, handler, post, web::Data};
 use poem_openapi::{Object, OpenApi, OpenApiService, payload::PlainText};
 use serde::Deserialize;
 use tokio::{
@@ -128,6 +128,22 @@ impl Server {
             .at("/panics", get(panics))
             .nest("/api", OpenApiService::new(Api, "test", "1"))
             .data(gate.clone());
+        Self::serve(app, gate, limits, grace).await
+    }
+
+    /// Serves another app.
+    pub(crate) async fn start_app<A: IntoEndpoint<Endpoint: 'static> + Send + 'static>(app: A) -> Self {
+        let new = || Semaphore::new(0);
+        let gate = Arc::new(Gate { entered: new(), open: new(), left: new() });
+        Self::serve(app, gate, limits(), PATIENCE).await
+    }
+
+    async fn serve<A: IntoEndpoint<Endpoint: 'static> + Send + 'static>(
+        app: A,
+        gate: Arc<Gate>,
+        limits: ConnectionLimits,
+        grace: Duration,
+    ) -> Self {
         let listener = server::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();

@@ -1,5 +1,7 @@
 //! Pumping, and honest crowds that look like it. All with the limits that an operator gets who sets nothing.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 
 use super::{DAY, NUMBER, SECOND};
@@ -14,7 +16,7 @@ async fn everywhere() -> InProcess {
 
 /// Asks for 300 numbers of one foreign country, each in a range of its own and from an address of its own; nobody
 /// verifies. Answers how many SMS that costs.
-async fn pump(app: &InProcess, pause: std::time::Duration) -> usize {
+async fn pump(app: &InProcess, pause: Duration) -> usize {
     let mut sent = 0;
     for n in 0..300 {
         let asked = app.at(&address(n)).ask(&abroad(n)).await;
@@ -33,7 +35,7 @@ async fn pumping_a_foreign_country_stops_by_the_fifty_first_send() {
     let app = everywhere().await;
     app.at("198.51.100.1").sign_in(RETURNING).await;
     app.advance(7 * DAY);
-    assert_eq!(pump(&app, SECOND * 0).await, 50);
+    assert_eq!(pump(&app, Duration::ZERO).await, 50);
     let refused = app.at(&address(300)).ask(&abroad(300)).await;
     assert_eq!(refused.retry_after(), 72, "a fiftieth of an hour");
     refused.expect_code(429, "country_limit");

@@ -34,8 +34,9 @@ local function drop(reason)
     end
     finish(delivery_key, ended_as, reason)
     bury(delivery_id, delivery_key, ended_as, reason, found[13], nil, now)
-    -- A try that was never recorded may have been sent.
-    if status == 'queued' then
+    -- A try that was never recorded may have been sent. Who asks again before the SMS is sent gets one SMS for two sends:
+    -- else a burst could ask more often than is allowed.
+    if status == 'queued' and reason ~= 'replaced' then
         undo_send(delivery_key)
     end
     return { 'drop', reason }
