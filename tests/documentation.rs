@@ -16,6 +16,7 @@ const README: &str = include_str!("../README.md");
 const ARCHITECTURE: &str = include_str!("../ARCHITECTURE.md");
 const CONTRIBUTING: &str = include_str!("../CONTRIBUTING.md");
 const SECURITY: &str = include_str!("../SECURITY.md");
+const OPERATIONS: &str = include_str!("../docs/operations.md");
 const EXAMPLE: &str = include_str!("../.env.example");
 
 const PROGRAMS: [&str; 3] = ["api", "migration", "worker"];
@@ -248,14 +249,18 @@ fn every_file_that_a_page_names_is_there() {
         ("ARCHITECTURE.md", ARCHITECTURE),
         ("CONTRIBUTING.md", CONTRIBUTING),
         ("SECURITY.md", SECURITY),
+        ("docs/operations.md", OPERATIONS),
     ] {
+        let file = project().join(page);
+        let folder = file.parent().unwrap();
         let links = text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
         let links = links.filter(|link| !link.is_empty() && !link.contains("://"));
         let spans = text.split('`').skip(1).step_by(2);
         let spans = spans.filter(|span| !span.contains([' ', '\n', '<', '*', '…']));
         let spans = spans.filter(|span| ROOMS.iter().any(|room| span.starts_with(room)));
-        for path in links.chain(spans) {
-            assert!(project().join(path).exists(), "{page} names {path}, which is not there");
+        let paths = links.map(|link| folder.join(link)).chain(spans.map(|span| project().join(span)));
+        for path in paths {
+            assert!(path.exists(), "{page} names {}, which is not there", path.display());
             count += 1;
         }
     }

@@ -18,6 +18,7 @@ mod documentation;
 mod expiry;
 mod idempotency;
 mod ledger;
+mod metrics;
 mod outages;
 mod queue;
 mod queue_under_failure;

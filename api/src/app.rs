@@ -4,6 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use common::config::TWILIO_STATUS_PATH;
+use common::readiness::Readiness;
 use common::store::delivery_status::DeliveryStatuses;
 use poem::endpoint::make_sync;
 use poem::http::{HeaderValue, Method, StatusCode, header};
@@ -16,6 +17,7 @@ use crate::auth::{TokenCheck, check_authorization};
 use crate::client_address::AddressRule;
 use crate::document;
 use crate::error::{ApiError, ErrorKind};
+use crate::metrics::measure;
 use crate::request_id::identify;
 use crate::routes::twilio_status::TwilioStatus;
 use crate::service::sign_up::SignUp;
@@ -27,6 +29,8 @@ pub struct Services {
     pub sign_up: SignUp,
     /// SMS, to look up.
     pub deliveries: DeliveryStatuses,
+    /// Whether the stores answer.
+    pub readiness: Readiness,
     /// How clients' addresses are found.
     pub address_rule: AddressRule,
     /// Twilio's reports, where they are asked for.
@@ -35,11 +39,11 @@ pub struct Services {
 
 /// The whole app.
 pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
-    let Services { sign_up, deliveries, address_rule, twilio_status } = services;
+    let Services { sign_up, deliveries, readiness, address_rule, twilio_status } = services;
     let check = TokenCheck { accounts: sign_up.accounts.clone(), clock: sign_up.clock.clone() };
     let document = document::document();
     let (swagger_ui, document_text) = (document::swagger_ui(), document::document_text());
-    let operations = document::service().data(sign_up.repeats.clone()).data(sign_up).data(deliveries);
+    let operations = document::service().data(sign_up.repeats.clone()).data(sign_up).data(deliveries).data(readiness);
     let operations = operations.around(move |next, mut request| {
         let client = address_rule.client_of_connection(request.remote_addr(), request.headers());
         request.extensions_mut().insert(client);
@@ -59,9 +63,10 @@ pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
     guarded(routes, Methods::of(&document))
 }
 
-/// What surrounds every route: the request's id, `Vary`, the panic guard, and errors in one shape.
+/// What surrounds every route: the count, the request's id, `Vary`, the panic guard, and errors in one shape.
 pub fn guarded(routes: impl IntoEndpoint<Endpoint: 'static>, methods: Methods) -> impl Endpoint<Output = Response> {
     let methods = Arc::new(methods);
+    let patterns = Arc::clone(&methods);
     routes
         .into_endpoint()
         .around(move |next, request| {
@@ -75,6 +80,12 @@ pub fn guarded(routes: impl IntoEndpoint<Endpoint: 'static>, methods: Methods) -
             Ok(response)
         })
         .around(|next, request| async move { identify(&next, request).await })
+        .around(move |next, request| {
+            let patterns = Arc::clone(&patterns);
+            async move { measure(&next, request, &patterns).await }
+        })
+        // Or the type of what comes out is too deep for the compiler.
+        .boxed()
 }
 
 async fn answer<E: Endpoint>(next: &E, request: Request, methods: &Methods) -> Response {
@@ -99,9 +110,22 @@ fn failed_to_recover(_: Box<dyn Any + Send + 'static>) -> Response {
     ApiError::from(ErrorKind::FailedToRecover).with_header(header::CONNECTION, "close").into_response()
 }
 
-/// Which methods each path knows, for the `Allow` of a 405 (RFC 9110).
+/// Which methods each path knows, for the `Allow` of a 405 (RFC 9110), and its pattern, for metrics.
 #[derive(Clone, Debug, Default)]
-pub struct Methods(Vec<(Vec<String>, String)>);
+pub struct Methods(Vec<KnownPath>);
+
+#[derive(Clone, Debug)]
+struct KnownPath {
+    pattern: String,
+    segments: Vec<String>,
+    allow: String,
+}
+
+impl KnownPath {
+    fn new(pattern: &str, methods: impl IntoIterator<Item = String>) -> Self {
+        Self { pattern: pattern.to_owned(), segments: segments(pattern), allow: allow(methods) }
+    }
+}
 
 impl Methods {
     /// Reads them off the OpenAPI document.
@@ -110,21 +134,29 @@ impl Methods {
         let paths = document["paths"].as_object().into_iter().flatten();
         let documented = paths.map(|(path, operations)| {
             let methods = operations.as_object().into_iter().flat_map(|operations| operations.keys());
-            (segments(path), allow(methods.map(|method| method.to_ascii_uppercase())))
+            KnownPath::new(path, methods.map(|method| method.to_ascii_uppercase()))
         });
         let others = [("/docs", Method::GET), ("/openapi.json", Method::GET), (TWILIO_STATUS_PATH, Method::POST)]
-            .map(|(path, method)| (segments(path), allow([method.to_string()])));
+            .map(|(path, method)| KnownPath::new(path, [method.to_string()]));
         Self(documented.chain(others).collect())
     }
 
+    /// The pattern that a path fits, like `/deliveries/{delivery_id}`.
+    pub(crate) fn pattern_of(&self, path: &str) -> Option<&str> {
+        self.known(path).map(|known| known.pattern.as_str())
+    }
+
     fn allowed_at(&self, path: &str) -> Option<HeaderValue> {
+        HeaderValue::from_str(&self.known(path)?.allow).ok()
+    }
+
+    fn known(&self, path: &str) -> Option<&KnownPath> {
         let path = segments(path);
         let same = |pattern: &[String]| {
             pattern.len() == path.len()
                 && pattern.iter().zip(&path).all(|(pattern, part)| pattern.starts_with('{') || pattern == part)
         };
-        let (_, allow) = self.0.iter().find(|(pattern, _)| same(pattern))?;
-        HeaderValue::from_str(allow).ok()
+        self.0.iter().find(|known| same(&known.segments))
     }
 }
 

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use common::config::{
     AppConfig, CallbackConfig, DatabaseConfig, DestinationConfig, LimitConfig, OtpConfig, RedisConfig, SettingError,
 };
+use common::metrics::MetricsAddress;
 use common::telemetry::TelemetryConfig;
 use poem::http::HeaderName;
 
@@ -66,6 +67,9 @@ pub struct Config {
     /// How long sessions last.
     #[command(flatten)]
     pub sessions: SessionConfig,
+    /// Address and port of the metrics, or `off`; port 0 takes any that is free and logs it
+    #[arg(long, env, default_value = "127.0.0.1:9464")]
+    pub metrics_addr: MetricsAddress,
     #[command(flatten)]
     telemetry: TelemetryConfig,
 }

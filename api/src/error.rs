@@ -239,6 +239,8 @@ pub fn whole_seconds(wait: Duration) -> u64 {
 pub trait Failures: Send + Sync + 'static {
     /// All of them, but for those that every operation has.
     const KINDS: &'static [ErrorKind];
+    /// Those that every operation has, unless its own answer of that status stands in their place.
+    const USUAL: &'static [ErrorKind] = &EVERYWHERE;
 }
 
 /// What any operation may answer: its caller may send a bad bearer token, and nobody is perfect.
@@ -264,7 +266,7 @@ impl<F: Failures> From<Failure<F>> for poem::Error {
 impl<F: Failures> ApiResponse for Failure<F> {
     fn meta() -> MetaResponses {
         let mut by_status: BTreeMap<u16, Vec<ErrorKind>> = BTreeMap::new();
-        for kind in F::KINDS.iter().chain(&EVERYWHERE) {
+        for kind in F::KINDS.iter().chain(F::USUAL) {
             by_status.entry(kind.status_and_code().0.as_u16()).or_default().push(*kind);
         }
         let responses = by_status.into_iter().map(|(status, kinds)| error_response(status, &kinds)).collect();

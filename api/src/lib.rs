@@ -7,6 +7,7 @@ pub mod config;
 pub mod document;
 pub mod error;
 pub mod idempotency;
+pub mod metrics;
 pub mod refusals;
 pub mod request_id;
 pub mod routes;

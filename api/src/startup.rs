@@ -5,22 +5,28 @@ use std::time::Duration;
 use anyhow::Context;
 use common::clock::Clock;
 use common::config::SettingError;
+use common::readiness::Readiness;
 use common::store::accounts::Accounts;
 use common::store::delivery_status::DeliveryStatuses;
 use common::store::idempotency::IdempotencyStore;
 use common::store::ledger::LedgerSettings;
 use common::store::otp::OtpStore;
 use migration::{Migrator, MigratorTrait};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::{self, Services};
 use crate::config::Config;
+use crate::metrics::Scrape;
 use crate::refusals::Refusals;
 use crate::routes::twilio_status::TwilioStatus;
-use crate::server;
+use crate::server::{self, ConnectionLimits};
 use crate::service::sign_up::SignUp;
 
 /// Redis answers within milliseconds or not at all.
 const REDIS_RESPONSE_LIMIT: Duration = Duration::from_secs(1);
+
+/// For those who ask for metrics.
+const METRICS_CONNECTIONS: usize = 20;
 
 /// Serves until the first signal to stop, then finishes what runs.
 ///
@@ -38,6 +44,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         tracing::warn!(event = "too_few_open_files", setting = "MAX_CONNECTIONS", %error);
     }
     common::phone::load_numbering_plans();
+    let _metrics = show_metrics(&config, &services).await?;
     let address = config.server.address();
     let listener = server::bind(address).await.with_context(|| format!("PORT: cannot listen on {address}"))?;
     tracing::info!(event = "listening", address = %listener.local_addr()?);
@@ -53,6 +60,21 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// On an address of their own, until this is dropped.
+async fn show_metrics(config: &Config, services: &Services) -> anyhow::Result<Option<AbortOnDropHandle<()>>> {
+    let scrape = Scrape::start(services.readiness.clone(), services.sign_up.refusals.clone())?;
+    let listener = config.metrics_addr.listen().await;
+    Ok(listener.map(|listener| {
+        let limits = ConnectionLimits { max_connections: METRICS_CONNECTIONS, ..ConnectionLimits::default() };
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            let served = server::serve(listener, scrape.app(), limits, std::future::pending(), Duration::ZERO).await;
+            if let Err(error) = served {
+                tracing::error!(event = "metrics_ended", %error);
+            }
+        }))
+    }))
+}
+
 /// What the app works with, as the settings say. Nothing is connected yet.
 ///
 /// # Errors
@@ -64,6 +86,7 @@ pub async fn connect(config: &Config, clock: Clock) -> anyhow::Result<Services> 
         redis.connection(REDIS_RESPONSE_LIMIT).map_err(|error| SettingError::new("REDIS_URL", error.to_string()))?;
     let url = config.database.url(&config.app)?;
     let accounts = Accounts::connect(&url, config.database.database_connections).await?;
+    let readiness = Readiness::new(redis.clone(), accounts.clone());
     let settings = LedgerSettings::new(&config.limits, config.otp.ttl(), config.destinations.default_country);
     let sign_up = SignUp {
         repeats: IdempotencyStore::new(redis.clone(), config.otp.idempotency_keys(&config.app)?, clock.clone()),
@@ -82,5 +105,6 @@ pub async fn connect(config: &Config, clock: Clock) -> anyhow::Result<Services> 
         auth_token: auth_token.clone(),
         deliveries: deliveries.clone(),
     });
-    Ok(Services { sign_up, deliveries, address_rule: config.server.address_rule(&config.app)?, twilio_status })
+    let address_rule = config.server.address_rule(&config.app)?;
+    Ok(Services { sign_up, deliveries, readiness, address_rule, twilio_status })
 }

@@ -47,6 +47,18 @@ async fn the_health_check() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readiness_names_each_store_with_its_time() {
+    let app = api_only().await;
+    let answer = call(&app, Method::GET, "/readyz").await.expect(200);
+    assert_eq!(answer.body["ready"], true);
+    for store in ["redis", "database"] {
+        let check = &answer.body[store];
+        assert_eq!(check["ok"], true, "{answer:?}");
+        assert!(check["time_ms"].as_f64().is_some_and(|time| (0.0..=1000.0).contains(&time)), "{answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn swagger_ui_needs_nothing_from_the_internet() {
     let app = api_only().await;
     let page = call(&app, Method::GET, "/docs").await.expect(200);
@@ -67,6 +79,7 @@ async fn the_document_describes_every_call_and_every_status() {
         ("/signup", "post", vec!["200", "400", "401", "413", "415", "429", "500", "503"]),
         ("/protected", "get", vec!["200", "401", "500", "503"]),
         ("/healthz", "get", vec!["200"]),
+        ("/readyz", "get", vec!["200", "401", "500", "503"]),
     ] {
         let operation = &document["paths"][path][method];
         assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{method} {path}: {operation}");

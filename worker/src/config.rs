@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use common::config::{AppConfig, CallbackConfig, DatabaseConfig, OtpConfig, RedisConfig};
+use common::metrics::MetricsAddress;
 use common::queue::Concurrency;
 use common::telemetry::TelemetryConfig;
 
@@ -60,6 +61,9 @@ pub struct Config {
     /// How it works.
     #[command(flatten)]
     pub work: WorkConfig,
+    /// Address and port of metrics, health and readiness, or `off`; port 0 takes any that is free and logs it
+    #[arg(long, env, default_value = "127.0.0.1:9465")]
+    pub metrics_addr: MetricsAddress,
     /// How it logs.
     #[command(flatten)]
     pub telemetry: TelemetryConfig,

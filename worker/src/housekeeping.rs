@@ -8,6 +8,7 @@ use redis::RedisResult;
 use redis::aio::ConnectionManager;
 use tokio::time::sleep;
 
+use crate::metrics;
 use crate::outage::{Outage, within};
 
 const PROMOTE_EVERY: Duration = Duration::from_millis(200);
@@ -22,7 +23,11 @@ pub(crate) async fn keep_house(redis: ConnectionManager, clock: Clock) {
     });
     let prune = repeat("forget ended jobs", PRUNE_EVERY, || {
         let mut redis = redis.clone();
-        async move { prune_ended(&mut redis, MAX_STEP).await }
+        async move {
+            let removed = prune_ended(&mut redis, MAX_STEP).await?;
+            metrics::removed("jobs", removed as u64);
+            Ok(removed)
+        }
     });
     tokio::join!(promote, prune);
 }

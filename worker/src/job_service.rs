@@ -14,6 +14,7 @@ use tokio_util::sync::PollSemaphore;
 use tracing::error;
 
 use crate::held::Held;
+use crate::metrics;
 
 /// A job as it is in Redis. It is decoded where it is run, because apalis ends the whole worker over a
 /// payload that does not decode.
@@ -87,11 +88,13 @@ where
     F: Future<Output = ()>,
 {
     let job: SendOtp = serde_json::from_slice(&payload.0).map_err(|error| {
+        metrics::job_ran("unreadable");
         error!(event = "job_unreadable", job_id, %error);
         AbortError::new("unreadable payload")
     })?;
     let delivery_id = job.delivery_id.clone();
     AssertUnwindSafe(async { handler(job).await }).catch_unwind().await.map_err(|_| {
+        metrics::job_ran("panicked");
         error!(event = "job_panicked", job_id, delivery_id);
         AbortError::new("panicked")
     })

@@ -7,6 +7,8 @@ mod held;
 mod housekeeping;
 mod job_service;
 mod keep_alive;
+pub mod metrics;
+mod operations;
 mod outage;
 pub mod provider;
 mod prune_tokens;

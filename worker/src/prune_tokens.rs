@@ -6,6 +6,8 @@ use common::clock::Clock;
 use common::store::accounts::Accounts;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::metrics;
+
 const EVERY: Duration = Duration::from_secs(60);
 /// Rows a statement: few enough that no sign-in waits long for it.
 const STEP: u64 = 1_000;
@@ -19,7 +21,10 @@ pub async fn prune_tokens(accounts: Accounts, clock: Clock) {
         loop {
             match accounts.prune_expired_tokens(clock.now(), STEP).await {
                 Ok(0) => break,
-                Ok(removed) => tracing::info!(event = "tokens_pruned", removed),
+                Ok(removed) => {
+                    metrics::removed("tokens", removed);
+                    tracing::info!(event = "tokens_pruned", removed);
+                }
                 Err(error) => {
                     tracing::warn!(event = "tokens_not_pruned", %error);
                     break;

@@ -12,6 +12,7 @@ use common::store::delivery::{BreakerEvent, Claim, DeliveryStore, Outcome, Provi
 use redis::RedisError;
 use ulid::Ulid;
 
+use crate::metrics;
 use crate::provider::{FailureClass, Providers, SendError, Sms, SmsProvider};
 use crate::retry::{self, Next};
 use crate::sms_text::SmsText;
@@ -42,13 +43,20 @@ impl OtpSender {
     pub async fn run(&self, job: SendOtp) {
         let claimant = Ulid::generate();
         let delivery_id = &job.delivery_id;
-        let outcome = match self.claim(&job, claimant).await {
-            Claim::Send(this_try) => self.try_once(&job, &this_try).await,
-            Claim::Drop { reason } => return tracing::info!(event = "sms_dropped", delivery_id, reason),
-            Claim::Wait { why } => return tracing::debug!(event = "sms_put_off", delivery_id, reason = why),
-            Claim::Ended => return,
+        let (outcome, tries) = match self.claim(&job, claimant).await {
+            Claim::Send(this_try) => (self.try_once(&job, &this_try).await, this_try.number),
+            Claim::Drop { reason } => {
+                metrics::job_ran("dropped");
+                return tracing::info!(event = "sms_dropped", delivery_id, reason);
+            }
+            Claim::Wait { why } => {
+                metrics::job_ran("put_off");
+                return tracing::debug!(event = "sms_put_off", delivery_id, reason = why);
+            }
+            Claim::Ended => return metrics::job_ran("ended_before"),
         };
         let breaker = until_redis_answers("record", || self.deliveries.record(&job, claimant, &outcome)).await;
+        metrics::tried(&outcome, tries);
         report_breaker(breaker, &outcome);
     }
 
@@ -68,6 +76,7 @@ impl OtpSender {
     async fn try_once(&self, job: &SendOtp, this_try: &Try) -> Outcome {
         let (delivery_id, provider_name) = (&job.delivery_id, this_try.provider.as_str());
         if this_try.after_unrecorded {
+            metrics::may_repeat();
             tracing::warn!(event = "sms_may_repeat", delivery_id, reason = "a try before was never recorded");
         }
         let code = match &this_try.code {
@@ -85,7 +94,7 @@ impl OtpSender {
             // The claim knows only the names that this worker gave it.
             return Outcome::failed(provider_name, Reason::Misconfigured);
         };
-        match provider.send(&sms).await {
+        match metrics::provider_call(provider.name(), provider.send(&sms)).await {
             Ok(provider_id) => self.after_success(job, this_try, provider_id),
             Err(error) => self.after_failure(job, this_try, provider, &error),
         }
@@ -107,6 +116,7 @@ impl OtpSender {
 
     fn after_success(&self, job: &SendOtp, this_try: &Try, provider_id: String) -> Outcome {
         let waited_ms = self.clock.unix_ms() - this_try.requested_at;
+        metrics::accepted(waited_ms);
         let (delivery_id, provider, number) = (&job.delivery_id, &this_try.provider, masked(&this_try.to));
         tracing::info!(
             event = "sms_sent",

@@ -4,12 +4,15 @@ use anyhow::Context;
 use common::clock::{Clock, millis};
 use common::config::SettingError;
 use common::jobs::SendOtp;
+use common::readiness::Readiness;
 use common::store::accounts::Accounts;
 use common::store::delivery::{DeliveryStore, ProviderTerms};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::Config;
+use crate::metrics::Scrape;
+use crate::operations;
 use crate::provider::SmsProvider;
 use crate::prune_tokens::prune_tokens;
 use crate::runner::{self, RESPONSE_TIMEOUT, RunnerSettings};
@@ -28,13 +31,17 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
     let terms: Vec<_> = providers.iter().map(terms_of).collect();
     let keys = config.otp.keys(&config.app)?;
     let sender = OtpSender {
-        deliveries: DeliveryStore::new(connection, keys, &terms, config.work.provider_rate, clock.clone()),
+        deliveries: DeliveryStore::new(connection.clone(), keys, &terms, config.work.provider_rate, clock.clone()),
         providers,
         text: config.text.text(&config.app, &config.otp)?,
         clock: clock.clone(),
     };
     let url = config.database.url(&config.app)?;
     let accounts = Accounts::connect(&url, config.database.database_connections).await?;
+    let names: Vec<_> = terms.iter().map(|terms| terms.name).collect();
+    let readiness = Readiness::new(connection.clone(), accounts.clone());
+    let scrape = Scrape::start(readiness.clone(), connection, names.clone(), clock.clone())?;
+    let _operations = operations::serve(config.metrics_addr, scrape, readiness).await?;
     let _pruning = AbortOnDropHandle::new(tokio::spawn(prune_tokens(accounts, clock.clone())));
 
     let stop = CancellationToken::new();
@@ -50,7 +57,6 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
         shutdown_deadline: config.work.shutdown_grace(),
         ..RunnerSettings::default()
     };
-    let names: Vec<_> = terms.iter().map(|terms| terms.name).collect();
     tracing::info!(event = "worker_started", providers = names.join(","), concurrency = %settings.concurrency);
     let handler = move |job: SendOtp| {
         let sender = sender.clone();

@@ -1,12 +1,15 @@
-//! `GET /healthz`
+//! `GET /healthz` and `GET /readyz`
 
+use common::readiness::{Check, Checks, Readiness};
+use poem::web::Data;
 use poem_openapi::payload::Json;
-use poem_openapi::{Object, OpenApi};
+use poem_openapi::types::Example;
+use poem_openapi::{ApiResponse, Object, OpenApi};
 
 use super::Tag;
-use crate::error::{Failure, Failures};
+use crate::error::{ErrorKind, Failure, Failures};
 
-/// The operation.
+/// The operations.
 #[derive(Debug)]
 pub struct HealthApi;
 
@@ -18,7 +21,7 @@ pub struct Health {
     status: String,
 }
 
-impl poem_openapi::types::Example for Health {
+impl Example for Health {
     fn example() -> Self {
         Self { status: "ok".to_owned() }
     }
@@ -29,7 +32,72 @@ impl poem_openapi::types::Example for Health {
 pub struct HealthFailures;
 
 impl Failures for HealthFailures {
-    const KINDS: &'static [crate::error::ErrorKind] = &[];
+    const KINDS: &'static [ErrorKind] = &[];
+}
+
+/// Whether Redis and the database answer.
+#[derive(Debug, Object)]
+#[oai(example)]
+pub struct Ready {
+    /// Whether both do.
+    ready: bool,
+    /// Redis.
+    redis: StoreCheck,
+    /// The database, waiting for a connection included.
+    database: StoreCheck,
+}
+
+/// Whether a store answers.
+#[derive(Debug, Object)]
+pub struct StoreCheck {
+    /// Whether it answered within a second.
+    ok: bool,
+    /// How long that took, in ms; 1000 where it did not.
+    time_ms: f64,
+}
+
+impl From<Check> for StoreCheck {
+    fn from(Check { ok, time }: Check) -> Self {
+        Self { ok, time_ms: time.as_secs_f64() * 1000.0 }
+    }
+}
+
+impl From<Checks> for Ready {
+    fn from(checks: Checks) -> Self {
+        Self { ready: checks.ok(), redis: checks.redis.into(), database: checks.database.into() }
+    }
+}
+
+impl Example for Ready {
+    fn example() -> Self {
+        let answered = |time_ms| StoreCheck { ok: true, time_ms };
+        Self { ready: true, redis: answered(0.4), database: answered(1.2) }
+    }
+}
+
+/// What came of asking.
+#[derive(ApiResponse, Debug)]
+pub enum ReadyAnswer {
+    /// Both answer.
+    #[oai(status = 200)]
+    Ready(Json<Ready>),
+    /// One does not, or neither.
+    #[oai(status = 503)]
+    NotReady(
+        Json<Ready>,
+        /// Seconds to wait (RFC 9110)
+        #[oai(header = "Retry-After")]
+        u64,
+    ),
+}
+
+/// What is refused before the stores are asked.
+#[derive(Debug)]
+pub struct ReadyFailures;
+
+impl Failures for ReadyFailures {
+    const KINDS: &'static [ErrorKind] = &[];
+    const USUAL: &'static [ErrorKind] = &[ErrorKind::InvalidAuthorizationHeader, ErrorKind::Internal];
 }
 
 #[OpenApi]
@@ -40,5 +108,15 @@ impl HealthApi {
     #[oai(path = "/healthz", method = "get", tag = "Tag::Operations", operation_id = "health")]
     async fn health(&self) -> Result<Json<Health>, Failure<HealthFailures>> {
         Ok(Json(Health { status: "ok".to_owned() }))
+    }
+
+    /// Say whether requests can be served
+    ///
+    /// Redis and the database are asked at once, and have a second to answer. For a load balancer.
+    #[oai(path = "/readyz", method = "get", tag = "Tag::Operations", operation_id = "ready")]
+    async fn ready(&self, readiness: Data<&Readiness>) -> Result<ReadyAnswer, Failure<ReadyFailures>> {
+        let checks = readiness.check().await;
+        let body = Json(checks.into());
+        Ok(if checks.ok() { ReadyAnswer::Ready(body) } else { ReadyAnswer::NotReady(body, 1) })
     }
 }

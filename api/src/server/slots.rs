@@ -88,6 +88,7 @@ impl Slots {
 
     /// Tells a client that there is no slot.
     pub(super) fn refuse(&self, mut stream: TcpStream) -> impl Future<Output = ()> + Send + 'static {
+        crate::metrics::connection_refused();
         let lingering = Arc::clone(&self.refusals).try_acquire_owned();
         async move {
             let written = tokio::time::timeout(LINGER, stream.write_all(OVERLOADED.as_bytes())).await;

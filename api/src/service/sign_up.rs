@@ -16,6 +16,7 @@ use common::token::{Scope, Token};
 use tracing::Instrument;
 
 use super::test_numbers::TestNumbers;
+use crate::metrics;
 use crate::refusals::Refusals;
 
 /// The use case and what it needs.
@@ -118,6 +119,7 @@ impl SignUp {
         let asker = Asker { purpose: Purpose::SignIn, number, address };
         match self.otp.request(asker, name, test_code, Some(request_id.to_owned())).await? {
             Requested::Queued { delivery, expires_in, resend_in } => {
+                metrics::otp_queued(test_code.is_some());
                 tracing::info!(event = "otp_queued", delivery_id = %delivery, %number, is_test = test_code.is_some());
                 Ok(OtpQueued { delivery_id: delivery.to_string(), expires_in, resend_in })
             }
@@ -160,9 +162,11 @@ impl SignUp {
                 return Err(VerifyError::Wrong);
             }
         };
+        metrics::guessed_right();
         let name = name.unwrap_or_else(|| verified.name.clone());
         match self.sign_in(number, &name).await {
             Ok(session) => {
+                metrics::signed_in(session.is_new);
                 tracing::info!(event = "signed_in", user_id = session.user.id, is_new = session.is_new, %number);
                 Ok(session)
             }

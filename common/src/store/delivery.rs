@@ -192,6 +192,12 @@ impl Outcome {
         &self.provider
     }
 
+    /// Where the delivery is after it.
+    #[must_use]
+    pub fn status(&self) -> &'static str {
+        self.status
+    }
+
     /// What went wrong.
     #[must_use]
     pub fn reason(&self) -> Option<&'static str> {

@@ -3,8 +3,10 @@
 pub mod accounts;
 pub mod delivery;
 pub mod delivery_status;
+pub mod figures;
 pub mod idempotency;
 mod keys;
 pub mod ledger;
 pub mod otp;
+pub mod pool;
 pub mod redis;

@@ -1,0 +1,174 @@
+//! Everything that the API counts, by name and with what it says; and where it is shown.
+
+use std::time::Instant;
+
+use common::metrics::{BuildError, CONTENT_TYPE, Exporter, Kind, Metric, STORE_METRICS, observe_stores};
+use common::readiness::Readiness;
+use metrics::{counter, gauge, histogram};
+use poem::http::Method;
+use poem::{Endpoint, IntoResponse, Request, Response, Route, get, handler, web::Data};
+use poem::{EndpointExt, IntoEndpoint};
+
+use crate::app::Methods;
+use crate::refusals::Refusals;
+
+const REQUESTS: &str = "cheershare_http_requests_total";
+const REQUEST_SECONDS: &str = "cheershare_http_request_duration_seconds";
+const IN_FLIGHT: &str = "cheershare_http_requests_in_flight";
+const CONNECTIONS_REFUSED: &str = "cheershare_http_connections_refused_total";
+const OTPS_QUEUED: &str = "cheershare_otps_queued_total";
+const SENDS_REFUSED: &str = "cheershare_sends_refused_total";
+const VERIFICATIONS: &str = "cheershare_verifications_total";
+const SIGN_UPS: &str = "cheershare_sign_ups_total";
+const TOKENS_ISSUED: &str = "cheershare_tokens_issued_total";
+
+/// The API's own metrics.
+pub const API_METRICS: &[Metric] = &[
+    Metric {
+        name: REQUESTS,
+        kind: Kind::Counter,
+        help: "Requests that were answered, by route pattern, method and status. Unknown paths are one route, `other`.",
+    },
+    Metric {
+        name: REQUEST_SECONDS,
+        kind: Kind::Histogram(&[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]),
+        help: "From a request's head to its answer, by route pattern and method.",
+    },
+    Metric { name: IN_FLIGHT, kind: Kind::Gauge, help: "Requests that are being answered." },
+    Metric {
+        name: CONNECTIONS_REFUSED,
+        kind: Kind::Counter,
+        help: "Connections that were answered with 503 at once, because MAX_CONNECTIONS were open.",
+    },
+    Metric {
+        name: OTPS_QUEUED,
+        kind: Kind::Counter,
+        help: "OTPs that were asked for and allowed: sms, or test for a test number, to which nothing is sent.",
+    },
+    Metric {
+        name: SENDS_REFUSED,
+        kind: Kind::Counter,
+        help: "OTPs that were asked for and refused, by kind of limit. `service` is the spend guard.",
+    },
+    Metric {
+        name: VERIFICATIONS,
+        kind: Kind::Counter,
+        help: "Guesses at an OTP: right, wrong, expired, burned (five wrong ones before), none (no OTP, or a used one) \
+            or closed (too many wrong ones in an hour or a day).",
+    },
+    Metric { name: SIGN_UPS, kind: Kind::Counter, help: "Users that were made: first sign-ins of a number." },
+    Metric { name: TOKENS_ISSUED, kind: Kind::Counter, help: "Bearer tokens that were issued: sign-ins." },
+];
+
+/// An OTP is on its way, or known anyway.
+pub(crate) fn otp_queued(is_test: bool) {
+    counter!(OTPS_QUEUED, "kind" => if is_test { "test" } else { "sms" }).increment(1);
+}
+
+/// A guess was right.
+pub(crate) fn guessed_right() {
+    counter!(VERIFICATIONS, "result" => "right").increment(1);
+}
+
+/// Somebody holds a new token.
+pub(crate) fn signed_in(is_new: bool) {
+    counter!(SIGN_UPS).increment(u64::from(is_new));
+    counter!(TOKENS_ISSUED).increment(1);
+}
+
+/// A connection was turned away.
+pub(crate) fn connection_refused() {
+    counter!(CONNECTIONS_REFUSED).increment(1);
+}
+
+/// Counts and times a request. `routes` knows the patterns of paths.
+pub(crate) async fn measure<E: Endpoint>(next: &E, request: Request, routes: &Methods) -> poem::Result<Response> {
+    let route = routes.pattern_of(request.uri().path()).unwrap_or("other").to_owned();
+    let method = known(request.method());
+    let _until_it_ends = InFlight::begin();
+    let start = Instant::now();
+    let response = next.call(request).await?.into_response();
+    histogram!(REQUEST_SECONDS, "route" => route.clone(), "method" => method).record(start.elapsed());
+    let status = response.status().as_u16().to_string();
+    counter!(REQUESTS, "route" => route, "method" => method, "status" => status).increment(1);
+    Ok(response)
+}
+
+/// A client may call its method anything.
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// Counted for as long as it lives.
+struct InFlight;
+
+impl InFlight {
+    fn begin() -> Self {
+        gauge!(IN_FLIGHT).increment(1.0);
+        Self
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        gauge!(IN_FLIGHT).decrement(1.0);
+    }
+}
+
+/// What is asked when somebody wants to see the metrics.
+#[derive(Clone, Debug)]
+pub struct Scrape {
+    exporter: Exporter,
+    readiness: Readiness,
+    refusals: Refusals,
+}
+
+impl Scrape {
+    /// Counts from now on.
+    ///
+    /// # Errors
+    /// The process counts already.
+    pub fn start(readiness: Readiness, refusals: Refusals) -> Result<Self, BuildError> {
+        let exporter = Exporter::start(STORE_METRICS.iter().chain(API_METRICS))?;
+        for name in [CONNECTIONS_REFUSED, SIGN_UPS, TOKENS_ISSUED] {
+            counter!(name).absolute(0);
+        }
+        for kind in ["sms", "test"] {
+            counter!(OTPS_QUEUED, "kind" => kind).absolute(0);
+        }
+        counter!(VERIFICATIONS, "result" => "right").absolute(0);
+        gauge!(IN_FLIGHT).set(0.0);
+        Ok(Self { exporter, readiness, refusals })
+    }
+
+    /// `GET /metrics`, and nothing else.
+    #[must_use]
+    pub fn app(self) -> impl IntoEndpoint<Endpoint: 'static> {
+        Route::new().at("/metrics", get(show).data(self))
+    }
+
+    async fn text(&self) -> String {
+        observe_stores(&self.readiness).await;
+        for (kind, count) in self.refusals.sends() {
+            counter!(SENDS_REFUSED, "limit" => kind.as_str()).absolute(count);
+        }
+        for (why, count) in self.refusals.guesses() {
+            counter!(VERIFICATIONS, "result" => why.as_str()).absolute(count);
+        }
+        self.exporter.text()
+    }
+}
+
+#[handler]
+async fn show(scrape: Data<&Scrape>) -> Response {
+    scrape.text().await.with_content_type(CONTENT_TYPE).into_response()
+}

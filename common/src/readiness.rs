@@ -1,0 +1,74 @@
+//! Whether Redis and the database answer, and how fast.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use redis::aio::ConnectionManager;
+
+use crate::store::accounts::Accounts;
+use crate::store::pool::PoolFigures;
+
+/// Longest that one answer may take.
+pub const LIMIT: Duration = Duration::from_secs(1);
+
+/// Asks both stores.
+#[derive(Clone, Debug)]
+pub struct Readiness {
+    redis: ConnectionManager,
+    accounts: Accounts,
+}
+
+/// What came of asking one store.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Check {
+    /// Whether it answered within [`LIMIT`].
+    pub ok: bool,
+    /// How long that took, [`LIMIT`] at most.
+    pub time: Duration,
+}
+
+/// What came of asking both at once.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Checks {
+    /// Redis.
+    pub redis: Check,
+    /// The database, waiting for a connection included.
+    pub database: Check,
+}
+
+impl Checks {
+    /// Whether requests and jobs can be served.
+    #[must_use]
+    pub fn ok(&self) -> bool {
+        self.redis.ok && self.database.ok
+    }
+}
+
+impl Readiness {
+    /// Of these two stores.
+    #[must_use]
+    pub fn new(redis: ConnectionManager, accounts: Accounts) -> Self {
+        Self { redis, accounts }
+    }
+
+    /// Asks both stores at once. Logs nothing.
+    pub async fn check(&self) -> Checks {
+        let mut redis = self.redis.clone();
+        let (redis, database) = tokio::join!(
+            timed(async { redis::cmd("PING").exec_async(&mut redis).await }),
+            timed(self.accounts.ping()),
+        );
+        Checks { redis, database }
+    }
+
+    /// Looks at the pool of connections to the database.
+    pub async fn pool(&self) -> PoolFigures {
+        PoolFigures::of(self.accounts.database()).await
+    }
+}
+
+async fn timed<E>(answer: impl Future<Output = Result<(), E>>) -> Check {
+    let start = Instant::now();
+    let answer = tokio::time::timeout(LIMIT, answer).await;
+    Check { ok: matches!(answer, Ok(Ok(()))), time: start.elapsed().min(LIMIT) }
+}
