@@ -10,9 +10,9 @@ pub(crate) fn neighbour(n: usize) -> String {
     format!("+919876543{n:03}")
 }
 
-/// A number in the United States, for each `n` below 8,000 in a range of its own.
+/// A French mobile number, for each `n` below 10,000 in a range of its own.
 pub(crate) fn abroad(n: usize) -> String {
-    format!("+1202{:04}143", 2_000 + n)
+    format!("+3361{n:04}143")
 }
 
 /// An IPv4 address for each `n` below 65,536, none of them like another.

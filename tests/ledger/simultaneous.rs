@@ -68,6 +68,20 @@ async fn a_cooldown() {
     assert_eq!(allowed(&app, "resend_cooldown", |_| NUMBER.to_owned(), address).await, 1);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_day_s_limits_and_the_default_country_s() {
+    let app = two_apis()
+        .set("SENDS_PER_NUMBER_DAY", "6")
+        .set("SENDS_PER_COUNTRY_HOUR", "13")
+        .set("WRONG_GUESSES_PER_NUMBER_DAY", "2")
+        .start()
+        .await;
+    assert_eq!(allowed(&app, "number_day_limit", |_| NUMBER.to_owned(), address).await, 6);
+    assert_eq!(allowed(&app, "country_limit", spread, |n| address(100 + n)).await, 7);
+    assert_eq!(guesses(&app, &[abroad(0)], address).await, 2);
+    app.client().ask("Asha", &abroad(0)).await.expect_code(429, "wrong_guess_limit");
+}
+
 /// A hundred guesses at once, spread over so many numbers, each of which has a code; answers how many were looked at.
 async fn guesses(app: &App, numbers: &[String], from: fn(usize) -> String) -> u64 {
     let codes = join_all(numbers.iter().map(|number| app.code_for("Asha", number))).await;

@@ -3,7 +3,7 @@ use clap::Args;
 /// What the ledger allows. A limit may be raised as far as one likes and is still checked; 0 turns one off.
 #[derive(Args, Clone, Debug)]
 pub struct LimitConfig {
-    /// Seconds between two sends to a number, doubling with each until it signs in; 0 turns it off
+    /// Seconds between two sends to a number, doubling with each until it signs in, up to a day; 0 turns it off
     #[arg(long, env, default_value_t = 30)]
     pub send_cooldown_seconds: u32,
     /// Sends to a number in an hour; 0 turns it off

@@ -8,7 +8,7 @@ use super::{DAY, NUMBER, SECOND};
 use crate::ledger::numbers::{abroad, address, neighbour, spread};
 use crate::support::in_process::{InProcess, Setup};
 
-const RETURNING: &str = "+12125550143";
+const RETURNING: &str = "+33612345678";
 
 async fn everywhere() -> InProcess {
     Setup::defaults().set("ALLOWED_COUNTRIES", "*").start().await

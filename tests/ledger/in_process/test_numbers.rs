@@ -33,6 +33,12 @@ async fn a_test_number_asks_and_signs_in_without_an_sms_or_a_cooldown() {
     client.verify("+12025550143", "8150").await.expect(200);
     let charged: Vec<String> = app.redis.lives().into_keys().filter(|key| key.contains(":bucket:")).collect();
     assert!(charged.is_empty(), "{charged:?}");
+    // It may ask without end, so little is kept of that.
+    let mut deliveries = app.redis.lives();
+    deliveries.retain(|key, _| key.starts_with("cheershare:delivery:"));
+    assert_eq!(deliveries.len(), 91);
+    let longest = deliveries.values().map(|life| life.unwrap_or(u64::MAX)).max().unwrap();
+    assert!(u128::from(longest) <= (6 * MINUTE).as_millis(), "{longest} ms");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
