@@ -83,7 +83,8 @@ async fn jobs_that_outlast_the_heartbeat_window_are_sent_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_that_two_workers_have_is_sent_once() {
     // A claim lasts as long as the provider may take; within it the first worker is only frozen, not dead.
-    let mut app = Plan::new().set("PROVIDER_TIMEOUT_SECONDS", "20").start().await;
+    let plan = Plan::new().set("PROVIDER_TIMEOUT_SECONDS", "20").set("LOG", "info,worker=debug");
+    let mut app = plan.start().await;
     app.twilio.otherwise(Reply::accept_after(Duration::from_secs(1)));
     let numbers = numbers(5);
     ask_all(&app, &numbers).await;

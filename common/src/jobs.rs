@@ -1,6 +1,7 @@
 //! Job payloads. A job names things by id: a code or a phone number is never in one.
 
 use serde::{Deserialize, Serialize};
+use ulid::Ulid;
 
 /// Send the one-time password of one delivery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,9 +11,18 @@ pub struct SendOtp {
     /// The HTTP request that asked for it, for the logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// The job's own id; none of a delivery's first. Of all its jobs only the latest counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<String>,
 }
 
 impl SendOtp {
+    /// The job that comes after this one.
+    #[must_use]
+    pub fn next(&self, job_id: Ulid) -> Self {
+        Self { job_id: Some(job_id.to_string()), ..self.clone() }
+    }
+
     /// The job as the queue keeps it.
     #[must_use]
     pub fn to_json(&self) -> String {

@@ -18,11 +18,6 @@ pub(crate) async fn post(client: &Client, key: &str, body: &Value) -> Answer {
     post_raw(client, &[("idempotency-key", key)], body.to_string()).await
 }
 
-/// `POST /signup` with a key, coming from an address by the word of a proxy.
-pub(crate) async fn post_from(client: &Client, address: &str, key: &str, body: &Value) -> Answer {
-    post_raw(client, &[("idempotency-key", key), ("x-forwarded-for", address)], body.to_string()).await
-}
-
 /// `POST /signup` of any JSON text with any headers.
 pub(crate) async fn post_raw(
     client: &Client,

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::{NUMBER, is_again, post, post_from, post_raw};
+use super::{NUMBER, is_again, post, post_raw};
 use crate::support::app::{App, Plan, SOON};
 use crate::support::eventually;
 use crate::support::raw::Connection;
@@ -30,7 +30,7 @@ async fn a_repeated_request_for_an_otp_sends_one_sms() {
     app.no_job_is_left(SOON).await;
     assert_eq!(app.twilio.tries(NUMBER).len(), 1);
     let other = post(app.client(), "k2", &ask()).await.expect(200);
-    assert_ne!(other.body["delivery_id"], first.body["delivery_id"]);
+    assert_ne!(other.delivery_id(), first.delivery_id());
     app.twilio.wait_for_sms(NUMBER, 2, SOON).await;
 }
 
@@ -142,11 +142,11 @@ async fn a_key_is_good_for_one_body() {
 async fn a_key_is_its_clients_own() {
     let plan = Plan::new().workers(0).set("TRUSTED_PROXIES", "127.0.0.1/32");
     let app = plan.start().await;
-    let from = async |address: &str, body: &Value| post_from(app.client(), address, "k1", body).await;
+    let from = async |address: &str, body: &Value| post(&app.client().at(address), "k1", body).await;
     let first = from("203.0.113.1", &ask()).await.expect(200);
     let second = from("203.0.113.2", &ask()).await.expect(200);
     let third = from("2001:db8:0:7::1", &ask()).await.expect(200);
-    let ids = [&first, &second, &third].map(|answer| answer.body["delivery_id"].as_str().unwrap());
+    let ids = [&first, &second, &third].map(|answer| answer.delivery_id());
     assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2], "{ids:?}");
     is_again(&from("203.0.113.1", &ask()).await, &first);
     is_again(&from("::ffff:203.0.113.2", &ask()).await, &second);

@@ -11,18 +11,6 @@ fn has(place: &[u8], secret: &str) -> bool {
     place.windows(secret.len()).any(|window| window == secret.as_bytes())
 }
 
-/// Name and life, in ms, of every key that belongs to repeated requests; -1 where it never ends.
-fn lives(app: &App) -> Vec<(String, i64)> {
-    let script = redis::Script::new(
-        "local lives = {}
-         for _, key in ipairs(redis.call('KEYS', 'cheershare:idempotency:*')) do
-           lives[#lives + 1] = {key, redis.call('PTTL', key)}
-         end
-         return lives",
-    );
-    script.invoke(&mut app.redis.connection()).unwrap()
-}
-
 /// How many scripts were run so far.
 fn scripts_run(app: &App) -> u64 {
     let stats: String = redis::cmd("INFO").arg("commandstats").query(&mut app.redis.connection()).unwrap();
@@ -61,10 +49,11 @@ async fn all_of_it_ends_within_ten_minutes() {
     for (key, name) in [("k1", "Asha"), ("k2", "Ravi"), ("k3", "A\u{0}")] {
         post(app.client(), key, &json!({"name": name, "phone_number": NUMBER})).await;
     }
-    let lives = lives(&app);
+    let mut lives = app.redis.lives();
+    lives.retain(|key, _| key.starts_with("cheershare:idempotency:"));
     assert_eq!(lives.len(), 4, "three records, and the list of an address: {lives:?}");
-    assert!(lives.iter().all(|(_, life)| (1..=600_000).contains(life)), "{lives:?}");
-    assert!(lives.iter().all(|(_, life)| *life > 500_000), "kept for ten minutes: {lives:?}");
+    // Ten minutes, less what a busy machine needed since.
+    assert!(lives.values().all(|life| life.is_some_and(|ms| (500_000..=600_000).contains(&ms))), "{lives:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,8 +1,9 @@
 //! The whole service: API and worker processes over one Redis, one database and one fake of Twilio.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::client::{Answer, Client};
@@ -173,6 +174,43 @@ impl App {
         self.client().ask(name, number).await.expect(200);
         let sms = self.twilio.wait_for_sms(number, before + 1, SOON).await;
         sms[before].code()
+    }
+
+    /// Asks for an OTP; answers the delivery's id.
+    pub(crate) async fn ask(&self, number: &str) -> String {
+        let asked = self.client().ask("Asha", number).await.expect(200);
+        asked.body["delivery_id"].as_str().expect("a delivery").to_owned()
+    }
+
+    /// What the API says of a delivery that it knows.
+    pub(crate) async fn delivery(&self, id: &str) -> Value {
+        self.client().get(&format!("/deliveries/{id}"), None).await.expect(200).body
+    }
+
+    /// Waits until a delivery has a status; answers what the API says of it then.
+    pub(crate) async fn delivery_is(&self, id: &str, status: &str, within: Duration) -> Value {
+        let mut last = Value::Null;
+        let deadline = Instant::now() + within;
+        while last["status"] != status {
+            assert!(Instant::now() < deadline, "waited {within:?} in vain for a delivery that is {status}: {last}");
+            last = self.delivery(id).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        last
+    }
+
+    /// What `worker dead-letters --json` prints.
+    pub(crate) async fn dead_letters(&self) -> Vec<Value> {
+        let arguments = ["dead-letters", "--json"];
+        let mut program = Process::spawn("dead-letters", "worker", &arguments, &self.settings, self.folder());
+        let status = program.ended(SOON).await;
+        assert!(status.success(), "{status}: {}", program.stderr());
+        serde_json::from_str(&program.stdout()).unwrap()
+    }
+
+    /// The fields of every log line of all workers so far whose event is `name`.
+    pub(crate) fn worker_events(&self, name: &str) -> Vec<Value> {
+        self.workers.iter().flat_map(|worker| worker.events(name)).collect()
     }
 
     /// Signs in from beginning to end; answers what the last step was answered.

@@ -4,10 +4,13 @@ pub(crate) mod app;
 pub(crate) mod client;
 pub(crate) mod database;
 pub(crate) mod fake_twilio;
+pub(crate) mod fake_webhook;
+pub(crate) mod http_server;
 pub(crate) mod in_process;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod redis_server;
+pub(crate) mod tcp_proxy;
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU16, Ordering};

@@ -71,6 +71,16 @@ impl Process {
             .collect()
     }
 
+    /// The fields of every log line so far of that level: `ERROR`, `WARN`, …
+    pub(crate) fn lines_of_level(&self, level: &str) -> Vec<Value> {
+        self.log()
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter(|line| line["level"] == level)
+            .map(|line| line["fields"].clone())
+            .collect()
+    }
+
     /// Waits for a log line whose event is `name`; answers its fields.
     pub(crate) async fn wait_for_event(&mut self, name: &str, within: Duration) -> Value {
         let what = format!("the event {name} of {}", self.name);

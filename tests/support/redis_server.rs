@@ -43,6 +43,37 @@ impl Redis {
         panic!("{} does not start", server().display());
     }
 
+    /// Starts a server that copies `primary`, and waits until it has all that is there.
+    pub(crate) fn start_replica_of(primary: &Redis) -> Self {
+        let replica = Self::start();
+        let (mut there, mut here) = (primary.connection(), replica.connection());
+        let _: () = redis::cmd("REPLICAOF").arg("127.0.0.1").arg(primary.port).query(&mut here).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        // The primary's WAIT counts the replicas that have everything.
+        while redis::cmd("WAIT").arg(1).arg(100).query(&mut there) != Ok(1) {
+            assert!(Instant::now() < deadline, "the replica does not follow its primary");
+        }
+        replica
+    }
+
+    /// Makes a replica a primary.
+    pub(crate) fn promote(&self) {
+        let _: () = redis::cmd("REPLICAOF").arg("NO").arg("ONE").query(&mut self.connection()).unwrap();
+    }
+
+    /// Its port of 127.0.0.1.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Ends the server as a crash does: nothing more is written.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
     /// `redis://…`, as `REDIS_URL` takes it.
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)

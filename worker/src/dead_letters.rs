@@ -1,5 +1,7 @@
 //! `worker dead-letters`: the last deliveries that ended without being sent.
 
+use std::io::{ErrorKind, Write};
+
 use anyhow::Context;
 use common::store::delivery::{DeadLetter, dead_letters};
 use common::store::redis::Redis;
@@ -15,22 +17,25 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 ///
 /// # Errors
 /// Redis cannot be reached.
-#[expect(clippy::print_stdout, reason = "this is the program's answer")]
 pub async fn print(redis: &Redis, json: bool) -> anyhow::Result<()> {
     let mut connection = redis.connection(RESPONSE_TIMEOUT)?;
     let letters = tokio::time::timeout(PATIENCE, dead_letters(&mut connection))
         .await
         .context("REDIS_URL: no answer within 5 s")?
         .context("REDIS_URL")?;
-    if json {
-        println!("{}", serde_json::to_string_pretty(&letters)?);
-        return Ok(());
+    let text = if json { serde_json::to_string_pretty(&letters)? + "\n" } else { table(&letters) };
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // Who reads has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
     }
-    println!("{:20} {:26} {:16} {:9} {:22} {:9} CODE", "TIME", "DELIVERY", "NUMBER", "STATUS", "REASON", "PROVIDER");
-    for letter in &letters {
-        println!("{}", row(letter));
-    }
-    Ok(())
+}
+
+fn table(letters: &[DeadLetter]) -> String {
+    let (delivery, number) = ("DELIVERY", "NUMBER");
+    let head =
+        format!("{:20} {delivery:26} {number:16} {:9} {:22} {:9} CODE\n", "TIME", "STATUS", "REASON", "PROVIDER");
+    letters.iter().map(row).fold(head, |text, row| text + &row + "\n")
 }
 
 fn row(letter: &DeadLetter) -> String {

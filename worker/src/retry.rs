@@ -26,18 +26,24 @@ pub enum Next {
 }
 
 /// Decides after try number `tries` (1 for the first) failed at `now` (Unix ms). Nothing is tried again when the code
-/// will have expired by then. After a misconfiguration the job waits behind the breaker, for an operator may mend it.
+/// will have expired by then: then it is another provider's turn. After a misconfiguration the job waits behind the breaker, for an operator may mend it.
 #[must_use]
 pub fn after(error: &SendError, tries: u32, others_left: bool, now: i64, expires_at: i64) -> Next {
     let wait = match error.class {
         FailureClass::Permanent if others_left && another_may_accept(error.reason) => return Next::NextProvider,
         FailureClass::Permanent | FailureClass::Ambiguous => return Next::GiveUp,
         FailureClass::Transient | FailureClass::Throttled | FailureClass::Misconfigured => {
-            error.retry_after.unwrap_or_default() + backoff(tries)
+            error.retry_after.unwrap_or_default().saturating_add(backoff(tries))
         }
     };
     let at = now.saturating_add(millis(wait));
-    if at < expires_at { Next::Retry { at } } else { Next::GiveUp }
+    if at < expires_at {
+        Next::Retry { at }
+    } else if others_left {
+        Next::NextProvider
+    } else {
+        Next::GiveUp
+    }
 }
 
 /// A number that is wrong is wrong everywhere; a country that one account does not serve, another may.
@@ -97,5 +103,8 @@ mod tests {
     fn nothing_is_tried_after_the_code_s_expiry() {
         let throttled = SendError { retry_after: Some(Duration::from_secs(7)), ..failure(FailureClass::Throttled) };
         assert_eq!(after(&throttled, 1, false, 1_000, 8_000), Next::GiveUp);
+        assert_eq!(after(&throttled, 1, true, 1_000, 8_000), Next::NextProvider, "who may be called sooner");
+        let for_ever = SendError { retry_after: Some(Duration::MAX), ..failure(FailureClass::Throttled) };
+        assert_eq!(after(&for_ever, 9, false, 1_000, 8_000), Next::GiveUp);
     }
 }

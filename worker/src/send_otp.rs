@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use common::clock::Clock;
+use common::clock::{Clock, millis};
 use common::code::Code;
 use common::delivery::Reason;
 use common::jobs::SendOtp;
@@ -18,6 +18,8 @@ use crate::sms_text::SmsText;
 
 /// A claim outlives the provider's time limit by this, so that the outcome is recorded under it.
 pub const CLAIM_MARGIN: Duration = Duration::from_secs(2);
+/// A call that begins this long after its instant still ends, and is recorded, within its claim.
+const FRESH: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -40,7 +42,7 @@ impl OtpSender {
     pub async fn run(&self, job: SendOtp) {
         let claimant = Ulid::generate();
         let delivery_id = &job.delivery_id;
-        let outcome = match until_redis_answers("claim", || self.deliveries.claim(&job, claimant)).await {
+        let outcome = match self.claim(&job, claimant).await {
             Claim::Send(this_try) => self.try_once(&job, &this_try).await,
             Claim::Drop { reason } => return tracing::info!(event = "sms_dropped", delivery_id, reason),
             Claim::Wait { why } => return tracing::debug!(event = "sms_put_off", delivery_id, reason = why),
@@ -50,12 +52,24 @@ impl OtpSender {
         report_breaker(breaker, &outcome);
     }
 
+    /// Claims until there is an answer that is fresh enough: behind a Redis that hung, or a process that was frozen, the
+    /// claim may have run out, and another worker may be sending.
+    async fn claim(&self, job: &SendOtp, claimant: Ulid) -> Claim {
+        loop {
+            let claim = until_redis_answers("claim", || self.deliveries.claim(job, claimant)).await;
+            let Claim::Send(this_try) = &claim else { return claim };
+            self.wait_for_slot(this_try).await;
+            if self.clock.unix_ms() - this_try.start_at <= millis(FRESH) {
+                return claim;
+            }
+        }
+    }
+
     async fn try_once(&self, job: &SendOtp, this_try: &Try) -> Outcome {
         let (delivery_id, provider_name) = (&job.delivery_id, this_try.provider.as_str());
         if this_try.after_unrecorded {
-            tracing::warn!(event = "sms_may_repeat", delivery_id, reason = "the try before was never recorded");
+            tracing::warn!(event = "sms_may_repeat", delivery_id, reason = "a try before was never recorded");
         }
-        self.wait_for_slot(this_try).await;
         let code = match &this_try.code {
             Ok(code) => code,
             Err(error) => {

@@ -25,6 +25,8 @@ const BREAKER_PAUSE: Duration = Duration::from_secs(1);
 const BREAKER_LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// A call whose slot is this near is waited for by the worker itself.
 const HOLD: Duration = Duration::from_secs(1);
+/// Nothing is sent with less left of its code's life.
+const LEAST_LIFE: Duration = Duration::from_secs(1);
 /// Dead letters that are kept.
 const DEAD_LETTERS_KEPT: u32 = 1_000;
 
@@ -33,6 +35,8 @@ static CLAIM: LazyLock<QueueScript> = LazyLock::new(|| {
         include_str!("lua/limits.lua"),
         include_str!("lua/deliveries.lua"),
         include_str!("lua/breaker.lua"),
+        include_str!("lua/next_job.lua"),
+        include_str!("lua/rate.lua"),
         include_str!("lua/claim.lua")
     ))
 });
@@ -41,6 +45,7 @@ static RECORD: LazyLock<QueueScript> = LazyLock::new(|| {
         include_str!("lua/limits.lua"),
         include_str!("lua/deliveries.lua"),
         include_str!("lua/breaker.lua"),
+        include_str!("lua/next_job.lua"),
         include_str!("lua/record.lua")
     ))
 });
@@ -64,12 +69,12 @@ pub enum Claim {
         /// Why, for logs and counters.
         reason: String,
     },
-    /// Not now: the job has been put off.
+    /// Not now: another job will come for it.
     Wait {
         /// Why, for logs.
         why: String,
     },
-    /// The delivery has ended before.
+    /// The delivery has ended before, or another job has taken it over.
     Ended,
 }
 
@@ -86,7 +91,7 @@ pub struct Try {
     pub requested_at: i64,
     /// 1 for the first.
     pub number: u32,
-    /// Whether the try before this one was never recorded, so that this one may send a second SMS.
+    /// Whether a try before this one was never recorded, so that this one may send a second SMS.
     pub after_unrecorded: bool,
     /// Who is to send it.
     pub provider: String,
@@ -244,6 +249,7 @@ struct DeliverySettings<'a> {
     breaker_pause: i64,
     breaker_longest_pause: i64,
     hold: i64,
+    least_life: i64,
     dead_letters_kept: u32,
     dead_letters: &'static str,
     challenge_prefix: &'static str,
@@ -276,6 +282,7 @@ impl DeliveryStore {
             breaker_pause: millis(BREAKER_PAUSE),
             breaker_longest_pause: millis(BREAKER_LONGEST_PAUSE),
             hold: millis(HOLD),
+            least_life: millis(LEAST_LIFE),
             dead_letters_kept: DEAD_LETTERS_KEPT,
             dead_letters: keys::DEAD_LETTERS,
             challenge_prefix: keys::CHALLENGE_PREFIX,
@@ -294,7 +301,7 @@ impl DeliveryStore {
     /// Redis cannot be reached or refuses; the try may be claimed all the same.
     pub async fn claim(&self, job: &SendOtp, claimant: Ulid) -> Result<Claim, RedisError> {
         let mut redis = self.redis.clone();
-        let jitter: f64 = rand::rng().random();
+        let (jitter, next_job_id): (f64, _) = (rand::rng().random(), Ulid::generate());
         let answer: Vec<Value> = CLAIM
             .prepare_invoke()
             .key(keys::delivery(&job.delivery_id))
@@ -302,8 +309,9 @@ impl DeliveryStore {
             .arg(&*self.settings)
             .arg(&job.delivery_id)
             .arg(claimant.to_string())
-            .arg(Ulid::generate().to_string())
-            .arg(job.to_json())
+            .arg(job.job_id.as_deref().unwrap_or_default())
+            .arg(next_job_id.to_string())
+            .arg(job.next(next_job_id).to_json())
             .arg(jitter)
             .invoke_async(&mut redis)
             .await?;
@@ -347,7 +355,7 @@ impl DeliveryStore {
         claimant: Ulid,
         outcome: &Outcome,
     ) -> Result<Option<BreakerEvent>, RedisError> {
-        let mut redis = self.redis.clone();
+        let (mut redis, next_job_id) = (self.redis.clone(), Ulid::generate());
         let (_, breaker): (bool, String) = RECORD
             .prepare_invoke()
             .key(keys::delivery(&job.delivery_id))
@@ -356,8 +364,8 @@ impl DeliveryStore {
             .arg(&job.delivery_id)
             .arg(claimant.to_string())
             .arg(serde_json::json!(outcome).to_string())
-            .arg(Ulid::generate().to_string())
-            .arg(job.to_json())
+            .arg(next_job_id.to_string())
+            .arg(job.next(next_job_id).to_json())
             .invoke_async(&mut redis)
             .await?;
         Ok(BreakerEvent::from_ledger(&breaker))

@@ -9,7 +9,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use serde_json::{Value, json};
 
-use super::{ACCOUNT_SID, API_KEY};
+use super::{ACCOUNT_SID, API_KEY, API_KEY_SID};
 
 /// An error answer.
 #[derive(Clone, Debug)]
@@ -43,9 +43,9 @@ pub(super) fn check(head: &Parts, body: &[u8]) -> Result<HashMap<String, String>
         let status = StatusCode::METHOD_NOT_ALLOWED;
         return Err(Refusal::new(status, 20004, "Method not allowed"));
     }
-    let credentials = format!("{ACCOUNT_SID}:{API_KEY}");
-    let expected = format!("Basic {}", BASE64.encode(credentials.as_bytes()));
-    if header(head, "authorization") != expected {
+    let user_and_secret = [ACCOUNT_SID, API_KEY_SID].map(|user| format!("{user}:{API_KEY}"));
+    let expected = user_and_secret.map(|credentials| format!("Basic {}", BASE64.encode(credentials.as_bytes())));
+    if !expected.iter().any(|expected| header(head, "authorization") == expected) {
         let status = StatusCode::UNAUTHORIZED;
         return Err(Refusal::new(status, 20003, "Authenticate"));
     }
@@ -125,8 +125,8 @@ fn is_service(sid: &str) -> bool {
     sid.strip_prefix("MG").is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-/// The answer to a message that was taken.
-pub(super) fn created(fields: &HashMap<String, String>) -> Response<Full<Bytes>> {
+/// The answer to a message that was taken, and has failed at once where there is an error code.
+pub(super) fn created(fields: &HashMap<String, String>, error_code: Option<u32>) -> Response<Full<Bytes>> {
     let sid = format!("SM{:032x}", ulid::Ulid::generate().0);
     let messages = format!("/2010-04-01/Accounts/{ACCOUNT_SID}/Messages");
     let date = "Thu, 24 Aug 2023 05:01:45 +0000";
@@ -138,8 +138,8 @@ pub(super) fn created(fields: &HashMap<String, String>) -> Response<Full<Bytes>>
         "date_sent": null,
         "date_updated": date,
         "direction": "outbound-api",
-        "error_code": null,
-        "error_message": null,
+        "error_code": error_code,
+        "error_message": error_code.map(|code| format!("Error {code}")),
         "from": fields.get("From"),
         "messaging_service_sid": fields.get("MessagingServiceSid"),
         "num_media": "0",
@@ -147,7 +147,7 @@ pub(super) fn created(fields: &HashMap<String, String>) -> Response<Full<Bytes>>
         "price": null,
         "price_unit": "USD",
         "sid": sid,
-        "status": "queued",
+        "status": if error_code.is_some() { "failed" } else { "queued" },
         "subresource_uris": {"media": format!("{messages}/{sid}/Media.json")},
         "to": fields.get("To"),
         "uri": format!("{messages}/{sid}.json"),
@@ -164,6 +164,18 @@ pub(super) fn refused(refusal: &Refusal) -> Response<Full<Bytes>> {
         "status": refusal.status.as_u16(),
     });
     json_response(refusal.status, refusal.retry_after, &body)
+}
+
+/// An answer of 201 that was cut off.
+pub(super) fn unreadable() -> Response<Full<Bytes>> {
+    let response = Response::builder().status(StatusCode::CREATED).header("content-type", "application/json");
+    response.body(Full::from(r#"{"sid": "SM"#)).unwrap()
+}
+
+/// What something in between answers that wants the request elsewhere.
+pub(super) fn redirected() -> Response<Full<Bytes>> {
+    let response = Response::builder().status(StatusCode::TEMPORARY_REDIRECT).header("location", "/elsewhere");
+    response.body(Full::default()).unwrap()
 }
 
 fn json_response(status: StatusCode, retry_after: Option<u64>, body: &Value) -> Response<Full<Bytes>> {

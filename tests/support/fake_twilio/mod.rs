@@ -4,6 +4,7 @@
 mod messages;
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,19 +13,21 @@ use std::time::{Duration, Instant};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
+use super::http_server::{Closed, serve};
 use super::{eventually, free_port};
-use messages::{Refusal, check, created, refused};
+use messages::{Refusal, check, created, redirected, refused, unreadable};
 
 /// What `TWILIO_SID` takes.
 pub(crate) const ACCOUNT_SID: &str = "AC0123456789abcdef0123456789abcdef";
 /// What `TWILIO_API_KEY` takes.
 pub(crate) const API_KEY: &str = "the-auth-token-of-the-fake-account";
+/// What `TWILIO_API_KEY_SID` takes, where an API key is used; [`API_KEY`] is then its secret.
+pub(crate) const API_KEY_SID: &str = "SK0123456789abcdef0123456789abcdef";
+/// What `TWILIO_MESSAGING_SERVICE_SID` takes.
+pub(crate) const MESSAGING_SERVICE_SID: &str = "MG0123456789abcdef0123456789abcdef";
 /// What `TWILIO_PHONE_NUMBER` takes.
 pub(crate) const SENDER: &str = "+15005550006";
 
@@ -35,6 +38,12 @@ pub(crate) enum Reply {
     Accept,
     /// An error: HTTP status, Twilio's code, and seconds of `Retry-After`.
     Error(u16, u32, Option<u64>),
+    /// 201, but the message has failed already, for the reason of that code.
+    Failed(u32),
+    /// 201 with a body that says nothing.
+    Unreadable,
+    /// 307, to somewhere else.
+    Redirect,
     /// No answer, for as long as the client cares to wait.
     Never,
     /// The connection is closed after the request was read.
@@ -54,6 +63,9 @@ impl Reply {
         Self::Error(status, code, None)
     }
 }
+
+/// What the `index`th request of a number gets, where nothing is scripted.
+type Rule = Arc<dyn Fn(&str, usize) -> Reply + Send + Sync>;
 
 /// A request that Twilio would have understood.
 #[derive(Clone, Debug)]
@@ -98,15 +110,20 @@ pub(crate) struct FakeTwilio {
     server: Option<JoinHandle<()>>,
 }
 
-#[derive(Debug)]
 struct State {
     /// What the next requests of a number get.
     scripts: Mutex<HashMap<String, VecDeque<Reply>>>,
     /// What all others get.
-    otherwise: Mutex<Reply>,
+    otherwise: Mutex<Rule>,
     tries: Mutex<HashMap<String, Vec<Try>>>,
     accepted: AtomicUsize,
     refusals: Mutex<Vec<Refusal>>,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("refusals", &self.refusals).finish_non_exhaustive()
+    }
 }
 
 impl FakeTwilio {
@@ -114,7 +131,7 @@ impl FakeTwilio {
     pub(crate) async fn start() -> Self {
         let state = State {
             scripts: Mutex::default(),
-            otherwise: Mutex::new(Reply::Accept),
+            otherwise: Mutex::new(Arc::new(|_, _| Reply::Accept)),
             tries: Mutex::default(),
             accepted: AtomicUsize::new(0),
             refusals: Mutex::default(),
@@ -141,7 +158,8 @@ impl FakeTwilio {
     /// Listens (again).
     pub(crate) async fn open(&mut self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
-        self.server = Some(tokio::spawn(serve(listener, Arc::clone(&self.state))));
+        let state = Arc::clone(&self.state);
+        self.server = Some(tokio::spawn(serve(listener, move |request| answer(request, Arc::clone(&state)))));
     }
 
     /// Says what the next requests of a number get, in that order.
@@ -153,13 +171,26 @@ impl FakeTwilio {
 
     /// Says what all requests get for which nothing is scripted.
     pub(crate) fn otherwise(&self, reply: Reply) {
-        *self.state.otherwise.lock().unwrap() = reply;
+        self.otherwise_by(move |_, _| reply.clone());
+    }
+
+    /// The same by a rule, which is told the number and how many requests it made before.
+    pub(crate) fn otherwise_by(&self, rule: impl Fn(&str, usize) -> Reply + Send + Sync + 'static) {
+        *self.state.otherwise.lock().unwrap() = Arc::new(rule);
     }
 
     /// Every request so far for a number, in the order of arrival.
     pub(crate) fn tries(&self, number: &str) -> Vec<Try> {
         let tries = self.state.tries.lock().unwrap();
         tries.get(number).cloned().unwrap_or_default()
+    }
+
+    /// When the requests so far were read, for whatever number, in that order.
+    pub(crate) fn instants(&self) -> Vec<Instant> {
+        let tries = self.state.tries.lock().unwrap();
+        let mut instants: Vec<_> = tries.values().flatten().map(|sms| sms.at).collect();
+        instants.sort_unstable();
+        instants
     }
 
     /// Every accepted SMS so far to a number.
@@ -212,35 +243,7 @@ impl Drop for FakeTwilio {
     }
 }
 
-async fn serve(listener: TcpListener, state: Arc<State>) {
-    let mut connections = JoinSet::new();
-    loop {
-        let (stream, _) = listener.accept().await.unwrap();
-        connections.spawn(converse(stream, Arc::clone(&state)));
-        while connections.try_join_next().is_some() {}
-    }
-}
-
-async fn converse(stream: TcpStream, state: Arc<State>) {
-    stream.set_nodelay(true).unwrap();
-    let service = service_fn(|request| answer(request, &state));
-    // An error is how hyper closes a connection without an answer, or how a client that has left shows.
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-}
-
-/// Makes hyper close the connection.
-#[derive(Debug)]
-struct Closed;
-
-impl std::fmt::Display for Closed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("closed by the script")
-    }
-}
-
-impl std::error::Error for Closed {}
-
-async fn answer(request: Request<Incoming>, state: &State) -> Result<Response<Full<Bytes>>, Closed> {
+async fn answer(request: Request<Incoming>, state: Arc<State>) -> Result<Response<Full<Bytes>>, Closed> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Closed)?.to_bytes();
     let fields = match check(&head, &body) {
@@ -252,8 +255,8 @@ async fn answer(request: Request<Incoming>, state: &State) -> Result<Response<Fu
         }
     };
     let number = fields["To"].clone();
-    let index = record(state, &number, fields.clone());
-    let mut reply = next_reply(state, &number);
+    let index = record(&state, &number, fields.clone());
+    let mut reply = next_reply(&state, &number, index);
     while let Reply::Late(delay, then) = reply {
         tokio::time::sleep(delay).await;
         reply = *then;
@@ -264,8 +267,11 @@ async fn answer(request: Request<Incoming>, state: &State) -> Result<Response<Fu
                 tries[index].accepted = true;
                 state.accepted.fetch_add(1, Ordering::Relaxed);
             }
-            Ok(created(&fields))
+            Ok(created(&fields, None))
         }
+        Reply::Failed(code) => Ok(created(&fields, Some(code))),
+        Reply::Unreadable => Ok(unreadable()),
+        Reply::Redirect => Ok(redirected()),
         Reply::Error(status, code, retry_after) => Ok(refused(&Refusal {
             status: StatusCode::from_u16(status).unwrap(),
             code,
@@ -284,8 +290,11 @@ fn record(state: &State, number: &str, fields: HashMap<String, String>) -> usize
     tries.len() - 1
 }
 
-fn next_reply(state: &State, number: &str) -> Reply {
+fn next_reply(state: &State, number: &str, index: usize) -> Reply {
     let mut scripts = state.scripts.lock().unwrap();
     let scripted = scripts.get_mut(number).and_then(VecDeque::pop_front);
-    scripted.unwrap_or_else(|| state.otherwise.lock().unwrap().clone())
+    scripted.unwrap_or_else(|| {
+        let rule = Arc::clone(&state.otherwise.lock().unwrap());
+        rule(number, index)
+    })
 }

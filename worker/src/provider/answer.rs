@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use common::delivery::Reason;
-use reqwest::{Client, Response, StatusCode, redirect};
+use reqwest::{Client, IntoUrl, RequestBuilder, Response, StatusCode, redirect};
 use serde::Deserialize;
 
-use super::{FailureClass, SendError};
+use super::{FailureClass, SendError, Sms};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
+/// The longest that a provider is believed to want to be left alone: a wrong answer must not end all sending.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
 #[derive(Default, Deserialize)]
 struct Refusal {
@@ -27,6 +29,12 @@ pub(super) fn client(time_limit: Duration) -> Result<Client, reqwest::Error> {
         .build()
 }
 
+/// Starts a request that ends with the SMS's life, so that a connection that takes long to be made carries no SMS that has
+/// expired.
+pub(super) fn post(client: &Client, url: impl IntoUrl, time_limit: Duration, sms: &Sms) -> RequestBuilder {
+    client.post(url).timeout(time_limit.min(sms.valid_for))
+}
+
 /// A connection that was never made carried no message. Anything later may have.
 pub(super) fn unanswered(error: &reqwest::Error) -> SendError {
     if error.is_connect() {
@@ -43,7 +51,7 @@ pub(super) async fn refused(answer: Response) -> SendError {
         .headers()
         .get(reqwest::header::RETRY_AFTER)
         .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-        .map(Duration::from_secs);
+        .map(|seconds| Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER));
     let provider_code = answer.json::<Refusal>().await.unwrap_or_default().code;
     let (class, reason) = match status {
         StatusCode::TOO_MANY_REQUESTS => (FailureClass::Throttled, Reason::Throttled),

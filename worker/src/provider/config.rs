@@ -62,13 +62,13 @@ pub struct ProviderConfig {
     #[arg(long, env, hide_env_values = true)]
     twilio_api_key: Option<SecretString>,
     /// SID of Twilio's API key (SK…), where one is used [default: TWILIO_SID]
-    #[arg(long, env, hide_env_values = true)]
+    #[arg(long, env, hide_env_values = true, value_parser = twilio_user)]
     twilio_api_key_sid: Option<String>,
     /// The number that SMS come from, in E.164, or a short code
     #[arg(long, env, value_parser = sender_number)]
     twilio_phone_number: Option<String>,
     /// Twilio's Messaging Service (MG…) that picks the number, in place of TWILIO_PHONE_NUMBER
-    #[arg(long, env)]
+    #[arg(long, env, value_parser = twilio_messaging_service_sid)]
     twilio_messaging_service_sid: Option<String>,
     /// Where Twilio is, for tests and proxies
     #[arg(long, env, default_value = "https://api.twilio.com", value_parser = http_url)]
@@ -144,13 +144,10 @@ impl ProviderConfig {
             (None, Some(number)) => Sender::Number(number.clone()),
             (None, None) => return Err(missing("TWILIO_PHONE_NUMBER")),
         };
-        let status_callback = match callbacks.both() {
-            None => None,
-            Some((public_url, _)) => Some(
-                Url::parse(&format!("{public_url}{TWILIO_STATUS_PATH}"))
-                    .map_err(|error| SettingError::new("PUBLIC_URL", error.to_string()))?,
-            ),
-        };
+        let status_callback = callbacks.both().map(|(public_url, _)| format!("{public_url}{TWILIO_STATUS_PATH}"));
+        if let Some(Err(error)) = status_callback.as_deref().map(Url::parse) {
+            return Err(SettingError::new("PUBLIC_URL", error.to_string()));
+        }
         let user = self.twilio_api_key_sid.clone().unwrap_or_else(|| sid.clone());
         Ok(TwilioAccount { base_url: self.twilio_base_url.clone(), sid, user, secret, sender, status_callback })
     }
@@ -164,9 +161,21 @@ fn http_url(text: &str) -> Result<Url, &'static str> {
 }
 
 fn twilio_account_sid(text: &str) -> Result<String, &'static str> {
-    let digits = text.strip_prefix("AC").unwrap_or_default();
-    let well_formed = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    well_formed.then(|| text.to_owned()).ok_or("has to be AC and 32 hexadecimal digits")
+    is_sid("AC", text).then(|| text.to_owned()).ok_or("has to be AC and 32 hexadecimal digits")
+}
+
+fn twilio_user(text: &str) -> Result<String, &'static str> {
+    let well_formed = is_sid("SK", text) || is_sid("AC", text);
+    well_formed.then(|| text.to_owned()).ok_or("has to be SK and 32 hexadecimal digits")
+}
+
+fn twilio_messaging_service_sid(text: &str) -> Result<String, &'static str> {
+    is_sid("MG", text).then(|| text.to_owned()).ok_or("has to be MG and 32 hexadecimal digits")
+}
+
+fn is_sid(prefix: &str, text: &str) -> bool {
+    let digits = text.strip_prefix(prefix).unwrap_or_default();
+    digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn sender_number(text: &str) -> Result<String, &'static str> {

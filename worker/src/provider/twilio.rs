@@ -28,8 +28,9 @@ pub struct TwilioAccount {
     pub secret: SecretString,
     /// Who sends.
     pub sender: Sender,
-    /// Where Twilio is to report what becomes of a message; the delivery's id is added to its query.
-    pub status_callback: Option<Url>,
+    /// Where Twilio is to report what becomes of a message, in the very spelling that the API checks signatures with; the
+    /// delivery's id is added as its query.
+    pub status_callback: Option<String>,
 }
 
 /// Who a message comes from.
@@ -75,16 +76,12 @@ impl Twilio {
             Sender::Number(number) => ("From", number),
             Sender::MessagingService(sid) => ("MessagingServiceSid", sid),
         };
-        let status_callback = self.account.status_callback.clone().map(|mut url| {
-            url.query_pairs_mut().append_pair("delivery_id", &sms.delivery_id);
-            url.to_string()
-        });
+        let status_callback =
+            self.account.status_callback.as_ref().map(|url| format!("{url}?delivery_id={}", sms.delivery_id));
         let mut form =
             vec![("To", sms.to.as_str()), (sender_field, sender), ("Body", &sms.body), ("ValidityPeriod", &validity)];
         form.extend(status_callback.as_deref().map(|url| ("StatusCallback", url)));
-        let answer = self
-            .http
-            .post(&self.url)
+        let answer = answer::post(&self.http, &self.url, self.time_limit, sms)
             .basic_auth(&self.account.user, Some(self.account.secret.expose_secret()))
             .form(&form)
             .send()

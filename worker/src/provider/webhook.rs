@@ -80,9 +80,7 @@ impl Webhook {
         })
         .to_string();
         let timestamp = self.clock.unix_ms().div_euclid(1000);
-        let answer = self
-            .http
-            .post(self.url.clone())
+        let answer = answer::post(&self.http, self.url.clone(), self.time_limit, sms)
             .header("content-type", "application/json")
             .header("webhook-id", &sms.delivery_id)
             .header("webhook-timestamp", timestamp)

@@ -19,6 +19,13 @@ local function breaker_begin_call(key, until_at)
     end
 end
 
+-- A call that was begun was never made: if it was the probe, another may be.
+local function breaker_release(key)
+    if redis.call('HEXISTS', key, 'open_until') == 1 then
+        redis.call('HSET', key, 'probe_until', 0)
+    end
+end
+
 -- Any answer that shows the provider at work closes the breaker. Answers "closed" where it was open.
 local function breaker_succeeded(key)
     local was_open = redis.call('HEXISTS', key, 'open_until') == 1
@@ -27,16 +34,22 @@ local function breaker_succeeded(key)
 end
 
 -- A run of failures opens it, our own misconfiguration at once; each failed probe doubles the pause. Answers "opened" or
--- "reopened" where it did.
-local function breaker_failed(key, now, at_once, at_least)
+-- "reopened" where it did. A misconfiguration that an outage has hidden is news, too.
+local function breaker_failed(key, now, misconfigured, at_least)
     local open_until = tonumber(redis.call('HGET', key, 'open_until') or 0)
     local failures = redis.call('HINCRBY', key, 'failures', 1)
+    local news = open_until == 0
+    if misconfigured and redis.call('HSETNX', key, 'misconfigured', 1) == 1 then
+        news = true
+    end
     redis.call('PEXPIRE', key, DAY)
-    if open_until > now or open_until == 0 and not at_once and failures < settings.breaker_failures then
+    if open_until > now then
+        return news and 'opened' or ''
+    elseif open_until == 0 and not misconfigured and failures < settings.breaker_failures then
         return ''
     end
     local opens = redis.call('HINCRBY', key, 'opens', 1)
     local pause = math.min(settings.breaker_pause * 2 ^ math.min(opens - 1, 20), settings.breaker_longest_pause)
     redis.call('HSET', key, 'open_until', now + math.max(pause, at_least), 'probe_until', 0)
-    return open_until == 0 and 'opened' or 'reopened'
+    return news and 'opened' or 'reopened'
 end

@@ -6,9 +6,20 @@ local RANK = { queued = 0, sending = 1, sent = 2, delivered = 3, undelivered = 3
 local function may_move(from, reason, to)
     -- A call without an answer may have been heard: what the provider says of it later is the truth.
     if from == 'failed' and reason == 'no_answer' then
-        return to == 'sent' or to == 'delivered' or to == 'undelivered'
+        return RANK[to] >= RANK.sent
     end
     return RANK[to] > RANK[from] or RANK[to] == RANK[from] and RANK[to] < 3
+end
+
+-- Status and reason of a delivery that comes to nothing for `reason`. A try that was never recorded may have been sent; one
+-- that failed before and then expired has the reason of its last failure.
+local function end_of_unwanted(reason, unrecorded, last_reason)
+    if unrecorded then
+        return 'failed', 'no_answer'
+    elseif reason == 'expired' and last_reason then
+        return 'failed', last_reason
+    end
+    return reason == 'throttled' and 'failed' or 'dropped', reason
 end
 
 -- The end of a delivery that was never sent, for operators. No whole number, no code.

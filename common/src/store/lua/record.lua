@@ -1,9 +1,10 @@
 -- Records what came of a try: of the delivery, and of the provider's breaker.
 -- KEYS: delivery
+-- ARGV, from the third: delivery id; claimant; outcome; id and payload of the job that comes after it
 -- Answers {1 if the delivery took it, what the breaker did or ""}.
 local delivery_key = KEYS[1]
 local now, delivery_id, claimant, outcome = tonumber(ARGV[1]), ARGV[3], ARGV[4], cjson.decode(ARGV[5])
-local next_job_id, job = ARGV[6], ARGV[7]
+local next_job_id, next_job = ARGV[6], ARGV[7]
 
 local breaker_key = settings.breaker_prefix .. outcome.provider
 local breaker = ''
@@ -11,16 +12,18 @@ if outcome.provider_state == 'works' then
     breaker = breaker_succeeded(breaker_key)
 elseif outcome.provider_state then
     breaker = breaker_failed(breaker_key, now, outcome.provider_state == 'misconfigured', outcome.retry_after or 0)
+else
+    breaker_release(breaker_key)
 end
 
-local before = redis.call('HMGET', delivery_key, 'status', 'claimant', 'reason')
-local status = before[1]
+local before = redis.call('HMGET', delivery_key, 'status', 'claimant', 'reason', 'unrecorded')
+local status, last_reason, unrecorded = before[1], before[3], before[4] == '1'
 if not status then
     return { 0, breaker }
 end
 if outcome.status == 'sent' then
     redis.call('HSET', delivery_key, 'provider_id', outcome.provider_id)
-    if not may_move(status, before[3], 'sent') then
+    if not may_move(status, last_reason, 'sent') then
         return { 0, breaker }
     end
     redis.call('HSET', delivery_key, 'status', 'sent', 'claimed_until', 0)
@@ -38,16 +41,16 @@ if outcome.status == 'queued' then
         local excluded = redis.call('HGET', delivery_key, 'excluded')
         redis.call('HSET', delivery_key, 'excluded', (excluded and excluded .. ' ' or '') .. outcome.provider)
     end
-    if outcome.retry_at > now then
-        enqueue_at(outcome.retry_at, next_job_id, job)
-    else
-        enqueue(next_job_id, job)
-    end
+    enqueue_next(delivery_key, outcome.retry_at > now and outcome.retry_at, next_job_id, next_job)
     return { 1, breaker }
 end
-finish(delivery_key, outcome.status, outcome.reason)
-bury(delivery_id, delivery_key, outcome.status, outcome.reason, outcome.provider, outcome.provider_code, now)
-if outcome.surely_not_sent then
+local ended_as, reason = outcome.status, outcome.reason
+if ended_as == 'dropped' then
+    ended_as, reason = end_of_unwanted(reason, unrecorded, last_reason)
+end
+finish(delivery_key, ended_as, reason)
+bury(delivery_id, delivery_key, ended_as, reason, outcome.provider, outcome.provider_code, now)
+if outcome.surely_not_sent and not unrecorded then
     undo_send(delivery_key)
 end
 return { 1, breaker }

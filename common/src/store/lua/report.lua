@@ -9,7 +9,7 @@ if not before[1] then
     return -1
 end
 redis.call('HSETNX', delivery_key, 'provider_id', provider_id)
-if before[1] == status or not may_move(before[1], before[2], status) then
+if not may_move(before[1], before[2], status) then
     return 0
 end
 redis.call('HSET', delivery_key, 'status', status, 'claimed_until', 0)

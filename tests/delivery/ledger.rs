@@ -1,0 +1,170 @@
+//! The delivery scripts in process, over a real Redis: the test is the worker, and moves the time.
+
+use std::time::Duration;
+
+use common::address::ClientAddress;
+use common::clock::{Clock, millis};
+use common::code::{CodeLength, OtpKeys, Purpose};
+use common::config::LimitConfig;
+use common::delivery::{DeliveryStatus, Reason};
+use common::id::DeliveryId;
+use common::jobs::SendOtp;
+use common::name::Name;
+use common::phone::{Country, PhoneNumber};
+use common::queue::{MAX_STEP, NAMES, promote_due};
+use common::store::delivery::{Claim, DeliveryStore, Outcome, ProviderState, ProviderTerms, Try};
+use common::store::delivery_status::{DeliveryReport, DeliveryStatuses};
+use common::store::ledger::LedgerSettings;
+use common::store::otp::{Asker, OtpStore, Requested};
+use common::store::redis::Redis as Server;
+use redis::Commands;
+use redis::aio::ConnectionManager;
+use ulid::Ulid;
+
+use crate::support::app::{OTP_SECRET, SOON};
+use crate::support::redis_server::Redis;
+
+const ALL_OFF: LimitConfig = LimitConfig {
+    send_cooldown_seconds: 0,
+    sends_per_number_hour: 0,
+    sends_per_number_day: 0,
+    sends_per_address_hour: 0,
+    sends_per_range_hour: 0,
+    sends_per_country_hour: 0,
+    sends_per_foreign_country_hour: 0,
+    sends_per_hour: 0,
+    wrong_guesses_per_hour: 0,
+    wrong_guesses_per_address_hour: 0,
+    wrong_guesses_per_number_hour: 0,
+    wrong_guesses_per_number_day: 0,
+};
+
+/// How long a try is claimed for.
+pub(super) const CLAIM: Duration = Duration::from_secs(12);
+
+/// Redis, the API's half and the worker's half of the ledger, and the clock of all.
+pub(super) struct Ledger {
+    pub(super) redis: Redis,
+    pub(super) clock: Clock,
+    pub(super) worker: DeliveryStore,
+    connection: ConnectionManager,
+    keys: OtpKeys,
+    otp: OtpStore,
+    statuses: DeliveryStatuses,
+}
+
+impl Ledger {
+    /// Codes live for `ttl` seconds; the providers are tried in this order, with `rate` calls a second each.
+    pub(super) fn new(ttl: u64, providers: &[&'static str], rate: u32) -> Self {
+        let redis = Redis::start();
+        let clock = Clock::manual(1_800_000_000_000);
+        let connection = Server::new(&redis.url()).unwrap().connection(SOON).unwrap();
+        let keys = OtpKeys::derive(OTP_SECRET).unwrap();
+        let india: Country = "IN".parse().unwrap();
+        let settings = LedgerSettings::new(&ALL_OFF, Duration::from_secs(ttl), india);
+        let otp = OtpStore::new(connection.clone(), keys.clone(), CodeLength::DEFAULT, settings, clock.clone());
+        let statuses = DeliveryStatuses::new(connection.clone(), clock.clone());
+        let worker = worker(&connection, &keys, &clock, providers, rate);
+        Self { redis, clock, worker, connection, keys, otp, statuses }
+    }
+
+    /// A worker of other settings over the same Redis.
+    pub(super) fn worker(&self, providers: &[&'static str], rate: u32) -> DeliveryStore {
+        worker(&self.connection, &self.keys, &self.clock, providers, rate)
+    }
+
+    pub(super) fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// Asks for an SMS to the number with these last digits, and takes its job off the queue, which has no other.
+    pub(super) async fn ask(&self, last: u32) -> SendOtp {
+        let jobs = self.take_due().await;
+        assert!(jobs.is_empty(), "{jobs:?}");
+        self.ask_beside(last).await
+    }
+
+    /// The same while other jobs are due.
+    pub(super) async fn ask_beside(&self, last: u32) -> SendOtp {
+        let number = PhoneNumber::parse(&format!("+9198765{last:05}"), "IN".parse().unwrap()).unwrap();
+        let address = ClientAddress::from("127.0.0.1".parse::<std::net::IpAddr>().unwrap());
+        let asker = Asker { purpose: Purpose::SignIn, number: &number, address };
+        let asked = self.otp.request(asker, &Name::parse("Asha").unwrap().unwrap(), None, None).await.unwrap();
+        let Requested::Queued { delivery, .. } = asked else { panic!("{asked:?}") };
+        let id: String = self.redis.connection().rpop(&NAMES.active, None).unwrap();
+        let job = self.payload(&id);
+        assert_eq!(job.delivery_id, delivery.as_str());
+        job
+    }
+
+    /// Takes all jobs that are due off the queue.
+    pub(super) async fn take_due(&self) -> Vec<SendOtp> {
+        let mut connection = self.connection.clone();
+        promote_due(&mut connection, self.clock.unix_ms(), MAX_STEP).await.unwrap();
+        let mut redis = self.redis.connection();
+        let ids: Vec<String> = redis.lrange(&NAMES.active, 0, -1).unwrap();
+        let _: () = redis.del(&NAMES.active).unwrap();
+        ids.iter().map(|id| self.payload(id)).collect()
+    }
+
+    fn payload(&self, id: &str) -> SendOtp {
+        let payload: String = self.redis.connection().hget(&NAMES.data, id).unwrap();
+        serde_json::from_str(&payload).unwrap()
+    }
+
+    /// When the jobs that wait are due, in ms from now.
+    pub(super) fn waits(&self) -> Vec<i64> {
+        let waiting: Vec<(String, f64)> = self.redis.connection().zrange_withscores(&NAMES.retry, 0, -1).unwrap();
+        #[expect(clippy::cast_possible_truncation, reason = "an instant in ms is a whole number of 41 bits")]
+        waiting.iter().map(|(_, due)| *due as i64 - self.clock.unix_ms()).collect()
+    }
+
+    pub(super) async fn claim(&self, job: &SendOtp, claimant: Ulid) -> Claim {
+        self.worker.claim(job, claimant).await.unwrap()
+    }
+
+    /// Claims a try that has to be there.
+    pub(super) async fn claim_try(&self, job: &SendOtp, claimant: Ulid) -> Box<Try> {
+        match self.claim(job, claimant).await {
+            Claim::Send(this_try) => this_try,
+            other => panic!("no try: {other:?}"),
+        }
+    }
+
+    /// Five calls that fail, which opens the breaker of `provider` for a second.
+    pub(super) async fn open_breaker(&self, provider: &'static str) {
+        let worker = self.worker(&[provider], 0);
+        for last in 90_000..90_005 {
+            let (job, claimant) = (self.ask(last).await, Ulid::generate());
+            let claim = worker.claim(&job, claimant).await.unwrap();
+            assert!(matches!(claim, Claim::Send(_)), "{claim:?}");
+            let failed = Outcome::failed(provider, Reason::NoAnswer).showing(ProviderState::Fails, None, None);
+            worker.record(&job, claimant, &failed).await.unwrap();
+        }
+    }
+
+    /// Status and reason of a delivery.
+    pub(super) async fn status(&self, job: &SendOtp) -> (DeliveryStatus, Option<Reason>) {
+        let id = DeliveryId::parse(&job.delivery_id).unwrap();
+        let progress = self.statuses.find(&id).await.unwrap().expect("a delivery");
+        (progress.status, progress.reason)
+    }
+
+    /// The provider reports.
+    pub(super) async fn report(&self, job: &SendOtp, status: DeliveryStatus, reason: Option<Reason>) {
+        let id = DeliveryId::parse(&job.delivery_id).unwrap();
+        let report = DeliveryReport { status, reason, provider_id: "SM1".to_owned() };
+        self.statuses.report(&id, &report).await.unwrap();
+    }
+}
+
+fn worker(
+    connection: &ConnectionManager,
+    keys: &OtpKeys,
+    clock: &Clock,
+    providers: &[&'static str],
+    rate: u32,
+) -> DeliveryStore {
+    let terms: Vec<_> = providers.iter().map(|name| ProviderTerms { name, claim_for: millis(CLAIM) }).collect();
+    DeliveryStore::new(connection.clone(), keys.clone(), &terms, rate, clock.clone())
+}

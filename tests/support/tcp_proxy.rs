@@ -1,0 +1,116 @@
+//! The way between a program and a server, which a test can stall, cut, and lead to another server.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::free_port;
+
+/// A port of 127.0.0.1 that leads to another one. It ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct TcpProxy {
+    port: u16,
+    way: Arc<Way>,
+    server: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Way {
+    target: Mutex<u16>,
+    stalled: watch::Sender<bool>,
+    closed: watch::Sender<bool>,
+    connections: Mutex<JoinSet<()>>,
+}
+
+impl TcpProxy {
+    /// Leads to that port of 127.0.0.1.
+    pub(crate) async fn start(target: u16) -> Self {
+        let port = free_port();
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+        let way = Arc::new(Way {
+            target: Mutex::new(target),
+            stalled: watch::Sender::new(false),
+            closed: watch::Sender::new(false),
+            connections: Mutex::default(),
+        });
+        let server = tokio::spawn(lead(listener, Arc::clone(&way)));
+        Self { port, way, server }
+    }
+
+    /// The port that programs connect to.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Holds every byte back from now on: connections stay open, new ones are made, and nobody hears anything.
+    pub(crate) fn stall(&self) {
+        self.way.stalled.send_replace(true);
+    }
+
+    /// Lets all bytes through, those that were held back first.
+    pub(crate) fn go_on(&self) {
+        self.way.stalled.send_replace(false);
+    }
+
+    /// Ends all connections, and every new one at once.
+    pub(crate) fn close(&self) {
+        self.way.closed.send_replace(true);
+        self.cut();
+    }
+
+    /// Takes connections again.
+    pub(crate) fn open(&self) {
+        self.way.closed.send_replace(false);
+    }
+
+    /// Leads to another port from now on, and ends the connections to the old one.
+    pub(crate) fn redirect(&self, target: u16) {
+        *self.way.target.lock().unwrap() = target;
+        self.cut();
+    }
+
+    fn cut(&self) {
+        self.way.connections.lock().unwrap().abort_all();
+    }
+}
+
+impl Drop for TcpProxy {
+    fn drop(&mut self) {
+        self.server.abort();
+        self.cut();
+    }
+}
+
+async fn lead(listener: TcpListener, way: Arc<Way>) {
+    loop {
+        let (client, _) = listener.accept().await.unwrap();
+        let target = SocketAddr::from(([127, 0, 0, 1], *way.target.lock().unwrap()));
+        let mut connections = way.connections.lock().unwrap();
+        while connections.try_join_next().is_some() {}
+        if !*way.closed.borrow() {
+            connections.spawn(connect(client, target, way.stalled.subscribe()));
+        }
+    }
+}
+
+async fn connect(client: TcpStream, target: SocketAddr, stalled: watch::Receiver<bool>) {
+    let Ok(server) = TcpStream::connect(target).await else { return };
+    client.set_nodelay(true).unwrap();
+    server.set_nodelay(true).unwrap();
+    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+    tokio::join!(pump(from_client, to_server, stalled.clone()), pump(from_server, to_client, stalled));
+}
+
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut stalled: watch::Receiver<bool>) {
+    let mut bytes = [0; 16_384];
+    while let Ok(count @ 1..) = from.read(&mut bytes).await {
+        if stalled.wait_for(|stalled| !stalled).await.is_err() || to.write_all(&bytes[..count]).await.is_err() {
+            return;
+        }
+    }
+}
