@@ -161,6 +161,7 @@ impl Scrape {
         for (kind, count) in self.refusals.sends() {
             counter!(SENDS_REFUSED, "limit" => kind.as_str()).absolute(count);
         }
+        counter!(SENDS_REFUSED, "limit" => "destination").absolute(self.refusals.destinations());
         for (why, count) in self.refusals.guesses() {
             counter!(VERIFICATIONS, "result" => why.as_str()).absolute(count);
         }

@@ -19,6 +19,7 @@ const LOG_EVERY: i64 = 1_000;
 pub struct Refusals {
     sends: Arc<Counters<LimitKind>>,
     guesses: Arc<Counters<WrongGuess>>,
+    destinations: Arc<Counters<()>>,
     clock: Clock,
 }
 
@@ -35,12 +36,22 @@ impl Refusals {
     /// All counts zero.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        Self { sends: Arc::new(Counters::of(LimitKind::ALL)), guesses: Arc::new(Counters::of(WrongGuess::ALL)), clock }
+        Self {
+            sends: Arc::new(Counters::of(LimitKind::ALL)),
+            guesses: Arc::new(Counters::of(WrongGuess::ALL)),
+            destinations: Arc::new(Counters::of(&[()])),
+            clock,
+        }
     }
 
     /// A limit refused a send.
     pub fn send(&self, kind: LimitKind, number: &PhoneNumber, address: ClientAddress) {
         self.sends.note("send_refused", kind, kind.as_str(), (number, address), &self.clock);
+    }
+
+    /// The number's country or type is not served.
+    pub fn destination(&self, number: &PhoneNumber, address: ClientAddress) {
+        self.destinations.note("send_refused", (), "destination", (number, address), &self.clock);
     }
 
     /// A guess was not right.
@@ -51,6 +62,12 @@ impl Refusals {
     /// Sends refused so far, by kind of limit.
     pub fn sends(&self) -> impl Iterator<Item = (LimitKind, u64)> {
         LimitKind::ALL.iter().map(|kind| (*kind, self.sends.count(*kind)))
+    }
+
+    /// Sends refused so far because of their destination.
+    #[must_use]
+    pub fn destinations(&self) -> u64 {
+        self.destinations.count(())
     }
 
     /// Guesses that were not right so far, by why.
@@ -94,6 +111,8 @@ mod tests {
             refusals.send(LimitKind::Cooldown, &number, address);
         }
         refusals.guess(WrongGuess::Expired, &number, address);
+        refusals.destination(&number, address);
+        assert_eq!(refusals.destinations(), 1);
         let sends: Vec<_> = refusals.sends().filter(|(_, count)| *count > 0).collect();
         let guesses: Vec<_> = refusals.guesses().filter(|(_, count)| *count > 0).collect();
         assert_eq!((sends, guesses), (vec![(LimitKind::Cooldown, 3)], vec![(WrongGuess::Expired, 1)]));

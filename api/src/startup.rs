@@ -11,7 +11,6 @@ use common::store::delivery_status::DeliveryStatuses;
 use common::store::idempotency::IdempotencyStore;
 use common::store::ledger::LedgerSettings;
 use common::store::otp::OtpStore;
-use migration::{Migrator, MigratorTrait};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::{self, Services};
@@ -35,7 +34,7 @@ const METRICS_CONNECTIONS: usize = 20;
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     let services = connect(&config, Clock::default()).await?;
     if !config.app.is_production() {
-        Migrator::up(services.sign_up.accounts.database(), None)
+        migration::up(services.sign_up.accounts.database())
             .await
             .context("DATABASE_URL: the database cannot be migrated")?;
     }

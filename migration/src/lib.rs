@@ -5,7 +5,8 @@ mod m20261123_create_users_and_tokens;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::DbBackend;
+use sea_orm_migration::sea_orm::{DatabaseConnection, DbBackend};
+use std::time::Duration;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -15,6 +16,33 @@ impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         vec![Box::new(m20261123_create_users_and_tokens::Migration)]
     }
+}
+
+/// How often, and how far apart, a step is tried again that another process is running: programs that start together migrate
+/// together, and one of them is first.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Runs all steps that have not run yet.
+///
+/// # Errors
+/// The database cannot be reached, or refuses a step.
+pub async fn up(database: &DatabaseConnection) -> Result<(), DbErr> {
+    let mut tries = 1;
+    loop {
+        match Migrator::up(database, None).await {
+            Err(error) if tries < TRIES && is_being_run_elsewhere(&error) => tries += 1,
+            result => return result,
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+fn is_being_run_elsewhere(error: &DbErr) -> bool {
+    let text = error.to_string();
+    ["already exists", "duplicate key", "UNIQUE constraint", "database is locked"]
+        .iter()
+        .any(|sign| text.contains(sign))
 }
 
 /// Runs the statements of the database at hand.

@@ -1,10 +1,12 @@
 //! `migration up`, `migration down`, `migration status`.
 
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use dotenvy::Error as EnvFileError;
 use migration::{Migrator, MigratorTrait};
 use sea_orm_migration::sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
 
@@ -12,9 +14,15 @@ use sea_orm_migration::sea_orm::{ConnectOptions, Database, DatabaseConnection, D
 #[derive(Parser)]
 #[command(name = "migration", version)]
 struct Cli {
-    /// `postgres://…` or `sqlite://…`
-    #[arg(long, env, default_value = DEVELOPMENT_DATABASE, hide_env_values = true, global = true)]
-    database_url: String,
+    /// `postgres://…` or `sqlite://…` [default: a SQLite file in the data folder]
+    #[arg(long, env, hide_env_values = true, global = true)]
+    database_url: Option<String>,
+    /// `production` refuses the default of DATABASE_URL
+    #[arg(long, env, default_value = "development", value_parser = ["development", "production"], global = true)]
+    app_env: String,
+    /// Folder of the SQLite file
+    #[arg(long, env, default_value = "data", global = true)]
+    data_dir: PathBuf,
     #[command(subcommand)]
     command: Command,
 }
@@ -35,47 +43,59 @@ enum Command {
 
 /// How long a database is tried to be reached.
 const PATIENCE: Duration = Duration::from_secs(5);
-const DEVELOPMENT_DATABASE: &str = "sqlite://data/cheershare.db?mode=rwc";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let _ = dotenvy::dotenv();
-    let mut cli = Cli::parse();
-    if cli.database_url.is_empty() {
-        cli.database_url = DEVELOPMENT_DATABASE.to_owned();
-    }
-    match run(&cli).await {
+    match migrate().await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+        Err(reason) => {
             #[expect(clippy::print_stderr, reason = "this is the program's answer")]
             {
-                // The driver's messages quote the URL, and the URL may hold a password.
-                eprintln!("DATABASE_URL: {}", error.to_string().replace(&cli.database_url, "…").replace('\n', " "));
+                eprintln!("{}", reason.replace('\n', " "));
             }
             ExitCode::FAILURE
         }
     }
 }
 
-async fn run(cli: &Cli) -> Result<(), DbErr> {
-    let database = connect(&cli.database_url).await?;
-    match cli.command {
-        Command::Up => Migrator::up(&database, None).await,
-        Command::Down { steps } => Migrator::down(&database, Some(steps)).await,
-        Command::Status => print_status(&database).await,
+/// Fails with one line that names the setting which is wrong.
+async fn migrate() -> Result<(), String> {
+    match dotenvy::dotenv() {
+        Err(EnvFileError::Io(error)) if error.kind() == ErrorKind::NotFound => {}
+        Err(_) => return Err(".env: cannot be read: each line has to be NAME=value".to_owned()),
+        Ok(_) => {}
+    }
+    let cli = Cli::parse();
+    let url = database_url(&cli)?;
+    // The driver's messages quote the URL, and the URL may hold a password.
+    run(&cli.command, &url).await.map_err(|error| format!("DATABASE_URL: {}", error.to_string().replace(&url, "…")))
+}
+
+fn database_url(cli: &Cli) -> Result<String, String> {
+    match cli.database_url.as_deref() {
+        Some(url) if !url.is_empty() => Ok(url.to_owned()),
+        _ if cli.app_env == "production" => {
+            Err("DATABASE_URL: is not set, and APP_ENV=production has no default for it".to_owned())
+        }
+        _ => {
+            let folder = &cli.data_dir;
+            std::fs::create_dir_all(folder).map_err(|error| format!("DATA_DIR: cannot be made: {error}"))?;
+            Ok(format!("sqlite://{}?mode=rwc", folder.join("cheershare.db").display()))
+        }
     }
 }
 
-async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
-    // Both ring and aws-lc-rs may be compiled in, so rustls has to be told; a second call is harmless.
+async fn run(command: &Command, url: &str) -> Result<(), DbErr> {
+    // More than one cryptography library may be compiled in, so rustls has to be told which to use.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    if url == DEVELOPMENT_DATABASE {
-        std::fs::create_dir_all(Path::new("data")).map_err(|error| DbErr::Custom(format!("data folder: {error}")))?;
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(1).acquire_timeout(PATIENCE).sqlx_logging(false);
+    let database = Database::connect(options).await?;
+    match command {
+        Command::Up => migration::up(&database).await,
+        Command::Down { steps } => Migrator::down(&database, Some(*steps)).await,
+        Command::Status => print_status(&database).await,
     }
-    Database::connect(
-        ConnectOptions::new(url).max_connections(1).acquire_timeout(PATIENCE).sqlx_logging(false).to_owned(),
-    )
-    .await
 }
 
 #[expect(clippy::print_stdout, reason = "this is the program's answer")]

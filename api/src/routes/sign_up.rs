@@ -26,7 +26,7 @@ use crate::strict_json::StrictJson;
 pub struct SignUpApi;
 
 /// With `name` it asks for an OTP; with `otp` it buys a token. An empty or null field counts as absent.
-#[derive(Debug, Deserialize, Object)]
+#[derive(Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct SignUpRequest {
@@ -40,7 +40,7 @@ pub struct SignUpRequest {
 }
 
 /// An SMS with the OTP is on its way.
-#[derive(Debug, Object)]
+#[derive(Object)]
 #[oai(example)]
 pub struct OtpSent {
     /// Always true.
@@ -56,7 +56,7 @@ pub struct OtpSent {
 }
 
 /// Somebody is signed in.
-#[derive(Debug, Object)]
+#[derive(Object)]
 #[oai(example)]
 pub struct SignedIn {
     /// Always true.
@@ -70,7 +70,7 @@ pub struct SignedIn {
 }
 
 /// A user.
-#[derive(Debug, Object)]
+#[derive(Object)]
 #[oai(example)]
 pub struct User {
     /// The user's id.
@@ -86,7 +86,7 @@ pub struct User {
 }
 
 /// Which half of the sign-up it was.
-#[derive(Debug, Union)]
+#[derive(Union)]
 #[oai(one_of)]
 pub enum SignUpAnswer {
     /// The first.

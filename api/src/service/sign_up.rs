@@ -104,7 +104,7 @@ impl SignUp {
     /// Sends a code to the number. The request's id goes with the job into the worker's logs.
     ///
     /// # Errors
-    /// [`RequestError`]; then no SMS will be sent.
+    /// [`RequestError`]; then no SMS will be sent, but that after [`RequestError::Store`] Redis may still get to it.
     pub async fn request(
         &self,
         number: &PhoneNumber,
@@ -114,6 +114,7 @@ impl SignUp {
     ) -> Result<OtpQueued, RequestError> {
         let test_code = self.test_numbers.code_of(number, self.clock.now());
         if test_code.is_none() && !(self.allowed_countries.allow(number) && number.takes_sms()) {
+            self.refusals.destination(number, address);
             return Err(RequestError::DestinationNotAllowed);
         }
         let asker = Asker { purpose: Purpose::SignIn, number, address };
@@ -144,7 +145,11 @@ impl SignUp {
     ) -> Result<Session, VerifyError> {
         let sign_up = self.clone();
         let to_the_end = async move { sign_up.verify_to_the_end(&number, address, &guess, name).await };
-        tokio::spawn(to_the_end.in_current_span()).await.unwrap_or(Err(VerifyError::BrokenOff))
+        match tokio::spawn(to_the_end.in_current_span()).await {
+            Ok(result) => result,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => Err(VerifyError::BrokenOff),
+        }
     }
 
     async fn verify_to_the_end(

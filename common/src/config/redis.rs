@@ -8,7 +8,7 @@ use crate::store::redis::Redis;
 #[derive(Args, Clone, Debug)]
 pub struct RedisConfig {
     /// `redis://…`, or `rediss://…` for TLS
-    #[arg(long, env, default_value = "redis://127.0.0.1:6379", hide_env_values = true, hide_default_value = false)]
+    #[arg(long, env, default_value = "redis://127.0.0.1:6379", hide_env_values = true)]
     pub redis_url: SecretString,
 }
 

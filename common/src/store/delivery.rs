@@ -1,5 +1,6 @@
 //! Deliveries as the worker moves them on: tries claimed, codes opened, outcomes recorded.
 
+use std::fmt;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -78,8 +79,7 @@ pub enum Claim {
     Ended,
 }
 
-/// One try at one SMS.
-#[derive(Debug)]
+/// One try at one SMS. `Debug` hides to whom.
 pub struct Try {
     /// The number to send to, in E.164.
     pub to: String,
@@ -99,6 +99,12 @@ pub struct Try {
     pub start_at: i64,
     /// Providers that refused it before.
     pub excluded: Vec<String>,
+}
+
+impl fmt::Debug for Try {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Try").field("number", &self.number).field("provider", &self.provider).finish_non_exhaustive()
+    }
 }
 
 /// What a try showed about the provider.

@@ -1,5 +1,6 @@
 //! Requests that a client may repeat with an `Idempotency-Key`: claimed while they run, and their answers kept for a while.
 
+use std::fmt;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -34,8 +35,8 @@ pub enum IdempotencyError {
     CannotOpen,
 }
 
-/// What to do about a request.
-#[derive(Debug, Eq, PartialEq)]
+/// What to do about a request. `Debug` hides the answer: it may hold a token.
+#[derive(Eq, PartialEq)]
 pub enum Begun {
     /// It is the first: run it, then [`IdempotencyStore::keep`] or [`IdempotencyStore::free`].
     Claimed(Claim),
@@ -45,6 +46,17 @@ pub enum Begun {
     Reused,
     /// The first one's answer.
     Answered(Vec<u8>),
+}
+
+impl fmt::Debug for Begun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Claimed(_) => "Claimed(…)",
+            Self::InUse => "InUse",
+            Self::Reused => "Reused",
+            Self::Answered(_) => "Answered(…)",
+        })
+    }
 }
 
 /// The right to run a request and to say what came of it.

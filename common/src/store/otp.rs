@@ -18,6 +18,10 @@ use crate::name::Name;
 use crate::phone::PhoneNumber;
 use crate::queue::QueueScript;
 
+/// How often, and how far apart, a lost use of a code is tried to be taken back: for half a minute or so.
+const TAKE_BACK_TRIES: u32 = 30;
+const TAKE_BACK_PAUSE: Duration = Duration::from_millis(250);
+
 static REQUEST: LazyLock<QueueScript> =
     LazyLock::new(|| QueueScript::new(concat!(include_str!("lua/limits.lua"), include_str!("lua/request.lua"))));
 static VERIFY: LazyLock<Script> =
@@ -65,11 +69,17 @@ pub enum Guessed {
     Wrong(WrongGuess),
 }
 
+/// One use of a code, which may have to be taken back.
+#[derive(Clone, Debug)]
+struct Attempt {
+    key: String,
+    id: String,
+}
+
 /// A right guess.
 #[derive(Debug)]
 pub struct Verified {
-    key: String,
-    challenge: String,
+    attempt: Attempt,
     /// The name given when the code was asked for.
     pub name: Name,
 }
@@ -155,24 +165,27 @@ impl OtpStore {
     /// Compares a guess and counts a wrong one. Of simultaneous right guesses one is [`Guessed::Right`].
     ///
     /// # Errors
-    /// [`OtpStoreError`].
+    /// [`OtpStoreError`]; the code is good again as soon as Redis answers.
     pub async fn verify(&self, asker: Asker<'_>, guess: &Code) -> Result<Guessed, OtpStoreError> {
         let Asker { purpose, number, address } = asker;
-        let key = keys::challenge(purpose, number);
+        let attempt = Attempt { key: keys::challenge(purpose, number), id: Ulid::generate().to_string() };
         let mut call = VERIFY.prepare_invoke();
-        call.key(&key)
+        call.key(&attempt.key)
             .key(keys::number(number))
             .key(keys::known_addresses(number))
             .key(keys::wrong_by_number(number))
             .key(keys::wrong_by_address(address))
             .key(keys::wrong_by_both(number, address));
         self.common_arguments(&mut call, asker);
+        call.arg(&attempt.id);
         for guess in self.keys.guess_tags(guess, purpose, number) {
             call.arg(guess.key_id).arg(guess.tag);
         }
-        let (outcome, challenge, name): (String, String, String) = self.invoke(&call).await?;
+        // Redis may run the script after nobody waits for its answer any more.
+        let answer = self.invoke(&call).await.inspect_err(|_| self.take_back_later(attempt.clone()));
+        let (outcome, name): (String, String) = answer?;
         Ok(match WrongGuess::from_ledger(&outcome) {
-            None => Guessed::Right(Verified { key, challenge, name: Name::from_store(name) }),
+            None => Guessed::Right(Verified { attempt, name: Name::from_store(name) }),
             Some(why) => Guessed::Wrong(why),
         })
     }
@@ -180,11 +193,33 @@ impl OtpStore {
     /// Makes the code of a sign-in that failed good again, unless a newer one has been asked for.
     ///
     /// # Errors
-    /// [`OtpStoreError`].
+    /// [`OtpStoreError`]; the code is good again as soon as Redis answers.
     pub async fn restore(&self, verified: &Verified) -> Result<(), OtpStoreError> {
+        let restored = self.take_back(&verified.attempt).await;
+        restored.inspect_err(|_| self.take_back_later(verified.attempt.clone())).map(|_| ())
+    }
+
+    async fn take_back(&self, attempt: &Attempt) -> Result<bool, OtpStoreError> {
         let mut call = RESTORE.prepare_invoke();
-        call.key(&verified.key).arg(&verified.challenge);
+        call.key(&attempt.key).arg(&attempt.id);
         self.invoke(&call).await
+    }
+
+    /// Tries in the background, until the attempt is taken back or Redis has said twice that there is nothing to take back.
+    fn take_back_later(&self, attempt: Attempt) {
+        let store = self.clone();
+        tokio::spawn(async move {
+            let mut answers = 0;
+            for _ in 0..TAKE_BACK_TRIES {
+                match store.take_back(&attempt).await {
+                    Ok(true) => return,
+                    Ok(false) if answers == 1 => return,
+                    Ok(false) => answers += 1,
+                    Err(_) => {}
+                }
+                tokio::time::sleep(TAKE_BACK_PAUSE).await;
+            }
+        });
     }
 
     fn common_arguments(&self, call: &mut ScriptInvocation<'_>, asker: Asker<'_>) {

@@ -10,7 +10,7 @@ use super::{FailureClass, SendError, Sms};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 /// The longest that a provider is believed to want to be left alone: a wrong answer must not end all sending.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(5 * 60);
 
 #[derive(Default, Deserialize)]
 struct Refusal {

@@ -1,5 +1,6 @@
 //! Which providers there are, and in which order they are tried.
 
+use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,8 +49,8 @@ impl FromStr for ProviderOrder {
     }
 }
 
-/// Who sends.
-#[derive(Args, Clone, Debug)]
+/// Who sends. `Debug` hides everything: URLs may hold passwords.
+#[derive(Args, Clone)]
 pub struct ProviderConfig {
     /// `twilio`, `webhook`, `console` (prints SMS for developers), comma-separated in the order in which they are tried
     /// [default: twilio where its settings are there, else console]
@@ -71,10 +72,10 @@ pub struct ProviderConfig {
     #[arg(long, env, value_parser = twilio_messaging_service_sid)]
     twilio_messaging_service_sid: Option<String>,
     /// Where Twilio is, for tests and proxies
-    #[arg(long, env, default_value = "https://api.twilio.com", value_parser = http_url)]
+    #[arg(long, env, default_value = "https://api.twilio.com", hide_env_values = true, value_parser = http_url)]
     twilio_base_url: Url,
     /// Where `webhook` posts SMS to
-    #[arg(long, env, value_parser = http_url)]
+    #[arg(long, env, hide_env_values = true, value_parser = http_url)]
     sms_webhook_url: Option<Url>,
     /// Secret that signs them (Standard Webhooks): whsec_ and 24 to 64 bytes in base64
     #[arg(long, env, hide_env_values = true, value_parser = WebhookSecret::parse)]
@@ -82,6 +83,12 @@ pub struct ProviderConfig {
     /// Seconds that a provider may take to accept an SMS (1 to 60)
     #[arg(long, env, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=60))]
     provider_timeout_seconds: u64,
+}
+
+impl fmt::Debug for ProviderConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProviderConfig").finish_non_exhaustive()
+    }
 }
 
 impl ProviderConfig {

@@ -1,5 +1,6 @@
 //! Twilio's Messages API. What it takes and answers is Twilio's documentation.
 
+use std::fmt;
 use std::time::Duration;
 
 use common::delivery::Reason;
@@ -16,7 +17,7 @@ use super::{FailureClass, SendError, Sms, SmsProvider};
 const LONGEST_VALIDITY: Duration = Duration::from_secs(36_000);
 
 /// How to reach Twilio and who we are there.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct TwilioAccount {
     /// `https://api.twilio.com`, or a proxy's or test's.
     pub base_url: Url,
@@ -42,8 +43,8 @@ pub enum Sender {
     MessagingService(String),
 }
 
-/// Sends by Twilio.
-#[derive(Clone, Debug)]
+/// Sends by Twilio. `Debug` hides the account.
+#[derive(Clone)]
 pub struct Twilio {
     account: TwilioAccount,
     url: String,
@@ -88,6 +89,12 @@ impl Twilio {
             .await
             .map_err(|error| unanswered(&error))?;
         if answer.status().is_success() { accepted(answer).await } else { Err(refused(answer).await) }
+    }
+}
+
+impl fmt::Debug for Twilio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Twilio(…)")
     }
 }
 

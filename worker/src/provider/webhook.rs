@@ -1,5 +1,6 @@
 //! Posts messages to a URL, signed after the Standard Webhooks specification, so that any SMS service can be plugged in.
 
+use std::fmt;
 use std::time::Duration;
 
 use common::clock::Clock;
@@ -16,8 +17,8 @@ use sha2::Sha256;
 use super::answer::{self, refused, unanswered};
 use super::{FailureClass, SendError, Sms, SmsProvider};
 
-/// Hands messages to a URL of the operator's.
-#[derive(Clone, Debug)]
+/// Hands messages to a URL of the operator's. `Debug` hides it: it may hold a password.
+#[derive(Clone)]
 pub struct Webhook {
     url: Url,
     secret: WebhookSecret,
@@ -58,8 +59,8 @@ impl WebhookSecret {
     }
 }
 
-impl std::fmt::Debug for WebhookSecret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for WebhookSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("WebhookSecret(…)")
     }
 }
@@ -95,6 +96,12 @@ impl Webhook {
         let body = answer.bytes().await.map_err(|_| SendError::new(FailureClass::Ambiguous, Reason::NoAnswer))?;
         // An id in the answer is a courtesy.
         Ok(serde_json::from_slice::<Accepted>(&body).unwrap_or_default().id)
+    }
+}
+
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Webhook(…)")
     }
 }
 

@@ -1,6 +1,9 @@
--- Makes a used code good again, because the sign-in that used it failed. A newer challenge is left alone.
+-- Makes the code that one attempt used up good again, because its sign-in failed or its answer was lost. A newer challenge is
+-- left alone. Answers 1 where it did.
 -- KEYS: challenge
-local challenge_key, id = KEYS[1], ARGV[1]
-if redis.call('HGET', challenge_key, 'id') == id then
-    redis.call('HDEL', challenge_key, 'used')
+local challenge_key, attempt = KEYS[1], ARGV[1]
+if redis.call('HGET', challenge_key, 'used') ~= attempt then
+    return 0
 end
+redis.call('HDEL', challenge_key, 'used')
+return 1

@@ -1,8 +1,8 @@
 -- Compares a guess with the number's challenge, counts a wrong one, and uses the code up on a right one.
 -- KEYS: challenge, number, known, wrong guesses by number, by address, by both
--- Answers {"right", challenge id, name}; every other guess gets {why, "", ""}, and the client must not see why.
+-- Answers {"right", name}; every other guess gets {why, ""}, and the client must not see why.
 local challenge_key, number_key, known_key, by_number, by_address, by_both = unpack(KEYS)
-local now, address_tags = tonumber(ARGV[1]), ARGV[3]
+local now, address_tags, attempt = tonumber(ARGV[1]), ARGV[3], ARGV[4]
 
 local known = known_address(known_key, address_tags, now)
 -- What strangers guess, at this number or from this address, does not lock its owner out.
@@ -11,12 +11,12 @@ local closed_to_strangers = wait_in_log(by_address, settings.wrong_guesses_per_a
 local closed = wait_in_log(by_both, settings.wrong_guesses_per_hour, HOUR, now) > 0
     or wait_in_log(by_number, settings.wrong_guesses_per_number_day, DAY, now) > 0
 if closed or closed_to_strangers and not known then
-    return { 'closed', '', '' }
+    return { 'closed', '' }
 end
 
 local function not_right(why)
     note_in_log(by_address, settings.wrong_guesses_per_address_hour, HOUR, now)
-    return { why, '', '' }
+    return { why, '' }
 end
 
 local found = redis.call('HMGET', challenge_key,
@@ -32,7 +32,7 @@ end
 
 -- One pair of key id and tag for each secret in use.
 local right = false
-for i = 4, #ARGV, 2 do
+for i = 5, #ARGV, 2 do
     right = right or ARGV[i] == key_id and redis.sha1hex(id .. ARGV[i + 1]) == expected
 end
 if not right then
@@ -43,7 +43,7 @@ if not right then
     return not_right('wrong')
 end
 
-redis.call('HSET', challenge_key, 'used', 1)
+redis.call('HSET', challenge_key, 'used', attempt)
 for delivery_id in string.gmatch(found[9], '%S+') do
     give_back(settings.delivery_prefix .. delivery_id)
 end
@@ -54,4 +54,4 @@ redis.call('ZADD', known_key, now, string.match(address_tags, '%S+'))
 redis.call('ZREMRANGEBYSCORE', known_key, '-inf', now - KNOWN_FOR)
 redis.call('ZREMRANGEBYRANK', known_key, 0, -1 - settings.known_addresses)
 redis.call('PEXPIRE', known_key, KNOWN_FOR)
-return { 'right', id, name }
+return { 'right', name }
