@@ -13,7 +13,7 @@ async fn an_expired_code_is_refused_and_never_sent() {
     let code = app.code_for("Asha", received).await;
     app.workers[0].signal("TERM");
     app.workers[0].ended(SOON).await;
-    app.client().ask("Ravi", waiting).await.expect(200);
+    let delivery = app.ask(waiting).await;
     let asked = Instant::now();
     assert!(!app.job_records().is_empty(), "the job waits for a worker");
 
@@ -23,6 +23,9 @@ async fn an_expired_code_is_refused_and_never_sent() {
     app.start_worker().await;
     app.no_job_is_left(SOON).await;
     assert!(app.twilio.tries(waiting).is_empty(), "nothing is sent after the OTP's expiry");
+    let told = app.delivery(&delivery).await;
+    assert_eq!((&told["status"], &told["reason"]), (&"dropped".into(), &"expired".into()));
+    assert_eq!(told["asking_again_helps"], true);
 
     let new = app.code_for("Asha", received).await;
     assert_ne!(new, code);

@@ -26,6 +26,35 @@ async fn a_try_that_was_never_recorded_may_have_been_sent() {
 }
 
 #[tokio::test]
+async fn a_later_try_that_fails_says_nothing_of_one_that_was_never_recorded() {
+    let ledger = Ledger::new(300, &["twilio"], 0);
+    let (job, second) = (ledger.ask(1).await, Ulid::generate());
+    ledger.claim_try(&job, Ulid::generate()).await;
+    ledger.advance(CLAIM + SECOND);
+    ledger.claim_try(&job, second).await;
+    let refused = Outcome::failed("twilio", Reason::ProviderUnavailable).showing(ProviderState::Fails, Some(20503), None);
+    ledger.worker.record(&job, second, &refused).await.unwrap();
+    assert_eq!(ledger.status(&job).await, (DeliveryStatus::Failed, Some(Reason::NoAnswer)));
+}
+
+#[tokio::test]
+async fn what_expires_first_comes_first_behind_a_breaker() {
+    let (short, long) = (Ledger::new(30, &["twilio"], 0), Ledger::new(300, &["twilio"], 0));
+    let mut waits = Vec::new();
+    for ledger in [&short, &long] {
+        ledger.open_breaker("twilio").await;
+        for last in 0..50 {
+            ledger.claim(&ledger.ask(last).await, Ulid::generate()).await;
+        }
+        let all = ledger.waits();
+        assert!(all.iter().all(|wait| *wait >= 1_000), "not before the breaker's pause is over: {all:?}");
+        assert!(all.last().unwrap() - all[0] > 500, "not all at once: {all:?}");
+        waits.push(all);
+    }
+    assert!(waits[0].last() < waits[1].first(), "{waits:?}");
+}
+
+#[tokio::test]
 async fn a_worker_that_is_only_slow_may_say_that_it_sent() {
     let ledger = Ledger::new(30, &["twilio"], 0);
     let (job, slow) = (ledger.ask(1).await, Ulid::generate());

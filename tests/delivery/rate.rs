@@ -1,6 +1,6 @@
 //! `PROVIDER_RATE`: calls a second to one provider, over all workers.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::delivery::{DeliveryStatus, Reason};
 use common::jobs::SendOtp;
@@ -8,6 +8,9 @@ use common::store::delivery::{Claim, DeliveryStore, Outcome, ProviderState};
 use ulid::Ulid;
 
 use super::ledger::Ledger;
+use super::numbers;
+use crate::support::app::{Plan, SOON};
+use crate::support::eventually;
 
 /// When the calls begin of those of `jobs` whose turn it is.
 async fn begin(worker: &DeliveryStore, jobs: &[SendOtp]) -> Vec<i64> {
@@ -90,4 +93,26 @@ async fn too_much_to_send_does_not_keep_everything_from_being_sent() {
     ledger.take_due().await;
     let fresh = ledger.ask(500).await;
     assert_eq!(begin(&ledger.worker, &[fresh]).await.len(), 1, "its call is not behind those of the dead");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_workers_keep_to_one_rate() {
+    const RATE: usize = 20;
+    const JOBS: usize = 120;
+    let app = Plan::new().workers(2).set("PROVIDER_RATE", &RATE.to_string()).start().await;
+    for number in numbers(JOBS) {
+        app.ask(&number).await;
+    }
+    eventually(SOON, "all SMS", async || (app.twilio.accepted_in_all() == JOBS).then_some(())).await;
+    let instants = app.twilio.instants();
+    let took = instants[JOBS - 1] - instants[0];
+    println!("{JOBS} calls in {took:?}");
+    // A call is on its way for a while: on a busy machine it may be read a quarter of a second after its instant.
+    let within =
+        |first: &Instant| instants.iter().filter(|at| (*first..*first + Duration::from_secs(1)).contains(*at)).count();
+    let most = instants.iter().map(within).max().unwrap();
+    assert!(most <= RATE + RATE / 4, "{most} calls in a second");
+    assert!(took < Duration::from_secs(8), "the rate is used: 120 calls in 6 s");
+    app.no_job_is_left(SOON).await;
+    assert!(app.twilio.counts().values().all(|counts| *counts == (1, 1)), "each once");
 }

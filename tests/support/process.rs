@@ -125,7 +125,7 @@ impl Drop for Process {
 }
 
 /// Where the program of that name was built: beside the folder of this test.
-fn path_of(program: &str) -> PathBuf {
+pub(crate) fn path_of(program: &str) -> PathBuf {
     let this = std::env::current_exe().unwrap();
     let path = this.parent().unwrap().parent().unwrap().join(program);
     assert!(path.is_file(), "{} is not built: run bin/test", path.display());

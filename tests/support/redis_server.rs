@@ -46,14 +46,21 @@ impl Redis {
     /// Starts a server that copies `primary`, and waits until it has all that is there.
     pub(crate) fn start_replica_of(primary: &Redis) -> Self {
         let replica = Self::start();
-        let (mut there, mut here) = (primary.connection(), replica.connection());
-        let _: () = redis::cmd("REPLICAOF").arg("127.0.0.1").arg(primary.port).query(&mut here).unwrap();
-        let deadline = Instant::now() + Duration::from_secs(20);
-        // The primary's WAIT counts the replicas that have everything.
-        while redis::cmd("WAIT").arg(1).arg(100).query(&mut there) != Ok(1) {
-            assert!(Instant::now() < deadline, "the replica does not follow its primary");
-        }
+        let mut connection = replica.connection();
+        let _: () = redis::cmd("REPLICAOF").arg("127.0.0.1").arg(primary.port).query(&mut connection).unwrap();
+        primary.wait_for_replica();
         replica
+    }
+
+    /// Waits until a replica has all that was written until now.
+    pub(crate) fn wait_for_replica(&self) {
+        let mut connection = self.connection();
+        // WAIT is about this connection's own writes.
+        let _: () = connection.set_ex("a mark for the replica", "", 60).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while redis::cmd("WAIT").arg(1).arg(100).query(&mut connection) != Ok(1) {
+            assert!(Instant::now() < deadline, "no replica follows");
+        }
     }
 
     /// Makes a replica a primary.

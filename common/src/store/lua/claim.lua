@@ -42,9 +42,9 @@ elseif status == 'sending' then
     redis.call('HSET', delivery_key, 'unrecorded', 1)
 end
 
-local function finish_unsent(reason)
+local function finish_unsent(status, reason)
     local ended_as
-    ended_as, reason = end_of_unwanted(reason, unrecorded, last_reason)
+    ended_as, reason = end_of(status, reason, unrecorded, last_reason)
     finish(delivery_key, ended_as, reason)
     bury(delivery_id, delivery_key, ended_as, reason, last_provider, nil, now)
     -- Who asks again before the SMS is sent gets one SMS for two sends: else a burst could ask more often than is allowed.
@@ -58,18 +58,18 @@ local challenge = redis.call('HMGET', settings.challenge_prefix .. purpose .. ':
     'id', 'used', 'expires_at', 'key_id', 'sealed', 'deliveries', 'guesses', 'known_guesses')
 local id, expires_at = challenge[1], tonumber(challenge[3])
 if not id then
-    return finish_unsent('expired')
+    return finish_unsent('dropped', 'expired')
 elseif id ~= challenge_id then
-    return finish_unsent('replaced')
+    return finish_unsent('dropped', 'replaced')
 elseif challenge[2] then
-    return finish_unsent('verified')
+    return finish_unsent('dropped', 'verified')
 elseif expires_at - settings.least_life < now then
-    return finish_unsent('expired')
+    return finish_unsent('dropped', 'expired')
 elseif tonumber(found[9] and challenge[8] or challenge[7]) >= settings.guesses_per_challenge then
-    return finish_unsent('burned')
+    return finish_unsent('dropped', 'burned')
 elseif string.sub(challenge[6], -#delivery_id) ~= delivery_id then
     -- A resend of the same code is on its way: one SMS is enough.
-    return finish_unsent('replaced')
+    return finish_unsent('dropped', 'replaced')
 end
 
 local provider, free_at
@@ -95,7 +95,7 @@ if settings.provider_rate > 0 then
     local rate_key, last_call_at = settings.rate_prefix .. provider.name, expires_at - settings.least_life
     slot = slot > 0 and slot or rate_take_slot(rate_key, now, last_call_at)
     if not slot then
-        return finish_unsent('throttled')
+        return finish_unsent('failed', 'throttled')
     end
     redis.call('HSET', delivery_key, 'slot', slot)
     start_at = rate_next_call(rate_key, slot, now)

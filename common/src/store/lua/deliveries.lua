@@ -11,15 +11,15 @@ local function may_move(from, reason, to)
     return RANK[to] > RANK[from] or RANK[to] == RANK[from] and RANK[to] < 3
 end
 
--- Status and reason of a delivery that comes to nothing for `reason`. A try that was never recorded may have been sent; one
--- that failed before and then expired has the reason of its last failure.
-local function end_of_unwanted(reason, unrecorded, last_reason)
+-- As what and why a delivery ends that was not sent. A try that was never recorded may have been, after all; what failed
+-- before and then expired has the reason of its last failure.
+local function end_of(status, reason, unrecorded, last_reason)
     if unrecorded then
         return 'failed', 'no_answer'
     elseif reason == 'expired' and last_reason then
         return 'failed', last_reason
     end
-    return reason == 'throttled' and 'failed' or 'dropped', reason
+    return status, reason
 end
 
 -- The end of a delivery that was never sent, for operators. No whole number, no code.

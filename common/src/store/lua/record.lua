@@ -44,10 +44,7 @@ if outcome.status == 'queued' then
     enqueue_next(delivery_key, outcome.retry_at > now and outcome.retry_at, next_job_id, next_job)
     return { 1, breaker }
 end
-local ended_as, reason = outcome.status, outcome.reason
-if ended_as == 'dropped' then
-    ended_as, reason = end_of_unwanted(reason, unrecorded, last_reason)
-end
+local ended_as, reason = end_of(outcome.status, outcome.reason, unrecorded, last_reason)
 finish(delivery_key, ended_as, reason)
 bury(delivery_id, delivery_key, ended_as, reason, outcome.provider, outcome.provider_code, now)
 if outcome.surely_not_sent and not unrecorded then
