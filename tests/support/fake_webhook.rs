@@ -1,10 +1,10 @@
 //! A receiver of the provider `webhook`, served over real HTTP: it checks the signature after the Standard Webhooks
 //! specification, keeps every request, and answers each number as the test has scripted it.
 
+use common::clock::Clock;
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};
@@ -131,8 +131,8 @@ fn check(head: &Parts, body: &[u8]) -> Result<(), String> {
         return Err("no JSON".to_owned());
     }
     let (id, timestamp) = (header(head, "webhook-id"), header(head, "webhook-timestamp"));
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    if !timestamp.parse().is_ok_and(|at: u64| now.abs_diff(at) <= 5) {
+    let now = Clock::default().unix_ms() / 1000;
+    if !timestamp.parse().is_ok_and(|at: i64| now.abs_diff(at) <= 5) {
         return Err(format!("a timestamp of {timestamp:?} at {now}"));
     }
     let mut mac = Hmac::<Sha256>::new_from_slice(KEY).unwrap();
