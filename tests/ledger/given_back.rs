@@ -20,15 +20,15 @@ async fn a_send_that_failed_for_good_and_one_that_was_verified() {
     // More numbers than any limit allows, and one of them more often than its own.
     for number in [0, 1, 2, 3, 3, 3].map(neighbour) {
         app.twilio.script(&number, [Reply::error(400, 21211)]);
-        app.client().ask("Asha", &number).await.expect(200);
-        app.no_job_is_left(SOON).await;
+        let delivery = app.ask(&number).await;
+        app.delivery_is(&delivery, "failed", SOON).await;
     }
     assert_eq!((app.twilio.tries(&neighbour(3)).len(), app.twilio.accepted_in_all()), (3, 0));
 
     // Nobody knows whether that one was sent.
     app.twilio.script(&neighbour(4), [Reply::Never]);
-    app.client().ask("Asha", &neighbour(4)).await.expect(200);
-    app.no_job_is_left(SOON).await;
+    let delivery = app.ask(&neighbour(4)).await;
+    app.delivery_is(&delivery, "failed", SOON).await;
 
     let code = app.code_for("Asha", &neighbour(5)).await;
     app.client().ask("Asha", &neighbour(6)).await.expect_code(429, "address_limit");
