@@ -11,6 +11,7 @@
     reason = "a test fails by panicking, in its support code too"
 )]
 
+mod accounts;
 mod contract;
 mod conversation;
 mod delivery;
