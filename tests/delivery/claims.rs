@@ -32,7 +32,8 @@ async fn a_later_try_that_fails_says_nothing_of_one_that_was_never_recorded() {
     ledger.claim_try(&job, Ulid::generate()).await;
     ledger.advance(CLAIM + SECOND);
     ledger.claim_try(&job, second).await;
-    let refused = Outcome::failed("twilio", Reason::ProviderUnavailable).showing(ProviderState::Fails, Some(20503), None);
+    let refused =
+        Outcome::failed("twilio", Reason::ProviderUnavailable).showing(ProviderState::Fails, Some(20503), None);
     ledger.worker.record(&job, second, &refused).await.unwrap();
     assert_eq!(ledger.status(&job).await, (DeliveryStatus::Failed, Some(Reason::NoAnswer)));
 }
