@@ -90,6 +90,8 @@ async fn run(command: &Command, url: &str) -> Result<(), DbErr> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut options = ConnectOptions::new(url);
     options.max_connections(1).acquire_timeout(PATIENCE).sqlx_logging(false);
+    // sqlx 0.9.0: the task that would look after these can spin for ever, once its count of idle connections underflows.
+    options.idle_timeout(None).max_lifetime(None);
     let database = Database::connect(options).await?;
     match command {
         Command::Up => migration::up(&database).await,

@@ -55,6 +55,7 @@ fn cases() -> Vec<Case> {
         sent("503", Reply::error(503, 20503), 2),
         sent("503 with Retry-After", Reply::Error(503, 20503, Some(2)), 2),
         nobody_knows("closed after the request", Reply::Close),
+        nobody_knows("closed after the SMS was accepted", Reply::Lost),
         nobody_knows("no answer", Reply::Never),
         nobody_knows("201 with a broken body", Reply::Unreadable),
     ]

@@ -6,13 +6,12 @@ use futures_util::{StreamExt, stream};
 
 use super::numbers;
 use crate::support::app::{App, Plan, SOON};
-use crate::support::client::Client;
 use crate::support::eventually;
 use crate::support::fake_twilio::Reply;
 
 /// Asks for an SMS to each number; answers the deliveries' ids.
 async fn ask_all(app: &App, numbers: &[String]) -> Vec<String> {
-    let client = Client::keep_alive(app.client().address());
+    let client = app.keep_alive(0);
     let asks = stream::iter(numbers).map(|number| client.ask("Asha", number)).buffered(16);
     asks.map(|asked| asked.expect(200).body["delivery_id"].as_str().unwrap().to_owned()).collect().await
 }
@@ -106,5 +105,6 @@ async fn a_provider_that_never_answers_does_not_take_all_slots_for_long() {
         }
         assert_eq!(app.twilio.tries(number).len(), 1, "nobody sends what may have been sent: {number}");
     }
-    assert!((5..=21).contains(&lost), "those whose calls were open, and a probe: {lost}");
+    // On a busy machine another probe begins before the test has seen the breaker open.
+    assert!((5..=22).contains(&lost), "those whose calls were open, and the probes: {lost}");
 }

@@ -9,7 +9,6 @@ use redis::Commands;
 
 use super::numbers;
 use crate::support::app::{App, Plan, SOON};
-use crate::support::client::Client;
 use crate::support::eventually;
 use crate::support::fake_twilio::Reply;
 use crate::support::process::{Process, path_of};
@@ -34,7 +33,7 @@ async fn the_last_thousand_are_kept_newest_first_without_a_number_or_a_code() {
     let (first, last) = ("+919876543210", "+919876543221");
     let first_id = app.ask(first).await;
     app.delivery_is(&first_id, "failed", SOON).await;
-    let client = Client::keep_alive(app.client().address());
+    let client = app.keep_alive(0);
     let numbers = numbers(KEPT + 100);
     let asks = stream::iter(&numbers).map(|number| client.ask("Asha", number)).buffer_unordered(16);
     let ids: HashSet<String> =

@@ -158,6 +158,11 @@ impl App {
         Process::spawn(&name, "worker", &[], &self.settings, self.folder())
     }
 
+    /// A client of that API process, that keeps its connections.
+    pub(crate) fn keep_alive(&self, api: usize) -> Client {
+        Client::keep_alive(self.clients[api].address())
+    }
+
     /// A client of the first API process.
     pub(crate) fn client(&self) -> &Client {
         &self.clients[0]

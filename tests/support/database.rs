@@ -103,7 +103,7 @@ impl Database {
         match self {
             Self::Sqlite { .. } => {
                 let mut options = ConnectOptions::new(self.url());
-                options.max_connections(1).sqlx_logging(false);
+                options.max_connections(1).sqlx_logging(false).idle_timeout(None).max_lifetime(None);
                 let connection = sea_orm::Database::connect(options).await.unwrap();
                 connection.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
                 Outage::Sqlite(connection)
@@ -152,7 +152,7 @@ impl Drop for Database {
 
 async fn connect(url: &str) -> DatabaseConnection {
     let mut options = ConnectOptions::new(url);
-    options.max_connections(1).sqlx_logging(false);
+    options.max_connections(1).sqlx_logging(false).idle_timeout(None).max_lifetime(None);
     sea_orm::Database::connect(options).await.unwrap()
 }
 

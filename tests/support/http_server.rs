@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use futures_util::FutureExt;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -26,7 +27,7 @@ impl std::error::Error for Closed {}
 /// Answers every request by `answer`, without end. All connections are cut when this is dropped.
 pub(crate) async fn serve<A, F>(listener: TcpListener, answer: A)
 where
-    A: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    A: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<Response<Full<Bytes>>, Closed>> + Send + 'static,
 {
     let mut connections = JoinSet::new();
@@ -40,9 +41,11 @@ where
 async fn converse<A, F>(stream: TcpStream, answer: A)
 where
     A: Fn(Request<Incoming>) -> F,
-    F: Future<Output = Result<Response<Full<Bytes>>, Closed>>,
+    F: Future<Output = Result<Response<Full<Bytes>>, Closed>> + Send + 'static,
 {
     stream.set_nodelay(true).unwrap();
+    // What was asked for is done even if nobody waits for the answer any more.
+    let answer = |request| tokio::spawn(answer(request)).map(|answered| answered.unwrap_or(Err(Closed)));
     // An error is how hyper closes a connection without an answer, or how a client that has left shows.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer)).await;
 }

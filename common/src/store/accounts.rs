@@ -69,6 +69,9 @@ impl Accounts {
             .acquire_timeout(DEADLINE)
             .connect_lazy(true)
             .test_before_acquire(false)
+            // sqlx 0.9.0: the task that would look after these can spin for ever, once its count of idle connections underflows.
+            .idle_timeout(None)
+            .max_lifetime(None)
             .sqlx_logging(false)
             .map_sqlx_sqlite_opts(|sqlite| {
                 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};

@@ -48,6 +48,8 @@ pub(crate) enum Reply {
     Never,
     /// The connection is closed after the request was read.
     Close,
+    /// The SMS is accepted, and the connection closed before the answer.
+    Lost,
     /// The other reply, after that time.
     Late(Duration, Box<Reply>),
 }
@@ -74,7 +76,7 @@ pub(crate) struct Try {
     pub(crate) at: Instant,
     /// The fields of the form.
     pub(crate) fields: HashMap<String, String>,
-    /// It was answered with 201.
+    /// The SMS was accepted, whether or not the answer was heard.
     pub(crate) accepted: bool,
 }
 
@@ -263,11 +265,12 @@ async fn answer(request: Request<Incoming>, state: Arc<State>) -> Result<Respons
     }
     match reply {
         Reply::Accept => {
-            if let Some(tries) = state.tries.lock().unwrap().get_mut(&number) {
-                tries[index].accepted = true;
-                state.accepted.fetch_add(1, Ordering::Relaxed);
-            }
+            accept(&state, &number, index);
             Ok(created(&fields, None))
+        }
+        Reply::Lost => {
+            accept(&state, &number, index);
+            Err(Closed)
         }
         Reply::Failed(code) => Ok(created(&fields, Some(code))),
         Reply::Unreadable => Ok(unreadable()),
@@ -288,6 +291,13 @@ fn record(state: &State, number: &str, fields: HashMap<String, String>) -> usize
     let tries = all.entry(number.to_owned()).or_default();
     tries.push(Try { at: Instant::now(), fields, accepted: false });
     tries.len() - 1
+}
+
+fn accept(state: &State, number: &str, index: usize) {
+    if let Some(tries) = state.tries.lock().unwrap().get_mut(number) {
+        tries[index].accepted = true;
+        state.accepted.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 fn next_reply(state: &State, number: &str, index: usize) -> Reply {

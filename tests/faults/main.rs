@@ -1,0 +1,19 @@
+//! Long runs under faults: what `bin/test faults` runs. They stand on what the black-box tests stand on, and print their
+//! figures. `FAULTS_SEED` repeats a run's choices.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, in its support code too"
+)]
+
+mod accounts;
+mod backlog;
+mod outages;
+mod random;
+#[allow(dead_code, reason = "shared with the black-box tests, which use all of it")]
+#[path = "../support/mod.rs"]
+mod support;
