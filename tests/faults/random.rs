@@ -1,8 +1,9 @@
 //! 5,000 sign-ups while workers are killed at random, the provider fails every fifth call and Redis is restarted.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
+use common::clock::Clock;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::task::JoinSet;
@@ -24,7 +25,7 @@ const RESTART: usize = 10;
 fn seed() -> u64 {
     match std::env::var("FAULTS_SEED") {
         Ok(seed) => seed.parse().expect("FAULTS_SEED is a whole number"),
-        Err(_) => SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs(),
+        Err(_) => Clock::default().unix_ms().unsigned_abs(),
     }
 }
 

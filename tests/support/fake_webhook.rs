@@ -4,8 +4,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use common::clock::Clock;
 use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use http::request::Parts;
@@ -131,8 +131,8 @@ fn check(head: &Parts, body: &[u8]) -> Result<(), String> {
         return Err("no JSON".to_owned());
     }
     let (id, timestamp) = (header(head, "webhook-id"), header(head, "webhook-timestamp"));
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    if !timestamp.parse().is_ok_and(|at: u64| now.abs_diff(at) <= 5) {
+    let now = Clock::default().unix_ms() / 1_000;
+    if !timestamp.parse().is_ok_and(|at: i64| now.abs_diff(at) <= 5) {
         return Err(format!("a timestamp of {timestamp:?} at {now}"));
     }
     let mut mac = Hmac::<Sha256>::new_from_slice(KEY).unwrap();

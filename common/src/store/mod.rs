@@ -6,4 +6,5 @@ pub mod delivery_status;
 mod keys;
 pub mod ledger;
 pub mod otp;
+pub mod outcome;
 pub mod redis;
