@@ -119,6 +119,19 @@ async fn a_provider_that_is_not_there_is_tried_again() {
     assert_eq!(app.twilio.tries("+919876543210").len(), 1, "a connection that was never made carried nothing");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_of_another_secret_is_not_sent() {
+    let mut app = Plan::new().workers(0).start().await;
+    let id = app.ask("+919876543210").await;
+    app.settings.insert("OTP_SECRET".to_owned(), "a-secret-that-nobody-told-the-api-about-0123".to_owned());
+    app.start_worker().await;
+    let told = app.delivery_is(&id, "failed", SOON).await;
+    assert_eq!((&told["reason"], &told["asking_again_helps"]), (&json!("code_unreadable"), &json!(true)));
+    assert!(app.twilio.counts().is_empty());
+    let letters = app.dead_letters().await;
+    assert_eq!((letters.len(), &letters[0]["provider"]), (1, &json!(null)), "no provider was asked: {letters:?}");
+}
+
 /// The least that a code can live.
 const LIFE: Duration = Duration::from_secs(30);
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use common::delivery::{DeliveryStatus, Reason};
-use common::store::delivery::{BreakerEvent, Claim, Outcome, ProviderState};
+use common::store::delivery::Claim;
+use common::store::outcome::{BreakerEvent, Outcome, ProviderState};
 use ulid::Ulid;
 
 use super::ledger::{CLAIM, Ledger};

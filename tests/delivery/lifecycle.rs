@@ -16,8 +16,8 @@ async fn an_id_that_nobody_was_given_is_not_found() {
     let app = Plan::new().workers(0).start().await;
     let id = app.ask(NUMBER).await;
     assert_eq!(id.len(), 26);
-    let first = if id.starts_with('a') { "b" } else { "a" };
-    let other = format!("{first}{}", &id[1..]);
+    let other = format!("{}{}", &id[1..], &id[..1]);
+    assert_ne!(other, id);
     let too_long = format!("{id}a");
     let malformed = ["x", &id[1..], &too_long, &id.to_uppercase(), "00000000000000000000000000", "%2e%2e", "*"];
     for id in malformed.into_iter().chain([other.as_str()]) {

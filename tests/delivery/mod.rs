@@ -7,6 +7,7 @@ mod callbacks;
 mod claims;
 mod dead_letters;
 mod jobs;
+mod late_answers;
 mod ledger;
 mod lifecycle;
 mod providers;

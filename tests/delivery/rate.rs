@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use common::delivery::{DeliveryStatus, Reason};
 use common::jobs::SendOtp;
-use common::store::delivery::{Claim, DeliveryStore, Outcome, ProviderState};
+use common::store::delivery::{Claim, DeliveryStore};
+use common::store::outcome::{Outcome, ProviderState};
 use ulid::Ulid;
 
 use super::ledger::Ledger;

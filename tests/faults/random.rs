@@ -3,12 +3,11 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
+use common::clock::Clock;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep};
-
-use common::clock::Clock;
 
 use crate::accounts::{Accounts, Promise, unpromised};
 use crate::support::app::{App, Plan, SOON};
@@ -26,7 +25,7 @@ const RESTART: usize = 10;
 fn seed() -> u64 {
     match std::env::var("FAULTS_SEED") {
         Ok(seed) => seed.parse().expect("FAULTS_SEED is a whole number"),
-        Err(_) => u64::try_from(Clock::default().unix_ms()).unwrap(),
+        Err(_) => Clock::default().unix_ms().unsigned_abs(),
     }
 }
 

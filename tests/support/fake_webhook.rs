@@ -131,7 +131,7 @@ fn check(head: &Parts, body: &[u8]) -> Result<(), String> {
         return Err("no JSON".to_owned());
     }
     let (id, timestamp) = (header(head, "webhook-id"), header(head, "webhook-timestamp"));
-    let now = Clock::default().unix_ms() / 1000;
+    let now = Clock::default().unix_ms() / 1_000;
     if !timestamp.parse().is_ok_and(|at: i64| now.abs_diff(at) <= 5) {
         return Err(format!("a timestamp of {timestamp:?} at {now}"));
     }

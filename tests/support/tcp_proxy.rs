@@ -22,7 +22,8 @@ pub(crate) struct TcpProxy {
 #[derive(Debug)]
 struct Way {
     target: Mutex<u16>,
-    stalled: watch::Sender<bool>,
+    requests_held: watch::Sender<bool>,
+    answers_held: watch::Sender<bool>,
     closed: watch::Sender<bool>,
     connections: Mutex<JoinSet<()>>,
 }
@@ -34,7 +35,8 @@ impl TcpProxy {
         let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let way = Arc::new(Way {
             target: Mutex::new(target),
-            stalled: watch::Sender::new(false),
+            requests_held: watch::Sender::new(false),
+            answers_held: watch::Sender::new(false),
             closed: watch::Sender::new(false),
             connections: Mutex::default(),
         });
@@ -49,12 +51,19 @@ impl TcpProxy {
 
     /// Holds every byte back from now on: connections stay open, new ones are made, and nobody hears anything.
     pub(crate) fn stall(&self) {
-        self.way.stalled.send_replace(true);
+        self.way.requests_held.send_replace(true);
+        self.hold_answers();
+    }
+
+    /// Holds back only what the server says.
+    pub(crate) fn hold_answers(&self) {
+        self.way.answers_held.send_replace(true);
     }
 
     /// Lets all bytes through, those that were held back first.
     pub(crate) fn go_on(&self) {
-        self.way.stalled.send_replace(false);
+        self.way.requests_held.send_replace(false);
+        self.way.answers_held.send_replace(false);
     }
 
     /// Ends all connections, and every new one at once.
@@ -93,23 +102,28 @@ async fn lead(listener: TcpListener, way: Arc<Way>) {
         let mut connections = way.connections.lock().unwrap();
         while connections.try_join_next().is_some() {}
         if !*way.closed.borrow() {
-            connections.spawn(connect(client, target, way.stalled.subscribe()));
+            connections.spawn(connect(client, target, way.requests_held.subscribe(), way.answers_held.subscribe()));
         }
     }
 }
 
-async fn connect(client: TcpStream, target: SocketAddr, stalled: watch::Receiver<bool>) {
+async fn connect(
+    client: TcpStream,
+    target: SocketAddr,
+    requests_held: watch::Receiver<bool>,
+    answers_held: watch::Receiver<bool>,
+) {
     let Ok(server) = TcpStream::connect(target).await else { return };
     client.set_nodelay(true).unwrap();
     server.set_nodelay(true).unwrap();
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-    tokio::join!(pump(from_client, to_server, stalled.clone()), pump(from_server, to_client, stalled));
+    tokio::join!(pump(from_client, to_server, requests_held), pump(from_server, to_client, answers_held));
 }
 
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut stalled: watch::Receiver<bool>) {
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut held: watch::Receiver<bool>) {
     let mut bytes = [0; 16_384];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
-        if stalled.wait_for(|stalled| !stalled).await.is_err() || to.write_all(&bytes[..count]).await.is_err() {
+        if held.wait_for(|held| !held).await.is_err() || to.write_all(&bytes[..count]).await.is_err() {
             return;
         }
     }

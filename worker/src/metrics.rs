@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use common::clock::Clock;
 use common::metrics::{BuildError, Exporter, Kind, Metric, STORE_METRICS, observe_stores};
 use common::readiness::{LIMIT, Readiness};
-use common::store::delivery::Outcome;
 use common::store::figures::{BreakerState, Figures};
+use common::store::outcome::Outcome;
 use metrics::{counter, gauge, histogram};
 use redis::aio::ConnectionManager;
 

@@ -8,7 +8,8 @@ use common::code::Code;
 use common::delivery::Reason;
 use common::jobs::SendOtp;
 use common::phone::masked;
-use common::store::delivery::{BreakerEvent, Claim, DeliveryStore, Outcome, ProviderState, Try};
+use common::store::delivery::{Claim, DeliveryStore, Try};
+use common::store::outcome::{BreakerEvent, Outcome, ProviderState};
 use redis::RedisError;
 use ulid::Ulid;
 

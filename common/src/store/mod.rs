@@ -8,5 +8,6 @@ pub mod idempotency;
 mod keys;
 pub mod ledger;
 pub mod otp;
+pub mod outcome;
 pub mod pool;
 pub mod redis;

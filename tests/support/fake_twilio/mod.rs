@@ -2,6 +2,7 @@
 //! answers each number as the test has scripted it.
 
 mod messages;
+mod reply;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -15,6 +16,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+
+pub(crate) use reply::Reply;
 
 use super::http_server::{Closed, serve};
 use super::{eventually, free_port};
@@ -30,41 +33,6 @@ pub(crate) const API_KEY_SID: &str = "SK0123456789abcdef0123456789abcdef";
 pub(crate) const MESSAGING_SERVICE_SID: &str = "MG0123456789abcdef0123456789abcdef";
 /// What `TWILIO_PHONE_NUMBER` takes.
 pub(crate) const SENDER: &str = "+15005550006";
-
-/// How one request is answered.
-#[derive(Clone, Debug)]
-pub(crate) enum Reply {
-    /// 201: the SMS is accepted.
-    Accept,
-    /// An error: HTTP status, Twilio's code, and seconds of `Retry-After`.
-    Error(u16, u32, Option<u64>),
-    /// 201, but the message has failed already, for the reason of that code.
-    Failed(u32),
-    /// 201 with a body that says nothing.
-    Unreadable,
-    /// 307, to somewhere else.
-    Redirect,
-    /// No answer, for as long as the client cares to wait.
-    Never,
-    /// The connection is closed after the request was read.
-    Close,
-    /// The SMS is accepted, and the connection closed before the answer.
-    Lost,
-    /// The other reply, after that time.
-    Late(Duration, Box<Reply>),
-}
-
-impl Reply {
-    /// 201, after that time.
-    pub(crate) fn accept_after(delay: Duration) -> Self {
-        Self::Late(delay, Box::new(Self::Accept))
-    }
-
-    /// An error without `Retry-After`.
-    pub(crate) fn error(status: u16, code: u32) -> Self {
-        Self::Error(status, code, None)
-    }
-}
 
 /// What the `index`th request of a number gets, where nothing is scripted.
 type Rule = Arc<dyn Fn(&str, usize) -> Reply + Send + Sync>;

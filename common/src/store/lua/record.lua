@@ -46,7 +46,8 @@ if outcome.status == 'queued' then
 end
 local ended_as, reason = end_of(outcome.status, outcome.reason, unrecorded, last_reason)
 finish(delivery_key, ended_as, reason)
-bury(delivery_id, delivery_key, ended_as, reason, outcome.provider, outcome.provider_code, now)
+local provider = outcome.reason ~= 'code_unreadable' and outcome.provider
+bury(delivery_id, delivery_key, ended_as, reason, provider, outcome.provider_code, now)
 if outcome.surely_not_sent and not unrecorded then
     undo_send(delivery_key)
 end
