@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use dotenvy::Error as EnvFileError;
 use migration::{Migrator, MigratorTrait};
 use sea_orm_migration::sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
@@ -65,15 +65,27 @@ async fn migrate() -> Result<(), String> {
         Err(_) => return Err(".env: cannot be read: each line has to be NAME=value".to_owned()),
         Ok(_) => {}
     }
-    let cli = Cli::parse();
+    let cli = ignore_empty_variables(Cli::command())
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches))
+        .unwrap_or_else(|error| error.exit());
     let url = database_url(&cli)?;
     // The driver's messages quote the URL, and the URL may hold a password.
     run(&cli.command, &url).await.map_err(|error| format!("DATABASE_URL: {}", error.to_string().replace(&url, "…")))
 }
 
+/// An empty variable counts as not set.
+fn ignore_empty_variables(command: clap::Command) -> clap::Command {
+    command.mut_args(|arg| {
+        let empty = arg.get_env().is_some_and(|name| std::env::var_os(name).is_some_and(|value| value.is_empty()));
+        // No variable can have an empty name, so this one is never set.
+        if empty { arg.env("") } else { arg }
+    })
+}
+
 fn database_url(cli: &Cli) -> Result<String, String> {
     match cli.database_url.as_deref() {
-        Some(url) if !url.is_empty() => Ok(url.to_owned()),
+        Some(url) => Ok(url.to_owned()),
         _ if cli.app_env == "production" => {
             Err("DATABASE_URL: is not set, and APP_ENV=production has no default for it".to_owned())
         }
