@@ -40,10 +40,14 @@ within() {
   done
 }
 
+# Who runs these tests in the background may have them ignore Ctrl-C, which a shell cannot take back; a terminal never does.
+HEEDING_CTRL_C=(env)
+env --default-signal=INT true 2>/dev/null && HEEDING_CTRL_C=(env --default-signal=INT)
+
 # begin: starts bin/dev with PORT and DATA_DIR as they are. Sets DEV to its process id, OUT to the file with what it says.
 begin() {
   OUT=$(mktemp "$SCRATCH/out.XXXXXX")
-  start bin/dev >"$OUT" 2>&1
+  start "${HEEDING_CTRL_C[@]}" bin/dev >"$OUT" 2>&1
   DEV=$STARTED
 }
 
