@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser};
 use common::config::{
     AppConfig, CallbackConfig, DatabaseConfig, DestinationConfig, LimitConfig, OtpConfig, RedisConfig, SettingError,
 };
@@ -12,6 +12,7 @@ use common::telemetry::TelemetryConfig;
 use poem::http::HeaderName;
 
 use crate::client_address::{AddressRule, TrustedProxies};
+use crate::commands::Command;
 use crate::server::ConnectionLimits;
 use crate::service::test_numbers::TestNumbers;
 
@@ -25,13 +26,6 @@ pub struct Cli {
     /// The settings.
     #[command(flatten)]
     pub config: Config,
-}
-
-/// What else the program can do.
-#[derive(Clone, Copy, Debug, Subcommand)]
-pub enum Command {
-    /// Print the OpenAPI document
-    Openapi,
 }
 
 /// Everything that the API can be told.

@@ -115,6 +115,7 @@ impl ErrorKind {
             Self::InvalidIdempotencyKey => (StatusCode::BAD_REQUEST, "invalid_idempotency_key"),
             Self::IdempotencyKeyInUse => (StatusCode::CONFLICT, "idempotency_key_in_use"),
             Self::IdempotencyKeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
+            Self::Refused(LimitKind::Blocked) => (StatusCode::FORBIDDEN, refusal(LimitKind::Blocked).0),
             Self::Refused(kind) => (StatusCode::TOO_MANY_REQUESTS, refusal(kind).0),
             Self::FailedToRecover | Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
             Self::OtpStoreUnavailable | Self::UserStoreUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
@@ -140,6 +141,7 @@ fn refusal(kind: LimitKind) -> (&'static str, &'static str) {
         LimitKind::Range => ("range_limit", "Too many OTPs asked for around this number"),
         LimitKind::Country => ("country_limit", "Too many OTPs asked for in this country"),
         LimitKind::Service => ("service_limit", "Too many OTPs asked for at the moment"),
+        LimitKind::Blocked => ("number_blocked", "This number is blocked"),
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod auth;
 pub mod client_address;
+pub mod commands;
 pub mod config;
 pub mod document;
 pub mod error;

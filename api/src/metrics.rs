@@ -53,8 +53,8 @@ pub const API_METRICS: &[Metric] = &[
     Metric {
         name: VERIFICATIONS,
         kind: Kind::Counter,
-        help: "Guesses at an OTP: right, wrong, expired, burned (five wrong ones before), none (no OTP, or a used one) \
-            or closed (too many wrong ones in an hour or a day).",
+        help: "Guesses at an OTP: right, wrong, expired, burned (five wrong ones before), none (no OTP, or a used one), \
+            closed (too many wrong ones in an hour or a day) or blocked (the number is, by an operator).",
     },
     Metric { name: SIGN_UPS, kind: Kind::Counter, help: "Users that were made: first sign-ins of a number." },
     Metric { name: TOKENS_ISSUED, kind: Kind::Counter, help: "Bearer tokens that were issued: sign-ins." },

@@ -3,9 +3,11 @@
 pub mod address;
 pub mod clock;
 pub mod code;
+pub mod command;
 pub mod config;
 pub mod delivery;
 pub mod entity;
+pub mod health;
 pub mod id;
 pub mod idempotency;
 pub mod jobs;

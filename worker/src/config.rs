@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser};
 use common::config::{AppConfig, CallbackConfig, DatabaseConfig, OtpConfig, RedisConfig};
 use common::metrics::MetricsAddress;
 use common::queue::Concurrency;
 use common::telemetry::TelemetryConfig;
 
+use crate::commands::Command;
 use crate::provider::config::ProviderConfig;
 use crate::sms_text::SmsTextConfig;
 
@@ -21,17 +22,6 @@ pub struct Cli {
     /// The settings.
     #[command(flatten)]
     pub config: Config,
-}
-
-/// What else the program can do.
-#[derive(Clone, Copy, Debug, Subcommand)]
-pub enum Command {
-    /// Print the last deliveries that ended without being sent, newest first
-    DeadLetters {
-        /// As JSON, for programs
-        #[arg(long)]
-        json: bool,
-    },
 }
 
 /// Everything that the worker can be told.

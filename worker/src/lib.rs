@@ -1,8 +1,8 @@
 //! The worker: takes jobs off the queue and sends SMS.
 
 mod apalis_worker;
+pub mod commands;
 pub mod config;
-pub mod dead_letters;
 mod held;
 mod housekeeping;
 mod job_service;

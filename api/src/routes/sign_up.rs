@@ -108,6 +108,7 @@ impl Failures for SignUpFailures {
         ErrorKind::InvalidName,
         ErrorKind::InvalidOtp,
         ErrorKind::DestinationNotAllowed,
+        ErrorKind::Refused(LimitKind::Blocked),
         ErrorKind::RequestTimeout,
         ErrorKind::PayloadTooLarge,
         ErrorKind::UnsupportedMediaType,
@@ -190,6 +191,7 @@ impl From<RequestError> for ApiError {
     fn from(error: RequestError) -> Self {
         match error {
             RequestError::DestinationNotAllowed => ErrorKind::DestinationNotAllowed.into(),
+            RequestError::Refused { kind: kind @ LimitKind::Blocked, .. } => ErrorKind::Refused(kind).into(),
             RequestError::Refused { kind, retry_after } => Self::retry_after(ErrorKind::Refused(kind), retry_after),
             RequestError::Store(error) => error.into(),
         }

@@ -76,6 +76,9 @@ fn explain(command: &Command, error: &clap::Error) -> SettingError {
         Some(ContextValue::Strings(names)) => names.first().cloned().unwrap_or_default(),
         _ => String::new(),
     };
+    if let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand) {
+        return SettingError::new(name, "is no command of this program; see --help");
+    }
     let reason = match error.kind() {
         ErrorKind::MissingRequiredArgument => "is not set".to_owned(),
         ErrorKind::UnknownArgument => "is no option of this program; see --help".to_owned(),
@@ -95,7 +98,7 @@ fn variable_of(command: &Command, argument: &str) -> String {
     all_arguments(command)
         .find(|arg| arg.get_long() == Some(long))
         .and_then(Arg::get_env)
-        .map_or_else(|| flag.to_owned(), |name| name.to_string_lossy().into_owned())
+        .map_or_else(|| flag.trim_matches(['<', '>', '[', ']']).to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 fn all_arguments(command: &Command) -> impl Iterator<Item = &Arg> {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::keys;
 use crate::clock::millis;
 use crate::config::LimitConfig;
-use crate::phone::{Country, PhoneNumber};
+use crate::phone::Country;
 use crate::words::words;
 
 /// Wrong guesses that a challenge bears, from strangers and from known addresses each.
@@ -53,9 +53,9 @@ pub struct LedgerSettings {
     cooldown: i64,
     sends_per_number_hour: u32,
     sends_per_number_day: u32,
-    sends_per_address_hour: u32,
-    sends_per_range_hour: u32,
-    sends_per_hour: u32,
+    pub(super) sends_per_address_hour: u32,
+    pub(super) sends_per_range_hour: u32,
+    pub(super) sends_per_hour: u32,
     wrong_guesses_per_hour: u32,
     wrong_guesses_per_address_hour: u32,
     wrong_guesses_per_number_hour: u32,
@@ -98,8 +98,8 @@ impl LedgerSettings {
         }
     }
 
-    pub(crate) fn country_capacity(&self, number: &PhoneNumber) -> u32 {
-        if number.country() == Some(self.default_country) {
+    pub(crate) fn country_capacity(&self, country: Option<Country>) -> u32 {
+        if country == Some(self.default_country) {
             self.sends_per_country_hour
         } else {
             self.sends_per_foreign_country_hour
@@ -128,6 +128,8 @@ words! {
         Country = "country",
         /// Unverified sends in all: the spend guard.
         Service = "service",
+        /// An operator has blocked the number.
+        Blocked = "blocked",
     }
 }
 
@@ -144,5 +146,7 @@ words! {
         None = "none",
         /// Too many wrong guesses in an hour or a day: this one was not looked at.
         Closed = "closed",
+        /// An operator has blocked the number: this one was not looked at.
+        Blocked = "blocked",
     }
 }

@@ -1,13 +1,18 @@
 //! All SQL and all Redis: every check-and-change is one statement, transaction or script.
 
 pub mod accounts;
+pub mod breakers;
+pub mod buckets;
 pub mod delivery;
 pub mod delivery_status;
 pub mod figures;
 pub mod idempotency;
 mod keys;
 pub mod ledger;
+pub mod numbers;
+pub mod operator;
 pub mod otp;
 pub mod outcome;
 pub mod pool;
 pub mod redis;
+pub mod sessions;

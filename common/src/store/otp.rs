@@ -139,12 +139,13 @@ impl OtpStore {
             .key(keys::address_bucket(address))
             .key(keys::range_bucket(number))
             .key(keys::country_bucket(number.country()))
-            .key(keys::service_bucket());
+            .key(keys::service_bucket())
+            .key(keys::blocked(number));
         self.common_arguments(&mut call, asker);
         call.arg(purpose.as_str())
             .arg(number.as_e164())
             .arg(name.as_str())
-            .arg(self.settings.country_capacity(number))
+            .arg(self.settings.country_capacity(number.country()))
             .arg(challenge.as_str())
             .arg(new.key_id)
             .arg(new.sealed)
@@ -175,7 +176,8 @@ impl OtpStore {
             .key(keys::known_addresses(number))
             .key(keys::wrong_by_number(number))
             .key(keys::wrong_by_address(address))
-            .key(keys::wrong_by_both(number, address));
+            .key(keys::wrong_by_both(number, address))
+            .key(keys::blocked(number));
         self.common_arguments(&mut call, asker);
         call.arg(&attempt.id);
         for guess in self.keys.guess_tags(guess, purpose, number) {

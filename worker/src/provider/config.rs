@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use common::clock::Clock;
 use common::config::{AppConfig, CallbackConfig, SettingError, TWILIO_STATUS_PATH};
 use reqwest::Url;
@@ -17,11 +17,29 @@ use super::webhook::{Webhook, WebhookSecret};
 use super::{Providers, SmsProvider};
 
 /// A kind of provider.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum ProviderName {
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum ProviderName {
+    /// Twilio.
     Twilio,
+    /// A service of the operator's own.
     Webhook,
+    /// Prints SMS for developers.
     Console,
+}
+
+impl ProviderName {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Twilio, Self::Webhook, Self::Console];
+
+    /// As settings and breakers call it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Twilio => "twilio",
+            Self::Webhook => "webhook",
+            Self::Console => "console",
+        }
+    }
 }
 
 /// Providers in the order in which they are tried, each once.
@@ -34,12 +52,8 @@ impl FromStr for ProviderOrder {
     fn from_str(list: &str) -> Result<Self, Self::Err> {
         let mut order = Vec::new();
         for name in list.split(',') {
-            let name = match name.trim() {
-                "twilio" => ProviderName::Twilio,
-                "webhook" => ProviderName::Webhook,
-                "console" => ProviderName::Console,
-                _ => return Err("has to be a list of twilio, webhook and console"),
-            };
+            let known = ProviderName::ALL.into_iter().find(|known| known.as_str() == name.trim());
+            let name = known.ok_or("has to be a list of twilio, webhook and console")?;
             if order.contains(&name) {
                 return Err("names a provider twice");
             }

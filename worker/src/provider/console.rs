@@ -6,6 +6,7 @@ use common::id::DeliveryId;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
+use super::config::ProviderName;
 use super::{SendError, Sms, SmsProvider};
 
 /// The provider of developers.
@@ -14,7 +15,7 @@ pub struct Console;
 
 impl SmsProvider for Console {
     fn name(&self) -> &'static str {
-        "console"
+        ProviderName::Console.as_str()
     }
 
     #[expect(clippy::print_stdout, reason = "this is where a developer reads the SMS")]

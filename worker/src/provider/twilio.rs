@@ -10,6 +10,7 @@ use reqwest::{Client, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::config::ProviderName;
 use super::answer::{self, reason_of, refused, unanswered};
 use super::{FailureClass, SendError, Sms, SmsProvider};
 
@@ -100,7 +101,7 @@ impl fmt::Debug for Twilio {
 
 impl SmsProvider for Twilio {
     fn name(&self) -> &'static str {
-        "twilio"
+        ProviderName::Twilio.as_str()
     }
 
     fn send<'a>(&'a self, sms: &'a Sms) -> BoxFuture<'a, Result<String, SendError>> {

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::json;
 use sha2::Sha256;
 
+use super::config::ProviderName;
 use super::answer::{self, refused, unanswered};
 use super::{FailureClass, SendError, Sms, SmsProvider};
 
@@ -107,7 +108,7 @@ impl fmt::Debug for Webhook {
 
 impl SmsProvider for Webhook {
     fn name(&self) -> &'static str {
-        "webhook"
+        ProviderName::Webhook.as_str()
     }
 
     fn send<'a>(&'a self, sms: &'a Sms) -> BoxFuture<'a, Result<String, SendError>> {

@@ -1,12 +1,16 @@
 -- Asks for a code: decides all limits, keeps the number's challenge or makes a new one, and writes delivery and job with
 -- it. All or nothing: a refusal writes nothing.
--- KEYS: challenge, delivery, number, sends, known, wrong guesses; then the buckets of address, range, country and all
+-- KEYS: challenge, delivery, number, sends, known, wrong guesses; the buckets of address, range, country and all; blocked
 -- Answers {"sent", expires in, resend in} or {kind of limit, retry after, 0}, in ms.
 local challenge_key, delivery_key, number_key, sends_key, known_key, wrong_key = unpack(KEYS, 1, 6)
 local now = tonumber(ARGV[1])
 local address_tags, purpose, number, name, country_capacity = ARGV[3], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
 local new_id, key_id, sealed, tag, known_keys = ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
 local delivery_id, job_id, job, is_test = ARGV[13], ARGV[14], ARGV[15], ARGV[16] == '1'
+
+if blocked_until(KEYS[11], now) then
+    return { 'blocked', 0, 0 }
+end
 
 local old = redis.call('HMGET', challenge_key,
     'id', 'used', 'expires_at', 'first_asked_at', 'key_id', 'guesses', 'known_guesses', 'deliveries')
@@ -33,13 +37,8 @@ end
 
 local before = redis.call('HMGET', number_key, 'streak' .. own, 'last' .. own)
 local streak, last = tonumber(before[1] or 0), tonumber(before[2] or 0)
--- A day without a send starts it anew, or one cooldown where that is longer; so that is the longest it grows to.
-local longest_cooldown = math.max(DAY, settings.cooldown)
-if last <= now - longest_cooldown then
+if last <= now - longest_cooldown() then
     streak = 0
-end
-local function cooldown_after(sends)
-    return sends > 0 and math.min(settings.cooldown * 2 ^ math.min(sends - 1, 20), longest_cooldown) or 0
 end
 
 local buckets, charged = {}, {}
@@ -105,6 +104,6 @@ if known then
     redis.call('HSET', delivery_key, 'known_address', known)
 end
 redis.call('HSET', number_key, 'streak' .. own, streak + 1, 'last' .. own, now)
-redis.call('PEXPIRE', number_key, longest_cooldown)
+redis.call('PEXPIRE', number_key, longest_cooldown())
 enqueue(job_id, job)
 return { 'sent', settings.ttl, cooldown_after(streak + 1) }
