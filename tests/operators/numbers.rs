@@ -41,7 +41,10 @@ async fn show_tells_what_is_known_and_neither_number_nor_code() {
         app.client().verify(NUMBER, WRONG).await.expect(401);
     }
     let record = json(&app, &show).await;
-    assert_eq!((&record["sends"], &record["wrong_guesses"]), (&json!({"hour": 1, "day": 1}), &json!({"hour": 2, "day": 2})));
+    assert_eq!(
+        (&record["sends"], &record["wrong_guesses"]),
+        (&json!({"hour": 1, "day": 1}), &json!({"hour": 2, "day": 2}))
+    );
     let cooldown = record["cooldown_seconds"].as_u64().unwrap();
     assert!((500..=600).contains(&cooldown), "{cooldown}");
     let challenge = &record["challenges"][0];

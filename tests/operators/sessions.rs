@@ -35,10 +35,9 @@ async fn ended_sessions_do_not_open_anything() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_of_that_name_is_told_so() {
     let app = Plan::new().workers(0).start().await;
-    for (arguments, told) in [
-        (NUMBER, format!("no user has the number {MASKED}\n")),
-        ("--user 17", "no user has the id 17\n".to_owned()),
-    ] {
+    for (arguments, told) in
+        [(NUMBER, format!("no user has the number {MASKED}\n")), ("--user 17", "no user has the id 17\n".to_owned())]
+    {
         let Ended { code, stdout, stderr } = run(&app, &format!("api sessions end {arguments}")).await;
         assert_eq!((code, stdout.as_str(), stderr), (1, "", told), "{arguments}");
     }

@@ -74,4 +74,3 @@ fn parse_number(text: &str, config: &Config) -> Result<PhoneNumber, CommandError
     PhoneNumber::parse(text, config.destinations.default_country)
         .map_err(|error| SettingError::new("NUMBER", error.to_string()).into())
 }
-

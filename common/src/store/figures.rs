@@ -70,7 +70,8 @@ impl Figures {
 }
 
 async fn breaker(redis: &mut ConnectionManager, provider: &str, now: i64) -> RedisResult<BreakerState> {
-    let open_until: Option<f64> = redis::cmd("HGET").arg(keys::breaker(provider)).arg("open_until").query_async(redis).await?;
+    let open_until: Option<f64> =
+        redis::cmd("HGET").arg(keys::breaker(provider)).arg("open_until").query_async(redis).await?;
     Ok(BreakerState::of(open_until.map(|until| until as i64), now))
 }
 

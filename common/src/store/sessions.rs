@@ -34,8 +34,7 @@ pub async fn find_user(accounts: &Accounts, who: &UserName) -> Result<Option<use
 /// # Errors
 /// [`OperatorError`].
 pub async fn end_sessions(accounts: &Accounts, user_id: i64, now: OffsetDateTime) -> Result<u64, OperatorError> {
-    let live = token::Entity::delete_many()
-        .filter(token::Column::UserId.eq(user_id))
-        .filter(token::Column::Expiry.gt(now));
+    let live =
+        token::Entity::delete_many().filter(token::Column::UserId.eq(user_id)).filter(token::Column::Expiry.gt(now));
     Ok(ask_database(live.exec(accounts.database())).await?.rows_affected)
 }

@@ -10,8 +10,8 @@ use reqwest::{Client, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::config::ProviderName;
 use super::answer::{self, reason_of, refused, unanswered};
+use super::config::ProviderName;
 use super::{FailureClass, SendError, Sms, SmsProvider};
 
 /// The longest `ValidityPeriod` that Twilio takes.

@@ -14,8 +14,8 @@ use serde::Deserialize;
 use serde_json::json;
 use sha2::Sha256;
 
-use super::config::ProviderName;
 use super::answer::{self, refused, unanswered};
+use super::config::ProviderName;
 use super::{FailureClass, SendError, Sms, SmsProvider};
 
 /// Hands messages to a URL of the operator's. `Debug` hides it: it may hold a password.
