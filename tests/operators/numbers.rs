@@ -9,11 +9,23 @@ use redis::Commands;
 use serde_json::json;
 
 use super::{MASKED, NUMBER, json, text};
-use crate::support::app::{App, Plan};
+use crate::support::app::{App, Plan, SOON};
 use crate::support::in_process::Setup;
 
 /// A guess of another length than the OTP is never right.
 const WRONG: &str = "0000000";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn show_tells_of_a_number_that_never_asked() {
+    let app = Plan::new().workers(0).start().await;
+    let record = json(&app, &format!("api number show {NUMBER}")).await;
+    let nothing = json!({"hour": 0, "day": 0});
+    assert_eq!(record["number"], MASKED);
+    assert_eq!((&record["sends"], &record["wrong_guesses"]), (&nothing, &nothing));
+    assert_eq!((&record["challenges"], &record["deliveries"]), (&json!([]), &json!([])));
+    assert_eq!((&record["cooldown_seconds"], &record["known_addresses"]), (&0.into(), &0.into()));
+    assert!(record["blocked"].is_null());
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn show_tells_what_is_known_and_neither_number_nor_code() {
@@ -26,17 +38,9 @@ async fn show_tells_what_is_known_and_neither_number_nor_code() {
         .start()
         .await;
     let show = format!("api number show {NUMBER}");
-    let fresh = json(&app, &show).await;
-    let nothing = json!({"hour": 0, "day": 0});
-    assert_eq!(fresh["number"], MASKED);
-    assert_eq!((&fresh["sends"], &fresh["wrong_guesses"]), (&nothing, &nothing));
-    assert_eq!((&fresh["challenges"], &fresh["deliveries"]), (&json!([]), &json!([])));
-    assert_eq!(fresh["cooldown_seconds"], 0);
-    assert!(fresh["blocked"].is_null());
-
     let asked = app.client().ask("Asha", NUMBER).await.expect(200);
-    let code = app.twilio.wait_for_sms(NUMBER, 1, crate::support::app::SOON).await[0].code();
-    app.delivery_is(asked.delivery_id(), "sent", crate::support::app::SOON).await;
+    let code = app.twilio.wait_for_sms(NUMBER, 1, SOON).await[0].code();
+    app.delivery_is(asked.delivery_id(), "sent", SOON).await;
     for _ in 0..2 {
         app.client().verify(NUMBER, WRONG).await.expect(401);
     }
