@@ -48,7 +48,7 @@ async fn users_see_where_they_are_signed_in() {
     checks_its_parameters(newest, "/tokens").await;
 
     // A session that expired is not one, and neither is a token of another scope.
-    let expired = if app.database.is_postgres() { "now()" } else { "'2001-01-01T00:00:00Z'" };
+    let expired = if app.database.is_postgres() { "now() - interval '1 minute'" } else { "'2001-01-01T00:00:00Z'" };
     app.database.execute(&format!("UPDATE tokens SET expiry = {expired} WHERE device = 'curl/8.5.0'")).await;
     app.database.execute("UPDATE tokens SET scope = 'password-reset' WHERE device = ''").await;
     let live = newest.sessions().await;

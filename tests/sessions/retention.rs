@@ -23,7 +23,7 @@ async fn workers_remove_old_events_and_expired_tokens() {
         "INSERT INTO events (created_at, user_id, kind) SELECT {week}, users.id, 'signed_in' FROM users, {rows}"
     );
     app.database.execute(&old).await;
-    let expired = if app.database.is_postgres() { "now()" } else { "'2001-01-01T00:00:00Z'" };
+    let expired = if app.database.is_postgres() { "now() - interval '1 minute'" } else { "'2001-01-01T00:00:00Z'" };
     app.database.execute(&format!("UPDATE tokens SET expiry = {expired} WHERE device = 'expired'")).await;
     app.start_worker().await;
 
