@@ -29,7 +29,15 @@ async fn an_unknown_path() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_method() {
     let app = api_only().await;
-    for (path, right) in [("/signup", "POST"), ("/protected", "GET"), ("/healthz", "GET")] {
+    for (path, right) in [
+        ("/signup", "POST"),
+        ("/protected", "GET"),
+        ("/healthz", "GET"),
+        ("/me/events", "GET"),
+        ("/tokens/current", "DELETE"),
+        ("/tokens/k5x2aw7nqf3c4zt6y2h4v5xk7e", "DELETE"),
+        ("/tokens/current/renewal", "POST"),
+    ] {
         for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
             if method.as_str() == right {
                 continue;
