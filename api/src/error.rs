@@ -10,7 +10,7 @@ use poem::error::{MethodNotAllowedError, NotFoundError, ResponseError};
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};
 use poem_openapi::ApiResponse;
-use poem_openapi::error::AuthorizationError;
+use poem_openapi::error::{AuthorizationError, ParseParamError};
 use poem_openapi::registry::{
     MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
 };
@@ -30,6 +30,9 @@ pub enum ErrorKind {
     /// The body is not one JSON object of the documented shape.
     #[error("Invalid request payload")]
     InvalidPayload,
+    /// A parameter of the query is not as documented.
+    #[error("Invalid query parameter")]
+    InvalidParameter,
     /// The number cannot exist.
     #[error("Invalid phone number")]
     InvalidPhoneNumber,
@@ -57,6 +60,9 @@ pub enum ErrorKind {
     /// The path does not know the method.
     #[error("Method not allowed")]
     MethodNotAllowed,
+    /// The user has changed since the version that the client knows.
+    #[error("Somebody else changed this meanwhile; read it again")]
+    EditConflict,
     /// The request did not arrive in time.
     #[error("The request took too long to arrive")]
     RequestTimeout,
@@ -100,6 +106,7 @@ impl ErrorKind {
             Self::PhoneNumberRequired => (StatusCode::BAD_REQUEST, "phone_number_required"),
             Self::NameRequired => (StatusCode::BAD_REQUEST, "name_required"),
             Self::InvalidPayload => (StatusCode::BAD_REQUEST, "invalid_payload"),
+            Self::InvalidParameter => (StatusCode::BAD_REQUEST, "invalid_parameter"),
             Self::InvalidPhoneNumber => (StatusCode::BAD_REQUEST, "invalid_phone_number"),
             Self::InvalidName => (StatusCode::BAD_REQUEST, "invalid_name"),
             Self::InvalidOtp => (StatusCode::UNAUTHORIZED, "invalid_otp"),
@@ -109,6 +116,7 @@ impl ErrorKind {
             Self::BadSignature => (StatusCode::FORBIDDEN, "bad_signature"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::EditConflict => (StatusCode::CONFLICT, "edit_conflict"),
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
             Self::PayloadTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
             Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
@@ -125,7 +133,8 @@ impl ErrorKind {
     /// How soon another try may help, where the failure itself does not say.
     fn usual_retry_after(self) -> Option<Duration> {
         let (status, _) = self.status_and_code();
-        matches!(status, StatusCode::CONFLICT | StatusCode::SERVICE_UNAVAILABLE).then_some(Duration::from_secs(1))
+        let passes = self == Self::IdempotencyKeyInUse || status == StatusCode::SERVICE_UNAVAILABLE;
+        passes.then_some(Duration::from_secs(1))
     }
 }
 
@@ -195,6 +204,7 @@ impl From<poem::Error> for ApiError {
             None if error.is::<NotFoundError>() => ErrorKind::NotFound,
             None if error.is::<MethodNotAllowedError>() => ErrorKind::MethodNotAllowed,
             None if error.is::<AuthorizationError>() => ErrorKind::Unauthorized,
+            None if error.is::<ParseParamError>() => ErrorKind::InvalidParameter,
             None if error.status().is_client_error() => ErrorKind::InvalidPayload,
             None => {
                 tracing::error!(event = "unforeseen_error", %error);
@@ -296,10 +306,16 @@ fn error_response(status: u16, kinds: &[ErrorKind]) -> MetaResponse {
     let content = vec![MetaMediaType { content_type: "application/json; charset=utf-8", schema: inline(schema) }];
     let description =
         StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default();
-    MetaResponse { description, status: Some(status), status_range: None, content, headers: error_headers(status) }
+    MetaResponse {
+        description,
+        status: Some(status),
+        status_range: None,
+        content,
+        headers: error_headers(status, kinds),
+    }
 }
 
-fn error_headers(status: u16) -> Vec<MetaHeader> {
+fn error_headers(status: u16, kinds: &[ErrorKind]) -> Vec<MetaHeader> {
     let header = |name: &str, description: &str, schema| MetaHeader {
         name: name.to_owned(),
         description: Some(description.to_owned()),
@@ -309,6 +325,7 @@ fn error_headers(status: u16) -> Vec<MetaHeader> {
     };
     match status {
         401 => vec![header("WWW-Authenticate", "The scheme to use (RFC 6750)", MetaSchema::new("string"))],
+        409 if !kinds.contains(&ErrorKind::IdempotencyKeyInUse) => vec![],
         409 | 429 | 503 => vec![header("Retry-After", "Seconds to wait (RFC 9110)", MetaSchema::new("integer"))],
         _ => vec![],
     }
