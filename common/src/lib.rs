@@ -9,6 +9,7 @@ pub mod entity;
 pub mod id;
 pub mod idempotency;
 pub mod jobs;
+pub mod message;
 pub mod metrics;
 pub mod name;
 pub mod phone;

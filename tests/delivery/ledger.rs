@@ -90,7 +90,7 @@ impl Ledger {
         let number = PhoneNumber::parse(&format!("+9198765{last:05}"), "IN".parse().unwrap()).unwrap();
         let address = ClientAddress::from("127.0.0.1".parse::<std::net::IpAddr>().unwrap());
         let asker = Asker { purpose: Purpose::SignIn, number: &number, address };
-        let asked = self.otp.request(asker, &Name::parse("Asha").unwrap().unwrap(), None, None).await.unwrap();
+        let asked = self.otp.request(asker, Name::parse("Asha").unwrap().as_ref(), None, None).await.unwrap();
         let Requested::Queued { delivery, .. } = asked else { panic!("{asked:?}") };
         let id: String = self.redis.connection().rpop(&NAMES.active, None).unwrap();
         let job = self.payload(&id);

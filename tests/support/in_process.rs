@@ -133,7 +133,7 @@ impl InProcess {
         let Claim::Send(this_try) = claim else { panic!("an SMS that is wanted, not {claim:?}") };
         let sent = Outcome::sent(PROVIDER, "SM1".to_owned());
         self.deliveries.record(&job, claimant, &sent).await.unwrap();
-        this_try.code.unwrap().digits().to_owned()
+        this_try.message.unwrap().code().expect("an SMS with a code").digits().to_owned()
     }
 
     /// What a worker would be told about the SMS now.

@@ -118,7 +118,7 @@ impl SignUp {
             return Err(RequestError::DestinationNotAllowed);
         }
         let asker = Asker { purpose: Purpose::SignIn, number, address };
-        match self.otp.request(asker, name, test_code, Some(request_id.to_owned())).await? {
+        match self.otp.request(asker, Some(name), test_code, Some(request_id.to_owned())).await? {
             Requested::Queued { delivery, expires_in, resend_in } => {
                 metrics::otp_queued(test_code.is_some());
                 tracing::info!(event = "otp_queued", delivery_id = %delivery, %number, is_test = test_code.is_some());
