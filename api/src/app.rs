@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use common::client::{Client, Device};
 use common::config::TWILIO_STATUS_PATH;
 use common::readiness::Readiness;
 use common::store::delivery_status::DeliveryStatuses;
@@ -45,7 +46,10 @@ pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
     let (swagger_ui, document_text) = (document::swagger_ui(), document::document_text());
     let operations = document::service().data(sign_up.repeats.clone()).data(sign_up).data(deliveries).data(readiness);
     let operations = operations.around(move |next, mut request| {
-        let client = address_rule.client_of_connection(request.remote_addr(), request.headers());
+        let address = address_rule.client_of_connection(request.remote_addr(), request.headers());
+        let user_agent = request.headers().get(header::USER_AGENT).map_or(&[][..], HeaderValue::as_bytes);
+        let client = Client { address, device: Device::of(user_agent) };
+        request.extensions_mut().insert(address);
         request.extensions_mut().insert(client);
         let check = check.clone();
         async move { check_authorization(&next, request, &check).await }

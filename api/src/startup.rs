@@ -95,7 +95,7 @@ pub async fn connect(config: &Config, clock: Clock) -> anyhow::Result<Services> 
         allowed_countries: config.destinations.allowed(),
         test_numbers: config.test_numbers.clone().unwrap_or_default(),
         refusals: Refusals::new(clock.clone()),
-        token_ttl: config.sessions.token_ttl(),
+        sessions: config.sessions.terms(),
         clock: clock.clone(),
     };
     let deliveries = DeliveryStatuses::new(redis, clock);

@@ -1,7 +1,8 @@
 //! `POST /signup`, both halves.
 
-use common::address::ClientAddress;
+use common::client::Client;
 use common::code::Code;
+use common::entity::user;
 use common::name::{InvalidName, Name};
 use common::phone::{InvalidPhoneNumber, PhoneNumber};
 use common::store::ledger::LimitKind;
@@ -18,7 +19,7 @@ use super::Tag;
 use crate::error::{ApiError, ErrorKind, Failure, Failures, whole_seconds};
 use crate::idempotency::repeatable;
 use crate::request_id::RequestId;
-use crate::service::sign_up::{OtpQueued, RequestError, Session, SignUp, VerifyError};
+use crate::service::sign_up::{OtpQueued, RequestError, SignIn, SignUp, VerifyError};
 use crate::strict_json::StrictJson;
 
 /// The operation.
@@ -143,7 +144,7 @@ impl SignUpApi {
     async fn sign_up(
         &self,
         sign_up: Data<&SignUp>,
-        address: Data<&ClientAddress>,
+        client: Data<&Client>,
         request_id: Data<&RequestId>,
         body: StrictJson<SignUpRequest>,
         /// A key of the client's own making for this one request and its repetitions, such as a UUID: 1 to 255 visible ASCII
@@ -163,11 +164,13 @@ impl SignUpApi {
         let answer = match otp {
             None => {
                 let name = name.ok_or(ErrorKind::NameRequired)?;
-                SignUpAnswer::OtpSent(sign_up.request(&number, **address, &name, request_id.as_str()).await?.into())
+                SignUpAnswer::OtpSent(
+                    sign_up.request(&number, client.address, &name, request_id.as_str()).await?.into(),
+                )
             }
             Some(otp) => {
                 let guess = Code::parse(&otp).ok_or(ErrorKind::InvalidOtp)?;
-                SignUpAnswer::SignedIn(sign_up.verify(number, **address, guess, name).await?.into())
+                SignUpAnswer::SignedIn(sign_up.verify(number, *client, guess, name).await?.into())
             }
         };
         Ok(Json(answer))
@@ -219,22 +222,22 @@ impl From<OtpQueued> for OtpSent {
     }
 }
 
-impl From<Session> for SignedIn {
-    fn from(session: Session) -> Self {
-        let message = if session.is_new { "User registered successfully" } else { "User logged in successfully" };
-        let user = session.user;
+impl From<SignIn> for SignedIn {
+    fn from(sign_in: SignIn) -> Self {
+        let message = if sign_in.is_new { "User registered successfully" } else { "User logged in successfully" };
         Self {
             success: true,
-            data: User {
-                id: user.id,
-                created_at: user.created_at,
-                name: user.name,
-                phone_number: user.phone_number,
-                version: user.version,
-            },
+            data: sign_in.user.into(),
             message: message.to_owned(),
-            token: session.token.expose().to_owned(),
+            token: sign_in.token.expose().to_owned(),
         }
+    }
+}
+
+impl From<user::Model> for User {
+    fn from(user: user::Model) -> Self {
+        let user::Model { id, created_at, name, phone_number, version } = user;
+        Self { id, created_at, name, phone_number, version }
     }
 }
 
