@@ -3,13 +3,15 @@
 use poem_openapi::{LicenseObject, OpenApiService};
 use serde_json::{Map, Value, json};
 
+use crate::routes::deletion::DeletionApi;
 use crate::routes::deliveries::DeliveriesApi;
 use crate::routes::health::HealthApi;
+use crate::routes::phone_number::PhoneNumberApi;
 use crate::routes::protected::ProtectedApi;
 use crate::routes::sign_up::SignUpApi;
 
 /// All operations.
-pub(crate) type Operations = (SignUpApi, DeliveriesApi, ProtectedApi, HealthApi);
+pub(crate) type Operations = (SignUpApi, DeliveriesApi, PhoneNumberApi, DeletionApi, ProtectedApi, HealthApi);
 
 const DESCRIPTION: &str = "Phone sign-in: a name and a phone number bring a one-time password (OTP) by SMS, the OTP buys a \
 bearer token.\n\nErrors are `{\"error\": \"<for people>\", \"code\": \"<for programs, stable>\"}`. A request whose \
@@ -18,7 +20,8 @@ too: drop the token and repeat.";
 
 /// The operations as a service.
 pub(crate) fn service() -> OpenApiService<Operations, ()> {
-    OpenApiService::new((SignUpApi, DeliveriesApi, ProtectedApi, HealthApi), "Cheershare", env!("CARGO_PKG_VERSION"))
+    let operations = (SignUpApi, DeliveriesApi, PhoneNumberApi, DeletionApi, ProtectedApi, HealthApi);
+    OpenApiService::new(operations, "Cheershare", env!("CARGO_PKG_VERSION"))
         .description(DESCRIPTION)
         .license(LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/MIT.html"))
         .server("/")
@@ -44,7 +47,9 @@ pub fn document() -> Value {
         });
         body.insert("examples".to_owned(), examples);
     }
-    if let Some(request) = document.pointer_mut("/components/schemas/SignUpRequest").and_then(Value::as_object_mut) {
+    for name in ["SignUpRequest", "PhoneNumberRequest", "DeletionRequest"] {
+        let schema = document.pointer_mut(&format!("/components/schemas/{name}"));
+        let Some(request) = schema.and_then(Value::as_object_mut) else { continue };
         request.extend([("additionalProperties".to_owned(), json!(false))]);
         for field in request.get_mut("properties").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
         {

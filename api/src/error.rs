@@ -30,9 +30,21 @@ pub enum ErrorKind {
     /// The body is not one JSON object of the documented shape.
     #[error("Invalid request payload")]
     InvalidPayload,
+    /// The body has one of two OTPs.
+    #[error("Both OTPs are required: the one sent to the current number and the one sent to the new number")]
+    BothOtpsRequired,
     /// The number cannot exist.
     #[error("Invalid phone number")]
     InvalidPhoneNumber,
+    /// The account has that number already.
+    #[error("This is the account's phone number already")]
+    SamePhoneNumber,
+    /// The number belongs to another account.
+    #[error("The phone number belongs to another account")]
+    PhoneNumberTaken,
+    /// What was to be changed has changed meanwhile.
+    #[error("The account has changed meanwhile")]
+    EditConflict,
     /// The name is too long or has control characters.
     #[error("Invalid name: it has to have 1 to 100 characters, none of them a control character")]
     InvalidName,
@@ -100,6 +112,10 @@ impl ErrorKind {
             Self::PhoneNumberRequired => (StatusCode::BAD_REQUEST, "phone_number_required"),
             Self::NameRequired => (StatusCode::BAD_REQUEST, "name_required"),
             Self::InvalidPayload => (StatusCode::BAD_REQUEST, "invalid_payload"),
+            Self::BothOtpsRequired => (StatusCode::BAD_REQUEST, "both_otps_required"),
+            Self::SamePhoneNumber => (StatusCode::BAD_REQUEST, "same_phone_number"),
+            Self::PhoneNumberTaken => (StatusCode::CONFLICT, "phone_number_taken"),
+            Self::EditConflict => (StatusCode::CONFLICT, "edit_conflict"),
             Self::InvalidPhoneNumber => (StatusCode::BAD_REQUEST, "invalid_phone_number"),
             Self::InvalidName => (StatusCode::BAD_REQUEST, "invalid_name"),
             Self::InvalidOtp => (StatusCode::UNAUTHORIZED, "invalid_otp"),
@@ -124,7 +140,8 @@ impl ErrorKind {
     /// How soon another try may help, where the failure itself does not say.
     fn usual_retry_after(self) -> Option<Duration> {
         let (status, _) = self.status_and_code();
-        matches!(status, StatusCode::CONFLICT | StatusCode::SERVICE_UNAVAILABLE).then_some(Duration::from_secs(1))
+        let passes = self == Self::IdempotencyKeyInUse || status == StatusCode::SERVICE_UNAVAILABLE;
+        passes.then_some(Duration::from_secs(1))
     }
 }
 
@@ -294,10 +311,16 @@ fn error_response(status: u16, kinds: &[ErrorKind]) -> MetaResponse {
     let content = vec![MetaMediaType { content_type: "application/json; charset=utf-8", schema: inline(schema) }];
     let description =
         StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default();
-    MetaResponse { description, status: Some(status), status_range: None, content, headers: error_headers(status) }
+    MetaResponse {
+        description,
+        status: Some(status),
+        status_range: None,
+        content,
+        headers: error_headers(status, kinds),
+    }
 }
 
-fn error_headers(status: u16) -> Vec<MetaHeader> {
+fn error_headers(status: u16, kinds: &[ErrorKind]) -> Vec<MetaHeader> {
     let header = |name: &str, description: &str, schema| MetaHeader {
         name: name.to_owned(),
         description: Some(description.to_owned()),
@@ -307,7 +330,9 @@ fn error_headers(status: u16) -> Vec<MetaHeader> {
     };
     match status {
         401 => vec![header("WWW-Authenticate", "The scheme to use (RFC 6750)", MetaSchema::new("string"))],
-        409 | 429 | 503 => vec![header("Retry-After", "Seconds to wait (RFC 9110)", MetaSchema::new("integer"))],
+        _ if status == 429 || kinds.iter().all(|kind| kind.usual_retry_after().is_some()) => {
+            vec![header("Retry-After", "Seconds to wait (RFC 9110)", MetaSchema::new("integer"))]
+        }
         _ => vec![],
     }
 }

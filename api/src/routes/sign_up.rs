@@ -19,7 +19,8 @@ use super::Tag;
 use crate::error::{ApiError, ErrorKind, Failure, Failures, whole_seconds};
 use crate::idempotency::repeatable;
 use crate::request_id::RequestId;
-use crate::service::sign_up::{OtpQueued, RequestError, SignIn, SignUp, VerifyError};
+use crate::service::codes::{OtpQueued, RequestError, VerifyError};
+use crate::service::sign_up::{SignIn, SignUp};
 use crate::strict_json::StrictJson;
 
 /// The operation.
@@ -75,15 +76,15 @@ pub struct SignedIn {
 #[oai(example)]
 pub struct User {
     /// The user's id.
-    id: i64,
+    pub(super) id: i64,
     /// When the number first signed in (RFC 3339, UTC).
-    created_at: OffsetDateTime,
+    pub(super) created_at: OffsetDateTime,
     /// As the person gave it.
-    name: String,
+    pub(super) name: String,
     /// E.164.
-    phone_number: String,
+    pub(super) phone_number: String,
     /// Grows with each change.
-    version: i32,
+    pub(super) version: i32,
 }
 
 /// Which half of the sign-up it was.
@@ -205,7 +206,7 @@ impl From<VerifyError> for ApiError {
             VerifyError::Wrong => ErrorKind::InvalidOtp.into(),
             VerifyError::Otp(error) => error.into(),
             VerifyError::Accounts(error) => error.into(),
-            VerifyError::BrokenOff => ErrorKind::Internal.into(),
+            VerifyError::BrokenOff(_) => ErrorKind::Internal.into(),
         }
     }
 }

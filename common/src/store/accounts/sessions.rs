@@ -6,7 +6,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Value};
 use time::OffsetDateTime;
 
-use super::events::{Change, change_on_sqlite};
+use super::events::{Change, change_in};
 use super::{Accounts, AccountsError, within_deadline};
 use crate::client::{Client, Device};
 use crate::entity::{token, user};
@@ -83,14 +83,14 @@ impl Which<'_> {
         (sql, std::iter::once(Scope::Authentication.as_str().into()).chain(value).collect())
     }
 
-    /// As [`Accounts::end_sessions`], in a transaction of SQLite.
-    pub(super) async fn end_on_sqlite(
+    /// As [`Accounts::end_sessions`], in a transaction that is the only one to change the user now.
+    pub(super) async fn end_in(
         self,
         transaction: &DatabaseTransaction,
         change: &Change<'_>,
     ) -> Result<Vec<SessionId>, DbErr> {
         let (sql, values) = self.deletion();
-        change_on_sqlite(transaction, change, &sql, values).await
+        change_in(transaction, change, &sql, values).await
     }
 }
 
