@@ -15,6 +15,7 @@ use common::queue::{MAX_STEP, NAMES, promote_due};
 use common::store::delivery::{Claim, DeliveryStore, ProviderTerms, Try};
 use common::store::delivery_status::{DeliveryReport, DeliveryStatuses};
 use common::store::ledger::LedgerSettings;
+use common::store::notices::Notices;
 use common::store::otp::{Asker, OtpStore, Requested};
 use common::store::outcome::{Outcome, ProviderState};
 use common::store::redis::Redis as Server;
@@ -48,6 +49,7 @@ pub(super) struct Ledger {
     pub(super) redis: Redis,
     pub(super) clock: Clock,
     pub(super) worker: DeliveryStore,
+    pub(super) notices: Notices,
     connection: ConnectionManager,
     keys: OtpKeys,
     otp: OtpStore,
@@ -66,7 +68,8 @@ impl Ledger {
         let otp = OtpStore::new(connection.clone(), keys.clone(), CodeLength::DEFAULT, settings, clock.clone());
         let statuses = DeliveryStatuses::new(connection.clone(), clock.clone());
         let worker = worker(&connection, &keys, &clock, providers, rate);
-        Self { redis, clock, worker, connection, keys, otp, statuses }
+        let notices = Notices::new(connection.clone());
+        Self { redis, clock, worker, notices, connection, keys, otp, statuses }
     }
 
     /// A worker of other settings over the same Redis.

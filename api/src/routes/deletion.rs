@@ -103,7 +103,8 @@ impl DeletionApi {
             Some(otp) => {
                 let guess = Code::parse(&otp).ok_or(ErrorKind::InvalidOtp)?;
                 deletion.verify(user, client.address, guess).await?;
-                DeletionAnswer::AccountDeleted(AccountDeleted::example())
+                let message = "Account deleted".to_owned();
+                DeletionAnswer::AccountDeleted(AccountDeleted { success: true, message })
             }
         };
         Ok(Json(answer))

@@ -1,9 +1,9 @@
 //! What has to follow a change in the database, and cannot undo it any more.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::time::Duration;
 
-use common::store::ledger::OtpStoreError;
 use tokio::time::{Instant, sleep};
 use tracing::Instrument;
 
@@ -11,11 +11,12 @@ use tracing::Instrument;
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Does it now or, where the ledger is not reached, in the background for half a minute. Where that does not help either, `failure`
+/// Does it now or, where that fails, in the background for half a minute. Where that does not help either, `failure`
 /// is the event that an operator gets. It may be done more than once.
-pub(crate) async fn follow_up<F>(failure: &'static str, step: impl Fn() -> F + Send + 'static)
+pub(crate) async fn follow_up<F, E>(failure: &'static str, step: impl Fn() -> F + Send + 'static)
 where
-    F: Future<Output = Result<(), OtpStoreError>> + Send,
+    F: Future<Output = Result<(), E>> + Send,
+    E: Display + Send,
 {
     if step().await.is_ok() {
         return;
@@ -32,4 +33,34 @@ where
         }
     };
     tokio::spawn(in_background.in_current_span());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_waits_for_more_than_the_first_try() {
+        let (tries, done) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+        let (counted, told) = (Arc::clone(&tries), Arc::clone(&done));
+        follow_up("never", move || {
+            let (before, told) = (counted.fetch_add(1, Ordering::Relaxed), Arc::clone(&told));
+            async move {
+                if before < 2 {
+                    return Err("not yet");
+                }
+                told.notify_one();
+                Ok(())
+            }
+        })
+        .await;
+        assert_eq!(tries.load(Ordering::Relaxed), 1);
+        tokio::time::timeout(Duration::from_secs(20), done.notified()).await.unwrap();
+        assert_eq!(tries.load(Ordering::Relaxed), 3);
+    }
 }

@@ -10,6 +10,7 @@ use common::phone::{Country, PhoneNumber};
 use common::store::accounts::{Accounts, AccountsError, Moved, NumberMove};
 use common::store::notices::{Notice, Notices};
 use common::store::otp::{Asker, Verified};
+use tracing::Instrument;
 
 use super::codes::{BrokenOff, Codes, OtpQueued, RequestError, VerifyError, to_the_end};
 use super::follow_up::follow_up;
@@ -134,6 +135,7 @@ impl NumberChange {
                 for verified in &both {
                     self.codes.put_back(verified).await;
                 }
+                tokio::spawn(self.clone().tell_if_moved(wish.clone(), current).in_current_span());
                 Err(VerifyError::from(error).into())
             }
         }
@@ -161,6 +163,21 @@ impl NumberChange {
         let Wish { user, session, new, client, .. } = wish;
         let number_move = NumberMove { user_id: user.id, session, old: current, new };
         self.accounts.move_number(number_move, client, self.codes.clock.now()).await
+    }
+
+    /// A failure may be a lost answer: then the account has moved all the same, and the old number is told so.
+    async fn tell_if_moved(self, wish: Wish, old: PhoneNumber) {
+        follow_up("number_changed_or_not", move || {
+            let (change, wish, old) = (self.clone(), wish.clone(), old.clone());
+            async move {
+                if change.accounts.number_of(wish.user.id).await?.is_some_and(|number| number == wish.new.as_e164()) {
+                    tracing::warn!(event = "number_changed_late", user_id = wish.user.id, %old);
+                    change.tell(&old, &wish.request_id).await;
+                }
+                Ok::<_, AccountsError>(())
+            }
+        })
+        .await;
     }
 
     /// Sends the SMS without a code.

@@ -89,14 +89,30 @@ impl Accounts {
         Ok(Moved::To(user))
     }
 
+    /// The number that an account has now, in E.164; none where there is no such account.
+    ///
+    /// # Errors
+    /// [`AccountsError`].
+    pub async fn number_of(&self, user_id: i64) -> Result<Option<String>, AccountsError> {
+        let user = within_deadline(user::Entity::find_by_id(user_id).one(&self.database)).await?;
+        Ok(user.map(|user| user.phone_number))
+    }
+
     /// Deletes a user who still has this number, and with them their sessions and events. Says whether it did.
     ///
     /// # Errors
     /// [`AccountsError`]; after [`AccountsError::Deadline`] they may be gone.
     pub async fn delete_user(&self, user_id: i64, number: &PhoneNumber) -> Result<bool, AccountsError> {
-        let delete = user::Entity::delete_many()
-            .filter(user::Column::Id.eq(user_id))
-            .filter(user::Column::PhoneNumber.eq(number.as_e164()));
-        Ok(within_deadline(delete.exec(&self.database)).await?.rows_affected > 0)
+        within_deadline(async {
+            // Or a server that was slow would still delete somebody who was told that it failed.
+            let transaction = self.begin_write().await?;
+            let delete = user::Entity::delete_many()
+                .filter(user::Column::Id.eq(user_id))
+                .filter(user::Column::PhoneNumber.eq(number.as_e164()));
+            let deleted = delete.exec(&transaction).await?.rows_affected > 0;
+            transaction.commit().await?;
+            Ok(deleted)
+        })
+        .await
     }
 }
