@@ -26,6 +26,7 @@ mod queue;
 mod queue_under_failure;
 mod secrets_at_rest;
 mod server_times;
+mod sessions;
 mod settings;
 mod shutdown;
 mod simultaneous;

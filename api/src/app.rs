@@ -23,6 +23,7 @@ use crate::request_id::identify;
 use crate::routes::twilio_status::TwilioStatus;
 use crate::service::deletion::Deletion;
 use crate::service::number_change::NumberChange;
+use crate::service::sessions::Sessions;
 use crate::service::sign_up::SignUp;
 
 /// What the app works with.
@@ -34,6 +35,8 @@ pub struct Services {
     pub deletion: Deletion,
     /// Moving accounts to other numbers.
     pub number_change: NumberChange,
+    /// What comes after.
+    pub sessions: Sessions,
     /// SMS, to look up.
     pub deliveries: DeliveryStatuses,
     /// Whether the stores answer.
@@ -46,12 +49,20 @@ pub struct Services {
 
 /// The whole app.
 pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
-    let Services { sign_up, deletion, number_change, deliveries, readiness, address_rule, twilio_status } = services;
+    let Services { sign_up, deletion, number_change, sessions, deliveries, readiness, address_rule, twilio_status } =
+        services;
     let check = TokenCheck { accounts: sign_up.accounts.clone(), clock: sign_up.clock.clone() };
     let document = document::document();
     let (swagger_ui, document_text) = (document::swagger_ui(), document::document_text());
-    let operations = document::service().data(sign_up.repeats.clone()).data(sign_up).data(deletion).data(number_change);
-    let operations = operations.data(deliveries).data(readiness);
+    let operations = document::service()
+        .data(sign_up.repeats.clone())
+        .data(sign_up.accounts.clone())
+        .data(sign_up)
+        .data(deletion)
+        .data(number_change)
+        .data(sessions)
+        .data(deliveries)
+        .data(readiness);
     let operations = operations.around(move |next, mut request| {
         let address = address_rule.client_of_connection(request.remote_addr(), request.headers());
         let user_agent = request.headers().get(header::USER_AGENT).map_or(&[][..], HeaderValue::as_bytes);

@@ -5,13 +5,20 @@ use serde_json::{Map, Value, json};
 
 use crate::routes::deletion::DeletionApi;
 use crate::routes::deliveries::DeliveriesApi;
+use crate::routes::events::EventsApi;
 use crate::routes::health::HealthApi;
+use crate::routes::me::MeApi;
 use crate::routes::phone_number::PhoneNumberApi;
 use crate::routes::protected::ProtectedApi;
 use crate::routes::sign_up::SignUpApi;
+use crate::routes::tokens::TokensApi;
 
 /// All operations.
-pub(crate) type Operations = (SignUpApi, DeliveriesApi, PhoneNumberApi, DeletionApi, ProtectedApi, HealthApi);
+pub(crate) type Operations =
+    (SignUpApi, DeliveriesApi, MeApi, PhoneNumberApi, DeletionApi, EventsApi, TokensApi, ProtectedApi, HealthApi);
+
+const OPERATIONS: Operations =
+    (SignUpApi, DeliveriesApi, MeApi, PhoneNumberApi, DeletionApi, EventsApi, TokensApi, ProtectedApi, HealthApi);
 
 const DESCRIPTION: &str = "Phone sign-in: a name and a phone number bring a one-time password (OTP) by SMS, the OTP buys a \
 bearer token.\n\nErrors are `{\"error\": \"<for people>\", \"code\": \"<for programs, stable>\"}`. A request whose \
@@ -20,8 +27,7 @@ too: drop the token and repeat.";
 
 /// The operations as a service.
 pub(crate) fn service() -> OpenApiService<Operations, ()> {
-    let operations = (SignUpApi, DeliveriesApi, PhoneNumberApi, DeletionApi, ProtectedApi, HealthApi);
-    OpenApiService::new(operations, "Cheershare", env!("CARGO_PKG_VERSION"))
+    OpenApiService::new(OPERATIONS, "Cheershare", env!("CARGO_PKG_VERSION"))
         .description(DESCRIPTION)
         .license(LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/MIT.html"))
         .server("/")

@@ -10,7 +10,7 @@ use poem::error::{MethodNotAllowedError, NotFoundError, ResponseError};
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};
 use poem_openapi::ApiResponse;
-use poem_openapi::error::AuthorizationError;
+use poem_openapi::error::{AuthorizationError, ParseParamError};
 use poem_openapi::registry::{
     MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
 };
@@ -33,6 +33,9 @@ pub enum ErrorKind {
     /// The body has one of two OTPs.
     #[error("Both OTPs are required: the one sent to the current number and the one sent to the new number")]
     BothOtpsRequired,
+    /// A parameter of the query is not as documented.
+    #[error("Invalid query parameter")]
+    InvalidParameter,
     /// The number cannot exist.
     #[error("Invalid phone number")]
     InvalidPhoneNumber,
@@ -42,9 +45,6 @@ pub enum ErrorKind {
     /// The number belongs to another account.
     #[error("The phone number belongs to another account")]
     PhoneNumberTaken,
-    /// What was to be changed has changed meanwhile.
-    #[error("The account has changed meanwhile")]
-    EditConflict,
     /// The name is too long or has control characters.
     #[error("Invalid name: it has to have 1 to 100 characters, none of them a control character")]
     InvalidName,
@@ -69,6 +69,9 @@ pub enum ErrorKind {
     /// The path does not know the method.
     #[error("Method not allowed")]
     MethodNotAllowed,
+    /// The user has changed since the version that the client knows.
+    #[error("Somebody else changed this meanwhile; read it again")]
+    EditConflict,
     /// The request did not arrive in time.
     #[error("The request took too long to arrive")]
     RequestTimeout,
@@ -115,7 +118,7 @@ impl ErrorKind {
             Self::BothOtpsRequired => (StatusCode::BAD_REQUEST, "both_otps_required"),
             Self::SamePhoneNumber => (StatusCode::BAD_REQUEST, "same_phone_number"),
             Self::PhoneNumberTaken => (StatusCode::CONFLICT, "phone_number_taken"),
-            Self::EditConflict => (StatusCode::CONFLICT, "edit_conflict"),
+            Self::InvalidParameter => (StatusCode::BAD_REQUEST, "invalid_parameter"),
             Self::InvalidPhoneNumber => (StatusCode::BAD_REQUEST, "invalid_phone_number"),
             Self::InvalidName => (StatusCode::BAD_REQUEST, "invalid_name"),
             Self::InvalidOtp => (StatusCode::UNAUTHORIZED, "invalid_otp"),
@@ -125,6 +128,7 @@ impl ErrorKind {
             Self::BadSignature => (StatusCode::FORBIDDEN, "bad_signature"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::EditConflict => (StatusCode::CONFLICT, "edit_conflict"),
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
             Self::PayloadTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
             Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
@@ -210,6 +214,7 @@ impl From<poem::Error> for ApiError {
             None if error.is::<NotFoundError>() => ErrorKind::NotFound,
             None if error.is::<MethodNotAllowedError>() => ErrorKind::MethodNotAllowed,
             None if error.is::<AuthorizationError>() => ErrorKind::Unauthorized,
+            None if error.is::<ParseParamError>() => ErrorKind::InvalidParameter,
             None if error.status().is_client_error() => ErrorKind::InvalidPayload,
             None => {
                 tracing::error!(event = "unforeseen_error", %error);
@@ -330,9 +335,8 @@ fn error_headers(status: u16, kinds: &[ErrorKind]) -> Vec<MetaHeader> {
     };
     match status {
         401 => vec![header("WWW-Authenticate", "The scheme to use (RFC 6750)", MetaSchema::new("string"))],
-        _ if status == 429 || kinds.iter().all(|kind| kind.usual_retry_after().is_some()) => {
-            vec![header("Retry-After", "Seconds to wait (RFC 9110)", MetaSchema::new("integer"))]
-        }
+        409 if !kinds.contains(&ErrorKind::IdempotencyKeyInUse) => vec![],
+        409 | 429 | 503 => vec![header("Retry-After", "Seconds to wait (RFC 9110)", MetaSchema::new("integer"))],
         _ => vec![],
     }
 }

@@ -8,6 +8,7 @@ pub mod document;
 pub mod error;
 pub mod idempotency;
 pub mod metrics;
+pub mod nullable;
 pub mod refusals;
 pub mod request_id;
 pub mod routes;

@@ -23,6 +23,7 @@ use crate::server::{self, ConnectionLimits};
 use crate::service::codes::Codes;
 use crate::service::deletion::Deletion;
 use crate::service::number_change::NumberChange;
+use crate::service::sessions::Sessions;
 use crate::service::sign_up::SignUp;
 
 /// Redis answers within milliseconds or not at all.
@@ -110,6 +111,7 @@ pub async fn connect(config: &Config, clock: Clock) -> anyhow::Result<Services> 
         sessions: config.sessions.terms(),
         clock: clock.clone(),
     };
+    let sessions = Sessions { accounts: sign_up.accounts.clone(), terms: sign_up.sessions, clock: clock.clone() };
     let deliveries = DeliveryStatuses::new(redis, clock);
     let twilio_status = config.callbacks.both().map(|(public_url, auth_token)| TwilioStatus {
         public_url: public_url.to_owned(),
@@ -117,5 +119,5 @@ pub async fn connect(config: &Config, clock: Clock) -> anyhow::Result<Services> 
         deliveries: deliveries.clone(),
     });
     let address_rule = config.server.address_rule(&config.app)?;
-    Ok(Services { sign_up, deletion, number_change, deliveries, readiness, address_rule, twilio_status })
+    Ok(Services { sign_up, deletion, number_change, sessions, deliveries, readiness, address_rule, twilio_status })
 }

@@ -11,7 +11,7 @@ use poem_openapi::{Object, OpenApi, Union};
 use serde::Deserialize;
 
 use super::Tag;
-use super::sign_up::User;
+use super::user::User;
 use crate::auth::BearerToken;
 use crate::error::{ApiError, ErrorKind, Failure, Failures, whole_seconds};
 use crate::request_id::RequestId;

@@ -2,7 +2,6 @@
 
 use common::client::Client;
 use common::code::Code;
-use common::entity::user;
 use common::name::{InvalidName, Name};
 use common::phone::{InvalidPhoneNumber, PhoneNumber};
 use common::store::ledger::LimitKind;
@@ -12,10 +11,9 @@ use poem_openapi::payload::Json;
 use poem_openapi::types::Example;
 use poem_openapi::{Object, OpenApi, Union};
 use serde::Deserialize;
-use time::OffsetDateTime;
-use time::macros::datetime;
 
 use super::Tag;
+use super::user::User;
 use crate::error::{ApiError, ErrorKind, Failure, Failures, whole_seconds};
 use crate::idempotency::repeatable;
 use crate::request_id::RequestId;
@@ -69,22 +67,6 @@ pub struct SignedIn {
     message: String,
     /// The bearer token, 26 characters. It is told this once.
     token: String,
-}
-
-/// A user.
-#[derive(Object)]
-#[oai(example)]
-pub struct User {
-    /// The user's id.
-    pub(super) id: i64,
-    /// When the number first signed in (RFC 3339, UTC).
-    pub(super) created_at: OffsetDateTime,
-    /// As the person gave it.
-    pub(super) name: String,
-    /// E.164.
-    pub(super) phone_number: String,
-    /// Grows with each change.
-    pub(super) version: i32,
 }
 
 /// Which half of the sign-up it was.
@@ -235,13 +217,6 @@ impl From<SignIn> for SignedIn {
     }
 }
 
-impl From<user::Model> for User {
-    fn from(user: user::Model) -> Self {
-        let user::Model { id, created_at, name, phone_number, version } = user;
-        Self { id, created_at, name, phone_number, version }
-    }
-}
-
 impl Example for SignUpRequest {
     fn example() -> Self {
         Self { phone_number: Some("+919876543210".to_owned()), name: Some("Asha".to_owned()), otp: None }
@@ -267,18 +242,6 @@ impl Example for SignedIn {
             data: User::example(),
             message: "User registered successfully".to_owned(),
             token: "Y7QKZB3VJ5N2WXH4T6DPL2AEMU".to_owned(),
-        }
-    }
-}
-
-impl Example for User {
-    fn example() -> Self {
-        Self {
-            id: 1,
-            created_at: datetime!(2026-11-23 07:04:59 UTC),
-            name: "Asha".to_owned(),
-            phone_number: "+919876543210".to_owned(),
-            version: 1,
         }
     }
 }

@@ -66,6 +66,16 @@ impl<'a> Change<'a> {
     }
 }
 
+/// A change of rows of `tokens`. In its SQL `$1` is the user, `$2` the time, and `$6` and up are `values`.
+pub(super) struct SessionsChange {
+    /// Selects the `serial` of those that are to change.
+    pub(super) chosen: String,
+    /// Changes them, if their `user_id` is `(SELECT id FROM owner)`, and returns the `id` of each that it changed.
+    pub(super) change: &'static str,
+    /// What else the two ask for.
+    pub(super) values: Vec<Value>,
+}
+
 /// An event about one session.
 pub(super) async fn insert_event(
     transaction: &DatabaseTransaction,
@@ -86,31 +96,34 @@ pub(super) async fn insert_event(
 }
 
 impl Accounts {
-    /// Changes sessions of one user and writes an event for each of them. `sql` changes rows of `tokens` whose `user_id` is
-    /// `(SELECT id FROM owner)` and ends in `RETURNING id`; `$1` and `$2` are the user and the time, and from `$6` on come `more`.
+    /// Changes sessions of one user and writes an event for each that it changed. Where there is nothing to change, nothing is
+    /// locked or written.
     pub(super) async fn change_sessions(
         &self,
         change: &Change<'_>,
-        sql: &str,
-        more: Vec<Value>,
+        sessions: SessionsChange,
     ) -> Result<Vec<SessionId>, AccountsError> {
         within_deadline(async {
             match self.database.get_database_backend() {
                 DbBackend::Postgres => {
                     let sql = format!(
-                        "WITH owner AS (SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE),
-                        changed AS ({sql}),
+                        "WITH chosen AS ({}),
+                        owner AS (
+                            SELECT id FROM users WHERE id = $1 AND EXISTS (SELECT 1 FROM chosen) FOR NO KEY UPDATE
+                        ),
+                        changed AS ({}),
                         noted AS (
                             INSERT INTO events (user_id, created_at, kind, address, session_id, details)
                             SELECT $1, $2, $3, $4, id, $5 FROM changed
                         )
-                        SELECT id FROM changed"
+                        SELECT id FROM changed",
+                        sessions.chosen, sessions.change
                     );
-                    ids_from(&self.database, &sql, change, more).await
+                    ids_from(&self.database, &sql, change, sessions.values).await
                 }
                 _ => {
                     let transaction = self.begin_write().await?;
-                    let changed = change_in(&transaction, change, sql, more).await?;
+                    let changed = change_in(&transaction, change, sessions).await?;
                     transaction.commit().await?;
                     Ok(changed)
                 }
@@ -162,11 +175,11 @@ impl Accounts {
 pub(super) async fn change_in(
     transaction: &DatabaseTransaction,
     change: &Change<'_>,
-    sql: &str,
-    more: Vec<Value>,
+    sessions: SessionsChange,
 ) -> Result<Vec<SessionId>, DbErr> {
-    let sql = format!("WITH owner AS (SELECT id FROM users WHERE id = $1) {sql}");
-    let changed = ids_from(transaction, &sql, change, more).await?;
+    let SessionsChange { chosen, change: sql, values } = sessions;
+    let sql = format!("WITH chosen AS ({chosen}), owner AS (SELECT id FROM users WHERE id = $1) {sql}");
+    let changed = ids_from(transaction, &sql, change, values).await?;
     for session in &changed {
         insert_event(transaction, change, session).await?;
     }

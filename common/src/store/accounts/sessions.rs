@@ -6,7 +6,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Value};
 use time::OffsetDateTime;
 
-use super::events::{Change, change_in};
+use super::events::{Change, SessionsChange, change_in};
 use super::{Accounts, AccountsError, within_deadline};
 use crate::client::{Client, Device};
 use crate::entity::{token, user};
@@ -62,25 +62,24 @@ pub enum Which<'a> {
 }
 
 impl Which<'_> {
-    /// `$1` is the user, `$2` the time; `$6` and `$7` are the values.
-    fn deletion(self) -> (String, Vec<Value>) {
-        let (condition, value): (_, Option<Value>) = match self {
-            Self::One(id) => ("AND id = $7", Some(id.as_str().into())),
-            Self::AllBut(id) => ("AND id <> $7", Some(id.as_str().into())),
-            Self::All => ("", None),
-            Self::Beyond(cap) => (
-                "AND serial NOT IN (
-                    SELECT serial FROM tokens WHERE user_id = $1 AND expiry > $2 AND scope = $6
-                    ORDER BY last_used_at DESC, serial DESC LIMIT $7
-                )",
-                Some(i64::from(cap).into()),
-            ),
+    fn deletion(self) -> SessionsChange {
+        let live = "SELECT serial FROM tokens WHERE user_id = $1 AND expiry > $2 AND scope = $6";
+        let (chosen, value): (_, Option<Value>) = match self {
+            Self::One(id) => (format!("{live} AND id = $7"), Some(id.as_str().into())),
+            Self::AllBut(id) => (format!("{live} AND id <> $7"), Some(id.as_str().into())),
+            Self::All => (live.to_owned(), None),
+            Self::Beyond(cap) => {
+                let ranked = "SELECT serial, row_number() OVER (ORDER BY last_used_at DESC, serial DESC) AS place
+                    FROM tokens WHERE user_id = $1 AND expiry > $2 AND scope = $6";
+                (format!("SELECT serial FROM ({ranked}) AS ranked WHERE place > $7"), Some(i64::from(cap).into()))
+            }
         };
-        let sql = format!(
-            "DELETE FROM tokens WHERE user_id = (SELECT id FROM owner) AND expiry > $2 AND scope = $6 {condition}
-            RETURNING id"
-        );
-        (sql, std::iter::once(Scope::Authentication.as_str().into()).chain(value).collect())
+        SessionsChange {
+            chosen,
+            change: "DELETE FROM tokens
+                WHERE user_id = (SELECT id FROM owner) AND serial IN (SELECT serial FROM chosen) RETURNING id",
+            values: std::iter::once(Scope::Authentication.as_str().into()).chain(value).collect(),
+        }
     }
 
     /// As [`Accounts::end_sessions`], in a transaction that is the only one to change the user now.
@@ -89,8 +88,7 @@ impl Which<'_> {
         transaction: &DatabaseTransaction,
         change: &Change<'_>,
     ) -> Result<Vec<SessionId>, DbErr> {
-        let (sql, values) = self.deletion();
-        change_in(transaction, change, &sql, values).await
+        change_in(transaction, change, self.deletion()).await
     }
 }
 
@@ -167,8 +165,7 @@ impl Accounts {
         client: &Client,
         now: OffsetDateTime,
     ) -> Result<Vec<SessionId>, AccountsError> {
-        let (sql, values) = which.deletion();
-        self.change_sessions(&Change::end(user_id, reason, client, now), &sql, values).await
+        self.change_sessions(&Change::end(user_id, reason, client, now), which.deletion()).await
     }
 
     /// Gives a live session another token in place of the one that it has, and writes the event. Says whether it did: of
@@ -185,14 +182,16 @@ impl Accounts {
         client: &Client,
         now: OffsetDateTime,
     ) -> Result<bool, AccountsError> {
-        const SQL: &str = "
-            UPDATE tokens SET hash = $7, expiry = $8, last_used_at = $2
-            WHERE user_id = (SELECT id FROM owner) AND hash = $6 AND expiry > $2
-            RETURNING id";
         let details = EventDetails::default().to_json();
         let change = Change { user_id, now, kind: EventKind::Renewed, client, details };
-        let values = vec![old.clone().into_bytes().into(), new.into_bytes().into(), expiry.into()];
-        Ok(!self.change_sessions(&change, SQL, values).await?.is_empty())
+        let renewal = SessionsChange {
+            chosen: "SELECT serial FROM tokens WHERE user_id = $1 AND hash = $6 AND expiry > $2".to_owned(),
+            // The hash again: somebody else may have changed it while this waited for the owner's row.
+            change: "UPDATE tokens SET hash = $7, expiry = $8, last_used_at = $2
+                WHERE user_id = (SELECT id FROM owner) AND hash = $6 AND expiry > $2 RETURNING id",
+            values: vec![old.clone().into_bytes().into(), new.into_bytes().into(), expiry.into()],
+        };
+        Ok(!self.change_sessions(&change, renewal).await?.is_empty())
     }
 
     /// Removes at most `limit` expired tokens; says how many.
