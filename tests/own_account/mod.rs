@@ -6,6 +6,7 @@ mod limits;
 mod number_change;
 mod outages;
 mod refusals;
+mod store;
 
 use serde_json::{Value, json};
 
