@@ -86,7 +86,7 @@ async fn only_an_account_that_has_the_old_number_moves_or_goes() {
 
     let Moved::To(moved) = kept.move_number(id, &session, NUMBER, NEW).await else { panic!("it moves") };
     assert_eq!((moved.id, moved.phone_number.as_str(), moved.version), (id, NEW, 2));
-    assert_eq!(kept.sessions(id).await, [session.clone()]);
+    assert_eq!(kept.sessions(id).await, std::slice::from_ref(&session));
     let events = kept.stores[1].events(id, EVERYTHING).await.unwrap().rows;
     let newest = &events[0];
     assert_eq!((newest.kind, newest.session_id.as_deref()), (EventKind::NumberChanged, Some(session.as_str())));
