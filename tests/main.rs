@@ -23,6 +23,7 @@ mod ledger;
 mod metrics;
 mod operators;
 mod outages;
+mod own_account;
 mod queue;
 mod queue_under_failure;
 mod secrets_at_rest;

@@ -21,6 +21,8 @@ use crate::error::{ApiError, ErrorKind};
 use crate::metrics::measure;
 use crate::request_id::identify;
 use crate::routes::twilio_status::TwilioStatus;
+use crate::service::deletion::Deletion;
+use crate::service::number_change::NumberChange;
 use crate::service::sessions::Sessions;
 use crate::service::sign_up::SignUp;
 
@@ -29,6 +31,10 @@ use crate::service::sign_up::SignUp;
 pub struct Services {
     /// Signing up and in.
     pub sign_up: SignUp,
+    /// Deleting accounts.
+    pub deletion: Deletion,
+    /// Moving accounts to other numbers.
+    pub number_change: NumberChange,
     /// What comes after.
     pub sessions: Sessions,
     /// SMS, to look up.
@@ -43,7 +49,8 @@ pub struct Services {
 
 /// The whole app.
 pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
-    let Services { sign_up, sessions, deliveries, readiness, address_rule, twilio_status } = services;
+    let Services { sign_up, deletion, number_change, sessions, deliveries, readiness, address_rule, twilio_status } =
+        services;
     let check = TokenCheck { accounts: sign_up.accounts.clone(), clock: sign_up.clock.clone() };
     let document = document::document();
     let (swagger_ui, document_text) = (document::swagger_ui(), document::document_text());
@@ -51,6 +58,8 @@ pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
         .data(sign_up.repeats.clone())
         .data(sign_up.accounts.clone())
         .data(sign_up)
+        .data(deletion)
+        .data(number_change)
         .data(sessions)
         .data(deliveries)
         .data(readiness);

@@ -3,18 +3,22 @@
 use poem_openapi::{LicenseObject, OpenApiService};
 use serde_json::{Map, Value, json};
 
+use crate::routes::deletion::DeletionApi;
 use crate::routes::deliveries::DeliveriesApi;
 use crate::routes::events::EventsApi;
 use crate::routes::health::HealthApi;
 use crate::routes::me::MeApi;
+use crate::routes::phone_number::PhoneNumberApi;
 use crate::routes::protected::ProtectedApi;
 use crate::routes::sign_up::SignUpApi;
 use crate::routes::tokens::TokensApi;
 
 /// All operations.
-pub(crate) type Operations = (SignUpApi, DeliveriesApi, MeApi, EventsApi, TokensApi, ProtectedApi, HealthApi);
+pub(crate) type Operations =
+    (SignUpApi, DeliveriesApi, MeApi, PhoneNumberApi, DeletionApi, EventsApi, TokensApi, ProtectedApi, HealthApi);
 
-const OPERATIONS: Operations = (SignUpApi, DeliveriesApi, MeApi, EventsApi, TokensApi, ProtectedApi, HealthApi);
+const OPERATIONS: Operations =
+    (SignUpApi, DeliveriesApi, MeApi, PhoneNumberApi, DeletionApi, EventsApi, TokensApi, ProtectedApi, HealthApi);
 
 const DESCRIPTION: &str = "Phone sign-in: a name and a phone number bring a one-time password (OTP) by SMS, the OTP buys a \
 bearer token.\n\nErrors are `{\"error\": \"<for people>\", \"code\": \"<for programs, stable>\"}`. A request whose \
@@ -49,7 +53,9 @@ pub fn document() -> Value {
         });
         body.insert("examples".to_owned(), examples);
     }
-    if let Some(request) = document.pointer_mut("/components/schemas/SignUpRequest").and_then(Value::as_object_mut) {
+    for name in ["SignUpRequest", "PhoneNumberRequest", "DeletionRequest"] {
+        let schema = document.pointer_mut(&format!("/components/schemas/{name}"));
+        let Some(request) = schema.and_then(Value::as_object_mut) else { continue };
         request.extend([("additionalProperties".to_owned(), json!(false))]);
         for field in request.get_mut("properties").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
         {

@@ -13,6 +13,7 @@ pub mod health;
 pub mod id;
 pub mod idempotency;
 pub mod jobs;
+pub mod message;
 pub mod metrics;
 pub mod name;
 pub mod page;

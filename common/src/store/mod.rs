@@ -9,6 +9,7 @@ pub mod figures;
 pub mod idempotency;
 mod keys;
 pub mod ledger;
+pub mod notices;
 pub mod numbers;
 pub mod operator;
 pub mod otp;
