@@ -17,6 +17,8 @@ use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
 };
 
+use crate::{error::ErrorKind, protective_headers::PROTECTIVE_HEADERS, request_id::RequestId};
+
 /// How many refused connections may linger (see [`close`]) at once.
 pub(super) const LINGERING_REFUSALS: usize = 100;
 
@@ -24,13 +26,25 @@ pub(super) const LINGERING_REFUSALS: usize = 100;
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: u64 = 1024 * 1024;
 
-const OVERLOADED: &str = "HTTP/1.1 503 Service Unavailable\r\n\
-    Content-Type: application/json; charset=utf-8\r\n\
-    Content-Length: 85\r\n\
-    Retry-After: 1\r\n\
-    Connection: close\r\n\
-    \r\n\
-    {\"error\":\"The service has too many connections. Try again soon.\",\"code\":\"overloaded\"}";
+/// The answer to a connection that finds no slot, whatever it was going to ask.
+fn overloaded() -> String {
+    let body = ErrorKind::Overloaded.body().to_string();
+    let mut head = format!(
+        "HTTP/1.1 503 Service Unavailable\r\n\
+         Content-Type: application/json; charset=utf-8\r\n\
+         Content-Length: {}\r\n\
+         Retry-After: 1\r\n\
+         Vary: Authorization\r\n\
+         X-Request-Id: {}\r\n\
+         Connection: close\r\n",
+        body.len(),
+        RequestId::new().as_str()
+    );
+    for (name, value) in PROTECTIVE_HEADERS {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head + "\r\n" + &body
+}
 
 /// The right of a connection to exist; it ends when this is dropped.
 pub(super) type Slot = OwnedSemaphorePermit;
@@ -91,7 +105,7 @@ impl Slots {
         crate::metrics::connection_refused();
         let lingering = Arc::clone(&self.refusals).try_acquire_owned();
         async move {
-            let written = tokio::time::timeout(LINGER, stream.write_all(OVERLOADED.as_bytes())).await;
+            let written = tokio::time::timeout(LINGER, stream.write_all(overloaded().as_bytes())).await;
             if lingering.is_ok() && matches!(written, Ok(Ok(()))) {
                 close(stream).await;
             }
@@ -117,7 +131,8 @@ mod tests {
 
     #[test]
     fn the_refusal_announces_its_length() {
-        let (head, body) = OVERLOADED.split_once("\r\n\r\n").unwrap();
+        let answer = overloaded();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())), "{}", body.len());
         let body: serde_json::Value = serde_json::from_str(body).unwrap();
         assert_eq!(body["code"], "overloaded");
