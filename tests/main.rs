@@ -25,6 +25,7 @@ mod queue;
 mod queue_under_failure;
 mod secrets_at_rest;
 mod server_times;
+mod sessions;
 mod settings;
 mod shutdown;
 mod simultaneous;

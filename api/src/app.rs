@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use common::client::{Client, Device};
 use common::config::TWILIO_STATUS_PATH;
 use common::readiness::Readiness;
 use common::store::delivery_status::DeliveryStatuses;
@@ -22,6 +23,7 @@ use crate::metrics::measure;
 use crate::protective_headers::protect;
 use crate::request_id::identify;
 use crate::routes::twilio_status::TwilioStatus;
+use crate::service::sessions::Sessions;
 use crate::service::sign_up::SignUp;
 
 /// What the app works with.
@@ -29,6 +31,8 @@ use crate::service::sign_up::SignUp;
 pub struct Services {
     /// Signing up and in.
     pub sign_up: SignUp,
+    /// What comes after.
+    pub sessions: Sessions,
     /// SMS, to look up.
     pub deliveries: DeliveryStatuses,
     /// Whether the stores answer.
@@ -43,13 +47,22 @@ pub struct Services {
 
 /// The whole app.
 pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
-    let Services { sign_up, deliveries, readiness, address_rule, twilio_status, origins } = services;
+    let Services { sign_up, sessions, deliveries, readiness, address_rule, twilio_status, origins } = services;
     let check = TokenCheck { accounts: sign_up.accounts.clone(), clock: sign_up.clock.clone() };
     let document = document::document();
     let ((swagger_ui, policy), document_text) = (document::swagger_ui(), document::document_text());
-    let operations = document::service().data(sign_up.repeats.clone()).data(sign_up).data(deliveries).data(readiness);
+    let operations = document::service()
+        .data(sign_up.repeats.clone())
+        .data(sign_up.accounts.clone())
+        .data(sign_up)
+        .data(sessions)
+        .data(deliveries)
+        .data(readiness);
     let operations = operations.around(move |next, mut request| {
-        let client = address_rule.client_of_connection(request.remote_addr(), request.headers());
+        let address = address_rule.client_of_connection(request.remote_addr(), request.headers());
+        let user_agent = request.headers().get(header::USER_AGENT).map_or(&[][..], HeaderValue::as_bytes);
+        let client = Client { address, device: Device::of(user_agent) };
+        request.extensions_mut().insert(address);
         request.extensions_mut().insert(client);
         let check = check.clone();
         async move { check_authorization(&next, request, &check).await }

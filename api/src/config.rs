@@ -14,6 +14,7 @@ use poem::http::HeaderName;
 use crate::client_address::{AddressRule, TrustedProxies};
 use crate::cors::AllowedOrigins;
 use crate::server::ConnectionLimits;
+use crate::service::sessions::SessionTerms;
 use crate::service::test_numbers::TestNumbers;
 
 /// Phone sign-in over HTTP. Every option is also an environment variable and may stand in `.env`.
@@ -65,7 +66,7 @@ pub struct Config {
     /// Where Twilio reports to.
     #[command(flatten)]
     pub callbacks: CallbackConfig,
-    /// How long sessions last.
+    /// How long sessions last, and how many there may be.
     #[command(flatten)]
     pub sessions: SessionConfig,
     /// Address and port of the metrics, or `off`; port 0 takes any that is free and logs it
@@ -146,17 +147,28 @@ impl ServerConfig {
     }
 }
 
-/// How long sessions last.
+/// How long sessions last, and how many there may be.
 #[derive(Args, Clone, Debug)]
 pub struct SessionConfig {
     /// Life of a bearer token in hours (1 to 8760)
     #[arg(long, env, default_value_t = 48, value_parser = clap::value_parser!(u64).range(1..=8760))]
     token_ttl_hours: u64,
+    /// Longest life of a session in days, from its OTP, however often its token is renewed (1 to 3650)
+    #[arg(long, env, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3650))]
+    session_max_days: u64,
+    /// Live sessions of one user; past that, those that were used least recently end; 0 is no limit
+    #[arg(long, env, default_value_t = 20)]
+    sessions_per_user: u32,
 }
 
 impl SessionConfig {
-    /// Life of a bearer token.
-    pub fn token_ttl(&self) -> Duration {
-        Duration::from_secs(self.token_ttl_hours * 60 * 60)
+    /// How long sessions last, and how many there may be.
+    #[must_use]
+    pub fn terms(&self) -> SessionTerms {
+        SessionTerms {
+            token_ttl: Duration::from_secs(self.token_ttl_hours * 60 * 60),
+            longest: Duration::from_secs(self.session_max_days * 24 * 60 * 60),
+            per_user: self.sessions_per_user,
+        }
     }
 }

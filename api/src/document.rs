@@ -8,12 +8,17 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::routes::deliveries::DeliveriesApi;
+use crate::routes::events::EventsApi;
 use crate::routes::health::HealthApi;
+use crate::routes::me::MeApi;
 use crate::routes::protected::ProtectedApi;
 use crate::routes::sign_up::SignUpApi;
+use crate::routes::tokens::TokensApi;
 
 /// All operations.
-pub(crate) type Operations = (SignUpApi, DeliveriesApi, ProtectedApi, HealthApi);
+pub(crate) type Operations = (SignUpApi, DeliveriesApi, MeApi, EventsApi, TokensApi, ProtectedApi, HealthApi);
+
+const OPERATIONS: Operations = (SignUpApi, DeliveriesApi, MeApi, EventsApi, TokensApi, ProtectedApi, HealthApi);
 
 const DESCRIPTION: &str = "Phone sign-in: a name and a phone number bring a one-time password (OTP) by SMS, the OTP buys a \
 bearer token.\n\nErrors are `{\"error\": \"<for people>\", \"code\": \"<for programs, stable>\"}`. A request whose \
@@ -23,7 +28,7 @@ fields later; ignore those that you do not know.";
 
 /// The operations as a service.
 pub(crate) fn service() -> OpenApiService<Operations, ()> {
-    OpenApiService::new((SignUpApi, DeliveriesApi, ProtectedApi, HealthApi), "Cheershare", env!("CARGO_PKG_VERSION"))
+    OpenApiService::new(OPERATIONS, "Cheershare", env!("CARGO_PKG_VERSION"))
         .description(DESCRIPTION)
         .contact(ContactObject::new().name("The maintainers of Cheershare, by the issues of its repository"))
         .license(LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/MIT.html"))

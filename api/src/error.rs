@@ -9,7 +9,7 @@ use common::store::ledger::{LimitKind, OtpStoreError};
 use poem::error::{MethodNotAllowedError, NotFoundError, ResponseError};
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};
-use poem_openapi::error::AuthorizationError;
+use poem_openapi::error::{AuthorizationError, ParseParamError};
 use serde_json::{Value, json};
 
 pub(crate) use self::failures::error_schema;
@@ -28,6 +28,9 @@ pub enum ErrorKind {
     /// The body is not one JSON object of the documented shape.
     #[error("Invalid request payload")]
     InvalidPayload,
+    /// A parameter of the query is not as documented.
+    #[error("Invalid query parameter")]
+    InvalidParameter,
     /// The number cannot exist.
     #[error("Invalid phone number")]
     InvalidPhoneNumber,
@@ -55,6 +58,9 @@ pub enum ErrorKind {
     /// The path does not know the method.
     #[error("Method not allowed")]
     MethodNotAllowed,
+    /// The user has changed since the version that the client knows.
+    #[error("Somebody else changed this meanwhile; read it again")]
+    EditConflict,
     /// The request did not arrive in time.
     #[error("The request took too long to arrive")]
     RequestTimeout,
@@ -101,6 +107,7 @@ impl ErrorKind {
             Self::PhoneNumberRequired => (StatusCode::BAD_REQUEST, "phone_number_required"),
             Self::NameRequired => (StatusCode::BAD_REQUEST, "name_required"),
             Self::InvalidPayload => (StatusCode::BAD_REQUEST, "invalid_payload"),
+            Self::InvalidParameter => (StatusCode::BAD_REQUEST, "invalid_parameter"),
             Self::InvalidPhoneNumber => (StatusCode::BAD_REQUEST, "invalid_phone_number"),
             Self::InvalidName => (StatusCode::BAD_REQUEST, "invalid_name"),
             Self::InvalidOtp => (StatusCode::UNAUTHORIZED, "invalid_otp"),
@@ -110,6 +117,7 @@ impl ErrorKind {
             Self::BadSignature => (StatusCode::FORBIDDEN, "bad_signature"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::EditConflict => (StatusCode::CONFLICT, "edit_conflict"),
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
             Self::PayloadTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
             Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
@@ -206,6 +214,7 @@ impl From<poem::Error> for ApiError {
             None if error.is::<NotFoundError>() => ErrorKind::NotFound,
             None if error.is::<MethodNotAllowedError>() => ErrorKind::MethodNotAllowed,
             None if error.is::<AuthorizationError>() => ErrorKind::Unauthorized,
+            None if error.is::<ParseParamError>() => ErrorKind::InvalidParameter,
             None if error.status().is_client_error() => ErrorKind::InvalidPayload,
             None => {
                 tracing::error!(event = "unforeseen_error", %error);

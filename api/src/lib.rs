@@ -9,6 +9,7 @@ pub mod document;
 pub mod error;
 pub mod idempotency;
 pub mod metrics;
+pub mod nullable;
 mod protective_headers;
 pub mod refusals;
 pub mod request_id;

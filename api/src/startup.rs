@@ -19,6 +19,7 @@ use crate::metrics::Scrape;
 use crate::refusals::Refusals;
 use crate::routes::twilio_status::TwilioStatus;
 use crate::server::{self, ConnectionLimits};
+use crate::service::sessions::Sessions;
 use crate::service::sign_up::SignUp;
 
 /// Redis answers within milliseconds or not at all.
@@ -95,9 +96,10 @@ pub async fn connect(config: &Config, clock: Clock) -> anyhow::Result<Services> 
         allowed_countries: config.destinations.allowed(),
         test_numbers: config.test_numbers.clone().unwrap_or_default(),
         refusals: Refusals::new(clock.clone()),
-        token_ttl: config.sessions.token_ttl(),
+        sessions: config.sessions.terms(),
         clock: clock.clone(),
     };
+    let sessions = Sessions { accounts: sign_up.accounts.clone(), terms: sign_up.sessions, clock: clock.clone() };
     let deliveries = DeliveryStatuses::new(redis, clock);
     let twilio_status = config.callbacks.both().map(|(public_url, auth_token)| TwilioStatus {
         public_url: public_url.to_owned(),
@@ -106,5 +108,5 @@ pub async fn connect(config: &Config, clock: Clock) -> anyhow::Result<Services> 
     });
     let address_rule = config.server.address_rule(&config.app)?;
     let origins = config.server.origins();
-    Ok(Services { sign_up, deliveries, readiness, address_rule, twilio_status, origins })
+    Ok(Services { sign_up, sessions, deliveries, readiness, address_rule, twilio_status, origins })
 }

@@ -97,6 +97,29 @@ impl Database {
         }
     }
 
+    /// Makes every `INSERT`, `UPDATE` or `DELETE` (`change`) of that table fail, until [`Database::allow`].
+    pub(crate) async fn refuse(&self, change: &str, table: &str) {
+        let sql = match self {
+            Self::Sqlite { .. } => format!(
+                "CREATE TRIGGER refused BEFORE {change} ON {table} BEGIN SELECT RAISE(ABORT, 'refused by a test'); END"
+            ),
+            Self::Postgres { .. } => format!(
+                "CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN RAISE 'refused by a test'; END $$ LANGUAGE plpgsql;
+                CREATE TRIGGER refused BEFORE {change} ON {table} FOR EACH ROW EXECUTE FUNCTION refuse()"
+            ),
+        };
+        self.execute(&sql).await;
+    }
+
+    /// Takes [`Database::refuse`] back.
+    pub(crate) async fn allow(&self, table: &str) {
+        let sql = match self {
+            Self::Sqlite { .. } => "DROP TRIGGER refused".to_owned(),
+            Self::Postgres { .. } => format!("DROP TRIGGER refused ON {table}; DROP FUNCTION refuse"),
+        };
+        self.execute(&sql).await;
+    }
+
     /// Makes every write of the programs fail, until [`Database::restore`]: Postgres cuts all connections and
     /// refuses new ones; in SQLite another connection holds the lock for writing.
     pub(crate) async fn fail(&self) -> Outage {

@@ -81,6 +81,9 @@ pub struct WorkConfig {
     /// Seconds that running jobs have to finish after SIGTERM (1 to 300)
     #[arg(long, env, default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=300))]
     shutdown_grace: u64,
+    /// Days that events of accounts are kept (1 to 3650)
+    #[arg(long, env, default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=3650))]
+    event_retention_days: u64,
 }
 
 impl WorkConfig {
@@ -88,5 +91,11 @@ impl WorkConfig {
     #[must_use]
     pub fn shutdown_grace(&self) -> Duration {
         Duration::from_secs(self.shutdown_grace)
+    }
+
+    /// How long events of accounts are kept.
+    #[must_use]
+    pub fn event_retention(&self) -> Duration {
+        Duration::from_secs(self.event_retention_days * 24 * 60 * 60)
     }
 }

@@ -11,7 +11,7 @@ pub mod metrics;
 mod operations;
 mod outage;
 pub mod provider;
-mod prune_tokens;
+mod retention;
 mod retirement;
 pub mod retry;
 pub mod runner;

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::metrics::Scrape;
 use crate::operations;
 use crate::provider::SmsProvider;
-use crate::prune_tokens::prune_tokens;
+use crate::retention::remove_what_is_past;
 use crate::runner::{self, RESPONSE_TIMEOUT, RunnerSettings};
 use crate::send_otp::{CLAIM_MARGIN, OtpSender};
 
@@ -42,7 +42,8 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
     let readiness = Readiness::new(connection.clone(), accounts.clone());
     let scrape = Scrape::start(readiness.clone(), connection, names.clone(), clock.clone())?;
     let _operations = operations::serve(config.metrics_addr, scrape, readiness).await?;
-    let _pruning = AbortOnDropHandle::new(tokio::spawn(prune_tokens(accounts, clock.clone())));
+    let retention = remove_what_is_past(accounts, clock.clone(), config.work.event_retention());
+    let _retention = AbortOnDropHandle::new(tokio::spawn(retention));
 
     let stop = CancellationToken::new();
     tokio::spawn({

@@ -3,18 +3,20 @@
 use std::time::Duration;
 
 use common::address::ClientAddress;
+use common::client::Client;
 use common::clock::Clock;
 use common::code::{Code, Purpose};
 use common::entity::user;
 use common::name::Name;
 use common::phone::{AllowedCountries, Country, PhoneNumber};
-use common::store::accounts::{Accounts, AccountsError, NewToken};
+use common::store::accounts::{Accounts, AccountsError};
 use common::store::idempotency::IdempotencyStore;
 use common::store::ledger::{LimitKind, OtpStoreError};
 use common::store::otp::{Asker, Guessed, OtpStore, Requested, Verified};
-use common::token::{Scope, Token};
+use common::token::Token;
 use tracing::Instrument;
 
+use super::sessions::SessionTerms;
 use super::test_numbers::TestNumbers;
 use crate::metrics;
 use crate::refusals::Refusals;
@@ -26,7 +28,7 @@ pub struct SignUp {
     pub otp: OtpStore,
     /// Requests that a client repeats.
     pub repeats: IdempotencyStore,
-    /// Users and tokens.
+    /// Users and sessions.
     pub accounts: Accounts,
     /// Country of numbers without a country code.
     pub default_country: Country,
@@ -36,8 +38,8 @@ pub struct SignUp {
     pub test_numbers: TestNumbers,
     /// Counts what is refused.
     pub refusals: Refusals,
-    /// Life of a token.
-    pub token_ttl: Duration,
+    /// How long sessions last, and how many there may be.
+    pub sessions: SessionTerms,
     /// Tokens expire by it.
     pub clock: Clock,
 }
@@ -91,7 +93,7 @@ pub enum VerifyError {
 
 /// Somebody is signed in.
 #[derive(Debug)]
-pub struct Session {
+pub struct SignIn {
     /// Who.
     pub user: user::Model,
     /// Whether this was their first time.
@@ -139,12 +141,12 @@ impl SignUp {
     pub async fn verify(
         &self,
         number: PhoneNumber,
-        address: ClientAddress,
+        client: &Client,
         guess: Code,
         name: Option<Name>,
-    ) -> Result<Session, VerifyError> {
-        let sign_up = self.clone();
-        let to_the_end = async move { sign_up.verify_to_the_end(&number, address, &guess, name).await };
+    ) -> Result<SignIn, VerifyError> {
+        let (sign_up, client) = (self.clone(), client.clone());
+        let to_the_end = async move { sign_up.verify_to_the_end(&number, &client, &guess, name).await };
         match tokio::spawn(to_the_end.in_current_span()).await {
             Ok(result) => result,
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
@@ -155,25 +157,25 @@ impl SignUp {
     async fn verify_to_the_end(
         &self,
         number: &PhoneNumber,
-        address: ClientAddress,
+        client: &Client,
         guess: &Code,
         name: Option<Name>,
-    ) -> Result<Session, VerifyError> {
-        let asker = Asker { purpose: Purpose::SignIn, number, address };
+    ) -> Result<SignIn, VerifyError> {
+        let asker = Asker { purpose: Purpose::SignIn, number, address: client.address };
         let verified = match self.otp.verify(asker, guess).await? {
             Guessed::Right(verified) => verified,
             Guessed::Wrong(why) => {
-                self.refusals.guess(why, number, address);
+                self.refusals.guess(why, number, client.address);
                 return Err(VerifyError::Wrong);
             }
         };
         metrics::guessed_right();
         let name = name.unwrap_or_else(|| verified.name.clone());
-        match self.sign_in(number, &name).await {
-            Ok(session) => {
-                metrics::signed_in(session.is_new);
-                tracing::info!(event = "signed_in", user_id = session.user.id, is_new = session.is_new, %number);
-                Ok(session)
+        match self.sign_in(number, &name, client).await {
+            Ok(sign_in) => {
+                metrics::signed_in(sign_in.is_new);
+                tracing::info!(event = "signed_in", user_id = sign_in.user.id, is_new = sign_in.is_new, %number);
+                Ok(sign_in)
             }
             Err(error) => {
                 self.put_back(&verified).await;
@@ -182,12 +184,11 @@ impl SignUp {
         }
     }
 
-    async fn sign_in(&self, number: &PhoneNumber, name: &Name) -> Result<Session, AccountsError> {
-        let token = Token::random();
-        let now = self.clock.now();
-        let kept = NewToken { hash: token.hash(), expiry: now + self.token_ttl, scope: Scope::Authentication };
-        let signed_in = self.accounts.sign_in(number, name, kept, now).await?;
-        Ok(Session { user: signed_in.user, is_new: signed_in.is_new, token })
+    async fn sign_in(&self, number: &PhoneNumber, name: &Name, client: &Client) -> Result<SignIn, AccountsError> {
+        let (token, now) = (Token::random(), self.clock.now());
+        let session = self.sessions.begin(&token, client, now);
+        let signed_in = self.accounts.sign_in(number, name, session, self.sessions.per_user, now).await?;
+        Ok(SignIn { user: signed_in.user, is_new: signed_in.is_new, token })
     }
 
     async fn put_back(&self, verified: &Verified) {
