@@ -1,7 +1,7 @@
 # Node.js and packages from npm, in the ignored target folder.
 
 bring_node() {
-  command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 18)' 2>/dev/null && return
+  command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null && return
   say "   no Node.js 18 with npm"
   install_package 'apt-get:nodejs npm' 'dnf:nodejs npm' 'apk:nodejs npm' 'pacman:nodejs npm' brew:node ||
     cannot_install "Node.js 18 or later with npm" "Install both (Debian: nodejs npm)."

@@ -17,9 +17,8 @@ start_service() {
     start in_folder "$1" env -i "PATH=$PATH" "${settings[@]}" "$programs/$program" >"$1/$program.log" 2>&1
     await_event "$1/$program.log" "$STARTED" "$(start_event "$program")"
   done
-  SERVICE_URL=http://$(listening_address "$1/api.log")
-  # shellcheck disable=SC2034 # the tests are told
-  WORKER_LOG=$1/worker.log
+  # shellcheck disable=SC2034 # the tests are told both
+  SERVICE_URL=http://$(listening_address "$1/api.log") WORKER_LOG=$1/worker.log
 }
 
 # limit_settings: prints the names of all limits on sends, guesses and sessions.
@@ -28,7 +27,7 @@ limit_settings() { sed -nE 's/^#((SENDS?_|WRONG_GUESSES_|SESSIONS_PER_)[A-Z_]+)=
 in_folder() {
   cd "$1" || return
   shift
-  exec "$@"
+  "$@"
 }
 
 start_event() { if [ "$1" = api ]; then say listening; else say worker_started; fi; }
