@@ -24,7 +24,8 @@ const DESCRIPTION: &str = "Phone sign-in: a name and a phone number bring a one-
 bearer token.\n\nErrors are `{\"error\": \"<for people>\", \"code\": \"<for programs, stable>\"}`. A request whose \
 `Authorization` header is not a live bearer token gets 401 `invalid_authorization_header` on every route, public ones \
 too: drop the token and repeat.\n\nTimes are RFC 3339 in UTC. What is not known is left out or null. Answers may get more \
-fields later; ignore those that you do not know.";
+fields later; ignore those that you do not know.\n\nBefore it reaches any operation, what is no HTTP/1.1 gets 400 `bad_request`, \
+and a head over 16 KiB 431 `request_head_too_large`.";
 
 /// The operations as a service.
 pub(crate) fn service() -> OpenApiService<Operations, ()> {

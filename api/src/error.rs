@@ -94,6 +94,12 @@ pub enum ErrorKind {
     /// The database does not answer.
     #[error("The user store is unavailable")]
     UserStoreUnavailable,
+    /// The head of the request is no HTTP/1.1.
+    #[error("This is no HTTP/1.1 request")]
+    BadRequest,
+    /// The head of the request is too long.
+    #[error("The request's head is longer than 16 KiB")]
+    RequestHeadTooLarge,
     /// The server has no room for another connection.
     #[error("The service has too many connections. Try again soon.")]
     Overloaded,
@@ -127,6 +133,8 @@ impl ErrorKind {
             Self::Refused(kind) => (StatusCode::TOO_MANY_REQUESTS, refusal(kind).0),
             Self::FailedToRecover | Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
             Self::OtpStoreUnavailable | Self::UserStoreUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::BadRequest => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::RequestHeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "request_head_too_large"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
         }
     }
@@ -137,7 +145,7 @@ impl ErrorKind {
     }
 
     /// How soon another try may help, where the failure itself does not say.
-    fn usual_retry_after(self) -> Option<Duration> {
+    pub(crate) fn usual_retry_after(self) -> Option<Duration> {
         let (status, _) = self.status_and_code();
         let passes = self == Self::IdempotencyKeyInUse || status == StatusCode::SERVICE_UNAVAILABLE;
         passes.then_some(Duration::from_secs(1))

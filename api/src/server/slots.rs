@@ -17,7 +17,8 @@ use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
 };
 
-use crate::{error::ErrorKind, protective_headers::PROTECTIVE_HEADERS, request_id::RequestId};
+use super::refusal::refusal;
+use crate::error::ErrorKind;
 
 /// How many refused connections may linger (see [`close`]) at once.
 pub(super) const LINGERING_REFUSALS: usize = 100;
@@ -25,26 +26,6 @@ pub(super) const LINGERING_REFUSALS: usize = 100;
 /// Limits of [`close`].
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: u64 = 1024 * 1024;
-
-/// The answer to a connection that finds no slot, whatever it was going to ask.
-fn overloaded() -> String {
-    let body = ErrorKind::Overloaded.body().to_string();
-    let mut head = format!(
-        "HTTP/1.1 503 Service Unavailable\r\n\
-         Content-Type: application/json; charset=utf-8\r\n\
-         Content-Length: {}\r\n\
-         Retry-After: 1\r\n\
-         Vary: Authorization\r\n\
-         X-Request-Id: {}\r\n\
-         Connection: close\r\n",
-        body.len(),
-        RequestId::new().as_str()
-    );
-    for (name, value) in PROTECTIVE_HEADERS {
-        head.push_str(&format!("{name}: {value}\r\n"));
-    }
-    head + "\r\n" + &body
-}
 
 /// The right of a connection to exist; it ends when this is dropped.
 pub(super) type Slot = OwnedSemaphorePermit;
@@ -105,7 +86,8 @@ impl Slots {
         crate::metrics::connection_refused();
         let lingering = Arc::clone(&self.refusals).try_acquire_owned();
         async move {
-            let written = tokio::time::timeout(LINGER, stream.write_all(overloaded().as_bytes())).await;
+            let written =
+                tokio::time::timeout(LINGER, stream.write_all(refusal(ErrorKind::Overloaded).as_bytes())).await;
             if lingering.is_ok() && matches!(written, Ok(Ok(()))) {
                 close(stream).await;
             }
@@ -128,15 +110,6 @@ pub(super) async fn close(mut stream: TcpStream) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_refusal_announces_its_length() {
-        let answer = overloaded();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())), "{}", body.len());
-        let body: serde_json::Value = serde_json::from_str(body).unwrap();
-        assert_eq!(body["code"], "overloaded");
-    }
 
     #[tokio::test]
     async fn the_longest_waiting_goes_first_and_only_while_slots_are_short() {
