@@ -23,6 +23,8 @@ use crate::metrics::measure;
 use crate::protective_headers::protect;
 use crate::request_id::identify;
 use crate::routes::twilio_status::TwilioStatus;
+use crate::service::deletion::Deletion;
+use crate::service::number_change::NumberChange;
 use crate::service::sessions::Sessions;
 use crate::service::sign_up::SignUp;
 
@@ -31,6 +33,10 @@ use crate::service::sign_up::SignUp;
 pub struct Services {
     /// Signing up and in.
     pub sign_up: SignUp,
+    /// Deleting accounts.
+    pub deletion: Deletion,
+    /// Moving accounts to other numbers.
+    pub number_change: NumberChange,
     /// What comes after.
     pub sessions: Sessions,
     /// SMS, to look up.
@@ -47,7 +53,17 @@ pub struct Services {
 
 /// The whole app.
 pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
-    let Services { sign_up, sessions, deliveries, readiness, address_rule, twilio_status, origins } = services;
+    let Services {
+        sign_up,
+        deletion,
+        number_change,
+        sessions,
+        deliveries,
+        readiness,
+        address_rule,
+        twilio_status,
+        origins,
+    } = services;
     let check = TokenCheck { accounts: sign_up.accounts.clone(), clock: sign_up.clock.clone() };
     let document = document::document();
     let ((swagger_ui, policy), document_text) = (document::swagger_ui(), document::document_text());
@@ -55,6 +71,8 @@ pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
         .data(sign_up.repeats.clone())
         .data(sign_up.accounts.clone())
         .data(sign_up)
+        .data(deletion)
+        .data(number_change)
         .data(sessions)
         .data(deliveries)
         .data(readiness);
