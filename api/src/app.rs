@@ -16,9 +16,11 @@ use serde_json::Value;
 
 use crate::auth::{TokenCheck, check_authorization};
 use crate::client_address::AddressRule;
+use crate::cors::{AllowedOrigins, share};
 use crate::document;
 use crate::error::{ApiError, ErrorKind};
 use crate::metrics::measure;
+use crate::protective_headers::protect;
 use crate::request_id::identify;
 use crate::routes::twilio_status::TwilioStatus;
 use crate::service::deletion::Deletion;
@@ -45,15 +47,26 @@ pub struct Services {
     pub address_rule: AddressRule,
     /// Twilio's reports, where they are asked for.
     pub twilio_status: Option<TwilioStatus>,
+    /// Whose scripts may call.
+    pub origins: AllowedOrigins,
 }
 
 /// The whole app.
 pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
-    let Services { sign_up, deletion, number_change, sessions, deliveries, readiness, address_rule, twilio_status } =
-        services;
+    let Services {
+        sign_up,
+        deletion,
+        number_change,
+        sessions,
+        deliveries,
+        readiness,
+        address_rule,
+        twilio_status,
+        origins,
+    } = services;
     let check = TokenCheck { accounts: sign_up.accounts.clone(), clock: sign_up.clock.clone() };
     let document = document::document();
-    let (swagger_ui, document_text) = (document::swagger_ui(), document::document_text());
+    let ((swagger_ui, policy), document_text) = (document::swagger_ui(), document::document_text());
     let operations = document::service()
         .data(sign_up.repeats.clone())
         .data(sign_up.accounts.clone())
@@ -73,7 +86,12 @@ pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
         async move { check_authorization(&next, request, &check).await }
     });
     let mut routes = Route::new()
-        .at("/docs", get(make_sync(move |_| Html(swagger_ui.clone()))))
+        .at(
+            "/docs",
+            get(make_sync(move |_| {
+                Html(swagger_ui.clone()).with_header(header::CONTENT_SECURITY_POLICY, policy.as_str())
+            })),
+        )
         .at(
             "/openapi.json",
             get(make_sync(move |_| document_text.clone().with_content_type("application/json; charset=utf-8"))),
@@ -82,13 +100,19 @@ pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
     if let Some(twilio_status) = twilio_status {
         routes = routes.at(TWILIO_STATUS_PATH, post(twilio_status));
     }
-    guarded(routes, Methods::of(&document))
+    guarded(routes, Methods::of(&document), origins)
 }
 
-/// What surrounds every route: the count, the request's id, `Vary`, the panic guard, and errors in one shape.
-pub fn guarded(routes: impl IntoEndpoint<Endpoint: 'static>, methods: Methods) -> impl Endpoint<Output = Response> {
+/// What surrounds every route: the count, the request's id, the headers of all answers, the panic guard, and errors in one
+/// shape.
+pub fn guarded(
+    routes: impl IntoEndpoint<Endpoint: 'static>,
+    methods: Methods,
+    origins: AllowedOrigins,
+) -> impl Endpoint<Output = Response> {
     let methods = Arc::new(methods);
-    let patterns = Arc::clone(&methods);
+    let (patterns, shared) = (Arc::clone(&methods), Arc::clone(&methods));
+    let origins = Arc::new(origins);
     routes
         .into_endpoint()
         .around(move |next, request| {
@@ -96,10 +120,14 @@ pub fn guarded(routes: impl IntoEndpoint<Endpoint: 'static>, methods: Methods) -
             async move { Ok(answer(&next, request, &methods).await) }
         })
         .with(CatchPanic::new().with_handler(failed_to_recover))
-        .around(|next, request| async move {
-            let mut response = next.call(request).await?.into_response();
-            response.headers_mut().insert(header::VARY, HeaderValue::from_static("Authorization"));
-            Ok(response)
+        .around(move |next, request| {
+            let (methods, origins) = (Arc::clone(&shared), Arc::clone(&origins));
+            async move {
+                let with_token = request.headers().contains_key(header::AUTHORIZATION);
+                let mut response = share(&next, request, &origins, &methods).await?;
+                protect(response.headers_mut(), with_token);
+                Ok(response)
+            }
         })
         .around(|next, request| async move { identify(&next, request).await })
         .around(move |next, request| {
@@ -168,7 +196,8 @@ impl Methods {
         self.known(path).map(|known| known.pattern.as_str())
     }
 
-    fn allowed_at(&self, path: &str) -> Option<HeaderValue> {
+    /// The methods of a path, for `Allow`.
+    pub(crate) fn allowed_at(&self, path: &str) -> Option<HeaderValue> {
         HeaderValue::from_str(&self.known(path)?.allow).ok()
     }
 

@@ -13,6 +13,7 @@ use poem::http::HeaderName;
 
 use crate::client_address::{AddressRule, TrustedProxies};
 use crate::commands::Command;
+use crate::cors::AllowedOrigins;
 use crate::server::ConnectionLimits;
 use crate::service::sessions::SessionTerms;
 use crate::service::test_numbers::TestNumbers;
@@ -92,6 +93,9 @@ pub struct ServerConfig {
     /// The one header in which trusted proxies say where a request comes from
     #[arg(long, env, default_value = "x-forwarded-for")]
     client_ip_header: HeaderName,
+    /// Origins of the websites whose scripts may call the API (CORS), comma-separated, like https://app.example.com
+    #[arg(long, env)]
+    cors_origins: Option<AllowedOrigins>,
     /// Connections that may be open at once (10 to 1000000); past that, clients get 503
     #[arg(long, env, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
     max_connections: u32,
@@ -116,6 +120,12 @@ impl ServerConfig {
     #[must_use]
     pub fn shutdown_grace(&self) -> Duration {
         Duration::from_secs(self.shutdown_grace)
+    }
+
+    /// Whose scripts may call.
+    #[must_use]
+    pub fn origins(&self) -> AllowedOrigins {
+        self.cors_origins.clone().unwrap_or_default()
     }
 
     /// How clients' addresses are found.

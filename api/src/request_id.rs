@@ -14,8 +14,13 @@ const LONGEST: usize = 64;
 pub struct RequestId(String);
 
 impl RequestId {
+    /// A new one.
+    pub(crate) fn new() -> Self {
+        Self(Ulid::generate().to_string())
+    }
+
     fn of(request: &Request) -> Self {
-        request.header(HEADER).and_then(Self::parse).unwrap_or_else(|| Self(Ulid::generate().to_string()))
+        request.header(HEADER).and_then(Self::parse).unwrap_or_else(Self::new)
     }
 
     fn parse(text: &str) -> Option<Self> {

@@ -119,5 +119,16 @@ pub async fn connect(config: &Config, clock: Clock) -> anyhow::Result<Services> 
         deliveries: deliveries.clone(),
     });
     let address_rule = config.server.address_rule(&config.app)?;
-    Ok(Services { sign_up, deletion, number_change, sessions, deliveries, readiness, address_rule, twilio_status })
+    let origins = config.server.origins();
+    Ok(Services {
+        sign_up,
+        deletion,
+        number_change,
+        sessions,
+        deliveries,
+        readiness,
+        address_rule,
+        twilio_status,
+        origins,
+    })
 }

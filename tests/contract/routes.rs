@@ -102,43 +102,12 @@ const OPERATIONS: [(&str, &[&str]); 15] = [
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_document_describes_every_call_and_every_status() {
+async fn the_document_has_every_operation_and_every_status() {
     let app = api_only().await;
-    let answer = call(&app, Method::GET, "/openapi.json").await.expect(200);
-    let document = &answer.body;
-    assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.")), "{}", answer.text);
-
-    let found = operations(document);
+    let document = call(&app, Method::GET, "/openapi.json").await.expect(200).body;
+    let found = operations(&document);
     let statuses = found.iter().map(|(name, operation)| (name.as_str(), keys(&operation["responses"])));
     assert_eq!(statuses.collect::<Vec<_>>(), OPERATIONS.map(|(name, statuses)| (name, statuses.to_vec())));
-    for (name, operation) in &found {
-        assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{name} has no summary");
-        for (status, response) in operation["responses"].as_object().unwrap() {
-            is_described(document, &format!("{name} {status}"), status, response);
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_document_asks_for_a_token_where_the_code_does() {
-    let app = api_only().await;
-    let answer = call(&app, Method::GET, "/openapi.json").await.expect(200);
-    let document = &answer.body;
-    assert!(document.get("security").is_none(), "it would stand for every operation");
-    let schemes = &document["components"]["securitySchemes"];
-    for (name, operation) in operations(document) {
-        let (method, path) = name.split_once(' ').unwrap();
-        let method = method.to_ascii_uppercase().parse().unwrap();
-        let without_token = call(&app, method, &path.replace("{token_id}", "current")).await;
-        assert_eq!(without_token.body["code"] == "unauthorized", operation.get("security").is_some(), "{name}");
-        if operation.get("security").is_none() {
-            continue;
-        }
-        let [requirement] = operation["security"].as_array().unwrap().as_slice() else { panic!("{operation}") };
-        let [scheme] = keys(requirement)[..] else { panic!("{requirement}") };
-        assert_eq!(schemes[scheme]["type"], "http", "{schemes}");
-        assert_eq!(schemes[scheme]["scheme"], "bearer", "{schemes}");
-    }
 }
 
 /// All operations as `<method> <path>`, in alphabetical order.
@@ -153,49 +122,4 @@ fn keys(object: &Value) -> Vec<&str> {
     let mut keys: Vec<&str> = object.as_object().unwrap().keys().map(String::as_str).collect();
     keys.sort_unstable();
     keys
-}
-
-/// Holds that a response has a body with a schema and an example, and the headers that its status asks for.
-fn is_described(document: &Value, at: &str, status: &str, response: &Value) {
-    assert!(response["description"].as_str().is_some_and(|text| !text.is_empty()), "{at} has no description");
-    if status == "204" {
-        assert!(response.get("content").is_none(), "{at} has a body");
-        return;
-    }
-    let [(kind, body)] = response["content"].as_object().unwrap().iter().collect::<Vec<_>>()[..] else {
-        panic!("{at} has not one body: {response}")
-    };
-    assert!(kind.starts_with("application/json"), "{at} is {kind}");
-    let schema = resolved(document, &body["schema"]);
-    assert!(schema.is_object(), "{at} has no schema");
-    let examples = if body["example"].is_object() { vec![&body["example"]] } else { examples(document, schema) };
-    assert!(!examples.is_empty() && examples.iter().all(|example| example.is_object()), "{at} has no example");
-
-    let header = match status {
-        "401" => "www-authenticate",
-        "429" | "503" => "retry-after",
-        _ => return,
-    };
-    let headers = response["headers"].as_object().unwrap_or_else(|| panic!("{at} has no headers"));
-    let (_, header) = headers
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case(header))
-        .unwrap_or_else(|| panic!("{at} says nothing of {header}: {headers:?}"));
-    assert!(header["required"] == true && header["schema"].is_object(), "{at}: {header}");
-}
-
-/// What a `$ref` stands for.
-fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
-    match schema["$ref"].as_str() {
-        Some(reference) => document.pointer(reference.trim_start_matches('#')).expect(reference),
-        None => schema,
-    }
-}
-
-/// The example of a schema; of each alternative where it has some.
-fn examples<'a>(document: &'a Value, schema: &'a Value) -> Vec<&'a Value> {
-    match schema["oneOf"].as_array() {
-        Some(alternatives) => alternatives.iter().map(|one| &resolved(document, one)["example"]).collect(),
-        None => vec![&schema["example"]],
-    }
 }

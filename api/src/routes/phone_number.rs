@@ -28,7 +28,7 @@ pub struct PhoneNumberApi;
 #[oai(example)]
 pub struct PhoneNumberRequest {
     /// The new number, in any usual spelling; without a country code it belongs to the server's default country.
-    #[oai(validator(max_length = 64))]
+    #[oai(validator(min_length = 1, max_length = 64))]
     phone_number: Option<String>,
     /// The digits from the SMS to the account's number.
     current_otp: Option<String>,

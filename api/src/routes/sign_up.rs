@@ -31,7 +31,7 @@ pub struct SignUpApi;
 #[oai(example)]
 pub struct SignUpRequest {
     /// In any usual spelling; without a country code it belongs to the server's default country.
-    #[oai(validator(max_length = 64))]
+    #[oai(validator(min_length = 1, max_length = 64))]
     phone_number: Option<String>,
     /// 1 to 100 characters, none of them a control character. Sent with the OTP, it wins over the one sent before.
     name: Option<String>,
@@ -133,7 +133,7 @@ impl SignUpApi {
         body: StrictJson<SignUpRequest>,
         /// A key of the client's own making for this one request and its repetitions, such as a UUID: 1 to 255 visible ASCII
         /// characters.
-        #[oai(name = "Idempotency-Key")]
+        #[oai(name = "Idempotency-Key", validator(pattern = r#"^([!#-~][!-~]{0,254}|"[!-~]{1,255}")$"#))]
         _key: Header<Option<String>>,
     ) -> Result<Json<SignUpAnswer>, Failure<SignUpFailures>> {
         let SignUpRequest { phone_number, name, otp } = body.0;

@@ -53,7 +53,7 @@ where
     E: Endpoint<Output = Response> + 'static,
 {
     let progress = Progress::new();
-    let watched = WatchedStream { stream, progress: progress.clone() };
+    let watched = WatchedStream { stream, progress: progress.clone(), refusal: None };
     let service = service_fn({
         let (shared, progress) = (shared.clone(), progress.clone());
         move |request| {

@@ -6,6 +6,7 @@
 mod connection;
 pub mod open_files;
 mod phase;
+mod refusal;
 mod slots;
 
 use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
