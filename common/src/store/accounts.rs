@@ -20,6 +20,13 @@ use crate::token::{Scope, TokenHash};
 /// How long one call may take, waiting for a connection included.
 const DEADLINE: Duration = Duration::from_secs(2);
 
+/// How long Postgres itself lets a statement take. Less than [`DEADLINE`], so that a statement that waits for a lock ends, its
+/// connection is free again, and nothing is written long after the client was told that it was not.
+const STATEMENT_LIMIT: Duration = Duration::from_millis(1500);
+
+/// A connection that was idle for longer is tried before it is used: the database may have been restarted.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+
 /// Why users and tokens could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountsError {
@@ -68,7 +75,8 @@ impl Accounts {
             .max_connections(connections)
             .acquire_timeout(DEADLINE)
             .connect_lazy(true)
-            .test_before_acquire(false)
+            .statement_timeout(STATEMENT_LIMIT)
+            .test_before_acquire_if_idle_for(TRUSTED_IDLE)
             // sqlx 0.9.0: the task that would look after these can spin for ever, once its count of idle connections underflows.
             .idle_timeout(None)
             .max_lifetime(None)
