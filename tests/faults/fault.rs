@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::time::sleep;
+
 use crate::support::app::{App, SOON};
 use crate::support::client::Answer;
 use crate::support::eventually;
@@ -11,6 +13,8 @@ use crate::support::process::Process;
 
 /// The longest that a user may wait for an answer, whatever is broken.
 const AT_MOST: Duration = Duration::from_secs(3);
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Has a token.
 const RAVI: &str = "+919876543210";
 /// Has a code, which the fault must not cost her.
@@ -96,6 +100,7 @@ impl Fault {
         while rounds < 3 || start.elapsed() < time {
             longest = longest.max(self.users_see(app, before).await);
             rounds += 1;
+            sleep(PAUSE).await;
         }
         self.operators_see(app).await;
         println!("{rounds} rounds of {self:?}: the longest answer took {longest:.1?}");

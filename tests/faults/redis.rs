@@ -21,7 +21,7 @@ const REDIS_MISSING: Fault = Fault {
     missing: Some("redis"),
     sends_late: false,
     api_event: "otp_store_unavailable",
-    reason: "no answer within 1s",
+    reason: "",
     worker_event: Some("queue_trouble"),
 };
 
@@ -73,7 +73,7 @@ async fn redis_is_a_read_only_replica() {
     let (mut app, before) = start().await;
     let mut redis = app.redis.connection();
     let () = cmd("REPLICAOF").arg("127.0.0.1").arg(free_port()).query(&mut redis).unwrap();
-    let fault = Fault { delivery: Seen::Works, reason: "READONLY", ..REDIS_MISSING };
+    let fault = Fault { delivery: Seen::Works, reason: "read only replica", ..REDIS_MISSING };
     fault.lasts(A_WHILE, &mut app, &before).await;
     app.redis.promote();
     fault.is_over(&mut app, &before).await;

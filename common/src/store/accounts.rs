@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use sea_orm::sqlx::{self, Connection, SqliteConnection};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
     DbBackend, DbErr, EntityTrait, FromQueryResult, IsolationLevel, QueryFilter, QuerySelect, SqliteTransactionMode,
@@ -89,7 +90,8 @@ impl Accounts {
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Full)
                     .busy_timeout(DEADLINE)
-            });
+            })
+            .map_sqlx_sqlite_pool_opts(|pool| pool.after_release(|connection, _| Box::pin(is_outside(connection))));
         let database = Database::connect(options).await.map_err(|error| {
             // The driver's messages quote the URL, and the URL may hold a password.
             SettingError::new("DATABASE_URL", error.to_string().replace(url.expose_secret(), "…"))
@@ -266,6 +268,16 @@ impl Accounts {
         })
         .await
     }
+}
+
+/// Whether a connection may be used again: its transaction has ended.
+///
+/// Where a commit fails (a full disk), SQLite ends the transaction by itself. sqlx 0.9.0 then fails to roll it back, and counts the
+/// next one on that connection as nested in it, which is told as committed without ever being.
+async fn is_outside(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // The rollback is on its way; whatever is asked after it waits for it.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// A database that hangs is caught by no setting of the pool or of the server.

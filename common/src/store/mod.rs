@@ -11,3 +11,4 @@ pub mod otp;
 pub mod outcome;
 pub mod pool;
 pub mod redis;
+mod unsettled;
