@@ -25,7 +25,7 @@ const DATABASE_MISSING: Fault = Fault {
     sends_late: false,
     api_event: "user_store_unavailable",
     reason: "database: ",
-    worker_event: None,
+    worker_events: &[],
 };
 
 async fn start_in(server: &PostgresServer) -> (App, Before) {

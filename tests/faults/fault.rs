@@ -57,7 +57,7 @@ pub(crate) struct Fault {
     /// What that event says of the reason.
     pub(crate) reason: &'static str,
     /// In the worker's log.
-    pub(crate) worker_event: Option<&'static str>,
+    pub(crate) worker_events: &'static [&'static str],
 }
 
 /// Who was there before the fault.
@@ -135,7 +135,7 @@ impl Fault {
         let events = app.apis[0].events(self.api_event);
         let says = |event: &serde_json::Value| event["error"].as_str().is_some_and(|error| error.contains(self.reason));
         assert!(events.iter().any(says), "{events:?}");
-        if let Some(event) = self.worker_event {
+        for event in self.worker_events {
             assert!(!app.worker_events(event).is_empty(), "{event}");
         }
     }
@@ -176,6 +176,12 @@ impl Fault {
         let code = app.code_after_outage("Meena", MEENA).await;
         app.client().verify(MEENA, &code).await.expect(200);
         println!("signed in {after:.1?} after its end");
+        if self.worker_events.contains(&"queue_trouble") {
+            eventually(SOON, "the end of the worker's trouble", async || {
+                (!app.worker_events("queue_trouble_over").is_empty()).then_some(())
+            })
+            .await;
+        }
 
         let worker = operators_client(&mut app.workers[0]).await;
         eventually(SOON, "both programs ready", async || {

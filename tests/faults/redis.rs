@@ -1,5 +1,5 @@
-//! Redis is stopped, paused, out of memory, read-only. Users are told so within three seconds, whether their code is right or
-//! wrong; both programs say that Redis is missing; when it is over everything goes on.
+//! Redis is stopped, paused, out of memory, read-only. Users are told so within three seconds, both programs say that
+//! Redis is missing, and when it is over everything goes on.
 
 use std::time::Duration;
 
@@ -22,8 +22,11 @@ const REDIS_MISSING: Fault = Fault {
     sends_late: false,
     api_event: "otp_store_unavailable",
     reason: "",
-    worker_event: Some("queue_trouble"),
+    worker_events: &["queue_trouble"],
 };
+
+/// What a worker says of a Redis that takes no writes.
+const WRITES_REFUSED: [&str; 2] = ["queue_trouble", "worker_ended"];
 
 async fn start() -> (App, Before) {
     let app = Plan::new().append_only().start().await;
@@ -49,7 +52,7 @@ async fn redis_is_stopped() {
 async fn redis_hangs_for_ten_seconds() {
     let (mut app, before) = start().await;
     app.redis.pause();
-    let fault = Fault { sends_late: true, worker_event: None, ..REDIS_MISSING };
+    let fault = Fault { sends_late: true, ..REDIS_MISSING };
     fault.lasts(Duration::from_secs(10), &mut app, &before).await;
     app.redis.resume();
     fault.is_over(&mut app, &before).await;
@@ -62,7 +65,7 @@ async fn redis_is_out_of_memory() {
     configure(&mut redis, "maxmemory-policy", "noeviction");
     configure(&mut redis, "maxmemory", "1");
     // What only reads still works.
-    let fault = Fault { delivery: Seen::Works, reason: "OOM", ..REDIS_MISSING };
+    let fault = Fault { delivery: Seen::Works, reason: "OOM", worker_events: &WRITES_REFUSED, ..REDIS_MISSING };
     fault.lasts(A_WHILE, &mut app, &before).await;
     configure(&mut redis, "maxmemory", "0");
     fault.is_over(&mut app, &before).await;
@@ -73,7 +76,8 @@ async fn redis_is_a_read_only_replica() {
     let (mut app, before) = start().await;
     let mut redis = app.redis.connection();
     let () = cmd("REPLICAOF").arg("127.0.0.1").arg(free_port()).query(&mut redis).unwrap();
-    let fault = Fault { delivery: Seen::Works, reason: "read only replica", ..REDIS_MISSING };
+    let fault =
+        Fault { delivery: Seen::Works, reason: "read only replica", worker_events: &WRITES_REFUSED, ..REDIS_MISSING };
     fault.lasts(A_WHILE, &mut app, &before).await;
     app.redis.promote();
     fault.is_over(&mut app, &before).await;
