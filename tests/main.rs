@@ -17,6 +17,7 @@ mod conversation;
 mod delivery;
 mod documentation;
 mod expiry;
+mod fault_table;
 mod idempotency;
 mod ledger;
 mod metrics;

@@ -103,7 +103,12 @@ impl Fault {
             sleep(PAUSE).await;
         }
         self.operators_see(app).await;
-        println!("{rounds} rounds of {self:?}: the longest answer took {longest:.1?}");
+        let run = std::thread::current();
+        println!(
+            "{}: {rounds} rounds in {:.1?}, the longest answer took {longest:.1?}",
+            run.name().unwrap_or_default(),
+            start.elapsed()
+        );
     }
 
     /// Answers how long the longest answer took.
@@ -175,7 +180,8 @@ impl Fault {
         }
         let code = app.code_after_outage("Meena", MEENA).await;
         app.client().verify(MEENA, &code).await.expect(200);
-        println!("signed in {after:.1?} after its end");
+        let run = std::thread::current();
+        println!("{}: signed in {after:.1?} after its end", run.name().unwrap_or_default());
         if self.worker_events.contains(&"queue_trouble") {
             eventually(SOON, "the end of the worker's trouble", async || {
                 (!app.worker_events("queue_trouble_over").is_empty()).then_some(())

@@ -44,8 +44,9 @@ pub(crate) struct App {
     pub(crate) redis: Redis,
     pub(crate) database: Database,
     pub(crate) settings: Settings,
+    /// No file that an API process writes, from its start on, grows over so many blocks of 512 bytes.
+    pub(crate) file_limit: Option<u32>,
     clients: Vec<Client>,
-    file_limit: Option<u32>,
     folder: TempDir,
 }
 
@@ -56,7 +57,6 @@ pub(crate) struct Plan {
     workers: usize,
     append_only: bool,
     postgres: Option<String>,
-    file_limit: Option<u32>,
     settings: Settings,
     missing: Vec<String>,
 }
@@ -65,15 +65,7 @@ impl Plan {
     /// One API and one worker, all limits off.
     pub(crate) fn new() -> Self {
         let settings = LIMITS.map(|name| (name.to_owned(), "0".to_owned()));
-        Self {
-            apis: 1,
-            workers: 1,
-            append_only: false,
-            postgres: None,
-            file_limit: None,
-            settings: settings.into(),
-            missing: Vec::new(),
-        }
+        Self { apis: 1, workers: 1, append_only: false, postgres: None, settings: settings.into(), missing: Vec::new() }
     }
 
     /// How many API processes.
@@ -97,12 +89,6 @@ impl Plan {
     /// The database is in that Postgres, whatever `TEST_DATABASE` says.
     pub(crate) fn in_postgres(mut self, server: &str) -> Self {
         self.postgres = Some(server.to_owned());
-        self
-    }
-
-    /// No file that an API process writes grows over so many blocks of 512 bytes.
-    pub(crate) fn file_limit(mut self, blocks: u32) -> Self {
-        self.file_limit = Some(blocks);
         self
     }
 
@@ -137,7 +123,7 @@ impl Plan {
             database,
             settings,
             clients: Vec::new(),
-            file_limit: self.file_limit,
+            file_limit: None,
             folder: tempfile::tempdir().unwrap(),
         };
         app.migrate().await;
@@ -165,10 +151,7 @@ impl App {
     /// Starts one more API process and waits until it listens.
     pub(crate) async fn start_api(&mut self) {
         let name = format!("api-{}", self.apis.len() + 1);
-        let mut api = match self.file_limit {
-            Some(blocks) => Process::spawn_limited(&name, "api", blocks, &self.settings, self.folder()),
-            None => Process::spawn(&name, "api", &[], &self.settings, self.folder()),
-        };
+        let mut api = Process::spawn_limited(&name, "api", self.file_limit, &self.settings, self.folder());
         let listening = api.wait_for_event("listening", SOON).await;
         let address = listening["address"].as_str().expect("an address");
         self.clients.push(Client::new(address));

@@ -31,7 +31,14 @@ impl Process {
     }
 
     /// The same, with no file growing over `blocks` of 512 bytes: the write that would fails, as on a full disk.
-    pub(crate) fn spawn_limited(name: &str, program: &str, blocks: u32, settings: &Settings, folder: &Path) -> Self {
+    pub(crate) fn spawn_limited(
+        name: &str,
+        program: &str,
+        blocks: Option<u32>,
+        settings: &Settings,
+        folder: &Path,
+    ) -> Self {
+        let Some(blocks) = blocks else { return Self::spawn(name, program, &[], settings, folder) };
         let mut command = Command::new("sh");
         // Unless it is ignored, the signal that comes with such a write ends the process.
         command.args(["-c", "trap '' XFSZ; ulimit -f \"$1\"; exec \"$2\"", "sh", &blocks.to_string()]);
