@@ -18,6 +18,7 @@ mod delivery;
 mod deploy;
 mod documentation;
 mod expiry;
+mod fault_table;
 mod idempotency;
 mod ledger;
 mod metrics;
@@ -33,4 +34,5 @@ mod settings;
 mod shutdown;
 mod simultaneous;
 mod sms_text;
+#[allow(dead_code, reason = "shared with the long runs, which use the rest")]
 mod support;

@@ -87,6 +87,8 @@ async fn the_api_names_the_setting_that_is_wrong() {
             ("PORT", "abc"),
             ("PORT", "70000"),
             ("PORT", "-1"),
+            ("SHUTDOWN_DELAY", "-1"),
+            ("SHUTDOWN_DELAY", "301"),
             ("HOST", "not a host"),
             ("APP_ENV", "staging"),
             ("DATABASE_URL", "hunter2hunter2"),

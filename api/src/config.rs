@@ -14,9 +14,12 @@ use poem::http::HeaderName;
 use crate::client_address::{AddressRule, TrustedProxies};
 use crate::commands::Command;
 use crate::cors::AllowedOrigins;
-use crate::server::ConnectionLimits;
+use crate::server::{ConnectionLimits, Drain};
 use crate::service::sessions::SessionTerms;
 use crate::service::test_numbers::TestNumbers;
+
+/// Seconds from SIGTERM to the listener's end in production: two probes of a load balancer that asks every other second.
+const PRODUCTION_DELAY: u64 = 5;
 
 /// Phone sign-in over HTTP. Every option is also an environment variable and may stand in `.env`.
 #[derive(Debug, Parser)]
@@ -99,7 +102,11 @@ pub struct ServerConfig {
     /// Connections that may be open at once (10 to 1000000); past that, clients get 503
     #[arg(long, env, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
     max_connections: u32,
-    /// Seconds that running requests have to finish after SIGTERM (1 to 300)
+    /// Seconds after SIGTERM in which readiness fails and requests are still taken, so that load balancers notice (0 to 300)
+    /// [default: 5 in production, else 0]
+    #[arg(long, env, value_parser = clap::value_parser!(u64).range(0..=300))]
+    shutdown_delay: Option<u64>,
+    /// Seconds that running requests have to finish after that (1 to 300)
     #[arg(long, env, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=300))]
     shutdown_grace: u64,
 }
@@ -116,10 +123,11 @@ impl ServerConfig {
         ConnectionLimits { max_connections: self.max_connections as usize, ..ConnectionLimits::default() }
     }
 
-    /// How long running requests have to finish.
+    /// How to stop. In development there is no load balancer to wait for.
     #[must_use]
-    pub fn shutdown_grace(&self) -> Duration {
-        Duration::from_secs(self.shutdown_grace)
+    pub fn drain(&self, app: &AppConfig) -> Drain {
+        let delay = self.shutdown_delay.unwrap_or(if app.is_production() { PRODUCTION_DELAY } else { 0 });
+        Drain { delay: Duration::from_secs(delay), grace: Duration::from_secs(self.shutdown_grace) }
     }
 
     /// Whose scripts may call.

@@ -12,6 +12,7 @@ use common::store::idempotency::IdempotencyStore;
 use common::store::ledger::LedgerSettings;
 use common::store::notices::Notices;
 use common::store::otp::OtpStore;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::{self, Services};
@@ -19,7 +20,7 @@ use crate::config::Config;
 use crate::metrics::Scrape;
 use crate::refusals::Refusals;
 use crate::routes::twilio_status::TwilioStatus;
-use crate::server::{self, ConnectionLimits};
+use crate::server::{self, ConnectionLimits, Drain};
 use crate::service::codes::Codes;
 use crate::service::deletion::Deletion;
 use crate::service::number_change::NumberChange;
@@ -37,7 +38,8 @@ const METRICS_CONNECTIONS: usize = 20;
 /// # Errors
 /// A setting that is wrong or missing, an address that is taken, a development database that cannot be migrated.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
-    let services = connect(&config, Clock::default()).await?;
+    let stop = common::shutdown::on_signal();
+    let services = connect(&config, Clock::default(), stop.clone()).await?;
     if !config.app.is_production() {
         migration::up(services.sign_up.accounts.database())
             .await
@@ -52,14 +54,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let address = config.server.address();
     let listener = server::bind(address).await.with_context(|| format!("PORT: cannot listen on {address}"))?;
     tracing::info!(event = "listening", address = %listener.local_addr()?);
-    server::serve(
-        listener,
-        app::build(services),
-        limits,
-        common::shutdown::requested(),
-        config.server.shutdown_grace(),
-    )
-    .await?;
+    server::serve(listener, app::build(services), limits, stop.cancelled_owned(), config.server.drain(&config.app))
+        .await?;
     tracing::info!(event = "stopped");
     Ok(())
 }
@@ -71,7 +67,7 @@ async fn show_metrics(config: &Config, services: &Services) -> anyhow::Result<Op
     Ok(listener.map(|listener| {
         let limits = ConnectionLimits { max_connections: METRICS_CONNECTIONS, ..ConnectionLimits::default() };
         AbortOnDropHandle::new(tokio::spawn(async move {
-            let served = server::serve(listener, scrape.app(), limits, std::future::pending(), Duration::ZERO).await;
+            let served = server::serve(listener, scrape.app(), limits, std::future::pending(), Drain::default()).await;
             if let Err(error) = served {
                 tracing::error!(event = "metrics_ended", %error);
             }
@@ -79,18 +75,18 @@ async fn show_metrics(config: &Config, services: &Services) -> anyhow::Result<Op
     }))
 }
 
-/// What the app works with, as the settings say. Nothing is connected yet.
+/// What the app works with, as the settings say, until `stop` is cancelled. Nothing is connected yet.
 ///
 /// # Errors
 /// A setting that is wrong or missing.
-pub async fn connect(config: &Config, clock: Clock) -> anyhow::Result<Services> {
+pub async fn connect(config: &Config, clock: Clock, stop: CancellationToken) -> anyhow::Result<Services> {
     let keys = config.otp.keys(&config.app)?;
     let redis = config.redis.server()?;
     let redis =
         redis.connection(REDIS_RESPONSE_LIMIT).map_err(|error| SettingError::new("REDIS_URL", error.to_string()))?;
     let url = config.database.url(&config.app)?;
     let accounts = Accounts::connect(&url, config.database.database_connections).await?;
-    let readiness = Readiness::new(redis.clone(), accounts.clone());
+    let readiness = Readiness::new(redis.clone(), accounts.clone(), stop);
     let settings = LedgerSettings::new(&config.limits, config.otp.ttl(), config.destinations.default_country);
     let default_country = config.destinations.default_country;
     let codes = Codes {

@@ -12,8 +12,13 @@
 
 mod accounts;
 mod backlog;
+mod database;
+mod fault;
 mod outages;
 mod random;
+mod redis;
+mod rolling;
 #[allow(dead_code, reason = "shared with the black-box tests, which use all of it")]
 #[path = "../support/mod.rs"]
 mod support;
+mod users;

@@ -22,7 +22,7 @@ const WORKERS: usize = 3;
 const RESTART: usize = 10;
 
 /// `FAULTS_SEED`, or one of the clock.
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     match std::env::var("FAULTS_SEED") {
         Ok(seed) => seed.parse().expect("FAULTS_SEED is a whole number"),
         Err(_) => Clock::default().unix_ms().unsigned_abs(),

@@ -33,13 +33,20 @@ impl Database {
                 Self::Sqlite { file, _folder: folder }
             }
             Ok("postgres") => {
-                let server = std::env::var("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL is not set: run bin/test");
-                let name = format!("test_{}", ulid::Ulid::generate().to_string().to_lowercase());
-                execute(&server, &format!("CREATE DATABASE {name}")).await;
-                Self::Postgres { name, server }
+                Self::create_in(
+                    &std::env::var("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL is not set: run bin/test"),
+                )
+                .await
             }
             Ok(other) => panic!("TEST_DATABASE is sqlite or postgres, not {other}"),
         }
+    }
+
+    /// Makes a database in that Postgres.
+    pub(crate) async fn create_in(server: &str) -> Self {
+        let name = format!("test_{}", ulid::Ulid::generate().to_string().to_lowercase());
+        execute(server, &format!("CREATE DATABASE {name}")).await;
+        Self::Postgres { name, server: server.to_owned() }
     }
 
     /// Is it a Postgres?
@@ -175,7 +182,8 @@ impl Drop for Database {
     }
 }
 
-async fn connect(url: &str) -> DatabaseConnection {
+/// One connection.
+pub(crate) async fn connect(url: &str) -> DatabaseConnection {
     let mut options = ConnectOptions::new(url);
     options.max_connections(1).sqlx_logging(false).idle_timeout(None).max_lifetime(None);
     sea_orm::Database::connect(options).await.unwrap()

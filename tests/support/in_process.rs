@@ -16,6 +16,7 @@ use poem::endpoint::BoxEndpoint;
 use poem::http::Method;
 use poem::{Body, Endpoint, EndpointExt, Request, RequestBuilder, Response};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
 use super::app::{LIMITS, OTP_SECRET};
@@ -78,7 +79,7 @@ impl Setup {
             .set("TRUSTED_PROXIES", "0.0.0.0")
             .config();
         let clock = Clock::manual(BEGIN);
-        let services = api::startup::connect(&config, clock.clone()).await.unwrap();
+        let services = api::startup::connect(&config, clock.clone(), CancellationToken::new()).await.unwrap();
         let sign_up = services.sign_up.clone();
         Migrator::up(sign_up.accounts.database(), None).await.unwrap();
         let app = api::app::build(services).boxed();

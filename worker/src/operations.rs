@@ -46,7 +46,7 @@ async fn ready(readiness: Data<&Readiness>) -> Response {
     let checks = readiness.check().await;
     let told = |Check { ok, time }: Check| json!({ "ok": ok, "time_ms": time.as_secs_f64() * 1000.0 });
     let (redis, database) = (told(checks.redis), told(checks.database));
-    let body = Json(json!({ "ready": checks.ok(), "redis": redis, "database": database }));
+    let body = Json(json!({ "ready": checks.ok(), "redis": redis, "database": database, "stopping": checks.stopping }));
     if checks.ok() {
         body.into_response()
     } else {

@@ -7,7 +7,6 @@ use common::jobs::SendOtp;
 use common::readiness::Readiness;
 use common::store::accounts::Accounts;
 use common::store::delivery::{DeliveryStore, ProviderTerms};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::Config;
@@ -39,20 +38,13 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
     let url = config.database.url(&config.app)?;
     let accounts = Accounts::connect(&url, config.database.database_connections).await?;
     let names: Vec<_> = terms.iter().map(|terms| terms.name).collect();
-    let readiness = Readiness::new(connection.clone(), accounts.clone());
+    let stop = common::shutdown::on_signal();
+    let readiness = Readiness::new(connection.clone(), accounts.clone(), stop.clone());
     let scrape = Scrape::start(readiness.clone(), connection, names.clone(), clock.clone())?;
     let _operations = operations::serve(config.metrics_addr, scrape, readiness).await?;
     let retention = remove_what_is_past(accounts, clock.clone(), config.work.event_retention());
     let _retention = AbortOnDropHandle::new(tokio::spawn(retention));
 
-    let stop = CancellationToken::new();
-    tokio::spawn({
-        let stop = stop.clone();
-        async move {
-            common::shutdown::requested().await;
-            stop.cancel();
-        }
-    });
     let settings = RunnerSettings {
         concurrency: config.work.worker_concurrency,
         shutdown_deadline: config.work.shutdown_grace(),

@@ -32,6 +32,9 @@ pub enum OtpStoreError {
     /// No answer within a second. The change may or may not have happened.
     #[error("Redis: no answer within {DEADLINE:?}")]
     Deadline,
+    /// The code may have been used up by a guess whose answer was lost; that is being undone.
+    #[error("Redis: the answer to an earlier guess was lost")]
+    Unsettled,
 }
 
 /// A Redis that hangs, or is being looked for again, is an error before a client loses patience.

@@ -17,3 +17,4 @@ pub mod outcome;
 pub mod pool;
 pub mod redis;
 pub mod sessions;
+mod unsettled;

@@ -9,6 +9,7 @@ use ulid::Ulid;
 
 use super::keys;
 use super::ledger::{LedgerSettings, LimitKind, OtpStoreError, WrongGuess, within_deadline};
+use super::unsettled::Unsettled;
 use crate::address::ClientAddress;
 use crate::clock::Clock;
 use crate::code::{Code, CodeLength, OtpKeys, Purpose};
@@ -93,6 +94,7 @@ pub struct OtpStore {
     settings: LedgerSettings,
     settings_json: Arc<str>,
     clock: Clock,
+    unsettled: Unsettled,
 }
 
 impl OtpStore {
@@ -106,7 +108,7 @@ impl OtpStore {
         clock: Clock,
     ) -> Self {
         let settings_json = serde_json::json!(settings).to_string().into();
-        Self { redis, keys, code_length, settings, settings_json, clock }
+        Self { redis, keys, code_length, settings, settings_json, clock, unsettled: Unsettled::default() }
     }
 
     /// Asks for a code: the limits are decided, and challenge, delivery and job written together or not at all. With a
@@ -183,11 +185,19 @@ impl OtpStore {
         for guess in self.keys.guess_tags(guess, purpose, number) {
             call.arg(guess.key_id).arg(guess.tag);
         }
+        let unsettled = self.unsettled.has(&attempt.key);
         // Redis may run the script after nobody waits for its answer any more.
         let answer = self.invoke(&call).await.inspect_err(|_| self.take_back_later(attempt.clone()));
         let (outcome, name): (String, String) = answer?;
         Ok(match WrongGuess::from_ledger(&outcome) {
-            None => Guessed::Right(Verified { attempt, name: Name::from_store(name) }),
+            None => {
+                self.unsettled.settle(&attempt.key);
+                Guessed::Right(Verified { attempt, name: Name::from_store(name) })
+            }
+            // A code that looks used may be one whose use is taken back next: nobody should be told that it is wrong.
+            Some(WrongGuess::None) if unsettled || self.unsettled.has(&attempt.key) => {
+                return Err(OtpStoreError::Unsettled);
+            }
             Some(why) => Guessed::Wrong(why),
         })
     }
@@ -222,7 +232,9 @@ impl OtpStore {
     /// Tries in the background, until the attempt is taken back or Redis has said twice that there is nothing to take back.
     fn take_back_later(&self, attempt: Attempt) {
         let store = self.clone();
+        let held = self.unsettled.hold(&attempt.key, &attempt.id);
         tokio::spawn(async move {
+            let _until_it_ends = held;
             let mut answers = 0;
             for _ in 0..TAKE_BACK_TRIES {
                 match store.take_back(&attempt).await {

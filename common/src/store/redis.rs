@@ -1,9 +1,22 @@
 //! Connections to Redis.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, IntoConnectionInfo, ProtocolVersion, RedisResult};
+use redis::{Client, IntoConnectionInfo, ProtocolVersion, RedisResult, Script};
+
+/// Writes nothing. But with its first line Redis 7 refuses it where it refuses writes: out of memory, on a replica, when
+/// it cannot write its files, with too few replicas.
+static MAY_WRITE: LazyLock<Script> = LazyLock::new(|| Script::new("#!lua\nreturn 1"));
+
+/// Asks whether Redis would take a write now.
+///
+/// # Errors
+/// It would not, or cannot be reached.
+pub async fn takes_writes(redis: &mut ConnectionManager) -> RedisResult<()> {
+    MAY_WRITE.prepare_invoke().invoke_async(redis).await
+}
 
 /// A Redis server: where it is, and connections to it that heal by themselves.
 #[derive(Clone, Debug)]

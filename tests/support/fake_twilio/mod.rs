@@ -113,6 +113,11 @@ impl FakeTwilio {
         fake
     }
 
+    /// The same fake for another task to look at. It ends with the first one.
+    pub(crate) fn viewed_elsewhere(&self) -> Self {
+        Self { address: self.address, state: Arc::clone(&self.state), server: None }
+    }
+
     /// What `TWILIO_BASE_URL` takes.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)

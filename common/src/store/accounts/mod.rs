@@ -12,6 +12,7 @@ mod sign_in;
 use std::future::Future;
 use std::time::Duration;
 
+use sea_orm::sqlx::{self, Connection, SqliteConnection};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, IsolationLevel,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
@@ -26,6 +27,13 @@ use crate::config::SettingError;
 
 /// How long one call may take, waiting for a connection included.
 const DEADLINE: Duration = Duration::from_secs(2);
+
+/// How long Postgres itself lets a statement take. Less than [`DEADLINE`], so that a statement that waits for a lock ends, its
+/// connection is free again, and nothing is written long after the client was told that it was not.
+const STATEMENT_LIMIT: Duration = Duration::from_millis(1500);
+
+/// A connection that was idle for longer is tried before it is used: the database may have been restarted.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
 /// Why users and tokens could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +63,8 @@ impl Accounts {
             .max_connections(connections)
             .acquire_timeout(DEADLINE)
             .connect_lazy(true)
-            .test_before_acquire(false)
+            .statement_timeout(STATEMENT_LIMIT)
+            .test_before_acquire_if_idle_for(TRUSTED_IDLE)
             // sqlx 0.9.0: the task that would look after these can spin for ever, once its count of idle connections underflows.
             .idle_timeout(None)
             .max_lifetime(None)
@@ -68,7 +77,8 @@ impl Accounts {
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Full)
                     .busy_timeout(DEADLINE)
-            });
+            })
+            .map_sqlx_sqlite_pool_opts(|pool| pool.after_release(|connection, _| Box::pin(is_outside(connection))));
         let database = Database::connect(options).await.map_err(|error| {
             // The driver's messages quote the URL, and the URL may hold a password.
             SettingError::new("DATABASE_URL", error.to_string().replace(url.expose_secret(), "…"))
@@ -103,6 +113,16 @@ impl Accounts {
         })
         .await
     }
+}
+
+/// Whether a connection may be used again: its transaction has ended.
+///
+/// Where a commit fails (a full disk), SQLite ends the transaction by itself. sqlx 0.9.0 then fails to roll it back, and counts the
+/// next one on that connection as nested in it, which is told as committed without ever being.
+async fn is_outside(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // The rollback is on its way; whatever is asked after it waits for it.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// A database that hangs is caught by no setting of the pool or of the server.

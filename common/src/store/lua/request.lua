@@ -75,22 +75,24 @@ end
 local same_code = alive and now + settings.ttl <= first_asked_at + settings.longest_life
     and string.find(known_keys, old[5], 1, true)
 local deliveries = delivery_id
+if not same_code then
+    id = new_id
+end
+-- A Redis that is out of memory decides by the first write whether the script may go on. So this one takes memory.
+redis.call('HSET', delivery_key, 'status', is_test and 'sent' or 'queued', 'purpose', purpose, 'number', number,
+    'challenge', id, 'requested_at', now, 'charged', table.concat(charged, ' '))
+redis.call('PEXPIRE', delivery_key, is_test and settings.ttl + 60000 or settings.keep_delivery)
 if same_code then
     -- Test numbers may ask without end; what they ask for costs nothing and is not given back.
     deliveries = is_test and delivery_id or old[8] .. ' ' .. delivery_id
     redis.call('HSET', challenge_key, 'expires_at', now + settings.ttl, 'name', name, 'deliveries', deliveries)
 else
-    id = new_id
     redis.call('DEL', challenge_key)
     redis.call('HSET', challenge_key, 'id', id, 'guesses', 0, 'known_guesses', 0,
         'first_asked_at', now, 'expires_at', now + settings.ttl,
         'key_id', key_id, 'sealed', sealed, 'tag', redis.sha1hex(id .. tag), 'name', name, 'deliveries', deliveries)
 end
 redis.call('PEXPIRE', challenge_key, settings.ttl + 60000)
-
-redis.call('HSET', delivery_key, 'status', is_test and 'sent' or 'queued', 'purpose', purpose, 'number', number,
-    'challenge', id, 'requested_at', now, 'charged', table.concat(charged, ' '))
-redis.call('PEXPIRE', delivery_key, is_test and settings.ttl + 60000 or settings.keep_delivery)
 if is_test then
     return { 'sent', settings.ttl, 0 }
 end
