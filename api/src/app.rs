@@ -63,10 +63,10 @@ pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
     guarded(routes, Methods::of(&document))
 }
 
-/// What surrounds every route: the count, the request's id, `Vary`, the panic guard, and errors in one shape.
+/// What surrounds every route: the count, the request's id and trace, `Vary`, the panic guard, and errors in one shape.
 pub fn guarded(routes: impl IntoEndpoint<Endpoint: 'static>, methods: Methods) -> impl Endpoint<Output = Response> {
     let methods = Arc::new(methods);
-    let patterns = Arc::clone(&methods);
+    let (identified, measured) = (Arc::clone(&methods), Arc::clone(&methods));
     routes
         .into_endpoint()
         .around(move |next, request| {
@@ -79,9 +79,12 @@ pub fn guarded(routes: impl IntoEndpoint<Endpoint: 'static>, methods: Methods) -
             response.headers_mut().insert(header::VARY, HeaderValue::from_static("Authorization"));
             Ok(response)
         })
-        .around(|next, request| async move { identify(&next, request).await })
         .around(move |next, request| {
-            let patterns = Arc::clone(&patterns);
+            let patterns = Arc::clone(&identified);
+            async move { identify(&next, request, &patterns).await }
+        })
+        .around(move |next, request| {
+            let patterns = Arc::clone(&measured);
             async move { measure(&next, request, &patterns).await }
         })
         // Or the type of what comes out is too deep for the compiler.

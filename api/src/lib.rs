@@ -15,3 +15,4 @@ pub mod server;
 pub mod service;
 pub mod startup;
 pub mod strict_json;
+mod trace;

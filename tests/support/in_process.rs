@@ -127,7 +127,8 @@ impl InProcess {
 
     /// Sends the SMS as a worker does; answers its OTP.
     pub(crate) async fn deliver(&self, asked: &Answer) -> String {
-        let job = SendOtp { delivery_id: asked.delivery_id().to_owned(), request_id: None, job_id: None };
+        let job =
+            SendOtp { delivery_id: asked.delivery_id().to_owned(), request_id: None, traceparent: None, job_id: None };
         let claimant = Ulid::generate();
         let claim = self.deliveries.claim(&job, claimant).await.unwrap();
         let Claim::Send(this_try) = claim else { panic!("an SMS that is wanted, not {claim:?}") };
@@ -138,7 +139,8 @@ impl InProcess {
 
     /// What a worker would be told about the SMS now.
     pub(crate) async fn claim(&self, asked: &Answer) -> Claim {
-        let job = SendOtp { delivery_id: asked.delivery_id().to_owned(), request_id: None, job_id: None };
+        let job =
+            SendOtp { delivery_id: asked.delivery_id().to_owned(), request_id: None, traceparent: None, job_id: None };
         self.deliveries.claim(&job, Ulid::generate()).await.unwrap()
     }
 

@@ -18,8 +18,13 @@ async fn main() -> ExitCode {
             Err(error) => Err(error.into()),
         },
         None => {
-            telemetry::start(&cli.config.telemetry);
-            worker::startup::work(cli.config).await
+            let traces = match telemetry::start(&cli.config.telemetry, "cheershare-worker") {
+                Ok(traces) => traces,
+                Err(error) => return common::startup::refuse(&error),
+            };
+            let worked = worker::startup::work(cli.config).await;
+            traces.finish().await;
+            worked
         }
     };
     match done {

@@ -7,6 +7,7 @@ use common::jobs::SendOtp;
 use common::readiness::Readiness;
 use common::store::accounts::Accounts;
 use common::store::delivery::{DeliveryStore, ProviderTerms};
+use common::store::first_contact;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -41,7 +42,8 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
     let names: Vec<_> = terms.iter().map(|terms| terms.name).collect();
     let readiness = Readiness::new(connection.clone(), accounts.clone());
     let scrape = Scrape::start(readiness.clone(), connection, names.clone(), clock.clone())?;
-    let _operations = operations::serve(config.metrics_addr, scrape, readiness).await?;
+    let _operations = operations::serve(config.metrics_addr, scrape, readiness).await;
+    let _meeting = AbortOnDropHandle::new(tokio::spawn(first_contact::meet(redis.clone(), accounts.clone())));
     let _pruning = AbortOnDropHandle::new(tokio::spawn(prune_tokens(accounts, clock.clone())));
 
     let stop = CancellationToken::new();
