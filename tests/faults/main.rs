@@ -14,6 +14,7 @@ mod accounts;
 mod backlog;
 mod outages;
 mod random;
+mod slow_clients;
 #[allow(dead_code, reason = "shared with the black-box tests, which use all of it")]
 #[path = "../support/mod.rs"]
 mod support;
