@@ -30,5 +30,6 @@ mod settings;
 mod shutdown;
 mod simultaneous;
 mod sms_text;
+#[allow(dead_code, reason = "shared with the long runs, which use the rest")]
 mod support;
 mod traces;

@@ -18,3 +18,4 @@ mod slow_clients;
 #[allow(dead_code, reason = "shared with the black-box tests, which use all of it")]
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;

@@ -8,10 +8,12 @@ pub(crate) mod fake_twilio;
 pub(crate) mod fake_webhook;
 pub(crate) mod http_server;
 pub(crate) mod in_process;
+pub(crate) mod postgres_server;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod redis_server;
 pub(crate) mod tcp_proxy;
+pub(crate) mod tls;
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU16, Ordering};
