@@ -19,6 +19,7 @@ mod deploy;
 mod documentation;
 mod expiry;
 mod fault_table;
+mod first_contact;
 mod idempotency;
 mod ledger;
 mod metrics;
@@ -36,3 +37,4 @@ mod simultaneous;
 mod sms_text;
 #[allow(dead_code, reason = "shared with the long runs, which use the rest")]
 mod support;
+mod traces;

@@ -103,7 +103,7 @@ pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
     guarded(routes, Methods::of(&document), origins)
 }
 
-/// What surrounds every route: the count, the request's id, the headers of all answers, the panic guard, and errors in one
+/// What surrounds every route: the count, the request's id and trace, the headers of all answers, the panic guard, and errors in one
 /// shape.
 pub fn guarded(
     routes: impl IntoEndpoint<Endpoint: 'static>,
@@ -111,7 +111,7 @@ pub fn guarded(
     origins: AllowedOrigins,
 ) -> impl Endpoint<Output = Response> {
     let methods = Arc::new(methods);
-    let (patterns, shared) = (Arc::clone(&methods), Arc::clone(&methods));
+    let (shared, identified, measured) = (Arc::clone(&methods), Arc::clone(&methods), Arc::clone(&methods));
     let origins = Arc::new(origins);
     routes
         .into_endpoint()
@@ -129,9 +129,12 @@ pub fn guarded(
                 Ok(response)
             }
         })
-        .around(|next, request| async move { identify(&next, request).await })
         .around(move |next, request| {
-            let patterns = Arc::clone(&patterns);
+            let patterns = Arc::clone(&identified);
+            async move { identify(&next, request, &patterns).await }
+        })
+        .around(move |next, request| {
+            let patterns = Arc::clone(&measured);
             async move { measure(&next, request, &patterns).await }
         })
         // Or the type of what comes out is too deep for the compiler.

@@ -19,3 +19,4 @@ pub mod server;
 pub mod service;
 pub mod startup;
 pub mod strict_json;
+mod trace;

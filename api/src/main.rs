@@ -15,8 +15,13 @@ async fn main() -> ExitCode {
     match cli.command {
         Some(command) => command::end(api::commands::run(&command, &cli.config).await),
         None => {
-            telemetry::start(cli.config.telemetry());
-            match api::startup::serve(cli.config).await {
+            let traces = match telemetry::start(cli.config.telemetry(), "cheershare-api") {
+                Ok(traces) => traces,
+                Err(error) => return common::startup::refuse(&error),
+            };
+            let served = api::startup::serve(cli.config).await;
+            traces.finish().await;
+            match served {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => common::startup::refuse(&format!("{error:#}")),
             }

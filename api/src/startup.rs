@@ -8,6 +8,7 @@ use common::config::SettingError;
 use common::readiness::Readiness;
 use common::store::accounts::Accounts;
 use common::store::delivery_status::DeliveryStatuses;
+use common::store::first_contact;
 use common::store::idempotency::IdempotencyStore;
 use common::store::ledger::LedgerSettings;
 use common::store::notices::Notices;
@@ -45,6 +46,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             .await
             .context("DATABASE_URL: the database cannot be migrated")?;
     }
+    let meeting = first_contact::meet(config.redis.server()?, services.sign_up.accounts.clone());
+    let _meeting = AbortOnDropHandle::new(tokio::spawn(meeting));
     let limits = config.server.connection_limits();
     if let Err(error) = server::open_files::allow_connections(limits.max_connections) {
         tracing::warn!(event = "too_few_open_files", setting = "MAX_CONNECTIONS", %error);

@@ -18,7 +18,9 @@ mod outages;
 mod random;
 mod redis;
 mod rolling;
+mod slow_clients;
 #[allow(dead_code, reason = "shared with the black-box tests, which use all of it")]
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;
 mod users;

@@ -133,7 +133,7 @@ impl InProcess {
 
     /// The same, by the delivery's id.
     pub(crate) async fn deliver_id(&self, delivery_id: &str) -> String {
-        let job = SendOtp { delivery_id: delivery_id.to_owned(), request_id: None, job_id: None };
+        let job = SendOtp { delivery_id: delivery_id.to_owned(), request_id: None, traceparent: None, job_id: None };
         let claimant = Ulid::generate();
         let claim = self.deliveries.claim(&job, claimant).await.unwrap();
         let Claim::Send(this_try) = claim else { panic!("an SMS that is wanted, not {claim:?}") };
@@ -144,7 +144,8 @@ impl InProcess {
 
     /// What a worker would be told about the SMS now.
     pub(crate) async fn claim(&self, asked: &Answer) -> Claim {
-        let job = SendOtp { delivery_id: asked.delivery_id().to_owned(), request_id: None, job_id: None };
+        let job =
+            SendOtp { delivery_id: asked.delivery_id().to_owned(), request_id: None, traceparent: None, job_id: None };
         self.deliveries.claim(&job, Ulid::generate()).await.unwrap()
     }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod app;
 pub(crate) mod client;
+pub(crate) mod collector;
 pub(crate) mod database;
 pub(crate) mod fake_twilio;
 pub(crate) mod fake_webhook;
@@ -14,6 +15,7 @@ pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod redis_server;
 pub(crate) mod tcp_proxy;
+pub(crate) mod tls;
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU16, Ordering};

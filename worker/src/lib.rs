@@ -19,4 +19,5 @@ pub mod send_otp;
 pub mod sms_size;
 pub mod sms_text;
 pub mod startup;
+mod trace;
 mod wake;

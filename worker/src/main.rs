@@ -15,8 +15,13 @@ async fn main() -> ExitCode {
     match cli.command {
         Some(command) => command::end(worker::commands::run(command, &cli.config).await),
         None => {
-            telemetry::start(&cli.config.telemetry);
-            match worker::startup::work(cli.config).await {
+            let traces = match telemetry::start(&cli.config.telemetry, "cheershare-worker") {
+                Ok(traces) => traces,
+                Err(error) => return common::startup::refuse(&error),
+            };
+            let worked = worker::startup::work(cli.config).await;
+            traces.finish().await;
+            match worked {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => common::startup::refuse(&format!("{error:#}")),
             }

@@ -11,12 +11,14 @@ use common::phone::masked;
 use common::store::delivery::{Claim, DeliveryStore, Try};
 use common::store::outcome::{BreakerEvent, Outcome, ProviderState};
 use redis::RedisError;
+use tracing::Instrument;
 use ulid::Ulid;
 
 use crate::metrics;
 use crate::provider::{FailureClass, Providers, SendError, Sms, SmsProvider};
 use crate::retry::{self, Next};
 use crate::sms_text::SmsText;
+use crate::trace;
 
 /// A claim outlives the provider's time limit by this, so that the outcome is recorded under it.
 pub const CLAIM_MARGIN: Duration = Duration::from_secs(2);
@@ -40,25 +42,33 @@ pub struct OtpSender {
 
 impl OtpSender {
     /// Does one job. Redis is waited for, however long it takes: a job is not over before its outcome is recorded.
-    #[tracing::instrument(name = "job", skip_all, fields(request_id = job.request_id))]
     pub async fn run(&self, job: SendOtp) {
+        let span = trace::job(&job);
+        let outcome = self.work(&job).instrument(span.clone()).await;
+        span.record("outcome", outcome);
+        metrics::job_ran(outcome);
+    }
+
+    /// Answers what the job came to.
+    #[tracing::instrument(name = "job", skip_all, fields(request_id = job.request_id))]
+    async fn work(&self, job: &SendOtp) -> &'static str {
         let claimant = Ulid::generate();
         let delivery_id = &job.delivery_id;
-        let (outcome, tries) = match self.claim(&job, claimant).await {
-            Claim::Send(this_try) => (self.try_once(&job, &this_try).await, this_try.number),
+        let (outcome, tries) = match self.claim(job, claimant).await {
+            Claim::Send(this_try) => (self.try_once(job, &this_try).await, this_try.number),
             Claim::Drop { reason } => {
-                metrics::job_ran("dropped");
-                return tracing::info!(event = "sms_dropped", delivery_id, reason);
+                tracing::info!(event = "sms_dropped", delivery_id, reason);
+                return "dropped";
             }
             Claim::Wait { why } => {
-                metrics::job_ran("put_off");
-                return tracing::debug!(event = "sms_put_off", delivery_id, reason = why);
+                tracing::debug!(event = "sms_put_off", delivery_id, reason = why);
+                return "put_off";
             }
-            Claim::Ended => return metrics::job_ran("ended_before"),
+            Claim::Ended => return "ended_before",
         };
-        let breaker = until_redis_answers("record", || self.deliveries.record(&job, claimant, &outcome)).await;
-        metrics::tried(&outcome, tries);
+        let breaker = until_redis_answers("record", || self.deliveries.record(job, claimant, &outcome)).await;
         report_breaker(breaker, &outcome);
+        metrics::tried(&outcome, tries)
     }
 
     /// Claims until there is an answer that is fresh enough: behind a Redis that hung, or a process that was frozen, the

@@ -7,6 +7,7 @@ use common::jobs::SendOtp;
 use common::readiness::Readiness;
 use common::store::accounts::Accounts;
 use common::store::delivery::{DeliveryStore, ProviderTerms};
+use common::store::first_contact;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::Config;
@@ -41,7 +42,8 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
     let stop = common::shutdown::on_signal();
     let readiness = Readiness::new(connection.clone(), accounts.clone(), stop.clone());
     let scrape = Scrape::start(readiness.clone(), connection, names.clone(), clock.clone())?;
-    let _operations = operations::serve(config.metrics_addr, scrape, readiness).await?;
+    let _operations = operations::serve(config.metrics_addr, scrape, readiness).await;
+    let _meeting = AbortOnDropHandle::new(tokio::spawn(first_contact::meet(redis.clone(), accounts.clone())));
     let retention = remove_what_is_past(accounts, clock.clone(), config.work.event_retention());
     let _retention = AbortOnDropHandle::new(tokio::spawn(retention));
 

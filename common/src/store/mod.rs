@@ -6,6 +6,7 @@ pub mod buckets;
 pub mod delivery;
 pub mod delivery_status;
 pub mod figures;
+pub mod first_contact;
 pub mod idempotency;
 mod keys;
 pub mod ledger;

@@ -67,7 +67,12 @@ impl Notices {
     /// [`OtpStoreError`].
     pub async fn queue(&self, notice: &Notice) -> Result<(), OtpStoreError> {
         let Notice { kind, number, happened_at, delivery, job_id, request_id } = notice;
-        let job = SendOtp { delivery_id: delivery.to_string(), request_id: Some(request_id.clone()), job_id: None };
+        let job = SendOtp {
+            delivery_id: delivery.to_string(),
+            request_id: Some(request_id.clone()),
+            traceparent: crate::telemetry::traces::traceparent(),
+            job_id: None,
+        };
         let mut call = NOTIFY.prepare_invoke();
         call.key(keys::delivery(delivery.as_str()))
             .arg(kind.as_str())

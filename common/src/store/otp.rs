@@ -128,7 +128,12 @@ impl OtpStore {
         let delivery = DeliveryId::random();
         let code = test_code.cloned().unwrap_or_else(|| Code::random(self.code_length));
         let new = self.keys.seal(&code, purpose, number, &challenge);
-        let job = SendOtp { delivery_id: delivery.to_string(), request_id, job_id: None };
+        let job = SendOtp {
+            delivery_id: delivery.to_string(),
+            request_id,
+            traceparent: crate::telemetry::traces::traceparent(),
+            job_id: None,
+        };
         let known_keys = self.keys.ids().collect::<Vec<_>>().join(",");
 
         let mut call = REQUEST.prepare_invoke();
