@@ -6,6 +6,7 @@ pub mod clock;
 pub mod code;
 pub mod config;
 pub mod delivery;
+pub mod dev_inbox;
 pub mod entity;
 pub mod event;
 pub mod id;
