@@ -15,7 +15,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::{self, Services};
 use crate::config::Config;
+use crate::dev_inbox::DevInbox;
 use crate::metrics::Scrape;
+use crate::pages::Pages;
 use crate::refusals::Refusals;
 use crate::routes::twilio_status::TwilioStatus;
 use crate::server::{self, ConnectionLimits};
@@ -44,18 +46,20 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         tracing::warn!(event = "too_few_open_files", setting = "MAX_CONNECTIONS", %error);
     }
     common::phone::load_numbering_plans();
+    let pages = services.pages.clone();
+    tokio::task::spawn_blocking(move || pages.prepare());
     let _metrics = show_metrics(&config, &services).await?;
     let address = config.server.address();
     let listener = server::bind(address).await.with_context(|| format!("PORT: cannot listen on {address}"))?;
     tracing::info!(event = "listening", address = %listener.local_addr()?);
-    server::serve(
-        listener,
-        app::build(services),
-        limits,
-        common::shutdown::requested(),
-        config.server.shutdown_grace(),
-    )
-    .await?;
+    let inbox = services.pages.dev_inbox().cloned();
+    let redis = config.redis.server()?;
+    let _inbox = inbox.clone().map(|inbox| AbortOnDropHandle::new(tokio::spawn(inbox.listen(redis))));
+    let stop = async move {
+        common::shutdown::requested().await;
+        inbox.inspect(DevInbox::close);
+    };
+    server::serve(listener, app::build(services), limits, stop, config.server.shutdown_grace()).await?;
     tracing::info!(event = "stopped");
     Ok(())
 }
@@ -108,5 +112,6 @@ pub async fn connect(config: &Config, clock: Clock) -> anyhow::Result<Services> 
     });
     let address_rule = config.server.address_rule(&config.app)?;
     let origins = config.server.origins();
-    Ok(Services { sign_up, sessions, deliveries, readiness, address_rule, twilio_status, origins })
+    let pages = Pages::new(config);
+    Ok(Services { sign_up, sessions, deliveries, readiness, address_rule, twilio_status, origins, pages })
 }
