@@ -21,6 +21,7 @@ mod idempotency;
 mod ledger;
 mod metrics;
 mod outages;
+mod pages;
 mod queue;
 mod queue_under_failure;
 mod secrets_at_rest;
