@@ -156,10 +156,13 @@ mod tests {
         const SHORT: Duration = Duration::from_millis(400);
         assert!(KEEP_ALIVE * 2 < ConnectionLimits::default().idle);
         let inbox = DevInbox { keep_alive: SHORT / 4, ..DevInbox::default() };
-        let app = Route::new().at("/", get(make_sync({
-            let inbox = inbox.clone();
-            move |_| inbox.events()
-        })));
+        let app = Route::new().at(
+            "/",
+            get(make_sync({
+                let inbox = inbox.clone();
+                move |_| inbox.events()
+            })),
+        );
         let limits = ConnectionLimits { idle: SHORT, read: SHORT, write: SHORT, max_connections: 10 };
         let listener = server::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
