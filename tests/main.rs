@@ -26,6 +26,7 @@ mod metrics;
 mod operators;
 mod outages;
 mod own_account;
+mod pages;
 mod queue;
 mod queue_under_failure;
 mod secrets_at_rest;

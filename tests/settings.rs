@@ -124,6 +124,8 @@ async fn the_api_names_the_setting_that_is_wrong() {
             ("TEST_NUMBERS", "+919876543210=471100@"),
             ("TEST_NUMBERS", "+919876543210=471100@2027-02-30"),
             ("TEST_NUMBERS", "98765 43210=471100@2099-12-31"),
+            ("SIGN_IN_PAGE", "maybe"),
+            ("SMS_PROVIDERS", "pigeon"),
             ("SEND_COOLDOWN_SECONDS", "soon"),
             ("SENDS_PER_NUMBER_HOUR", "-1"),
             ("SENDS_PER_HOUR", "1.5"),

@@ -20,6 +20,7 @@ use crate::cors::{AllowedOrigins, share};
 use crate::document;
 use crate::error::{ApiError, ErrorKind};
 use crate::metrics::measure;
+use crate::pages::{Pages, inbox, sign_in};
 use crate::protective_headers::protect;
 use crate::request_id::identify;
 use crate::routes::twilio_status::TwilioStatus;
@@ -47,6 +48,8 @@ pub struct Services {
     pub address_rule: AddressRule,
     /// Twilio's reports, where they are asked for.
     pub twilio_status: Option<TwilioStatus>,
+    /// What people see in a browser.
+    pub pages: Pages,
     /// Whose scripts may call.
     pub origins: AllowedOrigins,
 }
@@ -63,10 +66,12 @@ pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
         address_rule,
         twilio_status,
         origins,
+        pages,
     } = services;
     let check = TokenCheck { accounts: sign_up.accounts.clone(), clock: sign_up.clock.clone() };
     let document = document::document();
-    let ((swagger_ui, policy), document_text) = (document::swagger_ui(), document::document_text());
+    let (swagger_ui, policy) = document::swagger_ui(&pages.example_number);
+    let document_text = document::served_text(&pages.example_number);
     let operations = document::service()
         .data(sign_up.repeats.clone())
         .data(sign_up.accounts.clone())
@@ -96,11 +101,11 @@ pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
             "/openapi.json",
             get(make_sync(move |_| document_text.clone().with_content_type("application/json; charset=utf-8"))),
         )
-        .nest("/", operations);
+        .nest("/", pages.before(operations));
     if let Some(twilio_status) = twilio_status {
         routes = routes.at(TWILIO_STATUS_PATH, post(twilio_status));
     }
-    guarded(routes, Methods::of(&document), origins)
+    guarded(pages.add_to(routes), Methods::of(&document), origins)
 }
 
 /// What surrounds every route: the count, the request's id and trace, the headers of all answers, the panic guard, and errors in one
@@ -189,8 +194,15 @@ impl Methods {
             let methods = operations.as_object().into_iter().flat_map(|operations| operations.keys());
             KnownPath::new(path, methods.map(|method| method.to_ascii_uppercase()))
         });
-        let others = [("/docs", Method::GET), ("/openapi.json", Method::GET), (TWILIO_STATUS_PATH, Method::POST)]
-            .map(|(path, method)| KnownPath::new(path, [method.to_string()]));
+        let others = [
+            (sign_in::PATH, Method::GET),
+            (inbox::PATH, Method::GET),
+            (inbox::EVENTS_PATH, Method::GET),
+            ("/docs", Method::GET),
+            ("/openapi.json", Method::GET),
+            (TWILIO_STATUS_PATH, Method::POST),
+        ]
+        .map(|(path, method)| KnownPath::new(path, [method.to_string()]));
         Self(documented.chain(others).collect())
     }
 

@@ -3,9 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use clap::{Args, Parser};
+use clap::{Args, Parser, ValueEnum};
 use common::config::{
-    AppConfig, CallbackConfig, DatabaseConfig, DestinationConfig, LimitConfig, OtpConfig, RedisConfig, SettingError,
+    AppConfig, CallbackConfig, DatabaseConfig, DestinationConfig, LimitConfig, OtpConfig, ProviderChoice, RedisConfig,
+    SettingError,
 };
 use common::metrics::MetricsAddress;
 use common::telemetry::TelemetryConfig;
@@ -63,6 +64,12 @@ pub struct Config {
     /// Where Twilio reports to.
     #[command(flatten)]
     pub callbacks: CallbackConfig,
+    /// Who sends, because where nobody does there is a development inbox.
+    #[command(flatten)]
+    pub providers: ProviderChoice,
+    /// Whether `GET /` is a sign-in page [default: on in development, off in production]
+    #[arg(long, env, value_enum)]
+    sign_in_page: Option<Switch>,
     /// How long sessions last, and how many there may be.
     #[command(flatten)]
     pub sessions: SessionConfig,
@@ -79,6 +86,25 @@ impl Config {
     pub fn telemetry(&self) -> &TelemetryConfig {
         &self.telemetry
     }
+
+    /// Whether there is a sign-in page.
+    #[must_use]
+    pub fn has_sign_in_page(&self) -> bool {
+        self.sign_in_page.map_or(!self.app.is_production(), |switch| switch == Switch::On)
+    }
+
+    /// Whether there is a development inbox.
+    #[must_use]
+    pub fn has_dev_inbox(&self) -> bool {
+        self.providers.has_dev_inbox(&self.app)
+    }
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
 }
 
 /// Where the API listens.

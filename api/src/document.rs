@@ -2,6 +2,7 @@
 
 mod additions;
 
+use common::phone::NumberingPlan;
 use data_encoding::BASE64;
 use poem_openapi::{ContactObject, LicenseObject, OpenApiService, ServerObject};
 use serde_json::Value;
@@ -54,12 +55,30 @@ pub fn document_text() -> String {
     format!("{:#}\n", document())
 }
 
-/// Swagger UI as one page that needs nothing else, and its Content-Security-Policy.
-pub(crate) fn swagger_ui() -> (String, String) {
+/// The number of the examples, a mobile one of India.
+const EXAMPLE_NUMBER: &str = "+919876543210";
+
+/// The number for the examples where numbers are of that country.
+pub(crate) fn example_number(plan: &NumberingPlan) -> String {
+    if plan.country.code() == "IN" { EXAMPLE_NUMBER.to_owned() } else { plan.example_number() }
+}
+
+/// The document as it is served, with examples that work there.
+pub(crate) fn served_text(example_number: &str) -> String {
+    document_text().replace(EXAMPLE_NUMBER, example_number)
+}
+
+/// Swagger UI as one page that needs nothing else, and its Content-Security-Policy. It opens on the sign-up, ready to be
+/// tried.
+pub(crate) fn swagger_ui(example_number: &str) -> (String, String) {
+    const OPENED: &str = "deepLinking: true, tryItOutEnabled: true, \
+        onComplete: () => location.hash || ui.layoutActions.show(['operations', 'Sign-up', 'signUp'], true),";
     let service = service();
     let page = service
         .swagger_ui_html()
-        .replace(&service.spec(), &document().to_string())
+        .replace(&service.spec(), &document().to_string().replace(EXAMPLE_NUMBER, example_number))
+        .replacen("    SwaggerUIBundle({\n", "    const ui = SwaggerUIBundle({\n", 1)
+        .replacen("deepLinking: true,", OPENED, 1)
         // Or the browser asks for one that is not there.
         .replacen("<head>", "<head><link rel=\"icon\" href=\"data:,\">", 1);
     let policy = content_security_policy(&page);

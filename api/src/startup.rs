@@ -18,7 +18,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::{self, Services};
 use crate::config::Config;
+use crate::dev_inbox::DevInbox;
 use crate::metrics::Scrape;
+use crate::pages::Pages;
 use crate::refusals::Refusals;
 use crate::routes::twilio_status::TwilioStatus;
 use crate::server::{self, ConnectionLimits, Drain};
@@ -53,12 +55,20 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         tracing::warn!(event = "too_few_open_files", setting = "MAX_CONNECTIONS", %error);
     }
     common::phone::load_numbering_plans();
+    let pages = services.pages.clone();
+    tokio::task::spawn_blocking(move || pages.prepare());
     let _metrics = show_metrics(&config, &services).await?;
     let address = config.server.address();
     let listener = server::bind(address).await.with_context(|| format!("PORT: cannot listen on {address}"))?;
     tracing::info!(event = "listening", address = %listener.local_addr()?);
-    server::serve(listener, app::build(services), limits, stop.cancelled_owned(), config.server.drain(&config.app))
-        .await?;
+    let inbox = services.pages.dev_inbox().cloned();
+    let redis = config.redis.server()?;
+    let _inbox = inbox.clone().map(|inbox| AbortOnDropHandle::new(tokio::spawn(inbox.listen(redis))));
+    let stop = async move {
+        stop.cancelled().await;
+        inbox.inspect(DevInbox::close);
+    };
+    server::serve(listener, app::build(services), limits, stop, config.server.drain(&config.app)).await?;
     tracing::info!(event = "stopped");
     Ok(())
 }
@@ -119,6 +129,7 @@ pub async fn connect(config: &Config, clock: Clock, stop: CancellationToken) -> 
     });
     let address_rule = config.server.address_rule(&config.app)?;
     let origins = config.server.origins();
+    let pages = Pages::new(config);
     Ok(Services {
         sign_up,
         deletion,
@@ -129,5 +140,6 @@ pub async fn connect(config: &Config, clock: Clock, stop: CancellationToken) -> 
         address_rule,
         twilio_status,
         origins,
+        pages,
     })
 }

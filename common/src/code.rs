@@ -56,6 +56,12 @@ pub struct CodeLength(usize);
 impl CodeLength {
     /// Six digits.
     pub const DEFAULT: Self = Self(6);
+
+    /// How many digits.
+    #[must_use]
+    pub fn digits(self) -> usize {
+        self.0
+    }
 }
 
 impl fmt::Display for CodeLength {

@@ -29,6 +29,8 @@ words! {
         EndedElsewhere = "ended_elsewhere",
         /// With all, or all others, at once.
         SignedOutEverywhere = "signed_out_everywhere",
+        /// By the operator.
+        EndedByOperator = "ended_by_operator",
         /// A newer sign-in took its place.
         SessionLimit = "session_limit",
         /// The account moved to another number.

@@ -7,6 +7,7 @@ pub mod code;
 pub mod command;
 pub mod config;
 pub mod delivery;
+pub mod dev_inbox;
 pub mod entity;
 pub mod event;
 pub mod health;

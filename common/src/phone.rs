@@ -1,11 +1,15 @@
 //! Phone numbers in E.164, and the countries they belong to.
 
+mod plan;
+
 use std::fmt;
 use std::str::FromStr;
 
 use phonenumber::metadata::DATABASE;
 use phonenumber::{Mode, Type, country};
 use unicode_normalization::UnicodeNormalization;
+
+pub use self::plan::NumberingPlan;
 
 /// Longest spelling of a number that is looked at, in bytes: E.164 has 15 digits, the rest is punctuation.
 const LONGEST_SPELLING: usize = 64;

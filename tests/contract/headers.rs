@@ -54,7 +54,7 @@ async fn every_answer_has_them() {
         is_protected(&app.client().verify(NUMBER, otp).await.expect(status));
     }
     is_protected(&app.client().post("/signup", &json!([])).await.expect(400));
-    is_protected(&app.client().send(Method::OPTIONS, "/", HeaderMap::new(), "").await.expect(404));
+    is_protected(&app.client().send(Method::OPTIONS, "/nothing", HeaderMap::new(), "").await.expect(404));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

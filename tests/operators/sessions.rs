@@ -24,6 +24,9 @@ async fn ended_sessions_do_not_open_anything() {
         client.protected(&other).await.expect(200);
     }
 
+    let reasons = app.database.column::<String>("SELECT details FROM events WHERE kind = 'signed_out'").await;
+    assert_eq!(reasons, [r#"{"reason":"ended_by_operator"}"#; 2]);
+
     let token = app.sign_in("Asha", NUMBER).await.token().to_owned();
     app.client().protected(&token).await.expect(200);
     let told = text(&app, &format!("api sessions end --user {id}")).await;

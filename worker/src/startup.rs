@@ -3,6 +3,7 @@
 use anyhow::Context;
 use common::clock::{Clock, millis};
 use common::config::SettingError;
+use common::dev_inbox::InboxPublisher;
 use common::jobs::SendOtp;
 use common::readiness::Readiness;
 use common::store::accounts::Accounts;
@@ -27,7 +28,8 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
     let redis = config.redis.server()?;
     let connection =
         redis.connection(RESPONSE_TIMEOUT).map_err(|error| SettingError::new("REDIS_URL", error.to_string()))?;
-    let providers = config.providers.providers(&config.app, &config.callbacks, &clock)?;
+    let providers =
+        config.providers.providers(&config.app, &config.callbacks, &InboxPublisher::new(connection.clone()), &clock)?;
     let terms: Vec<_> = providers.iter().map(terms_of).collect();
     let keys = config.otp.keys(&config.app)?;
     let sender = OtpSender {

@@ -7,7 +7,8 @@ use common::clock::Clock;
 use common::command::{self, CommandError};
 use common::config::SettingError;
 use common::store::accounts::Accounts;
-use common::store::sessions::{UserName, end_sessions, find_user};
+use common::store::operator::OperatorError;
+use common::store::users::{UserName, find_user};
 use serde::Serialize;
 
 use super::{Output, parse_number};
@@ -45,7 +46,8 @@ pub(super) async fn run(SessionsCommand::End(which): &SessionsCommand, config: &
             UserName::Id(id) => format!("no user has the id {id}"),
         }));
     };
-    let ended = end_sessions(&accounts, user.id, Clock::default().now()).await?;
+    let ended =
+        accounts.end_sessions_by_operator(user.id, Clock::default().now()).await.map_err(OperatorError::from)?;
     let number = common::phone::masked(&user.phone_number);
     command::answer(&Ended { user_id: user.id, number, sessions_ended: ended }, which.output.json)
 }
@@ -54,7 +56,7 @@ pub(super) async fn run(SessionsCommand::End(which): &SessionsCommand, config: &
 struct Ended {
     user_id: i64,
     number: String,
-    sessions_ended: u64,
+    sessions_ended: usize,
 }
 
 impl fmt::Display for Ended {

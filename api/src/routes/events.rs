@@ -69,8 +69,8 @@ documented! {
 
 documented! {
     /// `signed_out`: the session ended itself. `ended_elsewhere`: another one ended it. `signed_out_everywhere`: with all, or all
-    /// others, at once. `session_limit`: a newer sign-in took its place. `number_changed`: the account moved to another number.
-    SessionEnd of EndOfSession { SignedOut, EndedElsewhere, SignedOutEverywhere, SessionLimit, NumberChanged, }
+    /// others, at once. `ended_by_operator`: by those who run the service. `session_limit`: a newer sign-in took its place. `number_changed`: the account moved to another number.
+    SessionEnd of EndOfSession { SignedOut, EndedElsewhere, SignedOutEverywhere, EndedByOperator, SessionLimit, NumberChanged, }
 }
 
 /// What this operation may refuse.

@@ -6,6 +6,7 @@ mod database;
 mod destinations;
 mod limits;
 mod otp;
+mod providers;
 mod redis;
 
 use std::io::ErrorKind as IoErrorKind;
@@ -19,6 +20,7 @@ pub use self::database::DatabaseConfig;
 pub use self::destinations::DestinationConfig;
 pub use self::limits::LimitConfig;
 pub use self::otp::OtpConfig;
+pub use self::providers::{ProviderChoice, ProviderName, ProviderOrder, is_twilio_sid};
 pub use self::redis::RedisConfig;
 
 /// A setting that is missing or wrong, by the name of its environment variable. Never holds the value.

@@ -17,5 +17,5 @@ pub mod otp;
 pub mod outcome;
 pub mod pool;
 pub mod redis;
-pub mod sessions;
 mod unsettled;
+pub mod users;

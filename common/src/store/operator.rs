@@ -7,6 +7,7 @@ use redis::aio::ConnectionManager;
 use redis::{RedisError, RedisResult};
 use sea_orm::DbErr;
 
+use super::accounts::AccountsError;
 use crate::config::{RedisConfig, SettingError};
 
 /// How long an operator waits for one answer of a store that may be away.
@@ -27,6 +28,9 @@ pub enum OperatorError {
     /// The database refused or was lost.
     #[error("DATABASE_URL: {0}")]
     Database(#[from] DbErr),
+    /// The same, of what has a deadline of its own.
+    #[error("DATABASE_URL: {0}")]
+    Accounts(#[from] AccountsError),
     /// The database does not answer. A change may have happened.
     #[error("DATABASE_URL: no answer within {PATIENCE:?}")]
     DatabaseAway,

@@ -11,7 +11,7 @@ use redis::aio::ConnectionManager;
 use serde::Serialize;
 
 use super::Output;
-use crate::provider::config::ProviderName;
+use common::config::ProviderName;
 
 /// What can be done with breakers.
 #[derive(Clone, Copy, Debug, Subcommand)]

@@ -11,8 +11,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::answer::{self, reason_of, refused, unanswered};
-use super::config::ProviderName;
 use super::{FailureClass, SendError, Sms, SmsProvider};
+use common::config::ProviderName;
 
 /// The longest `ValidityPeriod` that Twilio takes.
 const LONGEST_VALIDITY: Duration = Duration::from_secs(36_000);

@@ -15,8 +15,8 @@ use serde_json::json;
 use sha2::Sha256;
 
 use super::answer::{self, refused, unanswered};
-use super::config::ProviderName;
 use super::{FailureClass, SendError, Sms, SmsProvider};
+use common::config::ProviderName;
 
 /// Hands messages to a URL of the operator's. `Debug` hides it: it may hold a password.
 #[derive(Clone)]

@@ -9,7 +9,7 @@ use sea_orm::{
 use time::OffsetDateTime;
 
 use super::{Accounts, AccountsError, within_deadline};
-use crate::client::Client;
+use crate::address::ClientAddress;
 use crate::entity::event;
 use crate::event::{EventDetails, EventKind, SessionEnd};
 use crate::id::SessionId;
@@ -42,26 +42,27 @@ impl Event {
 }
 
 /// What is told of a change of sessions, whichever they are.
-pub(super) struct Change<'a> {
+pub(super) struct Change {
     pub(super) user_id: i64,
     pub(super) now: OffsetDateTime,
     pub(super) kind: EventKind,
-    pub(super) client: &'a Client,
+    /// The client's address; none where it is the operator who changes something.
+    pub(super) address: Option<ClientAddress>,
     /// [`EventDetails`] in JSON.
     pub(super) details: String,
 }
 
-impl<'a> Change<'a> {
+impl Change {
     /// Sessions of a user end for a reason.
-    pub(super) fn end(user_id: i64, reason: SessionEnd, client: &'a Client, now: OffsetDateTime) -> Self {
+    pub(super) fn end(user_id: i64, reason: SessionEnd, address: Option<ClientAddress>, now: OffsetDateTime) -> Self {
         let details = EventDetails { reason: Some(reason), ..EventDetails::default() }.to_json();
-        Self { user_id, now, kind: EventKind::SignedOut, client, details }
+        Self { user_id, now, kind: EventKind::SignedOut, address, details }
     }
 
     /// `$1` to `$5` of a statement: user, now, and the event's kind, address and details.
     fn values(&self) -> Vec<Value> {
-        let Self { user_id, now, kind, client, details } = self;
-        let (kind, address) = (kind.as_str(), client.address.to_string());
+        let Self { user_id, now, kind, address, details } = self;
+        let (kind, address) = (kind.as_str(), address.map(|address| address.to_string()));
         vec![(*user_id).into(), (*now).into(), kind.into(), address.into(), details.as_str().into()]
     }
 }
@@ -79,7 +80,7 @@ pub(super) struct SessionsChange {
 /// An event about one session.
 pub(super) async fn insert_event(
     transaction: &DatabaseTransaction,
-    change: &Change<'_>,
+    change: &Change,
     session: &SessionId,
 ) -> Result<(), DbErr> {
     let event = event::ActiveModel {
@@ -87,7 +88,7 @@ pub(super) async fn insert_event(
         created_at: Set(change.now),
         user_id: Set(change.user_id),
         kind: Set(change.kind.as_str().to_owned()),
-        address: Set(Some(change.client.address.to_string())),
+        address: Set(change.address.map(|address| address.to_string())),
         session_id: Set(Some(session.to_string())),
         details: Set(change.details.clone()),
     };
@@ -100,7 +101,7 @@ impl Accounts {
     /// locked or written.
     pub(super) async fn change_sessions(
         &self,
-        change: &Change<'_>,
+        change: &Change,
         sessions: SessionsChange,
     ) -> Result<Vec<SessionId>, AccountsError> {
         within_deadline(async {
@@ -174,7 +175,7 @@ impl Accounts {
 /// As [`Accounts::change_sessions`], in a transaction that is the only one to change the user now.
 pub(super) async fn change_in(
     transaction: &DatabaseTransaction,
-    change: &Change<'_>,
+    change: &Change,
     sessions: SessionsChange,
 ) -> Result<Vec<SessionId>, DbErr> {
     let SessionsChange { chosen, change: sql, values } = sessions;
@@ -189,7 +190,7 @@ pub(super) async fn change_in(
 async fn ids_from(
     connection: &impl ConnectionTrait,
     sql: &str,
-    change: &Change<'_>,
+    change: &Change,
     more: Vec<Value>,
 ) -> Result<Vec<SessionId>, DbErr> {
     let values = change.values().into_iter().chain(more);

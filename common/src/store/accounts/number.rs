@@ -81,9 +81,10 @@ impl Accounts {
             .filter(user::Column::Id.eq(user_id))
             .filter(user::Column::PhoneNumber.eq(old.as_e164()));
         let Some(user) = update.exec_with_returning(&transaction).await?.pop() else { return Ok(Moved::Outdated) };
-        let ended = Change::end(user_id, SessionEnd::NumberChanged, client, now);
+        let ended = Change::end(user_id, SessionEnd::NumberChanged, Some(client.address), now);
         Which::AllBut(session).end_in(&transaction, &ended).await?;
-        let changed = Change { user_id, now, kind: EventKind::NumberChanged, client, details: number_move.details() };
+        let (kind, address) = (EventKind::NumberChanged, Some(client.address));
+        let changed = Change { user_id, now, kind, address, details: number_move.details() };
         insert_event(&transaction, &changed, session).await?;
         transaction.commit().await?;
         Ok(Moved::To(user))

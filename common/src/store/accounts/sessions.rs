@@ -86,7 +86,7 @@ impl Which<'_> {
     pub(super) async fn end_in(
         self,
         transaction: &DatabaseTransaction,
-        change: &Change<'_>,
+        change: &Change,
     ) -> Result<Vec<SessionId>, DbErr> {
         change_in(transaction, change, self.deletion()).await
     }
@@ -165,7 +165,16 @@ impl Accounts {
         client: &Client,
         now: OffsetDateTime,
     ) -> Result<Vec<SessionId>, AccountsError> {
-        self.change_sessions(&Change::end(user_id, reason, client, now), which.deletion()).await
+        self.change_sessions(&Change::end(user_id, reason, Some(client.address), now), which.deletion()).await
+    }
+
+    /// Ends all live sessions of a user in the operator's name, as [`Self::end_sessions`] does; answers how many.
+    ///
+    /// # Errors
+    /// [`AccountsError`]; after [`AccountsError::Deadline`] they may have ended.
+    pub async fn end_sessions_by_operator(&self, user_id: i64, now: OffsetDateTime) -> Result<usize, AccountsError> {
+        let change = Change::end(user_id, SessionEnd::EndedByOperator, None, now);
+        Ok(self.change_sessions(&change, Which::All.deletion()).await?.len())
     }
 
     /// Gives a live session another token in place of the one that it has, and writes the event. Says whether it did: of
@@ -183,7 +192,7 @@ impl Accounts {
         now: OffsetDateTime,
     ) -> Result<bool, AccountsError> {
         let details = EventDetails::default().to_json();
-        let change = Change { user_id, now, kind: EventKind::Renewed, client, details };
+        let change = Change { user_id, now, kind: EventKind::Renewed, address: Some(client.address), details };
         let renewal = SessionsChange {
             chosen: "SELECT serial FROM tokens WHERE user_id = $1 AND hash = $6 AND expiry > $2".to_owned(),
             // The hash again: somebody else may have changed it while this waited for the owner's row.

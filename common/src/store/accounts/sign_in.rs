@@ -158,10 +158,11 @@ impl Accounts {
         };
         token::Entity::insert(kept).exec_without_returning(&transaction).await?;
         let kind = if signed_in.is_new { EventKind::SignedUp } else { EventKind::SignedIn };
-        let change = Change { user_id, now, kind, client: &session.client, details: session.details() };
+        let address = Some(session.client.address);
+        let change = Change { user_id, now, kind, address, details: session.details() };
         insert_event(&transaction, &change, &session.id).await?;
         if !signed_in.is_new && cap > 0 {
-            let change = Change::end(user_id, SessionEnd::SessionLimit, &session.client, now);
+            let change = Change::end(user_id, SessionEnd::SessionLimit, Some(session.client.address), now);
             Which::Beyond(cap).end_in(&transaction, &change).await?;
         }
         transaction.commit().await?;
