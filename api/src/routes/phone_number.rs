@@ -98,6 +98,7 @@ impl Failures for PhoneNumberFailures {
         ErrorKind::Refused(LimitKind::Cooldown),
         ErrorKind::Refused(LimitKind::NumberHour),
         ErrorKind::Refused(LimitKind::NumberDay),
+        ErrorKind::Refused(LimitKind::Blocked),
         ErrorKind::Refused(LimitKind::Burned),
         ErrorKind::Refused(LimitKind::WrongGuesses),
         ErrorKind::Refused(LimitKind::Address),
