@@ -19,7 +19,7 @@ async fn an_id_that_nobody_was_given_is_not_found() {
     let other = format!("{}{}", &id[1..], &id[..1]);
     assert_ne!(other, id);
     let too_long = format!("{id}a");
-    let malformed = ["x", &id[1..], &too_long, &id.to_uppercase(), "00000000000000000000000000", "%2e%2e", "*"];
+    let malformed = ["x", &id[1..], &too_long, &id.to_uppercase(), "00000000000000000000000000", "%2e", "*"];
     for id in malformed.into_iter().chain([other.as_str()]) {
         println!("{id}");
         app.client().get(&format!("/deliveries/{id}"), None).await.expect_code(404, "not_found");
