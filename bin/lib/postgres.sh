@@ -50,8 +50,11 @@ as_postgres_user() {
   fi
 }
 
-# start_postgres FOLDER: starts a server whose data is in that folder, which has to be empty. Sets POSTGRES_GROUP and
-# POSTGRES_PORT. Nothing there is to survive, so nothing waits for the disk.
+# Nothing in a test is to survive, so nothing waits for the disk.
+NOT_DURABLE='-c fsync=off -c full_page_writes=off -c synchronous_commit=off'
+
+# start_postgres FOLDER [OPTIONS]: starts a server whose data is in that folder, which has to be empty. Sets POSTGRES_GROUP
+# and POSTGRES_PORT.
 start_postgres() {
   local bin tries
   bin=$(find_postgres)
@@ -64,7 +67,7 @@ start_postgres() {
     --no-locale --no-sync >"$1.log" 2>&1) || fail "initdb failed:" "$(tail -n 5 "$1.log")"
   for tries in 1 2 3; do
     POSTGRES_PORT=$(free_port)
-    start run_postgres "$bin" "$1" >"$1.log" 2>&1
+    start run_postgres "$bin" "$1" "${2-}" >"$1.log" 2>&1
     POSTGRES_GROUP=$STARTED
     postgres_ready "$1" && return
     stop "$POSTGRES_GROUP" INT 5
@@ -75,9 +78,9 @@ start_postgres() {
 
 run_postgres() {
   cd "$2" || return
+  # shellcheck disable=SC2086 # several options
   as_postgres_user "$1/postgres" -D "$2/data" -p "$POSTGRES_PORT" \
-    -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=300 \
-    -c fsync=off -c full_page_writes=off -c synchronous_commit=off
+    -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=300 $3
 }
 
 # postgres_ready FOLDER: waits until it takes connections, at most 30 seconds.
