@@ -1,9 +1,11 @@
 //! Users and tokens in the database, through the store that the programs use, and the migrations that make its tables.
 
+use common::client::{Client, Device};
 use common::clock::Clock;
+use common::id::SessionId;
 use common::name::Name;
 use common::phone::PhoneNumber;
-use common::store::accounts::{Accounts, NewToken, SignedIn};
+use common::store::accounts::{Accounts, NewSession, SignedIn};
 use common::token::{Scope, Token, TokenHash};
 use futures_util::future::join_all;
 use migration::{Migrator, MigratorTrait};
@@ -41,8 +43,15 @@ impl Kept {
     async fn sign_in(&self, number: &str, token: &Token, expiry: OffsetDateTime) -> SignedIn {
         let number = PhoneNumber::parse(number, "IN".parse().unwrap()).unwrap();
         let name = Name::parse("Asha").unwrap().unwrap();
-        let token = NewToken { hash: token.hash(), expiry, scope: Scope::Authentication };
-        self.accounts.sign_in(&number, &name, token, self.now).await.unwrap()
+        let address = std::net::IpAddr::from([203, 0, 113, 7]).into();
+        let session = NewSession {
+            id: SessionId::random(),
+            hash: token.hash(),
+            expiry,
+            scope: Scope::Authentication,
+            client: Client { address, device: Device::of(b"tests") },
+        };
+        self.accounts.sign_in(&number, &name, session, 0, self.now).await.unwrap()
     }
 
     /// A new token of the owner of `number`, which expires so long from now.
@@ -54,8 +63,8 @@ impl Kept {
 
     /// The number of the user who holds that token.
     async fn owner(&self, token: &TokenHash) -> Option<String> {
-        let user = self.accounts.user_of(token.clone(), Scope::Authentication, self.now).await.unwrap();
-        user.map(|user| user.phone_number)
+        let found = self.accounts.session_of(token.clone(), Scope::Authentication, self.now).await.unwrap();
+        found.map(|(user, _)| user.phone_number)
     }
 
     async fn tokens(&self) -> usize {

@@ -22,9 +22,9 @@ const EXAMPLE: &str = include_str!("../.env.example");
 const PROGRAMS: [&str; 3] = ["api", "migration", "worker"];
 
 /// The programs that take a setting, each with the default that its `--help` tells.
-type Takers = BTreeMap<&'static str, Option<String>>;
+pub(crate) type Takers = BTreeMap<&'static str, Option<String>>;
 
-async fn settings_of_all_programs() -> BTreeMap<String, Takers> {
+pub(crate) async fn settings_of_all_programs() -> BTreeMap<String, Takers> {
     let mut settings: BTreeMap<String, Takers> = BTreeMap::new();
     for program in PROGRAMS {
         for (name, default) in settings_in(&help_of(program).await) {
@@ -79,7 +79,7 @@ fn rows(page: &str) -> impl Iterator<Item = Vec<&str>> {
     })
 }
 
-fn is_variable(text: &str) -> bool {
+pub(crate) fn is_variable(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
 }
 
@@ -235,7 +235,7 @@ fn every_script_is_in_the_ledger_s_table() {
     assert_eq!(told, there.iter().map(String::as_str).collect::<BTreeSet<_>>());
 }
 
-fn project() -> &'static Path {
+pub(crate) fn project() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 

@@ -1,9 +1,10 @@
 //! How the programs stop.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::app::{App, Plan, SOON};
 use crate::support::fake_twilio::Reply;
+use crate::support::operators::operators_client;
 use crate::support::process::Process;
 use crate::support::{eventually, raw};
 
@@ -61,6 +62,50 @@ async fn the_api_finishes_what_it_has() {
         assert!(status.success(), "{status}");
         assert!(!app.job_records().is_empty(), "the job was written");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_api_says_that_it_stops_before_it_does() {
+    const DELAY: Duration = Duration::from_secs(3);
+    let mut app = Plan::new().workers(0).set("SHUTDOWN_DELAY", &DELAY.as_secs().to_string()).start().await;
+    let client = app.client().clone();
+    let ready = client.get("/readyz", None).await.expect(200);
+    assert_eq!((&ready.body["ready"], &ready.body["stopping"]), (&true.into(), &false.into()), "{ready:?}");
+
+    let told = Instant::now();
+    app.apis[0].signal("TERM");
+    is_stopping(&mut app.apis[0]).await;
+    let ready = client.get("/readyz", None).await.expect(503);
+    assert_eq!((&ready.body["ready"], &ready.body["stopping"]), (&false.into(), &true.into()), "{ready:?}");
+    assert!(ready.body["redis"]["ok"] == true && ready.body["database"]["ok"] == true, "{ready:?}");
+    // Who has not heard of it yet is served, and sent elsewhere.
+    let asked = client.ask("Asha", NUMBER).await.expect(200);
+    assert_eq!(asked.header("connection"), "close", "{asked:?}");
+    eventually(SOON, "an API that takes no more connections", async || {
+        raw::Connection::try_open(client.address()).is_err().then_some(())
+    })
+    .await;
+    assert!(told.elapsed() >= DELAY, "{:?}", told.elapsed());
+    let status = app.apis[0].ended(SOON).await;
+    assert!(status.success(), "{status}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_says_that_it_stops_while_it_finishes() {
+    let mut app = App::start().await;
+    let client = operators_client(&mut app.workers[0]).await;
+    assert_eq!(client.get("/readyz", None).await.status, 200);
+    app.twilio.script(NUMBER, [Reply::accept_after(Duration::from_secs(3))]);
+    app.client().ask("Asha", NUMBER).await.expect(200);
+    app.twilio.wait_for_tries(NUMBER, 1, SOON).await;
+    app.workers[0].signal("TERM");
+    is_stopping(&mut app.workers[0]).await;
+    let ready = client.get("/readyz", None).await;
+    assert_eq!((ready.status, &ready.body["stopping"], ready.retry_after()), (503, &true.into(), 1), "{ready:?}");
+    assert_eq!(client.get("/healthz", None).await.status, 200);
+    assert_eq!(app.twilio.accepted(NUMBER).len(), 0, "it still sends");
+    app.workers[0].ended(SOON).await;
+    assert_eq!(app.twilio.accepted(NUMBER).len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

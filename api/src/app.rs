@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use common::client::{Client, Device};
 use common::config::TWILIO_STATUS_PATH;
 use common::readiness::Readiness;
 use common::store::delivery_status::DeliveryStatuses;
@@ -15,11 +16,17 @@ use serde_json::Value;
 
 use crate::auth::{TokenCheck, check_authorization};
 use crate::client_address::AddressRule;
+use crate::cors::{AllowedOrigins, share};
 use crate::document;
 use crate::error::{ApiError, ErrorKind};
 use crate::metrics::measure;
+use crate::pages::{Pages, inbox, sign_in};
+use crate::protective_headers::protect;
 use crate::request_id::identify;
 use crate::routes::twilio_status::TwilioStatus;
+use crate::service::deletion::Deletion;
+use crate::service::number_change::NumberChange;
+use crate::service::sessions::Sessions;
 use crate::service::sign_up::SignUp;
 
 /// What the app works with.
@@ -27,6 +34,12 @@ use crate::service::sign_up::SignUp;
 pub struct Services {
     /// Signing up and in.
     pub sign_up: SignUp,
+    /// Deleting accounts.
+    pub deletion: Deletion,
+    /// Moving accounts to other numbers.
+    pub number_change: NumberChange,
+    /// What comes after.
+    pub sessions: Sessions,
     /// SMS, to look up.
     pub deliveries: DeliveryStatuses,
     /// Whether the stores answer.
@@ -35,38 +48,76 @@ pub struct Services {
     pub address_rule: AddressRule,
     /// Twilio's reports, where they are asked for.
     pub twilio_status: Option<TwilioStatus>,
+    /// What people see in a browser.
+    pub pages: Pages,
+    /// Whose scripts may call.
+    pub origins: AllowedOrigins,
 }
 
 /// The whole app.
 pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
-    let Services { sign_up, deliveries, readiness, address_rule, twilio_status } = services;
+    let Services {
+        sign_up,
+        deletion,
+        number_change,
+        sessions,
+        deliveries,
+        readiness,
+        address_rule,
+        twilio_status,
+        origins,
+        pages,
+    } = services;
     let check = TokenCheck { accounts: sign_up.accounts.clone(), clock: sign_up.clock.clone() };
     let document = document::document();
-    let (swagger_ui, document_text) = (document::swagger_ui(), document::document_text());
-    let operations = document::service().data(sign_up.repeats.clone()).data(sign_up).data(deliveries).data(readiness);
+    let (swagger_ui, policy) = document::swagger_ui(&pages.example_number);
+    let document_text = document::served_text(&pages.example_number);
+    let operations = document::service()
+        .data(sign_up.repeats.clone())
+        .data(sign_up.accounts.clone())
+        .data(sign_up)
+        .data(deletion)
+        .data(number_change)
+        .data(sessions)
+        .data(deliveries)
+        .data(readiness);
     let operations = operations.around(move |next, mut request| {
-        let client = address_rule.client_of_connection(request.remote_addr(), request.headers());
+        let address = address_rule.client_of_connection(request.remote_addr(), request.headers());
+        let user_agent = request.headers().get(header::USER_AGENT).map_or(&[][..], HeaderValue::as_bytes);
+        let client = Client { address, device: Device::of(user_agent) };
+        request.extensions_mut().insert(address);
         request.extensions_mut().insert(client);
         let check = check.clone();
         async move { check_authorization(&next, request, &check).await }
     });
     let mut routes = Route::new()
-        .at("/docs", get(make_sync(move |_| Html(swagger_ui.clone()))))
+        .at(
+            "/docs",
+            get(make_sync(move |_| {
+                Html(swagger_ui.clone()).with_header(header::CONTENT_SECURITY_POLICY, policy.as_str())
+            })),
+        )
         .at(
             "/openapi.json",
             get(make_sync(move |_| document_text.clone().with_content_type("application/json; charset=utf-8"))),
         )
-        .nest("/", operations);
+        .nest("/", pages.before(operations));
     if let Some(twilio_status) = twilio_status {
         routes = routes.at(TWILIO_STATUS_PATH, post(twilio_status));
     }
-    guarded(routes, Methods::of(&document))
+    guarded(pages.add_to(routes), Methods::of(&document), origins)
 }
 
-/// What surrounds every route: the count, the request's id, `Vary`, the panic guard, and errors in one shape.
-pub fn guarded(routes: impl IntoEndpoint<Endpoint: 'static>, methods: Methods) -> impl Endpoint<Output = Response> {
+/// What surrounds every route: the count, the request's id and trace, the headers of all answers, the panic guard, and errors in one
+/// shape.
+pub fn guarded(
+    routes: impl IntoEndpoint<Endpoint: 'static>,
+    methods: Methods,
+    origins: AllowedOrigins,
+) -> impl Endpoint<Output = Response> {
     let methods = Arc::new(methods);
-    let patterns = Arc::clone(&methods);
+    let (shared, identified, measured) = (Arc::clone(&methods), Arc::clone(&methods), Arc::clone(&methods));
+    let origins = Arc::new(origins);
     routes
         .into_endpoint()
         .around(move |next, request| {
@@ -74,14 +125,21 @@ pub fn guarded(routes: impl IntoEndpoint<Endpoint: 'static>, methods: Methods) -
             async move { Ok(answer(&next, request, &methods).await) }
         })
         .with(CatchPanic::new().with_handler(failed_to_recover))
-        .around(|next, request| async move {
-            let mut response = next.call(request).await?.into_response();
-            response.headers_mut().insert(header::VARY, HeaderValue::from_static("Authorization"));
-            Ok(response)
-        })
-        .around(|next, request| async move { identify(&next, request).await })
         .around(move |next, request| {
-            let patterns = Arc::clone(&patterns);
+            let (methods, origins) = (Arc::clone(&shared), Arc::clone(&origins));
+            async move {
+                let with_token = request.headers().contains_key(header::AUTHORIZATION);
+                let mut response = share(&next, request, &origins, &methods).await?;
+                protect(response.headers_mut(), with_token);
+                Ok(response)
+            }
+        })
+        .around(move |next, request| {
+            let patterns = Arc::clone(&identified);
+            async move { identify(&next, request, &patterns).await }
+        })
+        .around(move |next, request| {
+            let patterns = Arc::clone(&measured);
             async move { measure(&next, request, &patterns).await }
         })
         // Or the type of what comes out is too deep for the compiler.
@@ -136,8 +194,15 @@ impl Methods {
             let methods = operations.as_object().into_iter().flat_map(|operations| operations.keys());
             KnownPath::new(path, methods.map(|method| method.to_ascii_uppercase()))
         });
-        let others = [("/docs", Method::GET), ("/openapi.json", Method::GET), (TWILIO_STATUS_PATH, Method::POST)]
-            .map(|(path, method)| KnownPath::new(path, [method.to_string()]));
+        let others = [
+            (sign_in::PATH, Method::GET),
+            (inbox::PATH, Method::GET),
+            (inbox::EVENTS_PATH, Method::GET),
+            ("/docs", Method::GET),
+            ("/openapi.json", Method::GET),
+            (TWILIO_STATUS_PATH, Method::POST),
+        ]
+        .map(|(path, method)| KnownPath::new(path, [method.to_string()]));
         Self(documented.chain(others).collect())
     }
 
@@ -146,7 +211,8 @@ impl Methods {
         self.known(path).map(|known| known.pattern.as_str())
     }
 
-    fn allowed_at(&self, path: &str) -> Option<HeaderValue> {
+    /// The methods of a path, for `Allow`.
+    pub(crate) fn allowed_at(&self, path: &str) -> Option<HeaderValue> {
         HeaderValue::from_str(&self.known(path)?.allow).ok()
     }
 

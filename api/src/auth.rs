@@ -2,7 +2,7 @@
 
 use common::clock::Clock;
 use common::entity::user;
-use common::store::accounts::Accounts;
+use common::store::accounts::{Accounts, Session};
 use common::token::{Scope, Token};
 use poem::http::{HeaderMap, header};
 use poem::{Endpoint, Request};
@@ -13,7 +13,12 @@ use crate::error::{ApiError, ErrorKind};
 
 /// Who holds the token of this request.
 #[derive(Clone, Debug)]
-pub struct CurrentUser(pub user::Model);
+pub struct CurrentUser {
+    /// The user.
+    pub user: user::Model,
+    /// The session that the token belongs to.
+    pub session: Session,
+}
 
 /// The token from `POST /signup`.
 #[derive(Debug, SecurityScheme)]
@@ -35,6 +40,19 @@ pub struct TokenCheck {
     pub clock: Clock,
 }
 
+impl TokenCheck {
+    /// One query, and once a minute the note that the session is used, which may fail.
+    async fn current_user(&self, token: &Token) -> Result<CurrentUser, ApiError> {
+        let now = self.clock.now();
+        let found = self.accounts.session_of(token.hash(), Scope::Authentication, now).await?;
+        let (user, session) = found.ok_or(ErrorKind::InvalidAuthorizationHeader)?;
+        if let Err(error) = self.accounts.note_use(&session, now).await {
+            tracing::warn!(event = "session_use_not_noted", %error);
+        }
+        Ok(CurrentUser { user, session })
+    }
+}
+
 /// Lets a request without the header pass, keeps the user of one with a live token, and refuses all others, on public
 /// routes too: a client whose token has ended drops it and repeats.
 pub(crate) async fn check_authorization<E: Endpoint>(
@@ -45,14 +63,8 @@ pub(crate) async fn check_authorization<E: Endpoint>(
     match bearer_token(request.headers())? {
         None => next.call(request).await,
         Some(token) => {
-            let user = check
-                .accounts
-                .user_of(token.hash(), Scope::Authentication, check.clock.now())
-                .await
-                .map_err(ApiError::from)?
-                .ok_or(ErrorKind::InvalidAuthorizationHeader)
-                .map_err(ApiError::from)?;
-            request.extensions_mut().insert(CurrentUser(user));
+            let current = check.current_user(&token).await?;
+            request.extensions_mut().insert(current);
             next.call(request).await
         }
     }

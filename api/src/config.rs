@@ -3,17 +3,24 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, ValueEnum};
 use common::config::{
-    AppConfig, CallbackConfig, DatabaseConfig, DestinationConfig, LimitConfig, OtpConfig, RedisConfig, SettingError,
+    AppConfig, CallbackConfig, DatabaseConfig, DestinationConfig, LimitConfig, OtpConfig, ProviderChoice, RedisConfig,
+    SettingError,
 };
 use common::metrics::MetricsAddress;
 use common::telemetry::TelemetryConfig;
 use poem::http::HeaderName;
 
 use crate::client_address::{AddressRule, TrustedProxies};
-use crate::server::ConnectionLimits;
+use crate::commands::Command;
+use crate::cors::AllowedOrigins;
+use crate::server::{ConnectionLimits, Drain};
+use crate::service::sessions::SessionTerms;
 use crate::service::test_numbers::TestNumbers;
+
+/// Seconds from SIGTERM to the listener's end in production: two probes of a load balancer that asks every other second.
+const PRODUCTION_DELAY: u64 = 5;
 
 /// Phone sign-in over HTTP. Every option is also an environment variable and may stand in `.env`.
 #[derive(Debug, Parser)]
@@ -25,13 +32,6 @@ pub struct Cli {
     /// The settings.
     #[command(flatten)]
     pub config: Config,
-}
-
-/// What else the program can do.
-#[derive(Clone, Copy, Debug, Subcommand)]
-pub enum Command {
-    /// Print the OpenAPI document
-    Openapi,
 }
 
 /// Everything that the API can be told.
@@ -64,7 +64,13 @@ pub struct Config {
     /// Where Twilio reports to.
     #[command(flatten)]
     pub callbacks: CallbackConfig,
-    /// How long sessions last.
+    /// Who sends, because where nobody does there is a development inbox.
+    #[command(flatten)]
+    pub providers: ProviderChoice,
+    /// Whether `GET /` is a sign-in page [default: on in development, off in production]
+    #[arg(long, env, value_enum)]
+    sign_in_page: Option<Switch>,
+    /// How long sessions last, and how many there may be.
     #[command(flatten)]
     pub sessions: SessionConfig,
     /// Address and port of the metrics, or `off`; port 0 takes any that is free and logs it
@@ -80,6 +86,25 @@ impl Config {
     pub fn telemetry(&self) -> &TelemetryConfig {
         &self.telemetry
     }
+
+    /// Whether there is a sign-in page.
+    #[must_use]
+    pub fn has_sign_in_page(&self) -> bool {
+        self.sign_in_page.map_or(!self.app.is_production(), |switch| switch == Switch::On)
+    }
+
+    /// Whether there is a development inbox.
+    #[must_use]
+    pub fn has_dev_inbox(&self) -> bool {
+        self.providers.has_dev_inbox(&self.app)
+    }
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
 }
 
 /// Where the API listens.
@@ -97,10 +122,17 @@ pub struct ServerConfig {
     /// The one header in which trusted proxies say where a request comes from
     #[arg(long, env, default_value = "x-forwarded-for")]
     client_ip_header: HeaderName,
+    /// Origins of the websites whose scripts may call the API (CORS), comma-separated, like https://app.example.com
+    #[arg(long, env)]
+    cors_origins: Option<AllowedOrigins>,
     /// Connections that may be open at once (10 to 1000000); past that, clients get 503
     #[arg(long, env, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
     max_connections: u32,
-    /// Seconds that running requests have to finish after SIGTERM (1 to 300)
+    /// Seconds after SIGTERM in which readiness fails and requests are still taken, so that load balancers notice (0 to 300)
+    /// [default: 5 in production, else 0]
+    #[arg(long, env, value_parser = clap::value_parser!(u64).range(0..=300))]
+    shutdown_delay: Option<u64>,
+    /// Seconds that running requests have to finish after that (1 to 300)
     #[arg(long, env, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=300))]
     shutdown_grace: u64,
 }
@@ -117,10 +149,17 @@ impl ServerConfig {
         ConnectionLimits { max_connections: self.max_connections as usize, ..ConnectionLimits::default() }
     }
 
-    /// How long running requests have to finish.
+    /// How to stop. In development there is no load balancer to wait for.
     #[must_use]
-    pub fn shutdown_grace(&self) -> Duration {
-        Duration::from_secs(self.shutdown_grace)
+    pub fn drain(&self, app: &AppConfig) -> Drain {
+        let delay = self.shutdown_delay.unwrap_or(if app.is_production() { PRODUCTION_DELAY } else { 0 });
+        Drain { delay: Duration::from_secs(delay), grace: Duration::from_secs(self.shutdown_grace) }
+    }
+
+    /// Whose scripts may call.
+    #[must_use]
+    pub fn origins(&self) -> AllowedOrigins {
+        self.cors_origins.clone().unwrap_or_default()
     }
 
     /// How clients' addresses are found.
@@ -136,17 +175,28 @@ impl ServerConfig {
     }
 }
 
-/// How long sessions last.
+/// How long sessions last, and how many there may be.
 #[derive(Args, Clone, Debug)]
 pub struct SessionConfig {
     /// Life of a bearer token in hours (1 to 8760)
     #[arg(long, env, default_value_t = 48, value_parser = clap::value_parser!(u64).range(1..=8760))]
     token_ttl_hours: u64,
+    /// Longest life of a session in days, from its OTP, however often its token is renewed (1 to 3650)
+    #[arg(long, env, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3650))]
+    session_max_days: u64,
+    /// Live sessions of one user; past that, those that were used least recently end; 0 is no limit
+    #[arg(long, env, default_value_t = 20)]
+    sessions_per_user: u32,
 }
 
 impl SessionConfig {
-    /// Life of a bearer token.
-    pub fn token_ttl(&self) -> Duration {
-        Duration::from_secs(self.token_ttl_hours * 60 * 60)
+    /// How long sessions last, and how many there may be.
+    #[must_use]
+    pub fn terms(&self) -> SessionTerms {
+        SessionTerms {
+            token_ttl: Duration::from_secs(self.token_ttl_hours * 60 * 60),
+            longest: Duration::from_secs(self.session_max_days * 24 * 60 * 60),
+            per_user: self.sessions_per_user,
+        }
     }
 }

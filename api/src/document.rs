@@ -1,70 +1,52 @@
 //! The OpenAPI document, and Swagger UI over it.
 
-use poem_openapi::{LicenseObject, OpenApiService};
-use serde_json::{Map, Value, json};
+mod additions;
 
+use common::phone::NumberingPlan;
+use data_encoding::BASE64;
+use poem_openapi::{ContactObject, LicenseObject, OpenApiService, ServerObject};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::routes::deletion::DeletionApi;
 use crate::routes::deliveries::DeliveriesApi;
+use crate::routes::events::EventsApi;
 use crate::routes::health::HealthApi;
+use crate::routes::me::MeApi;
+use crate::routes::phone_number::PhoneNumberApi;
 use crate::routes::protected::ProtectedApi;
 use crate::routes::sign_up::SignUpApi;
+use crate::routes::tokens::TokensApi;
 
 /// All operations.
-pub(crate) type Operations = (SignUpApi, DeliveriesApi, ProtectedApi, HealthApi);
+pub(crate) type Operations =
+    (SignUpApi, DeliveriesApi, MeApi, PhoneNumberApi, DeletionApi, EventsApi, TokensApi, ProtectedApi, HealthApi);
+
+const OPERATIONS: Operations =
+    (SignUpApi, DeliveriesApi, MeApi, PhoneNumberApi, DeletionApi, EventsApi, TokensApi, ProtectedApi, HealthApi);
 
 const DESCRIPTION: &str = "Phone sign-in: a name and a phone number bring a one-time password (OTP) by SMS, the OTP buys a \
 bearer token.\n\nErrors are `{\"error\": \"<for people>\", \"code\": \"<for programs, stable>\"}`. A request whose \
 `Authorization` header is not a live bearer token gets 401 `invalid_authorization_header` on every route, public ones \
-too: drop the token and repeat.";
+too: drop the token and repeat.\n\nTimes are RFC 3339 in UTC. What is not known is left out or null. Answers may get more \
+fields later; ignore those that you do not know.\n\nBefore it reaches any operation, what is no HTTP/1.1 gets 400 `bad_request`, \
+and a head over 16 KiB 431 `request_head_too_large`.";
 
 /// The operations as a service.
 pub(crate) fn service() -> OpenApiService<Operations, ()> {
-    OpenApiService::new((SignUpApi, DeliveriesApi, ProtectedApi, HealthApi), "Cheershare", env!("CARGO_PKG_VERSION"))
+    OpenApiService::new(OPERATIONS, "Cheershare", env!("CARGO_PKG_VERSION"))
         .description(DESCRIPTION)
+        .contact(ContactObject::new().name("The maintainers of Cheershare, by the issues of its repository"))
         .license(LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/MIT.html"))
-        .server("/")
+        .server(ServerObject::new("/").description("Where this document came from"))
 }
 
 /// The document, with what poem-openapi has no words for.
 #[must_use]
 pub fn document() -> Value {
     let mut document: Value = serde_json::from_str(&service().spec()).unwrap_or_default();
-    if let Some(body) = document
-        .pointer_mut("/paths/~1signup/post/requestBody/content/application~1json")
-        .and_then(Value::as_object_mut)
-    {
-        let examples = json!({
-            "ask": {
-                "summary": "1. Ask for an OTP",
-                "value": { "name": "Asha", "phone_number": "+919876543210" }
-            },
-            "verify": {
-                "summary": "2. Sign in with it",
-                "value": { "phone_number": "+919876543210", "otp": "123456" }
-            }
-        });
-        body.insert("examples".to_owned(), examples);
-    }
-    if let Some(request) = document.pointer_mut("/components/schemas/SignUpRequest").and_then(Value::as_object_mut) {
-        request.extend([("additionalProperties".to_owned(), json!(false))]);
-        for field in request.get_mut("properties").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
-        {
-            field.as_object_mut().map(|field| field.insert("nullable".to_owned(), json!(true)));
-        }
-    }
-    for response in all_responses(&mut document).filter(|response| response["description"] == "") {
-        response.insert("description".to_owned(), json!("OK"));
-    }
+    additions::complete(&mut document);
     document
-}
-
-fn all_responses(document: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
-    fn members(object: &mut Value) -> impl Iterator<Item = &mut Value> {
-        object.as_object_mut().into_iter().flat_map(Map::values_mut)
-    }
-    let paths = document.get_mut("paths").into_iter().flat_map(members);
-    let operations = paths.flat_map(members);
-    let responses = operations.filter_map(|operation| operation.get_mut("responses")).flat_map(members);
-    responses.filter_map(Value::as_object_mut)
 }
 
 /// The document as it is committed and served.
@@ -73,12 +55,52 @@ pub fn document_text() -> String {
     format!("{:#}\n", document())
 }
 
-/// Swagger UI as one page that needs nothing else.
-pub(crate) fn swagger_ui() -> String {
+/// The number of the examples, a mobile one of India.
+const EXAMPLE_NUMBER: &str = "+919876543210";
+
+/// The number for the examples where numbers are of that country.
+pub(crate) fn example_number(plan: &NumberingPlan) -> String {
+    if plan.country.code() == "IN" { EXAMPLE_NUMBER.to_owned() } else { plan.example_number() }
+}
+
+/// The document as it is served, with examples that work there.
+pub(crate) fn served_text(example_number: &str) -> String {
+    document_text().replace(EXAMPLE_NUMBER, example_number)
+}
+
+/// Swagger UI as one page that needs nothing else, and its Content-Security-Policy. It opens on the sign-up, ready to be
+/// tried.
+pub(crate) fn swagger_ui(example_number: &str) -> (String, String) {
+    const OPENED: &str = "deepLinking: true, tryItOutEnabled: true, \
+        onComplete: () => location.hash || ui.layoutActions.show(['operations', 'Sign-up', 'signUp'], true),";
     let service = service();
-    service
+    let page = service
         .swagger_ui_html()
-        .replace(&service.spec(), &document().to_string())
+        .replace(&service.spec(), &document().to_string().replace(EXAMPLE_NUMBER, example_number))
+        .replacen("    SwaggerUIBundle({\n", "    const ui = SwaggerUIBundle({\n", 1)
+        .replacen("deepLinking: true,", OPENED, 1)
         // Or the browser asks for one that is not there.
-        .replacen("<head>", "<head><link rel=\"icon\" href=\"data:,\">", 1)
+        .replacen("<head>", "<head><link rel=\"icon\" href=\"data:,\">", 1);
+    let policy = content_security_policy(&page);
+    (page, policy)
+}
+
+/// Lets the page run its own scripts, known by their hashes, and call the API that it came from. Swagger UI styles its
+/// elements one by one.
+fn content_security_policy(page: &str) -> String {
+    let mut scripts = String::new();
+    let mut rest = page;
+    while let Some((script, after)) = next_script(rest) {
+        scripts.push_str(&format!(" 'sha256-{}'", BASE64.encode(&Sha256::digest(script))));
+        rest = after;
+    }
+    format!(
+        "default-src 'none'; script-src{scripts}; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+}
+
+/// The text of the first script, and what follows it.
+fn next_script(page: &str) -> Option<(&str, &str)> {
+    page.split_once("<script")?.1.split_once('>')?.1.split_once("</script>")
 }

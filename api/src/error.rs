@@ -1,7 +1,7 @@
 //! The one place where a failure becomes a status, a code and a message.
 
-use std::collections::BTreeMap;
-use std::marker::PhantomData;
+mod failures;
+
 use std::time::Duration;
 
 use common::store::accounts::AccountsError;
@@ -9,13 +9,11 @@ use common::store::ledger::{LimitKind, OtpStoreError};
 use poem::error::{MethodNotAllowedError, NotFoundError, ResponseError};
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};
-use poem_openapi::ApiResponse;
-use poem_openapi::error::AuthorizationError;
-use poem_openapi::registry::{
-    MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
-};
-use serde_json::json;
+use poem_openapi::error::{AuthorizationError, ParseParamError};
+use serde_json::{Value, json};
 
+pub(crate) use self::failures::error_schema;
+pub use self::failures::{Failure, Failures};
 use crate::strict_json::PayloadError;
 
 /// What can go wrong, as a client sees it. Internals never reach one.
@@ -30,9 +28,21 @@ pub enum ErrorKind {
     /// The body is not one JSON object of the documented shape.
     #[error("Invalid request payload")]
     InvalidPayload,
+    /// The body has one of two OTPs.
+    #[error("Both OTPs are required: the one sent to the current number and the one sent to the new number")]
+    BothOtpsRequired,
+    /// A parameter of the query is not as documented.
+    #[error("Invalid query parameter")]
+    InvalidParameter,
     /// The number cannot exist.
     #[error("Invalid phone number")]
     InvalidPhoneNumber,
+    /// The account has that number already.
+    #[error("This is the account's phone number already")]
+    SamePhoneNumber,
+    /// The number belongs to another account.
+    #[error("The phone number belongs to another account")]
+    PhoneNumberTaken,
     /// The name is too long or has control characters.
     #[error("Invalid name: it has to have 1 to 100 characters, none of them a control character")]
     InvalidName,
@@ -57,6 +67,9 @@ pub enum ErrorKind {
     /// The path does not know the method.
     #[error("Method not allowed")]
     MethodNotAllowed,
+    /// The user has changed since the version that the client knows.
+    #[error("Somebody else changed this meanwhile; read it again")]
+    EditConflict,
     /// The request did not arrive in time.
     #[error("The request took too long to arrive")]
     RequestTimeout,
@@ -90,6 +103,15 @@ pub enum ErrorKind {
     /// The database does not answer.
     #[error("The user store is unavailable")]
     UserStoreUnavailable,
+    /// The head of the request is no HTTP/1.1.
+    #[error("This is no HTTP/1.1 request")]
+    BadRequest,
+    /// The head of the request is too long.
+    #[error("The request's head is longer than 16 KiB")]
+    RequestHeadTooLarge,
+    /// The server has no room for another connection.
+    #[error("The service has too many connections. Try again soon.")]
+    Overloaded,
 }
 
 impl ErrorKind {
@@ -100,6 +122,10 @@ impl ErrorKind {
             Self::PhoneNumberRequired => (StatusCode::BAD_REQUEST, "phone_number_required"),
             Self::NameRequired => (StatusCode::BAD_REQUEST, "name_required"),
             Self::InvalidPayload => (StatusCode::BAD_REQUEST, "invalid_payload"),
+            Self::BothOtpsRequired => (StatusCode::BAD_REQUEST, "both_otps_required"),
+            Self::SamePhoneNumber => (StatusCode::BAD_REQUEST, "same_phone_number"),
+            Self::PhoneNumberTaken => (StatusCode::CONFLICT, "phone_number_taken"),
+            Self::InvalidParameter => (StatusCode::BAD_REQUEST, "invalid_parameter"),
             Self::InvalidPhoneNumber => (StatusCode::BAD_REQUEST, "invalid_phone_number"),
             Self::InvalidName => (StatusCode::BAD_REQUEST, "invalid_name"),
             Self::InvalidOtp => (StatusCode::UNAUTHORIZED, "invalid_otp"),
@@ -109,22 +135,38 @@ impl ErrorKind {
             Self::BadSignature => (StatusCode::FORBIDDEN, "bad_signature"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::EditConflict => (StatusCode::CONFLICT, "edit_conflict"),
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
             Self::PayloadTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
             Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Self::InvalidIdempotencyKey => (StatusCode::BAD_REQUEST, "invalid_idempotency_key"),
             Self::IdempotencyKeyInUse => (StatusCode::CONFLICT, "idempotency_key_in_use"),
             Self::IdempotencyKeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
+            Self::Refused(LimitKind::Blocked) => (StatusCode::FORBIDDEN, refusal(LimitKind::Blocked).0),
             Self::Refused(kind) => (StatusCode::TOO_MANY_REQUESTS, refusal(kind).0),
             Self::FailedToRecover | Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
             Self::OtpStoreUnavailable | Self::UserStoreUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::BadRequest => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::RequestHeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "request_head_too_large"),
+            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
         }
     }
 
+    /// The body of its answer.
+    pub(crate) fn body(self) -> Value {
+        json!({ "error": self.to_string(), "code": self.status_and_code().1 })
+    }
+
     /// How soon another try may help, where the failure itself does not say.
-    fn usual_retry_after(self) -> Option<Duration> {
+    pub(crate) fn usual_retry_after(self) -> Option<Duration> {
         let (status, _) = self.status_and_code();
-        matches!(status, StatusCode::CONFLICT | StatusCode::SERVICE_UNAVAILABLE).then_some(Duration::from_secs(1))
+        let passes = self == Self::IdempotencyKeyInUse || status == StatusCode::SERVICE_UNAVAILABLE;
+        passes.then_some(Duration::from_secs(1))
+    }
+
+    /// Whether its answer says when to try again.
+    fn says_when(self) -> bool {
+        matches!(self, Self::Refused(_)) || self.usual_retry_after().is_some()
     }
 }
 
@@ -140,6 +182,7 @@ fn refusal(kind: LimitKind) -> (&'static str, &'static str) {
         LimitKind::Range => ("range_limit", "Too many OTPs asked for around this number"),
         LimitKind::Country => ("country_limit", "Too many OTPs asked for in this country"),
         LimitKind::Service => ("service_limit", "Too many OTPs asked for at the moment"),
+        LimitKind::Blocked => ("number_blocked", "This number is blocked"),
     }
 }
 
@@ -193,6 +236,7 @@ impl From<poem::Error> for ApiError {
             None if error.is::<NotFoundError>() => ErrorKind::NotFound,
             None if error.is::<MethodNotAllowedError>() => ErrorKind::MethodNotAllowed,
             None if error.is::<AuthorizationError>() => ErrorKind::Unauthorized,
+            None if error.is::<ParseParamError>() => ErrorKind::InvalidParameter,
             None if error.status().is_client_error() => ErrorKind::InvalidPayload,
             None => {
                 tracing::error!(event = "unforeseen_error", %error);
@@ -215,8 +259,8 @@ impl ResponseError for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let (status, code) = self.kind.status_and_code();
-        let mut response = poem::web::Json(json!({ "error": self.kind.to_string(), "code": code })).into_response();
+        let (status, _) = self.kind.status_and_code();
+        let mut response = poem::web::Json(self.kind.body()).into_response();
         response.set_status(status);
         let headers = response.headers_mut();
         if status == StatusCode::UNAUTHORIZED {
@@ -233,81 +277,4 @@ impl IntoResponse for ApiError {
 #[must_use]
 pub fn whole_seconds(wait: Duration) -> u64 {
     wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
-}
-
-/// The failures of one operation, for the document.
-pub trait Failures: Send + Sync + 'static {
-    /// All of them, but for those that every operation has.
-    const KINDS: &'static [ErrorKind];
-    /// Those that every operation has, unless its own answer of that status stands in their place.
-    const USUAL: &'static [ErrorKind] = &EVERYWHERE;
-}
-
-/// What any operation may answer: its caller may send a bad bearer token, and nobody is perfect.
-const EVERYWHERE: [ErrorKind; 3] =
-    [ErrorKind::InvalidAuthorizationHeader, ErrorKind::Internal, ErrorKind::UserStoreUnavailable];
-
-/// An [`ApiError`] of an operation whose failures the document lists.
-#[derive(Debug)]
-pub struct Failure<F>(ApiError, PhantomData<F>);
-
-impl<F, E: Into<ApiError>> From<E> for Failure<F> {
-    fn from(error: E) -> Self {
-        Self(error.into(), PhantomData)
-    }
-}
-
-impl<F: Failures> From<Failure<F>> for poem::Error {
-    fn from(failure: Failure<F>) -> Self {
-        failure.0.into()
-    }
-}
-
-impl<F: Failures> ApiResponse for Failure<F> {
-    fn meta() -> MetaResponses {
-        let mut by_status: BTreeMap<u16, Vec<ErrorKind>> = BTreeMap::new();
-        for kind in F::KINDS.iter().chain(F::USUAL) {
-            by_status.entry(kind.status_and_code().0.as_u16()).or_default().push(*kind);
-        }
-        let responses = by_status.into_iter().map(|(status, kinds)| error_response(status, &kinds)).collect();
-        MetaResponses { responses }
-    }
-
-    fn register(_: &mut Registry) {}
-}
-
-fn error_response(status: u16, kinds: &[ErrorKind]) -> MetaResponse {
-    let mut codes: Vec<_> = kinds.iter().map(|kind| json!(kind.status_and_code().1)).collect();
-    codes.dedup();
-    let example = kinds.first().map(|kind| json!({ "error": kind.to_string(), "code": kind.status_and_code().1 }));
-    let text = |description| MetaSchema { description: Some(description), ..MetaSchema::new("string") };
-    let inline = |schema| MetaSchemaRef::Inline(Box::new(schema));
-    let schema = MetaSchema {
-        required: vec!["error", "code"],
-        properties: vec![
-            ("error", inline(text("What went wrong, for people"))),
-            ("code", inline(MetaSchema { enum_items: codes, ..text("What went wrong, for programs; stable") })),
-        ],
-        example,
-        ..MetaSchema::new("object")
-    };
-    let content = vec![MetaMediaType { content_type: "application/json; charset=utf-8", schema: inline(schema) }];
-    let description =
-        StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default();
-    MetaResponse { description, status: Some(status), status_range: None, content, headers: error_headers(status) }
-}
-
-fn error_headers(status: u16) -> Vec<MetaHeader> {
-    let header = |name: &str, description: &str, schema| MetaHeader {
-        name: name.to_owned(),
-        description: Some(description.to_owned()),
-        required: true,
-        deprecated: false,
-        schema: MetaSchemaRef::Inline(Box::new(schema)),
-    };
-    match status {
-        401 => vec![header("WWW-Authenticate", "The scheme to use (RFC 6750)", MetaSchema::new("string"))],
-        409 | 429 | 503 => vec![header("Retry-After", "Seconds to wait (RFC 9110)", MetaSchema::new("integer"))],
-        _ => vec![],
-    }
 }

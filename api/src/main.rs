@@ -1,9 +1,9 @@
-//! The API: `api` serves, `api openapi` prints the document.
+//! The API: `api` serves, `api openapi` prints the document, the other commands are for operators.
 
 use std::process::ExitCode;
 
-use api::config::{Cli, Command};
-use common::telemetry;
+use api::config::Cli;
+use common::{command, telemetry};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -11,18 +11,17 @@ async fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return common::startup::refuse(&error),
     };
+    common::startup::prepare();
     match cli.command {
-        Some(Command::Openapi) => {
-            #[expect(clippy::print_stdout, reason = "this is the program's answer")]
-            {
-                print!("{}", api::document::document_text());
-            }
-            ExitCode::SUCCESS
-        }
+        Some(command) => command::end(api::commands::run(&command, &cli.config).await),
         None => {
-            common::startup::prepare();
-            telemetry::start(cli.config.telemetry());
-            match api::startup::serve(cli.config).await {
+            let traces = match telemetry::start(cli.config.telemetry(), "cheershare-api") {
+                Ok(traces) => traces,
+                Err(error) => return common::startup::refuse(&error),
+            };
+            let served = api::startup::serve(cli.config).await;
+            traces.finish().await;
+            match served {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => common::startup::refuse(&format!("{error:#}")),
             }

@@ -53,8 +53,8 @@ pub const API_METRICS: &[Metric] = &[
     Metric {
         name: VERIFICATIONS,
         kind: Kind::Counter,
-        help: "Guesses at an OTP: right, wrong, expired, burned (five wrong ones before), none (no OTP, or a used one) \
-            or closed (too many wrong ones in an hour or a day).",
+        help: "Guesses at an OTP: right, wrong, expired, burned (five wrong ones before), none (no OTP, or a used one), \
+            closed (too many wrong ones in an hour or a day) or blocked (the number is, by an operator).",
     },
     Metric { name: SIGN_UPS, kind: Kind::Counter, help: "Users that were made: first sign-ins of a number." },
     Metric { name: TOKENS_ISSUED, kind: Kind::Counter, help: "Bearer tokens that were issued: sign-ins." },
@@ -83,7 +83,7 @@ pub(crate) fn connection_refused() {
 
 /// Counts and times a request. `routes` knows the patterns of paths.
 pub(crate) async fn measure<E: Endpoint>(next: &E, request: Request, routes: &Methods) -> poem::Result<Response> {
-    let route = routes.pattern_of(request.uri().path()).unwrap_or("other").to_owned();
+    let route = route_of(&request, routes).to_owned();
     let method = known(request.method());
     let _until_it_ends = InFlight::begin();
     let start = Instant::now();
@@ -94,8 +94,13 @@ pub(crate) async fn measure<E: Endpoint>(next: &E, request: Request, routes: &Me
     Ok(response)
 }
 
+/// The pattern of a request's path. A client may ask for anything.
+pub(crate) fn route_of<'a>(request: &Request, routes: &'a Methods) -> &'a str {
+    routes.pattern_of(request.uri().path()).unwrap_or("other")
+}
+
 /// A client may call its method anything.
-fn known(method: &Method) -> &'static str {
+pub(crate) fn known(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

@@ -5,6 +5,9 @@ use poem::{Endpoint, IntoResponse, Request, Response};
 use tracing::Instrument;
 use ulid::Ulid;
 
+use crate::app::Methods;
+use crate::trace;
+
 /// Taken from clients and proxies where it is sane, made where it is not, and always returned.
 const HEADER: &str = "x-request-id";
 const LONGEST: usize = 64;
@@ -14,8 +17,13 @@ const LONGEST: usize = 64;
 pub struct RequestId(String);
 
 impl RequestId {
+    /// A new one.
+    pub(crate) fn new() -> Self {
+        Self(Ulid::generate().to_string())
+    }
+
     fn of(request: &Request) -> Self {
-        request.header(HEADER).and_then(Self::parse).unwrap_or_else(|| Self(Ulid::generate().to_string()))
+        request.header(HEADER).and_then(Self::parse).unwrap_or_else(Self::new)
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -30,12 +38,15 @@ impl RequestId {
     }
 }
 
-/// Gives the request its id and a span that carries it into every log line, and the answer the id.
-pub(crate) async fn identify<E: Endpoint>(next: &E, mut request: Request) -> poem::Result<Response> {
+/// Gives the request its id, a span that carries it into every log line and one for its trace, and the answer the id. `routes` knows
+/// the patterns of paths.
+pub(crate) async fn identify<E: Endpoint>(next: &E, mut request: Request, routes: &Methods) -> poem::Result<Response> {
     let id = RequestId::of(&request);
     let span = tracing::info_span!("request", request_id = id.as_str());
+    let traced = trace::begin(&request, &id, routes);
     request.extensions_mut().insert(id.clone());
-    let mut response = next.call(request).instrument(span).await?.into_response();
+    let mut response = next.call(request).instrument(traced.clone()).instrument(span).await?.into_response();
+    trace::end(&traced, response.status());
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         response.headers_mut().insert(HEADER, value);
     }

@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use api::server::{self, ConnectionLimits, open_files};
+use api::server::{self, ConnectionLimits, Drain, open_files};
 use poem::{Route, get, handler};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -30,7 +30,7 @@ async fn a_server_without_files_makes_room_and_recovers() {
     let addr = listener.local_addr().unwrap();
     let app = Route::new().at("/quick", get(quick));
     let limits = ConnectionLimits::default();
-    tokio::spawn(server::serve(listener, app, limits, std::future::pending(), Duration::ZERO));
+    tokio::spawn(server::serve(listener, app, limits, std::future::pending(), Drain::default()));
 
     // Client and server share the files: take all that are left, then ask on the last connection, which the server cannot accept
     // until it gives up one of those before.

@@ -95,11 +95,8 @@ async fn verify(
     if !right {
         return Err(poem::Error::from_status(StatusCode::UNAUTHORIZED));
     }
-    let new = user::ActiveModel {
-        name: Set("Asha".to_owned()),
-        phone_number: Set(guess.phone_number),
-        ..Default::default()
-    };
+    let new =
+        user::ActiveModel { name: Set("Asha".to_owned()), phone_number: Set(guess.phone_number), ..Default::default() };
     let user = user::Entity::insert(new)
         .on_conflict(OnConflict::column(user::Column::PhoneNumber).update_column(user::Column::Name).to_owned())
         .exec_with_returning(*database)

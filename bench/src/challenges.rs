@@ -50,14 +50,8 @@ async fn keys_like(redis: &mut MultiplexedConnection, pattern: &str) -> anyhow::
     let (mut keys, mut cursor) = (Vec::new(), "0".to_owned());
     loop {
         let found: Vec<String>;
-        (cursor, found) = redis::cmd("SCAN")
-            .arg(cursor)
-            .arg("MATCH")
-            .arg(pattern)
-            .arg("COUNT")
-            .arg(STEP)
-            .query_async(redis)
-            .await?;
+        (cursor, found) =
+            redis::cmd("SCAN").arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(STEP).query_async(redis).await?;
         keys.extend(found);
         if cursor == "0" {
             return Ok(keys);

@@ -50,8 +50,7 @@ pub(crate) async fn measure(stage: &Stage, api: &Server) -> anyhow::Result<Growt
 
 async fn step(api: &Server, connections: u32, challenges: u64, first: u64) -> anyhow::Result<Step> {
     let first = first.to_string();
-    let load =
-        Load { port: api.port, script: "send.lua", arguments: ["/signup", &first], connections, time: TIME };
+    let load = Load { port: api.port, script: "send.lua", arguments: ["/signup", &first], connections, time: TIME };
     let outcome = load.put_on(&api.process).await?;
     Ok(Step { connections, challenges, requests_a_second: outcome.requests_a_second, p99_ms: outcome.p99_ms })
 }

@@ -120,13 +120,8 @@ async fn one_round(
     [sends, verifications, shows]: &mut [Vec<Outcome>; 3],
 ) -> anyhow::Result<()> {
     stage.empty_redis().await?;
-    let load = |script, arguments| Load {
-        port: server.port,
-        script,
-        arguments,
-        connections: CONNECTIONS,
-        time: LOAD_TIME,
-    };
+    let load =
+        |script, arguments| Load { port: server.port, script, arguments, connections: CONNECTIONS, time: LOAD_TIME };
     let first_number = (round * 10_000_000).to_string();
     sends.push(load("send.lua", [program.send_path(), &first_number]).put_on(&server.process).await?);
 

@@ -87,9 +87,7 @@ fn steps(area: &Area<'_>, title: &str, steps: &[Step], of: impl Fn(&Step) -> f64
         .map_err(failed)?;
     chart.configure_mesh().x_label_formatter(&|at| format!("{at:.0}")).draw().map_err(failed)?;
     chart.draw_series(LineSeries::new(points.clone(), PRODUCT.stroke_width(2))).map_err(failed)?;
-    chart
-        .draw_series(points.into_iter().map(|point| Circle::new(point, 4, PRODUCT.filled())))
-        .map_err(failed)?;
+    chart.draw_series(points.into_iter().map(|point| Circle::new(point, 4, PRODUCT.filled()))).map_err(failed)?;
     Ok(())
 }
 

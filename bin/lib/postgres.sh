@@ -50,24 +50,31 @@ as_postgres_user() {
   fi
 }
 
-# Nothing in a test is to survive, so nothing waits for the disk.
-NOT_DURABLE='-c fsync=off -c full_page_writes=off -c synchronous_commit=off'
+# choose_postgres_user: sets POSTGRES_USER, where this is root.
+choose_postgres_user() {
+  [ "$(id -u)" -eq 0 ] || return 0
+  POSTGRES_USER=postgres
+  id "$POSTGRES_USER" >/dev/null 2>&1 || POSTGRES_USER=nobody
+}
 
-# start_postgres FOLDER [OPTIONS]: starts a server whose data is in that folder, which has to be empty. Sets POSTGRES_GROUP
-# and POSTGRES_PORT.
-start_postgres() {
-  local bin tries
-  bin=$(find_postgres)
-  if [ "$(id -u)" -eq 0 ]; then
-    POSTGRES_USER=postgres
-    id "$POSTGRES_USER" >/dev/null 2>&1 || POSTGRES_USER=nobody
-    chown "$POSTGRES_USER" "$1"
-  fi
+# make_cluster FOLDER: makes the data of a server in that folder, which has to be empty. What it says is in FOLDER.log.
+make_cluster() {
+  local bin
+  bin=$(find_postgres) || fail "There is no PostgreSQL server here: run bin/setup."
+  choose_postgres_user
+  [ "$(id -u)" -ne 0 ] || chown "$POSTGRES_USER" "$1"
   (cd "$1" && as_postgres_user "$bin/initdb" --pgdata="$1/data" --username=postgres --auth=trust --encoding=UTF8 \
     --no-locale --no-sync >"$1.log" 2>&1) || fail "initdb failed:" "$(tail -n 5 "$1.log")"
+}
+
+# start_postgres FOLDER: starts a server whose data is in that folder, which has to be empty. Sets POSTGRES_GROUP and
+# POSTGRES_PORT.
+start_postgres() {
+  local tries
+  make_cluster "$1"
   for tries in 1 2 3; do
     POSTGRES_PORT=$(free_port)
-    start run_postgres "$bin" "$1" "${2-}" >"$1.log" 2>&1
+    start run_postgres "$1" "$POSTGRES_PORT" 300 >"$1.log" 2>&1
     POSTGRES_GROUP=$STARTED
     postgres_ready "$1" && return
     stop "$POSTGRES_GROUP" INT 5
@@ -76,11 +83,17 @@ start_postgres() {
   fail "PostgreSQL did not start:" "$(tail -n 5 "$1.log")"
 }
 
+# What a test writes is not to survive, so nothing waits for the disk. Empty, it is as durable as it is installed.
+DURABILITY='-c fsync=off -c full_page_writes=off -c synchronous_commit=off'
+
+# run_postgres FOLDER PORT CONNECTIONS: runs the server of that cluster.
 run_postgres() {
-  cd "$2" || return
+  local bin
+  bin=$(find_postgres)
+  cd "$1" || return
   # shellcheck disable=SC2086 # several options
-  as_postgres_user "$1/postgres" -D "$2/data" -p "$POSTGRES_PORT" \
-    -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections=300 $3
+  as_postgres_user "$bin/postgres" -D "$1/data" -p "$2" \
+    -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections="$3" $DURABILITY
 }
 
 # postgres_ready FOLDER: waits until it takes connections, at most 30 seconds.

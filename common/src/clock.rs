@@ -1,10 +1,13 @@
 //! The one source of time, so that in-process tests move it instead of sleeping.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// Tells the time. Clones share one time.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +51,31 @@ impl Clock {
     }
 }
 
+/// A moment, shown to people and programs in RFC 3339 and UTC, by the second.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Moment(i64);
+
+impl Moment {
+    /// From milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn of_unix_ms(unix_ms: i64) -> Self {
+        Self(unix_ms)
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = OffsetDateTime::from_unix_timestamp(self.0.div_euclid(1000)).ok();
+        f.pad(&time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default())
+    }
+}
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// A duration in whole milliseconds, as Redis scripts take it.
 #[must_use]
 pub fn millis(duration: Duration) -> i64 {
@@ -65,5 +93,10 @@ mod tests {
         assert_eq!(clock.now().unix_timestamp(), 1_700_000_000);
         clock.advance(Duration::from_millis(1));
         assert_eq!(shared.unix_ms(), 1_700_000_001_000);
+    }
+
+    #[test]
+    fn a_moment_is_shown_in_utc() {
+        assert_eq!(Moment::of_unix_ms(1_700_000_000_999).to_string(), "2023-11-14T22:13:20Z");
     }
 }

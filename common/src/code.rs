@@ -1,5 +1,7 @@
 //! The one-time password: made, sealed for the worker, tagged for the comparison of a guess.
 
+mod purpose;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -9,6 +11,8 @@ use crate::address::ClientAddress;
 use crate::id::ChallengeId;
 use crate::phone::PhoneNumber;
 use crate::secret::{SealKey, Secret, SecretTooShort, TagKey};
+
+pub use purpose::{Purpose, PurposeKind};
 
 const SHORTEST: usize = 4;
 const LONGEST: usize = 10;
@@ -52,6 +56,12 @@ pub struct CodeLength(usize);
 impl CodeLength {
     /// Six digits.
     pub const DEFAULT: Self = Self(6);
+
+    /// How many digits.
+    #[must_use]
+    pub fn digits(self) -> usize {
+        self.0
+    }
 }
 
 impl fmt::Display for CodeLength {
@@ -67,23 +77,6 @@ impl FromStr for CodeLength {
         match text.parse() {
             Ok(length @ SHORTEST..=LONGEST) => Ok(Self(length)),
             _ => Err(format!("has to be {SHORTEST} to {LONGEST}")),
-        }
-    }
-}
-
-/// What a code is asked for. A code for one purpose never serves another.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Purpose {
-    /// Signing up or in.
-    SignIn,
-}
-
-impl Purpose {
-    /// The name that keys and seals carry.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::SignIn => "sign_in",
         }
     }
 }
@@ -140,9 +133,9 @@ impl OtpKeys {
 
     /// Seals and tags a new code for one challenge.
     #[must_use]
-    pub fn seal(&self, code: &Code, purpose: Purpose, number: &PhoneNumber, challenge: &ChallengeId) -> SealedCode {
+    pub fn seal(&self, code: &Code, purpose: Purpose<'_>, number: &PhoneNumber, challenge: &ChallengeId) -> SealedCode {
         let keys = &self.first;
-        let bound_to = binding(purpose.as_str(), number.as_e164(), challenge.as_str());
+        let bound_to = binding(&purpose.text(), number.as_e164(), challenge.as_str());
         SealedCode {
             key_id: keys.id.clone(),
             sealed: keys.seal.seal(code.0.as_bytes(), bound_to.as_bytes()),
@@ -170,7 +163,7 @@ impl OtpKeys {
 
     /// The tags of a guess, one for each secret.
     #[must_use]
-    pub fn guess_tags(&self, code: &Code, purpose: Purpose, number: &PhoneNumber) -> Vec<GuessTag> {
+    pub fn guess_tags(&self, code: &Code, purpose: Purpose<'_>, number: &PhoneNumber) -> Vec<GuessTag> {
         self.all().map(|keys| GuessTag { key_id: keys.id.clone(), tag: keys.tag(code, purpose, number) }).collect()
     }
 
@@ -202,8 +195,8 @@ impl DerivedKeys {
     }
 
     /// The challenge is not known before Redis is asked, so the script that compares binds the tag to it.
-    fn tag(&self, code: &Code, purpose: Purpose, number: &PhoneNumber) -> String {
-        self.tag.tag(binding(purpose.as_str(), number.as_e164(), &code.0).as_bytes())
+    fn tag(&self, code: &Code, purpose: Purpose<'_>, number: &PhoneNumber) -> String {
+        self.tag.tag(binding(&purpose.text(), number.as_e164(), &code.0).as_bytes())
     }
 }
 

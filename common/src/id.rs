@@ -53,3 +53,14 @@ random_id! {
     /// One SMS that was asked for. A resend is a delivery of its own.
     DeliveryId
 }
+random_id! {
+    /// One session, from its sign-in to its end. Its token may change.
+    SessionId
+}
+
+impl SessionId {
+    /// An id that was made before it was stored.
+    pub(crate) fn from_store(text: String) -> Self {
+        Self(text)
+    }
+}

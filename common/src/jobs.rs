@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-/// Send the one-time password of one delivery.
+/// Send the SMS of one delivery: a one-time password, or a notice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SendOtp {
     /// The delivery in the OTP ledger.
@@ -11,6 +11,9 @@ pub struct SendOtp {
     /// The HTTP request that asked for it, for the logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// That request's place in its trace (W3C Trace Context), where traces are exported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
     /// The job's own id; none of a delivery's first. Of all its jobs only the latest counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_id: Option<String>,

@@ -1,21 +1,24 @@
-//! Whether Redis and the database answer, and how fast.
+//! Whether the process takes work: it was not asked to stop, Redis takes writes, the database answers; and how fast.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
 use redis::aio::ConnectionManager;
+use tokio_util::sync::CancellationToken;
 
 use crate::store::accounts::Accounts;
 use crate::store::pool::PoolFigures;
+use crate::store::redis::takes_writes;
 
 /// Longest that one answer may take.
 pub const LIMIT: Duration = Duration::from_secs(1);
 
-/// Asks both stores.
+/// Asks both stores, and knows whether the process is stopping.
 #[derive(Clone, Debug)]
 pub struct Readiness {
     redis: ConnectionManager,
     accounts: Accounts,
+    stopping: CancellationToken,
 }
 
 /// What came of asking one store.
@@ -30,35 +33,34 @@ pub struct Check {
 /// What came of asking both at once.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Checks {
-    /// Redis.
+    /// Redis: whether it takes writes.
     pub redis: Check,
     /// The database, waiting for a connection included.
     pub database: Check,
+    /// The process was asked to stop, and finishes what it has.
+    pub stopping: bool,
 }
 
 impl Checks {
     /// Whether requests and jobs can be served.
     #[must_use]
     pub fn ok(&self) -> bool {
-        self.redis.ok && self.database.ok
+        self.redis.ok && self.database.ok && !self.stopping
     }
 }
 
 impl Readiness {
-    /// Of these two stores.
+    /// Of these two stores, until `stopping` is cancelled.
     #[must_use]
-    pub fn new(redis: ConnectionManager, accounts: Accounts) -> Self {
-        Self { redis, accounts }
+    pub fn new(redis: ConnectionManager, accounts: Accounts, stopping: CancellationToken) -> Self {
+        Self { redis, accounts, stopping }
     }
 
     /// Asks both stores at once. Logs nothing.
     pub async fn check(&self) -> Checks {
         let mut redis = self.redis.clone();
-        let (redis, database) = tokio::join!(
-            timed(async { redis::cmd("PING").exec_async(&mut redis).await }),
-            timed(self.accounts.ping()),
-        );
-        Checks { redis, database }
+        let (redis, database) = tokio::join!(timed(takes_writes(&mut redis)), timed(self.accounts.ping()),);
+        Checks { redis, database, stopping: self.stopping.is_cancelled() }
     }
 
     /// Looks at the pool of connections to the database.

@@ -1,9 +1,24 @@
 //! The way down: the first SIGTERM or SIGINT asks to stop, the second ends the process at once.
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
-/// Completes at the first signal. Where signals cannot be listened to, it never does.
-pub async fn requested() {
+/// A token that is cancelled at the first signal. Where signals cannot be listened to, it never is.
+#[must_use]
+pub fn on_signal() -> CancellationToken {
+    let stop = CancellationToken::new();
+    tokio::spawn({
+        let stop = stop.clone();
+        async move {
+            requested().await;
+            stop.cancel();
+        }
+    });
+    stop
+}
+
+/// Completes at the first signal.
+async fn requested() {
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         return std::future::pending().await;

@@ -50,6 +50,11 @@ impl fmt::Debug for Token {
 pub struct TokenHash(Vec<u8>);
 
 impl TokenHash {
+    /// One that was stored.
+    pub(crate) fn from_store(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
     /// The 32 bytes.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {

@@ -2,6 +2,7 @@
 //! written, so nothing of the programs is imported.
 
 mod m20261123_create_users_and_tokens;
+mod m20261123_keep_sessions;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -14,7 +15,7 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261123_create_users_and_tokens::Migration)]
+        vec![Box::new(m20261123_create_users_and_tokens::Migration), Box::new(m20261123_keep_sessions::Migration)]
     }
 }
 

@@ -3,5 +3,8 @@
 mod asking;
 mod bearer;
 mod body;
+mod cors;
+mod document;
+mod headers;
 mod routes;
 mod verifying;

@@ -50,7 +50,7 @@ async fn a_run_of_failures_stops_the_calls_until_a_probe_succeeds() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_misconfiguration_is_one_error_for_the_operator() {
-    let app = Plan::new().workers(2).set("OTP_TTL_SECONDS", "60").start().await;
+    let app = Plan::new().workers(2).append_only().set("OTP_TTL_SECONDS", "60").start().await;
     app.twilio.otherwise(Reply::error(401, 20003));
     let numbers = numbers(100);
     let ids = ask_all(&app, &numbers).await;

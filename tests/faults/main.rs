@@ -12,8 +12,15 @@
 
 mod accounts;
 mod backlog;
+mod database;
+mod fault;
 mod outages;
 mod random;
+mod redis;
+mod rolling;
+mod slow_clients;
 #[allow(dead_code, reason = "shared with the black-box tests, which use all of it")]
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;
+mod users;

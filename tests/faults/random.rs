@@ -1,6 +1,7 @@
 //! 5,000 sign-ups while workers are killed at random, the provider fails every fifth call and Redis is restarted.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use common::clock::Clock;
@@ -21,12 +22,17 @@ const WORKERS: usize = 3;
 /// The round in which Redis is restarted in place of a worker.
 const RESTART: usize = 10;
 
-/// `FAULTS_SEED`, or one of the clock.
-fn seed() -> u64 {
-    match std::env::var("FAULTS_SEED") {
-        Ok(seed) => seed.parse().expect("FAULTS_SEED is a whole number"),
-        Err(_) => Clock::default().unix_ms().unsigned_abs(),
-    }
+/// `FAULTS_SEED`, or one of the clock; the same for all runs of this process, and printed.
+pub(crate) fn seed() -> u64 {
+    static SEED: LazyLock<u64> = LazyLock::new(|| {
+        let seed = match std::env::var("FAULTS_SEED") {
+            Ok(seed) => seed.parse().expect("FAULTS_SEED is a whole number"),
+            Err(_) => Clock::default().unix_ms().unsigned_abs(),
+        };
+        println!("FAULTS_SEED={seed}");
+        seed
+    });
+    *SEED
 }
 
 /// What the provider does about the `index`th request of a number: the same in every run with that seed.
@@ -113,7 +119,6 @@ async fn break_things<T>(app: &mut App, random: &mut StdRng, sign_ups: impl Futu
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_sign_up_gets_its_sms_or_is_told_why_not() {
     let seed = seed();
-    println!("FAULTS_SEED={seed}");
     let plan = Plan::new().workers(WORKERS).append_only().set("OTP_TTL_SECONDS", &LIFE.as_secs().to_string());
     let mut app = plan.set("PROVIDER_TIMEOUT_SECONDS", "3").set("WORKER_CONCURRENCY", "50").start().await;
     app.twilio.otherwise_by(move |number, index| reply(seed, number, index));

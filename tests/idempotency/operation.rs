@@ -30,7 +30,7 @@ where
     let store = IdempotencyStore::new(connection, keys, Clock::default());
     let client = ClientAddress::from(IpAddr::from([203, 0, 113, 7]));
     let endpoint = repeatable(make(operation)).data(store).data(client);
-    api::app::guarded(endpoint, api::app::Methods::default())
+    api::app::guarded(endpoint, api::app::Methods::default(), api::cors::AllowedOrigins::default())
 }
 
 async fn call(app: &impl Endpoint<Output = Response>, key: &str) -> (StatusCode, String) {

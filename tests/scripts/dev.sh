@@ -30,6 +30,9 @@ check() {
 not() { ! "$@"; }
 said() { grep -qF -- "$1" "$OUT"; }
 
+# last_lines TEXT: whether bin/dev itself ended with these three, one after the other. The programs' lines have a bar.
+last_lines() { [ "$(grep -v ' | ' "$OUT" | tail -n 3 | tr -d '\n')" = "$1" ]; }
+
 # within SECONDS COMMAND…: waits until the command succeeds.
 within() {
   local deadline=$((SECONDS + $1))
@@ -110,8 +113,13 @@ test_a_whole_run() {
   local all
   begin
   check "it gets ready" is_ready
-  check "it says where the API reference is" said "http://127.0.0.1:$PORT/docs"
-  check "it says how to read the SMS" said "prints each one here"
+  check "its last three lines are where to go" within 10 last_lines "$(printf '%s' \
+    "Sign-in page   http://127.0.0.1:$PORT/" \
+    "Inbox          http://127.0.0.1:$PORT/dev/inbox (no SMS is sent; each one is shown there, and printed here)" \
+    "API reference  http://127.0.0.1:$PORT/docs")"
+  check "the sign-in page is there" http_ok 127.0.0.1 "$PORT" /
+  check "the inbox is there" http_ok 127.0.0.1 "$PORT" /dev/inbox
+  check "each step is told with its time" grep -qE '^   Build: [0-9]+ s$' "$OUT"
   check "the API answers" http_ok 127.0.0.1 "$PORT" /healthz
   check "it has started a Redis that keeps what it is told" test -d "$DATA_DIR/redis/appendonlydir"
   check "it has made a SQLite database" test -s "$DATA_DIR/cheershare.db"
@@ -158,9 +166,12 @@ test_a_killed_run() {
 test_own_redis_and_database() {
   start_redis "$SCRATCH/redis"
   fresh
-  REDIS_URL=redis://127.0.0.1:$REDIS_PORT DATABASE_URL="sqlite://$SCRATCH/other.db?mode=rwc" begin
+  REDIS_URL=redis://127.0.0.1:$REDIS_PORT DATABASE_URL="sqlite://$SCRATCH/other.db?mode=rwc" SIGN_IN_PAGE=off \
+    SMS_PROVIDERS=webhook SMS_WEBHOOK_URL=http://127.0.0.1:1/ SMS_WEBHOOK_SECRET=whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE= begin
   check "it gets ready with REDIS_URL and DATABASE_URL" is_ready
   check "it starts no Redis then" not test -e "$DATA_DIR/redis"
+  check "with a real provider it says who sends" within 10 said "SMS are really sent, by webhook"
+  check "without a sign-in page it says why" said "none, because SIGN_IN_PAGE"
   check "it uses that database" test -s "$SCRATCH/other.db"
   check "and no other" not test -e "$DATA_DIR/cheershare.db"
   signal_group "$DEV" INT

@@ -44,6 +44,8 @@ pub(crate) struct App {
     pub(crate) redis: Redis,
     pub(crate) database: Database,
     pub(crate) settings: Settings,
+    /// No file that an API process writes, from its start on, grows over so many blocks of 512 bytes.
+    pub(crate) file_limit: Option<u32>,
     clients: Vec<Client>,
     folder: TempDir,
 }
@@ -54,6 +56,7 @@ pub(crate) struct Plan {
     apis: usize,
     workers: usize,
     append_only: bool,
+    postgres: Option<String>,
     settings: Settings,
     missing: Vec<String>,
 }
@@ -62,7 +65,7 @@ impl Plan {
     /// One API and one worker, all limits off.
     pub(crate) fn new() -> Self {
         let settings = LIMITS.map(|name| (name.to_owned(), "0".to_owned()));
-        Self { apis: 1, workers: 1, append_only: false, settings: settings.into(), missing: Vec::new() }
+        Self { apis: 1, workers: 1, append_only: false, postgres: None, settings: settings.into(), missing: Vec::new() }
     }
 
     /// How many API processes.
@@ -83,6 +86,12 @@ impl Plan {
         self
     }
 
+    /// The database is in that Postgres, whatever `TEST_DATABASE` says.
+    pub(crate) fn in_postgres(mut self, server: &str) -> Self {
+        self.postgres = Some(server.to_owned());
+        self
+    }
+
     /// One setting of all programs.
     pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
         self.settings.insert(name.to_owned(), value.to_owned());
@@ -99,7 +108,10 @@ impl Plan {
     pub(crate) async fn start(self) -> App {
         let redis = if self.append_only { Redis::start_append_only() } else { Redis::start() };
         let twilio = FakeTwilio::start().await;
-        let database = Database::create().await;
+        let database = match &self.postgres {
+            Some(server) => Database::create_in(server).await,
+            None => Database::create().await,
+        };
         let mut settings = settings_of(&redis, &database, &twilio);
         settings.extend(self.settings);
         settings.retain(|name, _| !self.missing.contains(name));
@@ -111,6 +123,7 @@ impl Plan {
             database,
             settings,
             clients: Vec::new(),
+            file_limit: None,
             folder: tempfile::tempdir().unwrap(),
         };
         app.migrate().await;
@@ -138,7 +151,7 @@ impl App {
     /// Starts one more API process and waits until it listens.
     pub(crate) async fn start_api(&mut self) {
         let name = format!("api-{}", self.apis.len() + 1);
-        let mut api = Process::spawn(&name, "api", &[], &self.settings, self.folder());
+        let mut api = Process::spawn_limited(&name, "api", self.file_limit, &self.settings, self.folder());
         let listening = api.wait_for_event("listening", SOON).await;
         let address = listening["address"].as_str().expect("an address");
         self.clients.push(Client::new(address));
@@ -161,6 +174,11 @@ impl App {
     /// A client of that API process, that keeps its connections.
     pub(crate) fn keep_alive(&self, api: usize) -> Client {
         Client::keep_alive(self.clients[api].address())
+    }
+
+    /// A client of that API process.
+    pub(crate) fn client_of(&self, api: usize) -> &Client {
+        &self.clients[api]
     }
 
     /// A client of the first API process.

@@ -63,12 +63,23 @@ impl Client {
         headers: HeaderMap,
         body: impl Into<reqwest::Body>,
     ) -> Answer {
+        self.try_send(method, path, headers, body).await.unwrap()
+    }
+
+    /// Any request, whose connection may fail.
+    pub(crate) async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: impl Into<reqwest::Body>,
+    ) -> reqwest::Result<Answer> {
         let url = format!("{}{path}", self.base);
         let mut request = self.http.request(method, url).headers(headers).body(body);
         if let Some(address) = &self.forwarded_for {
             request = request.header("x-forwarded-for", address);
         }
-        Answer::of(request.send().await.unwrap()).await
+        Answer::of(request.send().await?).await
     }
 
     /// GET, with the value of `Authorization` where there is one.
@@ -83,6 +94,14 @@ impl Client {
     /// POST of a JSON body.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.post_raw(path, "application/json", body.to_string()).await
+    }
+
+    /// POST of a JSON body with a token.
+    pub(crate) async fn post_as(&self, token: &str, path: &str, body: &Value) -> Answer {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", "application/json".parse().unwrap());
+        headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+        self.send(Method::POST, path, headers, body.to_string()).await
     }
 
     /// POST of any bytes.
@@ -111,11 +130,11 @@ impl Client {
 }
 
 impl Answer {
-    async fn of(response: reqwest::Response) -> Self {
+    async fn of(response: reqwest::Response) -> reqwest::Result<Self> {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let text = response.text().await.unwrap();
-        Self::new(status, headers, text)
+        let text = response.text().await?;
+        Ok(Self::new(status, headers, text))
     }
 
     pub(super) fn new(status: u16, headers: HeaderMap, text: String) -> Self {

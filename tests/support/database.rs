@@ -17,10 +17,10 @@ pub(crate) enum Database {
 /// What makes the database useless while this lives.
 #[derive(Debug)]
 pub(crate) enum Outage {
-    /// The connection that holds the lock for writing.
-    Sqlite(DatabaseConnection),
-    /// Connections are refused.
-    Postgres,
+    /// The connection that holds a lock against writing.
+    Locked(DatabaseConnection),
+    /// Postgres refuses connections.
+    Closed,
 }
 
 impl Database {
@@ -33,13 +33,20 @@ impl Database {
                 Self::Sqlite { file, _folder: folder }
             }
             Ok("postgres") => {
-                let server = std::env::var("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL is not set: run bin/test");
-                let name = format!("test_{}", ulid::Ulid::generate().to_string().to_lowercase());
-                execute(&server, &format!("CREATE DATABASE {name}")).await;
-                Self::Postgres { name, server }
+                Self::create_in(
+                    &std::env::var("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL is not set: run bin/test"),
+                )
+                .await
             }
             Ok(other) => panic!("TEST_DATABASE is sqlite or postgres, not {other}"),
         }
+    }
+
+    /// Makes a database in that Postgres.
+    pub(crate) async fn create_in(server: &str) -> Self {
+        let name = format!("test_{}", ulid::Ulid::generate().to_string().to_lowercase());
+        execute(server, &format!("CREATE DATABASE {name}")).await;
+        Self::Postgres { name, server: server.to_owned() }
     }
 
     /// Is it a Postgres?
@@ -97,39 +104,64 @@ impl Database {
         }
     }
 
+    /// Makes every `INSERT`, `UPDATE` or `DELETE` (`change`) of that table fail, until [`Database::allow`].
+    pub(crate) async fn refuse(&self, change: &str, table: &str) {
+        let sql = match self {
+            Self::Sqlite { .. } => format!(
+                "CREATE TRIGGER refused BEFORE {change} ON {table} BEGIN SELECT RAISE(ABORT, 'refused by a test'); END"
+            ),
+            Self::Postgres { .. } => format!(
+                "CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN RAISE 'refused by a test'; END $$ LANGUAGE plpgsql;
+                CREATE TRIGGER refused BEFORE {change} ON {table} FOR EACH ROW EXECUTE FUNCTION refuse()"
+            ),
+        };
+        self.execute(&sql).await;
+    }
+
+    /// Takes [`Database::refuse`] back.
+    pub(crate) async fn allow(&self, table: &str) {
+        let sql = match self {
+            Self::Sqlite { .. } => "DROP TRIGGER refused".to_owned(),
+            Self::Postgres { .. } => format!("DROP TRIGGER refused ON {table}; DROP FUNCTION refuse"),
+        };
+        self.execute(&sql).await;
+    }
+
     /// Makes every write of the programs fail, until [`Database::restore`]: Postgres cuts all connections and
     /// refuses new ones; in SQLite another connection holds the lock for writing.
     pub(crate) async fn fail(&self) -> Outage {
         match self {
-            Self::Sqlite { .. } => {
-                let mut options = ConnectOptions::new(self.url());
-                options.max_connections(1).sqlx_logging(false).idle_timeout(None).max_lifetime(None);
-                let connection = sea_orm::Database::connect(options).await.unwrap();
-                connection.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
-                Outage::Sqlite(connection)
-            }
+            Self::Sqlite { .. } => self.lock().await,
             Self::Postgres { name, server } => {
                 let closed = format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false");
                 execute(server, &closed).await;
                 let cut = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
                 execute(server, &cut).await;
-                Outage::Postgres
+                Outage::Closed
             }
         }
+    }
+
+    /// Makes nothing but the writing of users fail, until [`Database::restore`]: another connection holds a lock.
+    pub(crate) async fn lock(&self) -> Outage {
+        let connection = connect(&self.url()).await;
+        let lock = if self.is_postgres() { "BEGIN; LOCK TABLE users IN SHARE MODE" } else { "BEGIN IMMEDIATE" };
+        connection.execute_unprepared(lock).await.unwrap();
+        Outage::Locked(connection)
     }
 
     /// Ends an outage.
     pub(crate) async fn restore(&self, outage: Outage) {
         match (self, outage) {
-            (Self::Postgres { name, server }, Outage::Postgres) => {
+            (Self::Postgres { name, server }, Outage::Closed) => {
                 let open = format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true");
                 execute(server, &open).await;
             }
-            (_, Outage::Sqlite(connection)) => {
+            (_, Outage::Locked(connection)) => {
                 connection.execute_unprepared("ROLLBACK").await.unwrap();
                 connection.close().await.unwrap();
             }
-            (Self::Sqlite { .. }, Outage::Postgres) => {
+            (Self::Sqlite { .. }, Outage::Closed) => {
                 unreachable!("an outage of another database")
             }
         }
@@ -150,7 +182,8 @@ impl Drop for Database {
     }
 }
 
-async fn connect(url: &str) -> DatabaseConnection {
+/// One connection.
+pub(crate) async fn connect(url: &str) -> DatabaseConnection {
     let mut options = ConnectOptions::new(url);
     options.max_connections(1).sqlx_logging(false).idle_timeout(None).max_lifetime(None);
     sea_orm::Database::connect(options).await.unwrap()

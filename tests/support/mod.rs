@@ -2,15 +2,20 @@
 
 pub(crate) mod app;
 pub(crate) mod client;
+pub(crate) mod collector;
 pub(crate) mod database;
 pub(crate) mod fake_twilio;
 pub(crate) mod fake_webhook;
 pub(crate) mod http_server;
 pub(crate) mod in_process;
+pub(crate) mod load_balancer;
+pub(crate) mod operators;
+pub(crate) mod postgres_server;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod redis_server;
 pub(crate) mod tcp_proxy;
+pub(crate) mod tls;
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU16, Ordering};

@@ -25,10 +25,31 @@ pub(crate) struct Process {
 impl Process {
     /// Starts `program` in `folder`, where its output is kept as `<name>.out` and `<name>.err`.
     pub(crate) fn spawn(name: &str, program: &str, arguments: &[&str], settings: &Settings, folder: &Path) -> Self {
+        let mut command = Command::new(path_of(program));
+        command.args(arguments);
+        Self::run(name, command, settings, folder)
+    }
+
+    /// The same, with no file growing over `blocks` of 512 bytes: the write that would fails, as on a full disk.
+    pub(crate) fn spawn_limited(
+        name: &str,
+        program: &str,
+        blocks: Option<u32>,
+        settings: &Settings,
+        folder: &Path,
+    ) -> Self {
+        let Some(blocks) = blocks else { return Self::spawn(name, program, &[], settings, folder) };
+        let mut command = Command::new("sh");
+        // Unless it is ignored, the signal that comes with such a write ends the process.
+        command.args(["-c", "trap '' XFSZ; ulimit -f \"$1\"; exec \"$2\"", "sh", &blocks.to_string()]);
+        command.arg(path_of(program));
+        Self::run(name, command, settings, folder)
+    }
+
+    fn run(name: &str, mut command: Command, settings: &Settings, folder: &Path) -> Self {
         let output = folder.join(format!("{name}.out"));
         let errors = folder.join(format!("{name}.err"));
-        let child = Command::new(path_of(program))
-            .args(arguments)
+        let child = command
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .envs(settings)

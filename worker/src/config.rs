@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser};
 use common::config::{AppConfig, CallbackConfig, DatabaseConfig, OtpConfig, RedisConfig};
 use common::metrics::MetricsAddress;
 use common::queue::Concurrency;
 use common::telemetry::TelemetryConfig;
 
+use crate::commands::Command;
 use crate::provider::config::ProviderConfig;
 use crate::sms_text::SmsTextConfig;
 
@@ -21,17 +22,6 @@ pub struct Cli {
     /// The settings.
     #[command(flatten)]
     pub config: Config,
-}
-
-/// What else the program can do.
-#[derive(Clone, Copy, Debug, Subcommand)]
-pub enum Command {
-    /// Print the last deliveries that ended without being sent, newest first
-    DeadLetters {
-        /// As JSON, for programs
-        #[arg(long)]
-        json: bool,
-    },
 }
 
 /// Everything that the worker can be told.
@@ -81,6 +71,9 @@ pub struct WorkConfig {
     /// Seconds that running jobs have to finish after SIGTERM (1 to 300)
     #[arg(long, env, default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=300))]
     shutdown_grace: u64,
+    /// Days that events of accounts are kept (1 to 3650)
+    #[arg(long, env, default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=3650))]
+    event_retention_days: u64,
 }
 
 impl WorkConfig {
@@ -88,5 +81,11 @@ impl WorkConfig {
     #[must_use]
     pub fn shutdown_grace(&self) -> Duration {
         Duration::from_secs(self.shutdown_grace)
+    }
+
+    /// How long events of accounts are kept.
+    #[must_use]
+    pub fn event_retention(&self) -> Duration {
+        Duration::from_secs(self.event_retention_days * 24 * 60 * 60)
     }
 }

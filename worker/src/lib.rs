@@ -1,8 +1,8 @@
 //! The worker: takes jobs off the queue and sends SMS.
 
 mod apalis_worker;
+pub mod commands;
 pub mod config;
-pub mod dead_letters;
 mod held;
 mod housekeeping;
 mod job_service;
@@ -11,7 +11,7 @@ pub mod metrics;
 mod operations;
 mod outage;
 pub mod provider;
-mod prune_tokens;
+mod retention;
 mod retirement;
 pub mod retry;
 pub mod runner;
@@ -19,4 +19,5 @@ pub mod send_otp;
 pub mod sms_size;
 pub mod sms_text;
 pub mod startup;
+mod trace;
 mod wake;

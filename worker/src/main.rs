@@ -1,9 +1,9 @@
-//! The worker: `worker` works, `worker dead-letters` prints what was not sent.
+//! The worker: `worker` works, its commands are for operators.
 
 use std::process::ExitCode;
 
-use common::telemetry;
-use worker::config::{Cli, Command};
+use common::{command, telemetry};
+use worker::config::Cli;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -12,18 +12,19 @@ async fn main() -> ExitCode {
         Err(error) => return common::startup::refuse(&error),
     };
     common::startup::prepare();
-    let done = match cli.command {
-        Some(Command::DeadLetters { json }) => match cli.config.redis.server() {
-            Ok(redis) => worker::dead_letters::print(&redis, json).await,
-            Err(error) => Err(error.into()),
-        },
+    match cli.command {
+        Some(command) => command::end(worker::commands::run(command, &cli.config).await),
         None => {
-            telemetry::start(&cli.config.telemetry);
-            worker::startup::work(cli.config).await
+            let traces = match telemetry::start(&cli.config.telemetry, "cheershare-worker") {
+                Ok(traces) => traces,
+                Err(error) => return common::startup::refuse(&error),
+            };
+            let worked = worker::startup::work(cli.config).await;
+            traces.finish().await;
+            match worked {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => common::startup::refuse(&format!("{error:#}")),
+            }
         }
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => common::startup::refuse(&format!("{error:#}")),
     }
 }

@@ -79,7 +79,11 @@ pub const WORKER_METRICS: &[Metric] = &[
         kind: Kind::Gauge,
         help: "Deliveries on the list of those that ended without being sent; it holds the last 1000.",
     },
-    Metric { name: REMOVED, kind: Kind::Counter, help: "What this worker cleaned away: ended jobs, expired tokens." },
+    Metric {
+        name: REMOVED,
+        kind: Kind::Counter,
+        help: "What this worker cleaned away: ended jobs, expired tokens, old events.",
+    },
 ];
 
 /// Every outcome of a job's run.
@@ -91,14 +95,14 @@ pub(crate) fn job_ran(outcome: &'static str) {
     counter!(JOBS, "outcome" => outcome).increment(1);
 }
 
-/// Try number `tries` of an SMS came to this.
-pub(crate) fn tried(outcome: &Outcome, tries: u32) {
+/// Try number `tries` of an SMS came to this. Answers the job's outcome.
+pub(crate) fn tried(outcome: &Outcome, tries: u32) -> &'static str {
     let status = outcome.status();
     if status == "queued" {
-        return job_ran("retried");
+        return "retried";
     }
-    job_ran(status);
     histogram!(TRIES).record(tries);
+    status
 }
 
 /// An SMS may be sent twice.
@@ -112,7 +116,7 @@ pub(crate) fn accepted(waited_ms: i64) {
     histogram!(ACCEPTED_SECONDS).record(waited);
 }
 
-/// Ended jobs or expired tokens are gone.
+/// Ended jobs, expired tokens or old events are gone.
 pub(crate) fn removed(what: &'static str, count: u64) {
     counter!(REMOVED, "what" => what).increment(count);
 }
@@ -169,7 +173,7 @@ impl Scrape {
         for provider in &providers {
             counter!(PROVIDER_CALLS, "provider" => *provider, "class" => word_of(None)).absolute(0);
         }
-        for what in ["jobs", "tokens"] {
+        for what in ["jobs", "tokens", "events"] {
             removed(what, 0);
         }
         counter!(MAY_REPEAT).absolute(0);

@@ -44,6 +44,15 @@ pub struct RunnerSettings {
     pub poll_interval: Duration,
 }
 
+impl RunnerSettings {
+    /// How long a worker may be silent.
+    #[must_use]
+    pub fn given_up_after(&self) -> Duration {
+        let missed = u32::try_from(self.missed_heartbeats).unwrap_or(u32::MAX);
+        self.heartbeat.saturating_mul(missed)
+    }
+}
+
 impl Default for RunnerSettings {
     fn default() -> Self {
         Self {

@@ -3,18 +3,19 @@
 use anyhow::Context;
 use common::clock::{Clock, millis};
 use common::config::SettingError;
+use common::dev_inbox::InboxPublisher;
 use common::jobs::SendOtp;
 use common::readiness::Readiness;
 use common::store::accounts::Accounts;
 use common::store::delivery::{DeliveryStore, ProviderTerms};
-use tokio_util::sync::CancellationToken;
+use common::store::first_contact;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::Config;
 use crate::metrics::Scrape;
 use crate::operations;
 use crate::provider::SmsProvider;
-use crate::prune_tokens::prune_tokens;
+use crate::retention::remove_what_is_past;
 use crate::runner::{self, RESPONSE_TIMEOUT, RunnerSettings};
 use crate::send_otp::{CLAIM_MARGIN, OtpSender};
 
@@ -27,7 +28,8 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
     let redis = config.redis.server()?;
     let connection =
         redis.connection(RESPONSE_TIMEOUT).map_err(|error| SettingError::new("REDIS_URL", error.to_string()))?;
-    let providers = config.providers.providers(&config.app, &config.callbacks, &clock)?;
+    let providers =
+        config.providers.providers(&config.app, &config.callbacks, &InboxPublisher::new(connection.clone()), &clock)?;
     let terms: Vec<_> = providers.iter().map(terms_of).collect();
     let keys = config.otp.keys(&config.app)?;
     let sender = OtpSender {
@@ -39,19 +41,14 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
     let url = config.database.url(&config.app)?;
     let accounts = Accounts::connect(&url, config.database.database_connections).await?;
     let names: Vec<_> = terms.iter().map(|terms| terms.name).collect();
-    let readiness = Readiness::new(connection.clone(), accounts.clone());
+    let stop = common::shutdown::on_signal();
+    let readiness = Readiness::new(connection.clone(), accounts.clone(), stop.clone());
     let scrape = Scrape::start(readiness.clone(), connection, names.clone(), clock.clone())?;
-    let _operations = operations::serve(config.metrics_addr, scrape, readiness).await?;
-    let _pruning = AbortOnDropHandle::new(tokio::spawn(prune_tokens(accounts, clock.clone())));
+    let _operations = operations::serve(config.metrics_addr, scrape, readiness).await;
+    let _meeting = AbortOnDropHandle::new(tokio::spawn(first_contact::meet(redis.clone(), accounts.clone())));
+    let retention = remove_what_is_past(accounts, clock.clone(), config.work.event_retention());
+    let _retention = AbortOnDropHandle::new(tokio::spawn(retention));
 
-    let stop = CancellationToken::new();
-    tokio::spawn({
-        let stop = stop.clone();
-        async move {
-            common::shutdown::requested().await;
-            stop.cancel();
-        }
-    });
     let settings = RunnerSettings {
         concurrency: config.work.worker_concurrency,
         shutdown_deadline: config.work.shutdown_grace(),

@@ -30,25 +30,6 @@ pub struct Delivery {
     asking_again_helps: Option<bool>,
 }
 
-macro_rules! documented {
-    ($(#[$doc:meta])* $name:ident of $domain:ident { $($variant:ident,)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Enum, Eq, PartialEq)]
-        #[oai(rename_all = "snake_case")]
-        pub enum $name {
-            $(#[allow(missing_docs, reason = "see the domain's")] $variant,)+
-        }
-
-        impl From<$domain> for $name {
-            fn from(word: $domain) -> Self {
-                match word {
-                    $($domain::$variant => Self::$variant,)+
-                }
-            }
-        }
-    };
-}
-
 documented! {
     /// `queued`: waits to be sent. `sending`: the provider is being called. `sent`: the provider accepted it. `delivered`:
     /// the phone has it. `undelivered`, `failed`, `dropped`: it ended before, see `reason`.

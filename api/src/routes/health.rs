@@ -35,16 +35,18 @@ impl Failures for HealthFailures {
     const KINDS: &'static [ErrorKind] = &[];
 }
 
-/// Whether Redis and the database answer.
+/// Whether requests can be served.
 #[derive(Debug, Object)]
 #[oai(example)]
 pub struct Ready {
-    /// Whether both do.
+    /// Whether both stores answer and the process is not stopping.
     ready: bool,
-    /// Redis.
+    /// Redis: whether it takes writes.
     redis: StoreCheck,
     /// The database, waiting for a connection included.
     database: StoreCheck,
+    /// Whether the process was asked to stop. It serves what still comes, and ends soon.
+    stopping: bool,
 }
 
 /// Whether a store answers.
@@ -64,24 +66,29 @@ impl From<Check> for StoreCheck {
 
 impl From<Checks> for Ready {
     fn from(checks: Checks) -> Self {
-        Self { ready: checks.ok(), redis: checks.redis.into(), database: checks.database.into() }
+        Self {
+            ready: checks.ok(),
+            redis: checks.redis.into(),
+            database: checks.database.into(),
+            stopping: checks.stopping,
+        }
     }
 }
 
 impl Example for Ready {
     fn example() -> Self {
         let answered = |time_ms| StoreCheck { ok: true, time_ms };
-        Self { ready: true, redis: answered(0.4), database: answered(1.2) }
+        Self { ready: true, redis: answered(0.4), database: answered(1.2), stopping: false }
     }
 }
 
 /// What came of asking.
 #[derive(ApiResponse, Debug)]
 pub enum ReadyAnswer {
-    /// Both answer.
+    /// They can.
     #[oai(status = 200)]
     Ready(Json<Ready>),
-    /// One does not, or neither.
+    /// A store does not answer, or the process is stopping.
     #[oai(status = 503)]
     NotReady(
         Json<Ready>,
@@ -112,7 +119,8 @@ impl HealthApi {
 
     /// Say whether requests can be served
     ///
-    /// Redis and the database are asked at once, and have a second to answer. For a load balancer.
+    /// Redis and the database are asked at once, and have a second to answer. A process that was asked to stop is not ready, though
+    /// it still answers. For a load balancer.
     #[oai(path = "/readyz", method = "get", tag = "Tag::Operations", operation_id = "ready")]
     async fn ready(&self, readiness: Data<&Readiness>) -> Result<ReadyAnswer, Failure<ReadyFailures>> {
         let checks = readiness.check().await;

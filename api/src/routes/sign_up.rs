@@ -1,6 +1,6 @@
 //! `POST /signup`, both halves.
 
-use common::address::ClientAddress;
+use common::client::Client;
 use common::code::Code;
 use common::name::{InvalidName, Name};
 use common::phone::{InvalidPhoneNumber, PhoneNumber};
@@ -11,14 +11,14 @@ use poem_openapi::payload::Json;
 use poem_openapi::types::Example;
 use poem_openapi::{Object, OpenApi, Union};
 use serde::Deserialize;
-use time::OffsetDateTime;
-use time::macros::datetime;
 
 use super::Tag;
+use super::user::User;
 use crate::error::{ApiError, ErrorKind, Failure, Failures, whole_seconds};
 use crate::idempotency::repeatable;
 use crate::request_id::RequestId;
-use crate::service::sign_up::{OtpQueued, RequestError, Session, SignUp, VerifyError};
+use crate::service::codes::{OtpQueued, RequestError, VerifyError};
+use crate::service::sign_up::{SignIn, SignUp};
 use crate::strict_json::StrictJson;
 
 /// The operation.
@@ -31,7 +31,7 @@ pub struct SignUpApi;
 #[oai(example)]
 pub struct SignUpRequest {
     /// In any usual spelling; without a country code it belongs to the server's default country.
-    #[oai(validator(max_length = 64))]
+    #[oai(validator(min_length = 1, max_length = 64))]
     phone_number: Option<String>,
     /// 1 to 100 characters, none of them a control character. Sent with the OTP, it wins over the one sent before.
     name: Option<String>,
@@ -69,22 +69,6 @@ pub struct SignedIn {
     token: String,
 }
 
-/// A user.
-#[derive(Object)]
-#[oai(example)]
-pub struct User {
-    /// The user's id.
-    id: i64,
-    /// When the number first signed in (RFC 3339, UTC).
-    created_at: OffsetDateTime,
-    /// As the person gave it.
-    name: String,
-    /// E.164.
-    phone_number: String,
-    /// Grows with each change.
-    version: i32,
-}
-
 /// Which half of the sign-up it was.
 #[derive(Union)]
 #[oai(one_of)]
@@ -108,6 +92,7 @@ impl Failures for SignUpFailures {
         ErrorKind::InvalidName,
         ErrorKind::InvalidOtp,
         ErrorKind::DestinationNotAllowed,
+        ErrorKind::Refused(LimitKind::Blocked),
         ErrorKind::RequestTimeout,
         ErrorKind::PayloadTooLarge,
         ErrorKind::UnsupportedMediaType,
@@ -143,12 +128,12 @@ impl SignUpApi {
     async fn sign_up(
         &self,
         sign_up: Data<&SignUp>,
-        address: Data<&ClientAddress>,
+        client: Data<&Client>,
         request_id: Data<&RequestId>,
         body: StrictJson<SignUpRequest>,
         /// A key of the client's own making for this one request and its repetitions, such as a UUID: 1 to 255 visible ASCII
         /// characters.
-        #[oai(name = "Idempotency-Key")]
+        #[oai(name = "Idempotency-Key", validator(pattern = r#"^([!#-~][!-~]{0,254}|"[!-~]{1,255}")$"#))]
         _key: Header<Option<String>>,
     ) -> Result<Json<SignUpAnswer>, Failure<SignUpFailures>> {
         let SignUpRequest { phone_number, name, otp } = body.0;
@@ -163,11 +148,13 @@ impl SignUpApi {
         let answer = match otp {
             None => {
                 let name = name.ok_or(ErrorKind::NameRequired)?;
-                SignUpAnswer::OtpSent(sign_up.request(&number, **address, &name, request_id.as_str()).await?.into())
+                SignUpAnswer::OtpSent(
+                    sign_up.request(&number, client.address, &name, request_id.as_str()).await?.into(),
+                )
             }
             Some(otp) => {
                 let guess = Code::parse(&otp).ok_or(ErrorKind::InvalidOtp)?;
-                SignUpAnswer::SignedIn(sign_up.verify(number, **address, guess, name).await?.into())
+                SignUpAnswer::SignedIn(sign_up.verify(number, *client, guess, name).await?.into())
             }
         };
         Ok(Json(answer))
@@ -190,6 +177,7 @@ impl From<RequestError> for ApiError {
     fn from(error: RequestError) -> Self {
         match error {
             RequestError::DestinationNotAllowed => ErrorKind::DestinationNotAllowed.into(),
+            RequestError::Refused { kind: kind @ LimitKind::Blocked, .. } => ErrorKind::Refused(kind).into(),
             RequestError::Refused { kind, retry_after } => Self::retry_after(ErrorKind::Refused(kind), retry_after),
             RequestError::Store(error) => error.into(),
         }
@@ -202,7 +190,7 @@ impl From<VerifyError> for ApiError {
             VerifyError::Wrong => ErrorKind::InvalidOtp.into(),
             VerifyError::Otp(error) => error.into(),
             VerifyError::Accounts(error) => error.into(),
-            VerifyError::BrokenOff => ErrorKind::Internal.into(),
+            VerifyError::BrokenOff(_) => ErrorKind::Internal.into(),
         }
     }
 }
@@ -219,21 +207,14 @@ impl From<OtpQueued> for OtpSent {
     }
 }
 
-impl From<Session> for SignedIn {
-    fn from(session: Session) -> Self {
-        let message = if session.is_new { "User registered successfully" } else { "User logged in successfully" };
-        let user = session.user;
+impl From<SignIn> for SignedIn {
+    fn from(sign_in: SignIn) -> Self {
+        let message = if sign_in.is_new { "User registered successfully" } else { "User logged in successfully" };
         Self {
             success: true,
-            data: User {
-                id: user.id,
-                created_at: user.created_at,
-                name: user.name,
-                phone_number: user.phone_number,
-                version: user.version,
-            },
+            data: sign_in.user.into(),
             message: message.to_owned(),
-            token: session.token.expose().to_owned(),
+            token: sign_in.token.expose().to_owned(),
         }
     }
 }
@@ -263,18 +244,6 @@ impl Example for SignedIn {
             data: User::example(),
             message: "User registered successfully".to_owned(),
             token: "Y7QKZB3VJ5N2WXH4T6DPL2AEMU".to_owned(),
-        }
-    }
-}
-
-impl Example for User {
-    fn example() -> Self {
-        Self {
-            id: 1,
-            created_at: datetime!(2026-11-23 07:04:59 UTC),
-            name: "Asha".to_owned(),
-            phone_number: "+919876543210".to_owned(),
-            version: 1,
         }
     }
 }

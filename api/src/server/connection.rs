@@ -34,7 +34,7 @@ use super::{
 /// The longest request head, in bytes; a longer one is answered with 431. It also bounds what a slow client makes the server hold.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 
-/// How long a connection that waits for its client stays open once the server stops: requests that are on their way still arrive,
+/// How long a connection that waits for its client stays open once nothing is accepted any more: requests that are on their way still arrive,
 /// and their answers tell the client to go elsewhere.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
@@ -44,6 +44,9 @@ pub(super) struct Shared<E> {
     pub(super) local_addr: SocketAddr,
     pub(super) limits: ConnectionLimits,
     pub(super) slots: Slots,
+    /// The server is to stop: every answer is the last one of its connection.
+    pub(super) draining: CancellationToken,
+    /// Nothing more is accepted.
     pub(super) stop: CancellationToken,
 }
 
@@ -53,7 +56,7 @@ where
     E: Endpoint<Output = Response> + 'static,
 {
     let progress = Progress::new();
-    let watched = WatchedStream { stream, progress: progress.clone() };
+    let watched = WatchedStream { stream, progress: progress.clone(), refusal: None };
     let service = service_fn({
         let (shared, progress) = (shared.clone(), progress.clone());
         move |request| {
@@ -172,7 +175,7 @@ where
     let mut response = shared.app.get_response(request).await;
     // After these two the rest of the body is not waited for.
     let unread = matches!(response.status(), StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE);
-    if unread || shared.stop.is_cancelled() {
+    if unread || shared.draining.is_cancelled() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     progress.enter(Phase::Writing);

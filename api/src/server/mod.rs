@@ -6,6 +6,7 @@
 mod connection;
 pub mod open_files;
 mod phase;
+mod refusal;
 mod slots;
 
 use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
@@ -53,6 +54,16 @@ impl Default for ConnectionLimits {
     }
 }
 
+/// How a server stops.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Drain {
+    /// How long new connections are still taken, so that load balancers notice and send clients elsewhere. Answers say
+    /// `Connection: close` from the beginning.
+    pub delay: Duration,
+    /// How long what runs may go on after that.
+    pub grace: Duration,
+}
+
 /// Listens on `address`, with room for a burst of [`BACKLOG`] clients that are not accepted yet; with tokio's own 1,024 the kernel
 /// makes the others wait a second before it lets them try again.
 ///
@@ -80,8 +91,9 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Serves `app` on `listener` until `shutdown` ends.
 ///
-/// It then accepts nothing more, gives silent connections and half-sent heads one more second, closes the others after the answer
-/// that they wait for, and after `grace` ends what is left. A handler always runs to its end otherwise, even if its client is gone.
+/// It then closes each connection after its next answer. After [`Drain::delay`] it accepts nothing more, gives silent connections
+/// and half-sent heads one more second, closes the others after the answer that they wait for, and after [`Drain::grace`] ends what
+/// is left. A handler always runs to its end otherwise, even if its client is gone.
 ///
 /// # Errors
 /// When the listener does not know its own address.
@@ -90,22 +102,27 @@ pub async fn serve<A>(
     app: A,
     limits: ConnectionLimits,
     shutdown: impl Future<Output = ()> + Send,
-    grace: Duration,
+    drain: Drain,
 ) -> io::Result<()>
 where
     A: IntoEndpoint,
     A::Endpoint: 'static,
 {
-    let stop = CancellationToken::new();
+    let (draining, stop) = (CancellationToken::new(), CancellationToken::new());
     let shared = Arc::new(Shared {
         app: app.into_endpoint().map_to_response(),
         local_addr: listener.local_addr()?,
         slots: Slots::new(limits.max_connections),
         limits,
+        draining: draining.clone(),
         stop: stop.clone(),
     });
     let mut connections = JoinSet::new();
-    let mut shutdown = pin!(shutdown);
+    let mut shutdown = pin!(async {
+        shutdown.await;
+        draining.cancel();
+        tokio::time::sleep(drain.delay).await;
+    });
     loop {
         tokio::select! {
             biased;
@@ -119,7 +136,7 @@ where
     }
     drop(listener);
     stop.cancel();
-    finish(connections, grace).await;
+    finish(connections, drain.grace).await;
     Ok(())
 }
 

@@ -13,6 +13,8 @@ use tokio::{
     time::Instant,
 };
 
+use super::refusal::HeadRefusal;
+
 /// The part of a request's life that a connection is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -79,6 +81,19 @@ impl Drop for WaitingForBody<'_> {
 pub(super) struct WatchedStream {
     pub(super) stream: TcpStream,
     pub(super) progress: Progress,
+    pub(super) refusal: Option<HeadRefusal>,
+}
+
+impl WatchedStream {
+    /// hyper's refusal of a head that it cannot read, of which `first` is the beginning, is sent as ours.
+    fn poll_refuse(&mut self, cx: &mut Context<'_>, first: &[u8], length: usize) -> Option<Poll<io::Result<usize>>> {
+        let begins = self.progress.now().phase == Phase::Head && first.starts_with(b"HTTP/1.1 4");
+        if self.refusal.is_none() && begins {
+            self.refusal = Some(HeadRefusal::in_place_of(first));
+        }
+        let refusal = self.refusal.as_mut()?;
+        Some(refusal.poll_send(&mut self.stream, cx).map_ok(|()| length))
+    }
 }
 
 impl AsyncRead for WatchedStream {
@@ -94,6 +109,9 @@ impl AsyncRead for WatchedStream {
 
 impl AsyncWrite for WatchedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if let Some(refused) = self.poll_refuse(cx, buf, buf.len()) {
+            return refused;
+        }
         self.progress.advance(Phase::Idle, Phase::Writing);
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
@@ -103,6 +121,10 @@ impl AsyncWrite for WatchedStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let length = bufs.iter().map(|buf| buf.len()).sum();
+        if let Some(refused) = self.poll_refuse(cx, bufs.first().map_or(&[], |buf| buf), length) {
+            return refused;
+        }
         self.progress.advance(Phase::Idle, Phase::Writing);
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }

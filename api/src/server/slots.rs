@@ -17,20 +17,15 @@ use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
 };
 
+use super::refusal::refusal;
+use crate::error::ErrorKind;
+
 /// How many refused connections may linger (see [`close`]) at once.
 pub(super) const LINGERING_REFUSALS: usize = 100;
 
 /// Limits of [`close`].
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: u64 = 1024 * 1024;
-
-const OVERLOADED: &str = "HTTP/1.1 503 Service Unavailable\r\n\
-    Content-Type: application/json; charset=utf-8\r\n\
-    Content-Length: 85\r\n\
-    Retry-After: 1\r\n\
-    Connection: close\r\n\
-    \r\n\
-    {\"error\":\"The service has too many connections. Try again soon.\",\"code\":\"overloaded\"}";
 
 /// The right of a connection to exist; it ends when this is dropped.
 pub(super) type Slot = OwnedSemaphorePermit;
@@ -91,7 +86,8 @@ impl Slots {
         crate::metrics::connection_refused();
         let lingering = Arc::clone(&self.refusals).try_acquire_owned();
         async move {
-            let written = tokio::time::timeout(LINGER, stream.write_all(OVERLOADED.as_bytes())).await;
+            let written =
+                tokio::time::timeout(LINGER, stream.write_all(refusal(ErrorKind::Overloaded).as_bytes())).await;
             if lingering.is_ok() && matches!(written, Ok(Ok(()))) {
                 close(stream).await;
             }
@@ -114,14 +110,6 @@ pub(super) async fn close(mut stream: TcpStream) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_refusal_announces_its_length() {
-        let (head, body) = OVERLOADED.split_once("\r\n\r\n").unwrap();
-        assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())), "{}", body.len());
-        let body: serde_json::Value = serde_json::from_str(body).unwrap();
-        assert_eq!(body["code"], "overloaded");
-    }
 
     #[tokio::test]
     async fn the_longest_waiting_goes_first_and_only_while_slots_are_short() {

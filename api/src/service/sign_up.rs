@@ -1,97 +1,41 @@
 //! Signing up and in: a code is asked for, and buys a token.
 
-use std::time::Duration;
-
 use common::address::ClientAddress;
+use common::client::Client;
 use common::clock::Clock;
 use common::code::{Code, Purpose};
 use common::entity::user;
 use common::name::Name;
-use common::phone::{AllowedCountries, Country, PhoneNumber};
-use common::store::accounts::{Accounts, AccountsError, NewToken};
+use common::phone::{Country, PhoneNumber};
+use common::store::accounts::{Accounts, AccountsError};
 use common::store::idempotency::IdempotencyStore;
-use common::store::ledger::{LimitKind, OtpStoreError};
-use common::store::otp::{Asker, Guessed, OtpStore, Requested, Verified};
-use common::token::{Scope, Token};
-use tracing::Instrument;
+use common::store::otp::Asker;
+use common::token::Token;
 
-use super::test_numbers::TestNumbers;
+use super::codes::{Codes, OtpQueued, RequestError, VerifyError, to_the_end};
+use super::sessions::SessionTerms;
 use crate::metrics;
-use crate::refusals::Refusals;
 
 /// The use case and what it needs.
 #[derive(Clone, Debug)]
 pub struct SignUp {
     /// Codes.
-    pub otp: OtpStore,
+    pub codes: Codes,
     /// Requests that a client repeats.
     pub repeats: IdempotencyStore,
-    /// Users and tokens.
+    /// Users and sessions.
     pub accounts: Accounts,
     /// Country of numbers without a country code.
     pub default_country: Country,
-    /// Where SMS are sent to.
-    pub allowed_countries: AllowedCountries,
-    /// Numbers that sign in without an SMS.
-    pub test_numbers: TestNumbers,
-    /// Counts what is refused.
-    pub refusals: Refusals,
-    /// Life of a token.
-    pub token_ttl: Duration,
+    /// How long sessions last, and how many there may be.
+    pub sessions: SessionTerms,
     /// Tokens expire by it.
     pub clock: Clock,
 }
 
-/// Why no code is sent.
-#[derive(Debug, thiserror::Error)]
-pub enum RequestError {
-    /// The number's country or type is not served.
-    #[error("destination not allowed")]
-    DestinationNotAllowed,
-    /// A limit is reached.
-    #[error("{kind:?} for {retry_after:?}")]
-    Refused {
-        /// Which one.
-        kind: LimitKind,
-        /// How long it lasts.
-        retry_after: Duration,
-    },
-    /// Nothing is known about the code.
-    #[error(transparent)]
-    Store(#[from] OtpStoreError),
-}
-
-/// A code is on its way.
-#[derive(Debug)]
-pub struct OtpQueued {
-    /// The SMS.
-    pub delivery_id: String,
-    /// What is left of the code's life.
-    pub expires_in: Duration,
-    /// How long until the number may ask again.
-    pub resend_in: Duration,
-}
-
-/// Why nobody is signed in.
-#[derive(Debug, thiserror::Error)]
-pub enum VerifyError {
-    /// The guess is not right, whatever the reason.
-    #[error("wrong code")]
-    Wrong,
-    /// The ledger was not reached: whether the guess was right is not known.
-    #[error(transparent)]
-    Otp(#[from] OtpStoreError),
-    /// The guess was right, but no token could be kept. The code is good again.
-    #[error(transparent)]
-    Accounts(#[from] AccountsError),
-    /// The sign-in broke off.
-    #[error("the sign-in broke off")]
-    BrokenOff,
-}
-
 /// Somebody is signed in.
 #[derive(Debug)]
-pub struct Session {
+pub struct SignIn {
     /// Who.
     pub user: user::Model,
     /// Whether this was their first time.
@@ -112,87 +56,52 @@ impl SignUp {
         name: &Name,
         request_id: &str,
     ) -> Result<OtpQueued, RequestError> {
-        let test_code = self.test_numbers.code_of(number, self.clock.now());
-        if test_code.is_none() && !(self.allowed_countries.allow(number) && number.takes_sms()) {
-            self.refusals.destination(number, address);
-            return Err(RequestError::DestinationNotAllowed);
-        }
         let asker = Asker { purpose: Purpose::SignIn, number, address };
-        match self.otp.request(asker, name, test_code, Some(request_id.to_owned())).await? {
-            Requested::Queued { delivery, expires_in, resend_in } => {
-                metrics::otp_queued(test_code.is_some());
-                tracing::info!(event = "otp_queued", delivery_id = %delivery, %number, is_test = test_code.is_some());
-                Ok(OtpQueued { delivery_id: delivery.to_string(), expires_in, resend_in })
-            }
-            Requested::Refused { kind, retry_after } => {
-                self.refusals.send(kind, number, address);
-                Err(RequestError::Refused { kind, retry_after })
-            }
-        }
+        self.codes.ask(asker, Some(name), request_id).await
     }
 
-    /// Buys a token with a code. Runs to its end even if the client goes away meanwhile, so that no code is used up
-    /// for nothing.
+    /// Buys a token with a code. Runs to its end even if the client goes away meanwhile.
     ///
     /// # Errors
     /// [`VerifyError`]; then the code is as it was, but for the count of wrong guesses.
     pub async fn verify(
         &self,
         number: PhoneNumber,
-        address: ClientAddress,
+        client: &Client,
         guess: Code,
         name: Option<Name>,
-    ) -> Result<Session, VerifyError> {
-        let sign_up = self.clone();
-        let to_the_end = async move { sign_up.verify_to_the_end(&number, address, &guess, name).await };
-        match tokio::spawn(to_the_end.in_current_span()).await {
-            Ok(result) => result,
-            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(_) => Err(VerifyError::BrokenOff),
-        }
+    ) -> Result<SignIn, VerifyError> {
+        let (sign_up, client) = (self.clone(), client.clone());
+        to_the_end(async move { sign_up.buy(&number, &client, &guess, name).await }).await
     }
 
-    async fn verify_to_the_end(
+    async fn buy(
         &self,
         number: &PhoneNumber,
-        address: ClientAddress,
+        client: &Client,
         guess: &Code,
         name: Option<Name>,
-    ) -> Result<Session, VerifyError> {
-        let asker = Asker { purpose: Purpose::SignIn, number, address };
-        let verified = match self.otp.verify(asker, guess).await? {
-            Guessed::Right(verified) => verified,
-            Guessed::Wrong(why) => {
-                self.refusals.guess(why, number, address);
-                return Err(VerifyError::Wrong);
-            }
-        };
-        metrics::guessed_right();
+    ) -> Result<SignIn, VerifyError> {
+        let asker = Asker { purpose: Purpose::SignIn, number, address: client.address };
+        let verified = self.codes.prove(asker, guess).await?;
         let name = name.unwrap_or_else(|| verified.name.clone());
-        match self.sign_in(number, &name).await {
-            Ok(session) => {
-                metrics::signed_in(session.is_new);
-                tracing::info!(event = "signed_in", user_id = session.user.id, is_new = session.is_new, %number);
-                Ok(session)
+        match self.sign_in(number, &name, client).await {
+            Ok(sign_in) => {
+                metrics::signed_in(sign_in.is_new);
+                tracing::info!(event = "signed_in", user_id = sign_in.user.id, is_new = sign_in.is_new, %number);
+                Ok(sign_in)
             }
             Err(error) => {
-                self.put_back(&verified).await;
+                self.codes.put_back(&verified).await;
                 Err(error.into())
             }
         }
     }
 
-    async fn sign_in(&self, number: &PhoneNumber, name: &Name) -> Result<Session, AccountsError> {
-        let token = Token::random();
-        let now = self.clock.now();
-        let kept = NewToken { hash: token.hash(), expiry: now + self.token_ttl, scope: Scope::Authentication };
-        let signed_in = self.accounts.sign_in(number, name, kept, now).await?;
-        Ok(Session { user: signed_in.user, is_new: signed_in.is_new, token })
-    }
-
-    async fn put_back(&self, verified: &Verified) {
-        if let Err(error) = self.otp.restore(verified).await {
-            tracing::error!(event = "otp_not_restored", %error);
-        }
+    async fn sign_in(&self, number: &PhoneNumber, name: &Name, client: &Client) -> Result<SignIn, AccountsError> {
+        let (token, now) = (Token::random(), self.clock.now());
+        let session = self.sessions.begin(&token, client, now);
+        let signed_in = self.accounts.sign_in(number, name, session, self.sessions.per_user, now).await?;
+        Ok(SignIn { user: signed_in.user, is_new: signed_in.is_new, token })
     }
 }

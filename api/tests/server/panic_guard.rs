@@ -1,6 +1,7 @@
 //! A handler that panics: its client gets an answer, and nobody else notices.
 
 use api::app::{Methods, guarded};
+use api::cors::AllowedOrigins;
 use poem::{Endpoint, Request, Response, Route, get, handler, http::StatusCode};
 use serde_json::{Value, json};
 
@@ -27,7 +28,7 @@ fn quick() -> &'static str {
 fn app() -> impl Endpoint<Output = Response> {
     let routes =
         Route::new().at("/panics", get(panics)).at("/panics_later", get(panics_later)).at("/quick", get(quick));
-    guarded(routes, Methods::default())
+    guarded(routes, Methods::default(), AllowedOrigins::default())
 }
 
 fn recovered() -> Value {

@@ -118,11 +118,18 @@ async fn http_2_by_prior_knowledge_is_closed_without_an_answer() {
 async fn what_is_not_http_is_refused() {
     let server = Server::start(limits()).await;
     let endless = format!("GET /quick HTTP/1.1\r\nX: {}", "a".repeat(20_000));
-    for (request, status) in [("hello\r\n\r\n", 400), ("GET /quick HTTP/1.1\r\nno colon\r\n\r\n", 400), (&endless, 431)]
-    {
+    for (request, status, code) in [
+        ("hello\r\n\r\n", 400, "bad_request"),
+        ("GET /quick HTTP/1.1\r\nno colon\r\n\r\n", 400, "bad_request"),
+        (&endless, 431, "request_head_too_large"),
+    ] {
         let mut client = server.connect().await;
         client.send(request).await;
-        assert_eq!(client.answer().await.status, status);
+        let answer = client.answer().await;
+        assert_eq!(answer.status, status);
+        assert!(answer.head.contains("\r\nconnection: close\r\n"), "{}", answer.head);
+        let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(body["code"], code, "{body}");
         client.closed().await;
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use api::server::bind;
+use api::server::{Drain, bind};
 use tokio::net::TcpStream;
 
 use crate::support::{QUICK, Server, WAIT, limits, pass, soon};
@@ -60,9 +60,41 @@ async fn a_request_that_was_on_its_way_is_still_answered() {
 }
 
 #[tokio::test]
+async fn until_the_delay_is_over_newcomers_are_served_and_everybody_is_sent_elsewhere() {
+    let delay = Duration::from_millis(700);
+    let mut server = Server::start_with(limits(), Drain { delay, grace: Duration::from_secs(10) }).await;
+    let mut before = server.connect().await;
+    before.send(QUICK).await;
+    assert!(!before.answer().await.head.contains("connection: close"));
+    let idle = server.connect().await;
+    let began = Instant::now();
+    server.stop();
+    // Its next answer is the last one of a connection, as soon as the server knows.
+    soon("an answer that closes", async {
+        loop {
+            before.send(QUICK).await;
+            if before.answer().await.head.contains("\r\nconnection: close\r\n") {
+                break;
+            }
+        }
+    })
+    .await;
+    before.closed().await;
+    let mut newcomer = server.connect().await;
+    newcomer.send(QUICK).await;
+    let answer = newcomer.answer().await;
+    assert!(began.elapsed() < delay, "too slow to tell: {:?}", began.elapsed());
+    assert_eq!((answer.status, answer.body.as_str()), (200, "quick"));
+    assert!(answer.head.contains("\r\nconnection: close\r\n"), "{}", answer.head);
+    idle.closed().await;
+    assert!(began.elapsed() >= delay, "a silent connection stays until the end of the delay: {:?}", began.elapsed());
+    server.ended().await;
+}
+
+#[tokio::test]
 async fn what_outlasts_the_grace_period_is_ended() {
     let grace = Duration::from_millis(300);
-    let mut server = Server::start_with_grace(limits(), grace).await;
+    let mut server = Server::start_with(limits(), Drain { delay: Duration::ZERO, grace }).await;
     let mut client = server.connect().await;
     client.send(WAIT).await;
     pass(&server.gate.entered).await;

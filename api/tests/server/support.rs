@@ -9,7 +9,7 @@ use std::{
 };
 
 use api::{
-    server::{self, ConnectionLimits},
+    server::{self, ConnectionLimits, Drain},
     strict_json::StrictJson,
 };
 use poem::{Body, EndpointExt, IntoEndpoint, Route, get, handler, post, web::Data};
@@ -24,6 +24,8 @@ use tokio::{
 
 /// Nothing here may take longer; a test that gets here fails.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+const NO_DELAY: Drain = Drain { delay: Duration::ZERO, grace: PATIENCE };
 
 /// Bytes of the answer to `GET /large`: far more than two kernels hold for a client that does not read.
 pub(crate) const LARGE: usize = 64 * 1024 * 1024;
@@ -114,10 +116,10 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(limits: ConnectionLimits) -> Self {
-        Self::start_with_grace(limits, PATIENCE).await
+        Self::start_with(limits, NO_DELAY).await
     }
 
-    pub(crate) async fn start_with_grace(limits: ConnectionLimits, grace: Duration) -> Self {
+    pub(crate) async fn start_with(limits: ConnectionLimits, drain: Drain) -> Self {
         let new = || Semaphore::new(0);
         let gate = Arc::new(Gate { entered: new(), open: new(), left: new() });
         let app = Route::new()
@@ -128,21 +130,21 @@ impl Server {
             .at("/panics", get(panics))
             .nest("/api", OpenApiService::new(Api, "test", "1"))
             .data(gate.clone());
-        Self::serve(app, gate, limits, grace).await
+        Self::serve(app, gate, limits, drain).await
     }
 
     /// Serves another app.
     pub(crate) async fn start_app<A: IntoEndpoint<Endpoint: 'static> + Send + 'static>(app: A) -> Self {
         let new = || Semaphore::new(0);
         let gate = Arc::new(Gate { entered: new(), open: new(), left: new() });
-        Self::serve(app, gate, limits(), PATIENCE).await
+        Self::serve(app, gate, limits(), NO_DELAY).await
     }
 
     async fn serve<A: IntoEndpoint<Endpoint: 'static> + Send + 'static>(
         app: A,
         gate: Arc<Gate>,
         limits: ConnectionLimits,
-        grace: Duration,
+        drain: Drain,
     ) -> Self {
         let listener = server::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
@@ -150,7 +152,7 @@ impl Server {
         let shutdown = async move {
             let _ = stopped.await;
         };
-        let running = tokio::spawn(server::serve(listener, app, limits, shutdown, grace));
+        let running = tokio::spawn(server::serve(listener, app, limits, shutdown, drain));
         Self { addr, gate, stop: Some(stop), running }
     }
 

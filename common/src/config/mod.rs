@@ -6,6 +6,7 @@ mod database;
 mod destinations;
 mod limits;
 mod otp;
+mod providers;
 mod redis;
 
 use std::io::ErrorKind as IoErrorKind;
@@ -19,6 +20,7 @@ pub use self::database::DatabaseConfig;
 pub use self::destinations::DestinationConfig;
 pub use self::limits::LimitConfig;
 pub use self::otp::OtpConfig;
+pub use self::providers::{ProviderChoice, ProviderName, ProviderOrder, is_twilio_sid};
 pub use self::redis::RedisConfig;
 
 /// A setting that is missing or wrong, by the name of its environment variable. Never holds the value.
@@ -76,6 +78,9 @@ fn explain(command: &Command, error: &clap::Error) -> SettingError {
         Some(ContextValue::Strings(names)) => names.first().cloned().unwrap_or_default(),
         _ => String::new(),
     };
+    if let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand) {
+        return SettingError::new(name, "is no command of this program; see --help");
+    }
     let reason = match error.kind() {
         ErrorKind::MissingRequiredArgument => "is not set".to_owned(),
         ErrorKind::UnknownArgument => "is no option of this program; see --help".to_owned(),
@@ -95,7 +100,7 @@ fn variable_of(command: &Command, argument: &str) -> String {
     all_arguments(command)
         .find(|arg| arg.get_long() == Some(long))
         .and_then(Arg::get_env)
-        .map_or_else(|| flag.to_owned(), |name| name.to_string_lossy().into_owned())
+        .map_or_else(|| flag.trim_matches(['<', '>', '[', ']']).to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 fn all_arguments(command: &Command) -> impl Iterator<Item = &Arg> {

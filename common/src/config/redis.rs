@@ -1,4 +1,9 @@
+use std::path::PathBuf;
+
 use clap::Args;
+use redis::ErrorKind;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::SettingError;
@@ -10,19 +15,52 @@ pub struct RedisConfig {
     /// `redis://…`, or `rediss://…` for TLS
     #[arg(long, env, default_value = "redis://127.0.0.1:6379", hide_env_values = true)]
     pub redis_url: SecretString,
+    /// PEM file of the certificate authorities that `rediss://` believes, in place of the system's
+    #[arg(long, env)]
+    pub redis_ca_file: Option<PathBuf>,
 }
 
 impl RedisConfig {
     /// The server, not yet connected to.
     ///
     /// # Errors
-    /// A URL that is not one of Redis.
+    /// A URL that is not one of Redis; a file that cannot be read, has no certificate in it, or serves no URL of TLS.
     pub fn server(&self) -> Result<Redis, SettingError> {
-        Redis::new(self.redis_url.expose_secret()).map_err(|_| {
+        let url = self.redis_url.expose_secret();
+        let wrong_url = |_| {
             SettingError::new(
                 "REDIS_URL",
                 "has to be like redis://127.0.0.1:6379 or rediss://user:password@host:6379/0",
             )
+        };
+        let redis = Redis::new(url).map_err(wrong_url)?;
+        let Some(file) = &self.redis_ca_file else { return Ok(redis) };
+        let wrong_file = |reason: String| SettingError::new("REDIS_CA_FILE", reason);
+        let authorities = std::fs::read(file).map_err(|error| wrong_file(format!("cannot be read: {error}")))?;
+        if !CertificateDer::pem_slice_iter(&authorities).any(|certificate| certificate.is_ok()) {
+            return Err(wrong_file("has to hold certificates in PEM".to_owned()));
+        }
+        redis.believing(authorities).map_err(|error| match error.kind() {
+            ErrorKind::InvalidClientConfig => wrong_file("is for a REDIS_URL that begins with rediss://".to_owned()),
+            _ => wrong_file("has to hold certificates in PEM".to_owned()),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(url: &str, file: PathBuf) -> String {
+        RedisConfig { redis_url: url.into(), redis_ca_file: Some(file) }.server().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_file_of_authorities_that_serves_nobody_is_named() {
+        let code = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lib.rs"));
+        for (file, reason) in [("/no/such/file".into(), "cannot be read"), (code(), "certificates in PEM")] {
+            let refused = refusal("rediss://127.0.0.1", file);
+            assert!(refused.starts_with("REDIS_CA_FILE: ") && refused.contains(reason), "{refused}");
+        }
     }
 }

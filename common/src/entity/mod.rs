@@ -1,4 +1,5 @@
-//! SeaORM models of the two tables.
+//! SeaORM models of the tables.
 
+pub mod event;
 pub mod token;
 pub mod user;

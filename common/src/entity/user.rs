@@ -23,17 +23,26 @@ pub struct Model {
     pub version: i32,
 }
 
-/// A user's sessions.
+/// What a user has.
 #[derive(Copy, Clone, Debug, DeriveRelation, EnumIter)]
 pub enum Relation {
     /// Tokens that this user holds.
     #[sea_orm(has_many = "super::token::Entity")]
     Token,
+    /// What happened to the account.
+    #[sea_orm(has_many = "super::event::Entity")]
+    Event,
 }
 
 impl Related<super::token::Entity> for Entity {
     fn to() -> RelationDef {
         Relation::Token.def()
+    }
+}
+
+impl Related<super::event::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Event.def()
     }
 }
 

@@ -18,7 +18,7 @@ pub const STORE_METRICS: &[Metric] = &[
     Metric {
         name: UP,
         kind: Kind::Gauge,
-        help: "Whether the store answered this process within a second, at this scrape: 1 or 0.",
+        help: "Whether the store answered this process within a second, at this scrape, Redis also that it takes writes: 1 or 0.",
     },
     Metric { name: ANSWER, kind: Kind::Gauge, help: "How long the store took to answer, at this scrape." },
     Metric {

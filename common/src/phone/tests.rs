@@ -148,3 +148,27 @@ fn allowed_countries_are_a_list_or_all() {
     assert!("*".parse::<AllowedCountries>().unwrap().allow(&number));
     assert!("in,xx".parse::<AllowedCountries>().is_err());
 }
+
+#[test]
+fn a_plan_groups_an_example_that_takes_sms() {
+    let plan = |code: &str| NumberingPlan::of(code.parse().unwrap()).unwrap();
+    let india = plan("IN");
+    assert_eq!((india.calling_code, india.trunk_prefix.as_str(), india.example.as_str()), (91, "0", "81234 56789"));
+    assert_eq!(india.example_number(), "+918123456789");
+    assert_eq!(plan("US").example, "201-555-0123");
+    assert!(plan("US").is_main && !plan("CA").is_main);
+}
+
+#[test]
+fn plans_of_all_countries() {
+    let plans = AllowedCountries::from_str("*").unwrap().plans();
+    assert!(plans.len() > 200, "{}", plans.len());
+    for plan in &plans {
+        println!("{} +{} {} {}", plan.country, plan.calling_code, plan.trunk_prefix, plan.example);
+        let plain = |char: char| char.is_ascii_digit() || " -.".contains(char);
+        assert!(plan.example.chars().all(plain) && plan.example.starts_with(|char: char| char.is_ascii_digit()));
+        assert!(plan.trunk_prefix.bytes().all(|byte| byte.is_ascii_digit()));
+    }
+    let some = AllowedCountries::from_str("LK,IN,IN").unwrap().plans();
+    assert_eq!(some.iter().map(|plan| plan.country.to_string()).collect::<Vec<_>>(), ["IN", "LK"]);
+}

@@ -1,11 +1,13 @@
 //! What keeps the queue going and small, in steps that never hold Redis up for long.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use redis::RedisResult;
 use redis::aio::ConnectionLike;
 
 use super::{NAMES, QueueScript};
+use crate::clock::millis;
 
 /// The most jobs that one step of [`promote_due`] or [`prune_ended`] takes.
 pub const MAX_STEP: usize = 1_000;
@@ -72,6 +74,15 @@ pub struct Depth {
     pub retrying: u64,
     /// Taken by a worker.
     pub in_flight: u64,
+}
+
+/// How many workers gave a sign of life within that time before `now` (Unix ms).
+///
+/// # Errors
+/// Redis cannot be reached or refuses.
+pub async fn living_workers(redis: &mut impl ConnectionLike, now: i64, within: Duration) -> RedisResult<u64> {
+    let since = (now - millis(within)).div_euclid(1000);
+    redis::cmd("ZCOUNT").arg(&NAMES.workers).arg(since).arg("+inf").query_async(redis).await
 }
 
 /// Counts the queue's jobs.

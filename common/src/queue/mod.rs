@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use apalis_redis::Config;
 
-pub use housekeeping::{Depth, MAX_STEP, Stock, depth, promote_due, prune_ended, retire};
+pub use housekeeping::{Depth, MAX_STEP, Stock, depth, living_workers, promote_due, prune_ended, retire};
 pub use script::QueueScript;
 
 /// The queue's name, and the prefix of all its keys.

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use redis::RedisResult;
 use redis::aio::ConnectionManager;
+use serde::Serialize;
 use ulid::Ulid;
 
 use super::keys;
 use crate::queue::{Depth, NAMES, depth};
 
 /// Whether a provider is called.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BreakerState {
     /// It is.
     Closed,
@@ -18,6 +20,17 @@ pub enum BreakerState {
     Open,
     /// A probe decides.
     HalfOpen,
+}
+
+impl BreakerState {
+    /// Of a breaker whose pause ends at `open_until` (Unix ms), if it has one.
+    pub(super) fn of(open_until: Option<i64>, now: i64) -> Self {
+        match open_until {
+            None => Self::Closed,
+            Some(until) if until > now => Self::Open,
+            Some(_) => Self::HalfOpen,
+        }
+    }
 }
 
 /// What waits, and what ended badly.
@@ -57,13 +70,9 @@ impl Figures {
 }
 
 async fn breaker(redis: &mut ConnectionManager, provider: &str, now: i64) -> RedisResult<BreakerState> {
-    let key = format!("{}{provider}", keys::BREAKER_PREFIX);
-    let open_until: Option<f64> = redis::cmd("HGET").arg(key).arg("open_until").query_async(redis).await?;
-    Ok(match open_until {
-        None => BreakerState::Closed,
-        Some(until) if until > now as f64 => BreakerState::Open,
-        Some(_) => BreakerState::HalfOpen,
-    })
+    let open_until: Option<f64> =
+        redis::cmd("HGET").arg(keys::breaker(provider)).arg("open_until").query_async(redis).await?;
+    Ok(BreakerState::of(open_until.map(|until| until as i64), now))
 }
 
 /// When a job was written (Unix ms): its id is a ULID.

@@ -13,6 +13,9 @@ pub(crate) const BUCKET_PREFIX: &str = "cheershare:bucket:";
 /// What the names of all logs of sends start with; the number follows, and the tag of a known address.
 pub(crate) const SENDS_PREFIX: &str = "cheershare:sends:";
 
+/// What the names of all logs of wrong guesses at a number from an address start with; both follow.
+const WRONG_BY_BOTH_PREFIX: &str = "cheershare:wrong:both:";
+
 /// What the names of all breakers start with; the provider follows.
 pub(crate) const BREAKER_PREFIX: &str = "cheershare:breaker:";
 /// What the names of the call rates start with; the provider follows.
@@ -20,12 +23,17 @@ pub(crate) const RATE_PREFIX: &str = "cheershare:rate:";
 /// Deliveries that ended without being sent.
 pub(crate) const DEAD_LETTERS: &str = "cheershare:dead_letters";
 
+/// The breaker of a provider.
+pub(crate) fn breaker(provider: &str) -> String {
+    format!("{BREAKER_PREFIX}{provider}")
+}
+
 /// Digits that a range of numbers leaves open.
 const RANGE_DIGITS: usize = 3;
 
 /// The challenge of a number.
-pub(crate) fn challenge(purpose: Purpose, number: &PhoneNumber) -> String {
-    format!("{CHALLENGE_PREFIX}{}:{}", purpose.as_str(), number.as_e164())
+pub(crate) fn challenge(purpose: Purpose<'_>, number: &PhoneNumber) -> String {
+    format!("{CHALLENGE_PREFIX}{}:{}", purpose.text(), number.as_e164())
 }
 
 /// One SMS that was asked for.
@@ -60,7 +68,30 @@ pub(crate) fn wrong_by_address(address: ClientAddress) -> String {
 
 /// When an address guessed at a number.
 pub(crate) fn wrong_by_both(number: &PhoneNumber, address: ClientAddress) -> String {
-    format!("cheershare:wrong:both:{}:{address}", number.as_e164())
+    format!("{WRONG_BY_BOTH_PREFIX}{}:{address}", number.as_e164())
+}
+
+/// What matches all keys with a number in their names, and some of longer numbers. There is nothing in a number that a
+/// pattern would take for more than itself.
+pub(crate) fn pattern_of(number: &PhoneNumber) -> String {
+    format!("cheershare:*:{}*", number.as_e164())
+}
+
+/// The purpose of a challenge of that number, by the challenge's key.
+pub(crate) fn purpose_in<'a>(key: &'a str, number: &PhoneNumber) -> Option<&'a str> {
+    key.strip_prefix(CHALLENGE_PREFIX)?.strip_suffix(number.as_e164())?.strip_suffix(':')
+}
+
+/// Whether that key is one of [`wrong_by_both`] of the number.
+pub(crate) fn is_wrong_by_both(key: &str, number: &PhoneNumber) -> bool {
+    key.strip_prefix(WRONG_BY_BOTH_PREFIX)
+        .and_then(|rest| rest.strip_prefix(number.as_e164()))
+        .is_some_and(|rest| rest.starts_with(':'))
+}
+
+/// That an operator has blocked a number, and until when.
+pub(crate) fn blocked(number: &PhoneNumber) -> String {
+    format!("cheershare:blocked:{}", number.as_e164())
 }
 
 /// A request that its client may repeat, by the tag of client and key.
@@ -80,9 +111,13 @@ pub(crate) fn address_bucket(address: ClientAddress) -> String {
 
 /// Unverified sends to neighbours of a number.
 pub(crate) fn range_bucket(number: &PhoneNumber) -> String {
+    format!("{BUCKET_PREFIX}range:{}", range_of(number))
+}
+
+/// What all numbers of a range begin with.
+pub(crate) fn range_of(number: &PhoneNumber) -> &str {
     let e164 = number.as_e164();
-    let range = e164.get(..e164.len().saturating_sub(RANGE_DIGITS)).unwrap_or(e164);
-    format!("{BUCKET_PREFIX}range:{range}")
+    e164.get(..e164.len().saturating_sub(RANGE_DIGITS)).unwrap_or(e164)
 }
 
 /// Unverified sends to a country; numbers of no country share one.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::keys;
 use crate::clock::millis;
 use crate::config::LimitConfig;
-use crate::phone::{Country, PhoneNumber};
+use crate::phone::Country;
 use crate::words::words;
 
 /// Wrong guesses that a challenge bears, from strangers and from known addresses each.
@@ -17,7 +17,7 @@ pub(crate) const GUESSES_PER_CHALLENGE: u32 = 5;
 /// Longest that one code may live, resends included (NIST SP 800-63B, OWASP ASVS).
 pub(crate) const LONGEST_LIFE: Duration = Duration::from_secs(10 * 60);
 /// How long a delivery can be looked up: a day after its end.
-const KEEP_DELIVERY: Duration = Duration::from_secs(24 * 60 * 60 + 10 * 60);
+pub(crate) const KEEP_DELIVERY: Duration = Duration::from_secs(24 * 60 * 60 + 10 * 60);
 /// Addresses that a number is remembered by.
 const KNOWN_ADDRESSES: u32 = 20;
 /// How long one call of the API may take.
@@ -32,6 +32,9 @@ pub enum OtpStoreError {
     /// No answer within a second. The change may or may not have happened.
     #[error("Redis: no answer within {DEADLINE:?}")]
     Deadline,
+    /// The code may have been used up by a guess whose answer was lost; that is being undone.
+    #[error("Redis: the answer to an earlier guess was lost")]
+    Unsettled,
 }
 
 /// A Redis that hangs, or is being looked for again, is an error before a client loses patience.
@@ -53,9 +56,9 @@ pub struct LedgerSettings {
     cooldown: i64,
     sends_per_number_hour: u32,
     sends_per_number_day: u32,
-    sends_per_address_hour: u32,
-    sends_per_range_hour: u32,
-    sends_per_hour: u32,
+    pub(super) sends_per_address_hour: u32,
+    pub(super) sends_per_range_hour: u32,
+    pub(super) sends_per_hour: u32,
     wrong_guesses_per_hour: u32,
     wrong_guesses_per_address_hour: u32,
     wrong_guesses_per_number_hour: u32,
@@ -98,8 +101,8 @@ impl LedgerSettings {
         }
     }
 
-    pub(crate) fn country_capacity(&self, number: &PhoneNumber) -> u32 {
-        if number.country() == Some(self.default_country) {
+    pub(crate) fn country_capacity(&self, country: Option<Country>) -> u32 {
+        if country == Some(self.default_country) {
             self.sends_per_country_hour
         } else {
             self.sends_per_foreign_country_hour
@@ -128,6 +131,8 @@ words! {
         Country = "country",
         /// Unverified sends in all: the spend guard.
         Service = "service",
+        /// An operator has blocked the number.
+        Blocked = "blocked",
     }
 }
 
@@ -144,5 +149,7 @@ words! {
         None = "none",
         /// Too many wrong guesses in an hour or a day: this one was not looked at.
         Closed = "closed",
+        /// An operator has blocked the number: this one was not looked at.
+        Blocked = "blocked",
     }
 }

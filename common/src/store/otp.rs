@@ -9,6 +9,7 @@ use ulid::Ulid;
 
 use super::keys;
 use super::ledger::{LedgerSettings, LimitKind, OtpStoreError, WrongGuess, within_deadline};
+use super::unsettled::Unsettled;
 use crate::address::ClientAddress;
 use crate::clock::Clock;
 use crate::code::{Code, CodeLength, OtpKeys, Purpose};
@@ -32,7 +33,7 @@ static RESTORE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lu
 #[derive(Clone, Copy, Debug)]
 pub struct Asker<'a> {
     /// What the code is for.
-    pub purpose: Purpose,
+    pub purpose: Purpose<'a>,
     /// Whose phone gets it.
     pub number: &'a PhoneNumber,
     /// Where the request comes from.
@@ -80,7 +81,7 @@ struct Attempt {
 #[derive(Debug)]
 pub struct Verified {
     attempt: Attempt,
-    /// The name given when the code was asked for.
+    /// The name given when the code was asked for; empty where none was.
     pub name: Name,
 }
 
@@ -93,6 +94,7 @@ pub struct OtpStore {
     settings: LedgerSettings,
     settings_json: Arc<str>,
     clock: Clock,
+    unsettled: Unsettled,
 }
 
 impl OtpStore {
@@ -106,18 +108,18 @@ impl OtpStore {
         clock: Clock,
     ) -> Self {
         let settings_json = serde_json::json!(settings).to_string().into();
-        Self { redis, keys, code_length, settings, settings_json, clock }
+        Self { redis, keys, code_length, settings, settings_json, clock, unsettled: Unsettled::default() }
     }
 
     /// Asks for a code: the limits are decided, and challenge, delivery and job written together or not at all. With a
-    /// `test_code` that is the code, nothing is sent, and only the limits on guesses count.
+    /// `test_code` that is the code, nothing is sent, and only the limits on guesses count. A `name` is kept for who signs in.
     ///
     /// # Errors
     /// [`OtpStoreError`].
     pub async fn request(
         &self,
         asker: Asker<'_>,
-        name: &Name,
+        name: Option<&Name>,
         test_code: Option<&Code>,
         request_id: Option<String>,
     ) -> Result<Requested, OtpStoreError> {
@@ -126,7 +128,12 @@ impl OtpStore {
         let delivery = DeliveryId::random();
         let code = test_code.cloned().unwrap_or_else(|| Code::random(self.code_length));
         let new = self.keys.seal(&code, purpose, number, &challenge);
-        let job = SendOtp { delivery_id: delivery.to_string(), request_id, job_id: None };
+        let job = SendOtp {
+            delivery_id: delivery.to_string(),
+            request_id,
+            traceparent: crate::telemetry::traces::traceparent(),
+            job_id: None,
+        };
         let known_keys = self.keys.ids().collect::<Vec<_>>().join(",");
 
         let mut call = REQUEST.prepare_invoke();
@@ -139,12 +146,13 @@ impl OtpStore {
             .key(keys::address_bucket(address))
             .key(keys::range_bucket(number))
             .key(keys::country_bucket(number.country()))
-            .key(keys::service_bucket());
+            .key(keys::service_bucket())
+            .key(keys::blocked(number));
         self.common_arguments(&mut call, asker);
-        call.arg(purpose.as_str())
+        call.arg(purpose.text())
             .arg(number.as_e164())
-            .arg(name.as_str())
-            .arg(self.settings.country_capacity(number))
+            .arg(name.map_or("", Name::as_str))
+            .arg(self.settings.country_capacity(number.country()))
             .arg(challenge.as_str())
             .arg(new.key_id)
             .arg(new.sealed)
@@ -175,17 +183,26 @@ impl OtpStore {
             .key(keys::known_addresses(number))
             .key(keys::wrong_by_number(number))
             .key(keys::wrong_by_address(address))
-            .key(keys::wrong_by_both(number, address));
+            .key(keys::wrong_by_both(number, address))
+            .key(keys::blocked(number));
         self.common_arguments(&mut call, asker);
         call.arg(&attempt.id);
         for guess in self.keys.guess_tags(guess, purpose, number) {
             call.arg(guess.key_id).arg(guess.tag);
         }
+        let unsettled = self.unsettled.has(&attempt.key);
         // Redis may run the script after nobody waits for its answer any more.
         let answer = self.invoke(&call).await.inspect_err(|_| self.take_back_later(attempt.clone()));
         let (outcome, name): (String, String) = answer?;
         Ok(match WrongGuess::from_ledger(&outcome) {
-            None => Guessed::Right(Verified { attempt, name: Name::from_store(name) }),
+            None => {
+                self.unsettled.settle(&attempt.key);
+                Guessed::Right(Verified { attempt, name: Name::from_store(name) })
+            }
+            // A code that looks used may be one whose use is taken back next: nobody should be told that it is wrong.
+            Some(WrongGuess::None) if unsettled || self.unsettled.has(&attempt.key) => {
+                return Err(OtpStoreError::Unsettled);
+            }
             Some(why) => Guessed::Wrong(why),
         })
     }
@@ -199,6 +216,18 @@ impl OtpStore {
         restored.inspect_err(|_| self.take_back_later(verified.attempt.clone())).map(|_| ())
     }
 
+    /// Ends the number's challenge for this purpose, if there is one: its code is not good any more. All limits stay but its own
+    /// count of wrong guesses, as after its use.
+    ///
+    /// # Errors
+    /// [`OtpStoreError`]; the challenge may have ended all the same.
+    pub async fn end(&self, purpose: Purpose<'_>, number: &PhoneNumber) -> Result<(), OtpStoreError> {
+        let mut redis = self.redis.clone();
+        let mut call = redis::cmd("DEL");
+        call.arg(keys::challenge(purpose, number));
+        within_deadline(call.query_async(&mut redis)).await
+    }
+
     async fn take_back(&self, attempt: &Attempt) -> Result<bool, OtpStoreError> {
         let mut call = RESTORE.prepare_invoke();
         call.key(&attempt.key).arg(&attempt.id);
@@ -208,7 +237,9 @@ impl OtpStore {
     /// Tries in the background, until the attempt is taken back or Redis has said twice that there is nothing to take back.
     fn take_back_later(&self, attempt: Attempt) {
         let store = self.clone();
+        let held = self.unsettled.hold(&attempt.key, &attempt.id);
         tokio::spawn(async move {
+            let _until_it_ends = held;
             let mut answers = 0;
             for _ in 0..TAKE_BACK_TRIES {
                 match store.take_back(&attempt).await {

@@ -1,9 +1,22 @@
 //! Connections to Redis.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, IntoConnectionInfo, ProtocolVersion, RedisResult};
+use redis::{Client, IntoConnectionInfo, ProtocolVersion, RedisResult, Script, TlsCertificates};
+
+/// Writes nothing. But with its first line Redis 7 refuses it where it refuses writes: out of memory, on a replica, when
+/// it cannot write its files, with too few replicas.
+static MAY_WRITE: LazyLock<Script> = LazyLock::new(|| Script::new("#!lua\nreturn 1"));
+
+/// Asks whether Redis would take a write now.
+///
+/// # Errors
+/// It would not, or cannot be reached.
+pub async fn takes_writes(redis: &mut ConnectionManager) -> RedisResult<()> {
+    MAY_WRITE.prepare_invoke().invoke_async(redis).await
+}
 
 /// A Redis server: where it is, and connections to it that heal by themselves.
 #[derive(Clone, Debug)]
@@ -20,6 +33,15 @@ impl Redis {
         let info = url.into_connection_info()?;
         let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         Ok(Self { client: Client::open(info.set_redis_settings(settings))? })
+    }
+
+    /// The same server, whose certificate has to come from one of these authorities (PEM) and not from one of the system's.
+    ///
+    /// # Errors
+    /// A server without TLS; something in `authorities` that is no certificate.
+    pub fn believing(self, authorities: Vec<u8>) -> RedisResult<Self> {
+        let certificates = TlsCertificates { client_tls: None, root_cert: Some(authorities) };
+        Ok(Self { client: Client::build_with_tls(self.client.get_connection_info().clone(), certificates)? })
     }
 
     /// The client itself, for a connection of a kind of its own (pub/sub).

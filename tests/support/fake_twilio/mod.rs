@@ -65,11 +65,12 @@ impl Try {
     }
 }
 
-/// The OTP in the text of an SMS.
+/// The OTP in the text of an SMS: behind a sign-in's usual words, or at the beginning of all others.
 pub(crate) fn code_in(body: &str) -> String {
-    let (_, rest) =
-        body.split_once("Your one-time password is ").unwrap_or_else(|| panic!("no OTP in the SMS {body:?}"));
-    rest.chars().take_while(char::is_ascii_digit).collect()
+    let rest = body.split_once("Your one-time password is ").map_or(body, |(_, rest)| rest);
+    let code: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    assert!(!code.is_empty(), "no OTP in the SMS {body:?}");
+    code
 }
 
 /// The fake. It ends when this is dropped.
@@ -110,6 +111,11 @@ impl FakeTwilio {
             Self { address: SocketAddr::from(([127, 0, 0, 1], free_port())), state: Arc::new(state), server: None };
         fake.open().await;
         fake
+    }
+
+    /// The same fake for another task to look at. It ends with the first one.
+    pub(crate) fn viewed_elsewhere(&self) -> Self {
+        Self { address: self.address, state: Arc::clone(&self.state), server: None }
     }
 
     /// What `TWILIO_BASE_URL` takes.

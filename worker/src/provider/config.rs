@@ -1,76 +1,30 @@
 //! Which providers there are, and in which order they are tried.
 
 use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use common::clock::Clock;
-use common::config::{AppConfig, CallbackConfig, SettingError, TWILIO_STATUS_PATH};
+use common::config::{
+    AppConfig, CallbackConfig, ProviderChoice, ProviderName, SettingError, TWILIO_STATUS_PATH, is_twilio_sid,
+};
+use common::dev_inbox::InboxPublisher;
 use reqwest::Url;
-use secrecy::SecretString;
 
 use super::console::Console;
 use super::twilio::{Sender, Twilio, TwilioAccount};
 use super::webhook::{Webhook, WebhookSecret};
 use super::{Providers, SmsProvider};
 
-/// A kind of provider.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum ProviderName {
-    Twilio,
-    Webhook,
-    Console,
-}
-
-/// Providers in the order in which they are tried, each once.
-#[derive(Clone, Debug)]
-struct ProviderOrder(Vec<ProviderName>);
-
-impl FromStr for ProviderOrder {
-    type Err = &'static str;
-
-    fn from_str(list: &str) -> Result<Self, Self::Err> {
-        let mut order = Vec::new();
-        for name in list.split(',') {
-            let name = match name.trim() {
-                "twilio" => ProviderName::Twilio,
-                "webhook" => ProviderName::Webhook,
-                "console" => ProviderName::Console,
-                _ => return Err("has to be a list of twilio, webhook and console"),
-            };
-            if order.contains(&name) {
-                return Err("names a provider twice");
-            }
-            order.push(name);
-        }
-        Ok(Self(order))
-    }
-}
-
 /// Who sends. `Debug` hides everything: URLs may hold passwords.
 #[derive(Args, Clone)]
 pub struct ProviderConfig {
-    /// `twilio`, `webhook`, `console` (prints SMS for developers), comma-separated in the order in which they are tried
-    /// [default: twilio where its settings are there, else console]
-    #[arg(long, env)]
-    sms_providers: Option<ProviderOrder>,
-    /// Twilio's account SID (AC…)
-    #[arg(long, env, hide_env_values = true, value_parser = twilio_account_sid)]
-    twilio_sid: Option<String>,
-    /// Twilio's auth token, or the secret of the API key
-    #[arg(long, env, hide_env_values = true)]
-    twilio_api_key: Option<SecretString>,
+    #[command(flatten)]
+    choice: ProviderChoice,
     /// SID of Twilio's API key (SK…), where one is used [default: TWILIO_SID]
     #[arg(long, env, hide_env_values = true, value_parser = twilio_user)]
     twilio_api_key_sid: Option<String>,
-    /// The number that SMS come from, in E.164, or a short code
-    #[arg(long, env, value_parser = sender_number)]
-    twilio_phone_number: Option<String>,
-    /// Twilio's Messaging Service (MG…) that picks the number, in place of TWILIO_PHONE_NUMBER
-    #[arg(long, env, value_parser = twilio_messaging_service_sid)]
-    twilio_messaging_service_sid: Option<String>,
     /// Where Twilio is, for tests and proxies
     #[arg(long, env, default_value = "https://api.twilio.com", hide_env_values = true, value_parser = http_url)]
     twilio_base_url: Url,
@@ -100,53 +54,54 @@ impl ProviderConfig {
         &self,
         app: &AppConfig,
         callbacks: &CallbackConfig,
+        inbox: &InboxPublisher,
         clock: &Clock,
     ) -> Result<Providers, SettingError> {
-        let order = self.sms_providers.clone().unwrap_or_else(|| self.usual_order());
-        let build = |name: &ProviderName| self.build(*name, app, callbacks, clock);
-        order.0.iter().map(build).collect::<Result<_, _>>().map(Providers::new)
+        let build = |name| match name {
+            ProviderName::Console => self.console(app, inbox, clock),
+            ProviderName::Twilio => self.twilio(callbacks),
+            ProviderName::Webhook => self.webhook(clock),
+        };
+        self.choice.order().iter().map(build).collect::<Result<_, _>>().map(Providers::new)
     }
 
-    fn usual_order(&self) -> ProviderOrder {
-        let any_of_twilio = self.twilio_sid.is_some()
-            || self.twilio_api_key.is_some()
-            || self.twilio_phone_number.is_some()
-            || self.twilio_messaging_service_sid.is_some();
-        ProviderOrder(vec![if any_of_twilio { ProviderName::Twilio } else { ProviderName::Console }])
+    fn time_limit(&self) -> Duration {
+        Duration::from_secs(self.provider_timeout_seconds)
     }
 
-    fn build(
+    fn console(
         &self,
-        name: ProviderName,
         app: &AppConfig,
-        callbacks: &CallbackConfig,
+        inbox: &InboxPublisher,
         clock: &Clock,
     ) -> Result<Arc<dyn SmsProvider>, SettingError> {
-        let time_limit = Duration::from_secs(self.provider_timeout_seconds);
-        let no_tls = |error| SettingError::new("SMS_PROVIDERS", format!("TLS cannot be set up: {error}"));
-        match name {
-            ProviderName::Twilio => {
-                Ok(Arc::new(Twilio::new(self.twilio_account(callbacks)?, time_limit).map_err(no_tls)?))
-            }
-            ProviderName::Webhook => {
-                let missing = |name| SettingError::new(name, "is not set, and the provider webhook needs it");
-                let url = self.sms_webhook_url.clone().ok_or_else(|| missing("SMS_WEBHOOK_URL"))?;
-                let secret = self.sms_webhook_secret.clone().ok_or_else(|| missing("SMS_WEBHOOK_SECRET"))?;
-                Ok(Arc::new(Webhook::new(url, secret, time_limit, clock.clone()).map_err(no_tls)?))
-            }
-            ProviderName::Console if app.is_production() => Err(SettingError::new(
+        if app.is_production() {
+            return Err(SettingError::new(
                 "SMS_PROVIDERS",
                 "console prints OTPs and is refused when APP_ENV=production; set up twilio or webhook",
-            )),
-            ProviderName::Console => Ok(Arc::new(Console)),
+            ));
         }
+        let inbox = self.choice.has_dev_inbox(app).then(|| inbox.clone());
+        Ok(Arc::new(Console { inbox, clock: clock.clone() }))
+    }
+
+    fn webhook(&self, clock: &Clock) -> Result<Arc<dyn SmsProvider>, SettingError> {
+        let missing = |name| SettingError::new(name, "is not set, and the provider webhook needs it");
+        let url = self.sms_webhook_url.clone().ok_or_else(|| missing("SMS_WEBHOOK_URL"))?;
+        let secret = self.sms_webhook_secret.clone().ok_or_else(|| missing("SMS_WEBHOOK_SECRET"))?;
+        Ok(Arc::new(Webhook::new(url, secret, self.time_limit(), clock.clone()).map_err(no_tls)?))
+    }
+
+    fn twilio(&self, callbacks: &CallbackConfig) -> Result<Arc<dyn SmsProvider>, SettingError> {
+        Ok(Arc::new(Twilio::new(self.twilio_account(callbacks)?, self.time_limit()).map_err(no_tls)?))
     }
 
     fn twilio_account(&self, callbacks: &CallbackConfig) -> Result<TwilioAccount, SettingError> {
+        let twilio = &self.choice;
         let missing = |name| SettingError::new(name, "is not set, and Twilio needs it");
-        let sid = self.twilio_sid.clone().ok_or_else(|| missing("TWILIO_SID"))?;
-        let secret = self.twilio_api_key.clone().ok_or_else(|| missing("TWILIO_API_KEY"))?;
-        let sender = match (&self.twilio_messaging_service_sid, &self.twilio_phone_number) {
+        let sid = twilio.twilio_sid.clone().ok_or_else(|| missing("TWILIO_SID"))?;
+        let secret = twilio.twilio_api_key.clone().ok_or_else(|| missing("TWILIO_API_KEY"))?;
+        let sender = match (&twilio.twilio_messaging_service_sid, &twilio.twilio_phone_number) {
             (Some(service), _) => Sender::MessagingService(service.clone()),
             (None, Some(number)) => Sender::Number(number.clone()),
             (None, None) => return Err(missing("TWILIO_PHONE_NUMBER")),
@@ -167,27 +122,11 @@ fn http_url(text: &str) -> Result<Url, &'static str> {
     }
 }
 
-fn twilio_account_sid(text: &str) -> Result<String, &'static str> {
-    is_sid("AC", text).then(|| text.to_owned()).ok_or("has to be AC and 32 hexadecimal digits")
-}
-
 fn twilio_user(text: &str) -> Result<String, &'static str> {
-    let well_formed = is_sid("SK", text) || is_sid("AC", text);
+    let well_formed = is_twilio_sid("SK", text) || is_twilio_sid("AC", text);
     well_formed.then(|| text.to_owned()).ok_or("has to be SK and 32 hexadecimal digits")
 }
 
-fn twilio_messaging_service_sid(text: &str) -> Result<String, &'static str> {
-    is_sid("MG", text).then(|| text.to_owned()).ok_or("has to be MG and 32 hexadecimal digits")
-}
-
-fn is_sid(prefix: &str, text: &str) -> bool {
-    let digits = text.strip_prefix(prefix).unwrap_or_default();
-    digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-fn sender_number(text: &str) -> Result<String, &'static str> {
-    let digits = text.strip_prefix('+').unwrap_or(text);
-    let length = if text.starts_with('+') { 7..=15 } else { 3..=8 };
-    let well_formed = length.contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
-    well_formed.then(|| text.to_owned()).ok_or("has to be + and 7 to 15 digits, or a short code")
+fn no_tls(error: reqwest::Error) -> SettingError {
+    SettingError::new("SMS_PROVIDERS", format!("TLS cannot be set up: {error}"))
 }

@@ -1,33 +1,70 @@
-//! Prints messages instead of sending them. For development only.
+//! Prints messages instead of sending them, and shows them in the development inbox. For development only.
 
 use std::time::Duration;
 
+use common::clock::Clock;
+use common::dev_inbox::{InboxMessage, InboxPublisher};
 use common::id::DeliveryId;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::{SendError, Sms, SmsProvider};
+use common::config::ProviderName;
+
+/// How long the inbox is waited for. A message that it misses was printed all the same.
+const INBOX_LIMIT: Duration = Duration::from_millis(500);
 
 /// The provider of developers.
-#[derive(Clone, Copy, Debug)]
-pub struct Console;
+#[derive(Clone, Debug)]
+pub struct Console {
+    /// Where messages are shown, if anywhere.
+    pub inbox: Option<InboxPublisher>,
+    /// Messages are dated by it.
+    pub clock: Clock,
+}
 
 impl SmsProvider for Console {
     fn name(&self) -> &'static str {
-        "console"
+        ProviderName::Console.as_str()
     }
 
-    #[expect(clippy::print_stdout, reason = "this is where a developer reads the SMS")]
     fn send<'a>(&'a self, sms: &'a Sms) -> BoxFuture<'a, Result<String, SendError>> {
-        println!(
-            "┌── SMS, printed by the console provider (development only, nothing was sent)\n│ to {}\n│ {}\n└──",
-            sms.to,
-            sms.body.replace('\n', "\n│ "),
-        );
-        std::future::ready(Ok(format!("console-{}", DeliveryId::random()))).boxed()
+        async move {
+            print(sms);
+            let id = format!("console-{}", DeliveryId::random());
+            if let Some(inbox) = &self.inbox {
+                self.show(inbox, &id, sms).await;
+            }
+            Ok(id)
+        }
+        .boxed()
     }
 
     fn time_limit(&self) -> Duration {
         Duration::from_secs(1)
     }
+}
+
+impl Console {
+    async fn show(&self, inbox: &InboxPublisher, id: &str, sms: &Sms) {
+        let message = InboxMessage {
+            id: id.to_owned(),
+            sent_at: self.clock.unix_ms(),
+            to: sms.to.clone(),
+            body: sms.body.clone(),
+        };
+        let shown = tokio::time::timeout(INBOX_LIMIT, inbox.publish(&message)).await;
+        if !matches!(shown, Ok(Ok(()))) {
+            tracing::warn!(event = "inbox_missed", delivery_id = sms.delivery_id, "the SMS is printed only");
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "this is where a developer reads the SMS")]
+fn print(sms: &Sms) {
+    println!(
+        "┌── SMS, printed by the console provider (development only, nothing was sent)\n│ to {}\n│ {}\n└──",
+        sms.to,
+        sms.body.replace('\n', "\n│ "),
+    );
 }

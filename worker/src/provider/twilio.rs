@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::answer::{self, reason_of, refused, unanswered};
 use super::{FailureClass, SendError, Sms, SmsProvider};
+use common::config::ProviderName;
 
 /// The longest `ValidityPeriod` that Twilio takes.
 const LONGEST_VALIDITY: Duration = Duration::from_secs(36_000);
@@ -100,7 +101,7 @@ impl fmt::Debug for Twilio {
 
 impl SmsProvider for Twilio {
     fn name(&self) -> &'static str {
-        "twilio"
+        ProviderName::Twilio.as_str()
     }
 
     fn send<'a>(&'a self, sms: &'a Sms) -> BoxFuture<'a, Result<String, SendError>> {

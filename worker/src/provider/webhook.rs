@@ -16,6 +16,7 @@ use sha2::Sha256;
 
 use super::answer::{self, refused, unanswered};
 use super::{FailureClass, SendError, Sms, SmsProvider};
+use common::config::ProviderName;
 
 /// Hands messages to a URL of the operator's. `Debug` hides it: it may hold a password.
 #[derive(Clone)]
@@ -107,7 +108,7 @@ impl fmt::Debug for Webhook {
 
 impl SmsProvider for Webhook {
     fn name(&self) -> &'static str {
-        "webhook"
+        ProviderName::Webhook.as_str()
     }
 
     fn send<'a>(&'a self, sms: &'a Sms) -> BoxFuture<'a, Result<String, SendError>> {

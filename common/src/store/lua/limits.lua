@@ -21,6 +21,21 @@ local function note_in_log(key, keep, window, now)
     redis.call('PEXPIRE', key, window)
 end
 
+-- Until when an operator has blocked a number: an instant, 0 where that has no end, or false where it is not blocked.
+local function blocked_until(key, now)
+    local at = tonumber(redis.call('GET', key) or -1)
+    return (at == 0 or at > now) and at
+end
+
+-- A day without a send starts the cooldown anew, or one cooldown where that is longer; so that is the longest it grows to.
+local function longest_cooldown()
+    return math.max(DAY, settings.cooldown)
+end
+
+local function cooldown_after(sends)
+    return sends > 0 and math.min(settings.cooldown * 2 ^ math.min(sends - 1, 20), longest_cooldown()) or 0
+end
+
 -- A leaky bucket is "<level> <at>": so many sends at that instant. It drains its capacity in an hour.
 local function read_bucket(key)
     local level, at = string.match(redis.call('GET', key) or '0 0', '^(%S+) (%S+)$')

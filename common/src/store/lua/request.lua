@@ -1,12 +1,16 @@
 -- Asks for a code: decides all limits, keeps the number's challenge or makes a new one, and writes delivery and job with
 -- it. All or nothing: a refusal writes nothing.
--- KEYS: challenge, delivery, number, sends, known, wrong guesses; then the buckets of address, range, country and all
+-- KEYS: challenge, delivery, number, sends, known, wrong guesses; the buckets of address, range, country and all; blocked
 -- Answers {"sent", expires in, resend in} or {kind of limit, retry after, 0}, in ms.
 local challenge_key, delivery_key, number_key, sends_key, known_key, wrong_key = unpack(KEYS, 1, 6)
 local now = tonumber(ARGV[1])
 local address_tags, purpose, number, name, country_capacity = ARGV[3], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
 local new_id, key_id, sealed, tag, known_keys = ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
 local delivery_id, job_id, job, is_test = ARGV[13], ARGV[14], ARGV[15], ARGV[16] == '1'
+
+if blocked_until(KEYS[11], now) then
+    return { 'blocked', 0, 0 }
+end
 
 local old = redis.call('HMGET', challenge_key,
     'id', 'used', 'expires_at', 'first_asked_at', 'key_id', 'guesses', 'known_guesses', 'deliveries')
@@ -33,13 +37,8 @@ end
 
 local before = redis.call('HMGET', number_key, 'streak' .. own, 'last' .. own)
 local streak, last = tonumber(before[1] or 0), tonumber(before[2] or 0)
--- A day without a send starts it anew, or one cooldown where that is longer; so that is the longest it grows to.
-local longest_cooldown = math.max(DAY, settings.cooldown)
-if last <= now - longest_cooldown then
+if last <= now - longest_cooldown() then
     streak = 0
-end
-local function cooldown_after(sends)
-    return sends > 0 and math.min(settings.cooldown * 2 ^ math.min(sends - 1, 20), longest_cooldown) or 0
 end
 
 local buckets, charged = {}, {}
@@ -76,22 +75,24 @@ end
 local same_code = alive and now + settings.ttl <= first_asked_at + settings.longest_life
     and string.find(known_keys, old[5], 1, true)
 local deliveries = delivery_id
+if not same_code then
+    id = new_id
+end
+-- A Redis that is out of memory decides by the first write whether the script may go on. So this one takes memory.
+redis.call('HSET', delivery_key, 'status', is_test and 'sent' or 'queued', 'purpose', purpose, 'number', number,
+    'challenge', id, 'requested_at', now, 'charged', table.concat(charged, ' '))
+redis.call('PEXPIRE', delivery_key, is_test and settings.ttl + 60000 or settings.keep_delivery)
 if same_code then
     -- Test numbers may ask without end; what they ask for costs nothing and is not given back.
     deliveries = is_test and delivery_id or old[8] .. ' ' .. delivery_id
     redis.call('HSET', challenge_key, 'expires_at', now + settings.ttl, 'name', name, 'deliveries', deliveries)
 else
-    id = new_id
     redis.call('DEL', challenge_key)
     redis.call('HSET', challenge_key, 'id', id, 'guesses', 0, 'known_guesses', 0,
         'first_asked_at', now, 'expires_at', now + settings.ttl,
         'key_id', key_id, 'sealed', sealed, 'tag', redis.sha1hex(id .. tag), 'name', name, 'deliveries', deliveries)
 end
 redis.call('PEXPIRE', challenge_key, settings.ttl + 60000)
-
-redis.call('HSET', delivery_key, 'status', is_test and 'sent' or 'queued', 'purpose', purpose, 'number', number,
-    'challenge', id, 'requested_at', now, 'charged', table.concat(charged, ' '))
-redis.call('PEXPIRE', delivery_key, is_test and settings.ttl + 60000 or settings.keep_delivery)
 if is_test then
     return { 'sent', settings.ttl, 0 }
 end
@@ -105,6 +106,6 @@ if known then
     redis.call('HSET', delivery_key, 'known_address', known)
 end
 redis.call('HSET', number_key, 'streak' .. own, streak + 1, 'last' .. own, now)
-redis.call('PEXPIRE', number_key, longest_cooldown)
+redis.call('PEXPIRE', number_key, longest_cooldown())
 enqueue(job_id, job)
 return { 'sent', settings.ttl, cooldown_after(streak + 1) }

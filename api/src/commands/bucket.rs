@@ -1,0 +1,97 @@
+//! `api bucket`: the leaky buckets that count unverified sends.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use clap::{Args, Subcommand, ValueEnum};
+use common::clock::Clock;
+use common::command::{self, CommandError};
+use common::config::SettingError;
+use common::store::buckets::{Bucket, Level};
+use common::store::operator;
+use serde::Serialize;
+
+use super::{Output, ledger_settings, parse_number};
+use crate::config::Config;
+
+/// What can be done with a bucket.
+#[derive(Clone, Debug, Subcommand)]
+pub enum BucketCommand {
+    /// Print how full it is
+    Show(OneBucket),
+    /// Empty it
+    Reset(OneBucket),
+}
+
+/// Which bucket, and how to answer.
+#[derive(Args, Clone, Debug)]
+pub struct OneBucket {
+    /// Whose sends it counts
+    kind: BucketKind,
+    /// The address, a number of the range, or the country (`none` for numbers of no country); nothing for the service
+    of: Option<String>,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Whose sends a bucket counts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum BucketKind {
+    /// Those of a client address
+    Address,
+    /// Those to the numbers that differ in the last three digits only
+    Range,
+    /// Those to a country
+    Country,
+    /// All
+    Service,
+}
+
+pub(super) async fn run(command: &BucketCommand, config: &Config) -> Result<(), CommandError> {
+    let (which, empty) = match command {
+        BucketCommand::Show(which) => (which, false),
+        BucketCommand::Reset(which) => (which, true),
+    };
+    let bucket = which.bucket(config)?;
+    let mut redis = operator::connect(&config.redis)?;
+    let level = bucket.look(&mut redis, &ledger_settings(config), &Clock::default(), empty).await?;
+    if empty {
+        command::answer(&Emptied { emptied: level }, which.output.json)
+    } else {
+        command::answer(&level, which.output.json)
+    }
+}
+
+impl OneBucket {
+    fn bucket(&self, config: &Config) -> Result<Bucket, CommandError> {
+        let wrong = |reason: &str| CommandError::from(SettingError::new("OF", reason));
+        let of = self.of.as_deref();
+        Ok(match (self.kind, of) {
+            (BucketKind::Address, Some(text)) => {
+                let address: IpAddr = text.parse().map_err(|_| wrong("has to be an IP address"))?;
+                Bucket::Address(address.into())
+            }
+            (BucketKind::Range, Some(text)) => Bucket::Range(parse_number(text, config)?),
+            (BucketKind::Country, Some("none")) => Bucket::Country(None),
+            (BucketKind::Country, Some(text)) => {
+                Bucket::Country(Some(text.parse().map_err(|reason: String| wrong(&reason))?))
+            }
+            (BucketKind::Service, None) => Bucket::Service,
+            (BucketKind::Address, None) => return Err(wrong("is missing: which address?")),
+            (BucketKind::Range, None) => return Err(wrong("is missing: a number of which range?")),
+            (BucketKind::Country, None) => return Err(wrong("is missing: which country?")),
+            (BucketKind::Service, Some(_)) => return Err(wrong("there is one bucket for the whole service")),
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct Emptied {
+    emptied: Level,
+}
+
+impl fmt::Display for Emptied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Emptied. Before, {}.", self.emptied)
+    }
+}

@@ -1,0 +1,76 @@
+//! What the program does for operators instead of serving.
+
+mod bucket;
+mod number;
+mod sessions;
+
+use clap::{Args, Subcommand};
+use common::command::{self, CommandError};
+use common::config::SettingError;
+use common::health;
+use common::phone::PhoneNumber;
+use common::store::ledger::LedgerSettings;
+
+pub use self::bucket::BucketCommand;
+pub use self::number::NumberCommand;
+pub use self::sessions::SessionsCommand;
+use crate::config::Config;
+
+/// What else the program can do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Print the OpenAPI document
+    Openapi,
+    /// Ask the API that runs on this machine, at HOST and PORT, whether it lives
+    Health {
+        /// Ask whether it can serve requests, too: whether Redis and the database answer it
+        #[arg(long)]
+        ready: bool,
+    },
+    /// See what is known of a number; unlock, block and unblock it
+    #[command(subcommand)]
+    Number(NumberCommand),
+    /// See and empty the buckets that count unverified sends
+    #[command(subcommand)]
+    Bucket(BucketCommand),
+    /// End a user's sessions
+    #[command(subcommand)]
+    Sessions(SessionsCommand),
+}
+
+/// For people or for programs.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Output {
+    /// As JSON, for programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// Does it and prints the answer. Asks for no setting but those that it needs.
+///
+/// # Errors
+/// [`CommandError`].
+pub async fn run(command: &Command, config: &Config) -> Result<(), CommandError> {
+    match command {
+        Command::Openapi => command::print(&crate::document::document_text()),
+        Command::Health { ready } => {
+            let address = config.server.address();
+            if address.port() == 0 {
+                return Err(SettingError::new("PORT", "is 0, so nobody knows where the API listens").into());
+            }
+            command::print(&format!("{}\n", health::ask(address, *ready).await?))
+        }
+        Command::Number(command) => number::run(command, config).await,
+        Command::Bucket(command) => bucket::run(command, config).await,
+        Command::Sessions(command) => sessions::run(command, config).await,
+    }
+}
+
+fn ledger_settings(config: &Config) -> LedgerSettings {
+    LedgerSettings::new(&config.limits, config.otp.ttl(), config.destinations.default_country)
+}
+
+fn parse_number(text: &str, config: &Config) -> Result<PhoneNumber, CommandError> {
+    PhoneNumber::parse(text, config.destinations.default_country)
+        .map_err(|error| SettingError::new("NUMBER", error.to_string()).into())
+}

@@ -1,0 +1,156 @@
+//! `api number`: what a number's ledger says, and what keeps it out.
+
+use std::fmt;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use common::clock::Clock;
+use common::command::{self, CommandError};
+use common::store::numbers::{Block, NumberRecord, Numbers, Unlocked};
+use common::store::operator;
+use serde::Serialize;
+
+use super::{Output, ledger_settings, parse_number};
+use crate::config::Config;
+
+/// What can be done with a number.
+#[derive(Clone, Debug, Subcommand)]
+pub enum NumberCommand {
+    /// Print what the ledger knows of it
+    Show(OneNumber),
+    /// Forget its cooldown, its sends, the wrong guesses at it, and a code that they burned
+    Unlock(OneNumber),
+    /// Refuse to send to it and to sign it in, until it is unblocked
+    Block {
+        /// Which number, and how to answer.
+        #[command(flatten)]
+        number: OneNumber,
+        /// Only for so many minutes (1 to 525600)
+        #[arg(long, value_parser = clap::value_parser!(u64).range(1..=525_600))]
+        minutes: Option<u64>,
+    },
+    /// End a block
+    Unblock(OneNumber),
+}
+
+/// Which number, and how to answer.
+#[derive(Args, Clone, Debug)]
+pub struct OneNumber {
+    /// In any usual spelling; without a country code it belongs to DEFAULT_COUNTRY
+    number: String,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(super) async fn run(command: &NumberCommand, config: &Config) -> Result<(), CommandError> {
+    let (NumberCommand::Show(which)
+    | NumberCommand::Unlock(which)
+    | NumberCommand::Unblock(which)
+    | NumberCommand::Block { number: which, .. }) = command;
+    let number = parse_number(&which.number, config)?;
+    let numbers = Numbers::new(operator::connect(&config.redis)?, ledger_settings(config), Clock::default());
+    let (masked, json) = (number.to_string(), which.output.json);
+    match command {
+        NumberCommand::Show(_) => command::answer(&Shown(numbers.record(&number).await?), json),
+        NumberCommand::Unlock(_) => {
+            let had = numbers.unlock(&number).await?;
+            command::answer(&WasUnlocked { number: masked, had }, json)
+        }
+        NumberCommand::Block { minutes, .. } => {
+            let time = minutes.map(|minutes| Duration::from_secs(minutes * 60));
+            let blocked = Some(numbers.block(&number, time).await?);
+            command::answer(&Changed { number: masked, blocked, changed: true }, json)
+        }
+        NumberCommand::Unblock(_) => {
+            let changed = numbers.unblock(&number).await?;
+            command::answer(&Changed { number: masked, blocked: None, changed }, json)
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Shown(NumberRecord);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let record = &self.0;
+        writeln!(f, "{}", record.number)?;
+        let blocked = record.blocked.map_or_else(|| "no".to_owned(), |block| InWords(block).to_string());
+        writeln!(f, "  blocked          {blocked}")?;
+        writeln!(f, "  cooldown         {} s left", record.cooldown_seconds)?;
+        writeln!(f, "  sends            {} in the last hour, {} in the last day", record.sends.hour, record.sends.day)?;
+        let wrong = record.wrong_guesses;
+        writeln!(f, "  wrong guesses    {} in the last hour, {} in the last day", wrong.hour, wrong.day)?;
+        writeln!(f, "  known addresses  {}", record.known_addresses)?;
+        for bucket in &record.buckets {
+            writeln!(f, "  bucket           {bucket}")?;
+        }
+        for code in &record.challenges {
+            let (strangers, known) = (code.wrong_guesses, code.wrong_guesses_from_known_addresses);
+            let (purpose, state, expires) = (&code.purpose, code.state, code.expires_at);
+            writeln!(
+                f,
+                "  code             {purpose}, {state}, expires {expires}; wrong guesses: {strangers}, from known addresses: {known}"
+            )?;
+        }
+        for sms in &record.deliveries {
+            write!(f, "  SMS              {} {} {}", sms.requested_at, sms.delivery_id, sms.status)?;
+            if let Some(reason) = &sms.reason {
+                write!(f, " ({reason})")?;
+            }
+            if let Some(provider) = &sms.provider {
+                write!(f, ", {provider}, tries: {}", sms.tries)?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+struct InWords(Block);
+
+impl fmt::Display for InWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.until {
+            Some(until) => write!(f, "until {until}"),
+            None => f.write_str("until it is unblocked"),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct WasUnlocked {
+    number: String,
+    #[serde(rename = "forgotten")]
+    had: Unlocked,
+}
+
+impl fmt::Display for WasUnlocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Unlocked { cooldown, sends, wrong_guesses, burned_codes } = self.had;
+        let cooldown = if cooldown { "its cooldown" } else { "no cooldown" };
+        write!(
+            f,
+            "{} is unlocked. Forgotten: {cooldown}, sends: {sends}, wrong guesses: {wrong_guesses}, burned codes: {burned_codes}.",
+            self.number
+        )
+    }
+}
+
+#[derive(Serialize)]
+struct Changed {
+    number: String,
+    blocked: Option<Block>,
+    changed: bool,
+}
+
+impl fmt::Display for Changed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.blocked, self.changed) {
+            (Some(block), _) => write!(f, "{} is blocked {}.", self.number, InWords(block)),
+            (None, true) => write!(f, "{} is unblocked.", self.number),
+            (None, false) => write!(f, "{} was not blocked.", self.number),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! `api sessions end`: signs a user out everywhere.
+
+use std::fmt;
+
+use clap::{Args, Subcommand};
+use common::clock::Clock;
+use common::command::{self, CommandError};
+use common::config::SettingError;
+use common::store::accounts::Accounts;
+use common::store::operator::OperatorError;
+use common::store::users::{UserName, find_user};
+use serde::Serialize;
+
+use super::{Output, parse_number};
+use crate::config::Config;
+
+/// What can be done with sessions.
+#[derive(Clone, Debug, Subcommand)]
+pub enum SessionsCommand {
+    /// End all sessions of a user: their tokens stop working at once
+    End(OneUser),
+}
+
+/// Which user, and how to answer.
+#[derive(Args, Clone, Debug)]
+pub struct OneUser {
+    /// The user's number, in any usual spelling; without a country code it belongs to DEFAULT_COUNTRY
+    number: Option<String>,
+    /// The user's id, in place of the number
+    #[arg(long)]
+    user: Option<i64>,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(super) async fn run(SessionsCommand::End(which): &SessionsCommand, config: &Config) -> Result<(), CommandError> {
+    let who = match (&which.number, which.user) {
+        (Some(number), None) => UserName::Number(parse_number(number, config)?),
+        (None, Some(id)) => UserName::Id(id),
+        _ => return Err(SettingError::new("NUMBER", "has to be given, or --user; one of the two").into()),
+    };
+    let accounts = Accounts::connect(&config.database.url(&config.app)?, 1).await?;
+    let Some(user) = find_user(&accounts, &who).await? else {
+        return Err(CommandError::NotFound(match who {
+            UserName::Number(number) => format!("no user has the number {number}"),
+            UserName::Id(id) => format!("no user has the id {id}"),
+        }));
+    };
+    let ended =
+        accounts.end_sessions_by_operator(user.id, Clock::default().now()).await.map_err(OperatorError::from)?;
+    let number = common::phone::masked(&user.phone_number);
+    command::answer(&Ended { user_id: user.id, number, sessions_ended: ended }, which.output.json)
+}
+
+#[derive(Serialize)]
+struct Ended {
+    user_id: i64,
+    number: String,
+    sessions_ended: usize,
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "User {} ({}): sessions ended: {}.", self.user_id, self.number, self.sessions_ended)
+    }
+}

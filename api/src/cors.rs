@@ -1,0 +1,138 @@
+//! Which other websites' scripts may call the API: CORS, as the Fetch standard has it.
+
+use std::str::FromStr;
+
+use poem::http::uri::Uri;
+use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use poem::{Endpoint, IntoResponse, Request, Response};
+
+use crate::app::Methods;
+
+const ALLOWED_HEADERS: HeaderValue =
+    HeaderValue::from_static("authorization, content-type, idempotency-key, x-request-id");
+const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static("retry-after, x-request-id, www-authenticate");
+
+/// How long a browser may remember a preflight's answer, in seconds.
+const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
+
+/// The origins (RFC 6454) of those websites; none by default.
+#[derive(Clone, Debug, Default)]
+pub struct AllowedOrigins(Vec<HeaderValue>);
+
+impl FromStr for AllowedOrigins {
+    type Err = &'static str;
+
+    fn from_str(list: &str) -> Result<Self, Self::Err> {
+        let origins = list.split(',').map(|text| parse_origin(text.trim())).collect::<Option<_>>();
+        origins.map(Self).ok_or(
+            "has to be a list of origins as browsers write them, like https://app.example.com,http://localhost:5173: \
+             in lower case, without a path, a slash at the end or the scheme's usual port",
+        )
+    }
+}
+
+/// Browsers compare byte by byte, so what no browser would send is a mistake.
+fn parse_origin(text: &str) -> Option<HeaderValue> {
+    let uri: Uri = text.parse().ok()?;
+    let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
+    let usual_port = matches!((scheme, authority.port_u16()), ("https", Some(443)) | ("http", Some(80)));
+    let exact = text == format!("{scheme}://{authority}") && !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    let plain = !authority.as_str().contains(['@', '*']) && !authority.as_str().ends_with(':');
+    (exact && plain && !usual_port).then(|| HeaderValue::from_str(text).ok()).flatten()
+}
+
+impl AllowedOrigins {
+    /// The request's origin, where it is one of these. Browsers send theirs with POSTs to the API's own pages too, so any other
+    /// is served like none: it is the browser that keeps the answer from a stranger's script.
+    fn origin_of(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        let origin = headers.get(header::ORIGIN)?;
+        self.0.contains(origin).then(|| origin.clone())
+    }
+
+    fn vary(&self) -> HeaderValue {
+        HeaderValue::from_static(if self.0.is_empty() { "Authorization" } else { "Authorization, Origin" })
+    }
+}
+
+/// Answers preflights and marks the answers that those origins' scripts may read. Sets `Vary` on all of them.
+pub(crate) async fn share<E: Endpoint>(
+    next: &E,
+    request: Request,
+    origins: &AllowedOrigins,
+    methods: &Methods,
+) -> poem::Result<Response> {
+    let origin = origins.origin_of(request.headers());
+    let preflight = origin.as_ref().and_then(|_| preflight(&request, methods));
+    let mut response = match preflight {
+        Some(response) => response,
+        None => next.call(request).await?.into_response(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::VARY, origins.vary());
+    if let Some(origin) = origin {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
+    }
+    Ok(response)
+}
+
+/// The answer to the question that a browser asks before a request; none where it is no such question, or the path is not
+/// known.
+fn preflight(request: &Request, methods: &Methods) -> Option<Response> {
+    let asks =
+        request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let allowed = methods.allowed_at(request.uri().path()).filter(|_| asks)?;
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, allowed);
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
+    Some(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_as_browsers_write_them() {
+        for origin in [
+            "https://app.example.com",
+            "http://localhost:5173",
+            "http://127.0.0.1",
+            "http://[::1]:8080",
+            "https://example.com:8443",
+            "capacitor://localhost",
+        ] {
+            assert_eq!(parse_origin(origin), Some(HeaderValue::from_static(origin)), "{origin}");
+        }
+        let list: AllowedOrigins = "https://a.example, https://b.example".parse().unwrap();
+        assert_eq!(list.0, ["https://a.example", "https://b.example"]);
+    }
+
+    #[test]
+    fn what_no_browser_sends_is_refused() {
+        for list in [
+            "",
+            "*",
+            "null",
+            "example.com",
+            "https://",
+            "https://example.com/",
+            "https://example.com/app",
+            "https://example.com?",
+            "https://Example.com",
+            "HTTPS://example.com",
+            "https://example.com:443",
+            "http://example.com:80",
+            "https://example.com:",
+            "https://*.example.com",
+            "https://user@example.com",
+            "https://b\u{fc}cher.example",
+            "https://a.example,",
+            "https://a.example;https://b.example",
+        ] {
+            assert!(list.parse::<AllowedOrigins>().is_err(), "{list}");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Pages for people: the sign-in page and the development inbox. Each is one answer with its style and its script in it,
+//! under a policy that lets a browser run and load nothing else.
+
+pub mod inbox;
+pub mod sign_in;
+
+use std::sync::{Arc, LazyLock};
+
+use common::phone::NumberingPlan;
+use data_encoding::BASE64;
+use poem::endpoint::make_sync;
+use poem::http::header;
+use poem::{Endpoint, EndpointExt, IntoEndpoint, IntoResponse, Response, Route, get};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::config::Config;
+use crate::dev_inbox::DevInbox;
+use crate::document;
+
+/// What all pages look like.
+const STYLE: &str = include_str!("base.css");
+
+/// A page, ready to be sent. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Page {
+    html: Arc<str>,
+    policy: Arc<str>,
+}
+
+/// What a page is made of.
+struct Parts {
+    html: &'static str,
+    style: &'static str,
+    script: &'static str,
+    /// What the script reads.
+    settings: Value,
+    /// What stands in the place of `{{name}}`; it may come from a setting.
+    texts: Vec<(&'static str, String)>,
+}
+
+impl Page {
+    fn new(parts: Parts) -> Self {
+        let style = format!("{STYLE}{}", parts.style);
+        // A `<` in a text would end the element.
+        let settings = parts.settings.to_string().replace('<', "\\u003c");
+        let policy = format!(
+            "default-src 'none'; script-src '{}'; style-src '{}'; img-src data:; connect-src 'self'; base-uri 'none'; \
+             form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
+            hash(parts.script),
+            hash(&style),
+        );
+        let html = filled(parts.html, |name| match name {
+            "style" => style.clone(),
+            "settings" => settings.clone(),
+            "script" => parts.script.to_owned(),
+            _ => parts.texts.iter().find(|text| text.0 == name).map(|text| escaped(&text.1)).unwrap_or_default(),
+        });
+        Self { html: html.into(), policy: policy.into() }
+    }
+}
+
+/// Puts values into a template, in the places of `{{name}}`. What is in a value stays as it is.
+fn filled(template: &str, value: impl Fn(&str) -> String) -> String {
+    let mut parts = template.split("{{");
+    let mut html = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (name, rest) = part.split_once("}}").unwrap_or((part, ""));
+        html.push_str(&value(name));
+        html.push_str(rest);
+    }
+    html
+}
+
+impl IntoResponse for &Page {
+    fn into_response(self) -> Response {
+        Response::builder()
+            .content_type("text/html; charset=utf-8")
+            .header(header::CONTENT_SECURITY_POLICY, &*self.policy)
+            .body(self.html.to_string())
+    }
+}
+
+/// As Content Security Policy Level 3 names an element's text.
+fn hash(text: &str) -> String {
+    format!("sha256-{}", BASE64.encode(&Sha256::digest(text)))
+}
+
+/// For text and for attributes in double quotes.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// The pages that the settings ask for. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Pages {
+    sign_in: Option<LazyPage>,
+    inbox: Option<(LazyPage, DevInbox)>,
+    /// A number that SMS are sent to, for examples; E.164.
+    pub example_number: String,
+}
+
+/// Made when it is first needed: the numbering plans of all countries take a while.
+type LazyPage = Arc<LazyLock<Page, Box<dyn FnOnce() -> Page + Send>>>;
+
+impl Pages {
+    /// Those of these settings.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let destinations = &config.destinations;
+        let usual = destinations.allowed().usual(destinations.default_country).and_then(NumberingPlan::of);
+        let example_number = usual.as_ref().map(document::example_number).unwrap_or_default();
+        let lazy = |make: fn(&Config) -> Page| -> LazyPage {
+            let config = config.clone();
+            Arc::new(LazyLock::new(Box::new(move || make(&config))))
+        };
+        Self {
+            sign_in: config.has_sign_in_page().then(|| lazy(sign_in::page)),
+            inbox: config.has_dev_inbox().then(|| (lazy(inbox::page), DevInbox::default())),
+            example_number,
+        }
+    }
+
+    /// Makes what the first request would have to wait for. It computes for up to some seconds.
+    pub fn prepare(&self) {
+        self.sign_in.iter().for_each(|page| drop(LazyLock::force(page).clone()));
+    }
+
+    /// The development inbox, where there is one.
+    #[must_use]
+    pub fn dev_inbox(&self) -> Option<&DevInbox> {
+        self.inbox.as_ref().map(|(_, inbox)| inbox)
+    }
+
+    /// Puts the sign-in page where its path is asked for. Where a router has a catch-all, poem takes that for `/`.
+    pub(crate) fn before<E>(&self, others: E) -> impl Endpoint<Output = Response> + use<E>
+    where
+        E: IntoEndpoint<Endpoint: Endpoint<Output = Response> + 'static>,
+    {
+        let page =
+            self.sign_in.clone().map(|page| Arc::new(get(make_sync(move |_| LazyLock::force(&page).into_response()))));
+        others.into_endpoint().around(move |next, request| {
+            let page = page.clone().filter(|_| request.uri().path() == sign_in::PATH);
+            async move {
+                match page {
+                    Some(page) => page.call(request).await,
+                    None => next.call(request).await,
+                }
+            }
+        })
+    }
+
+    /// Adds the development inbox.
+    pub(crate) fn add_to(&self, routes: Route) -> Route {
+        let Some((page, inbox)) = self.inbox.clone() else { return routes };
+        routes
+            .at(inbox::PATH, get(make_sync(move |_| LazyLock::force(&page).into_response())))
+            .at(inbox::EVENTS_PATH, get(make_sync(move |_| inbox.events())))
+    }
+}

@@ -1,0 +1,41 @@
+//! `GET /`: the sign-in page.
+
+use common::phone::{Country, NumberingPlan};
+use serde_json::{Value, json};
+
+use super::{Page, Parts, inbox};
+use crate::config::Config;
+
+/// Where the page is.
+pub const PATH: &str = "/";
+
+/// The page, for these settings.
+pub(super) fn page(config: &Config) -> Page {
+    let destinations = &config.destinations;
+    let allowed = destinations.allowed();
+    let usual = allowed.usual(destinations.default_country);
+    let example_number = usual.and_then(NumberingPlan::of).map(|plan| plan.example_number()).unwrap_or_default();
+    let inbox = config.has_dev_inbox().then_some(inbox::PATH);
+    Page::new(Parts {
+        html: include_str!("sign_in.html"),
+        style: include_str!("sign_in.css"),
+        script: include_str!("sign_in.js"),
+        settings: json!({
+            "otpLength": config.otp.otp_length.digits(),
+            "country": usual.as_ref().map(Country::code),
+            "countries": allowed.plans().iter().map(told).collect::<Vec<_>>(),
+            "inbox": inbox,
+        }),
+        texts: vec![("app", config.app.app_name.clone()), ("example", example_number), ("origin", origin(config))],
+    })
+}
+
+/// Where people reach the API, as far as the settings say.
+fn origin(config: &Config) -> String {
+    let local = || format!("http://{}", config.server.address());
+    config.callbacks.public_url.as_deref().map_or_else(local, |url| url.trim_end_matches('/').to_owned())
+}
+
+fn told(plan: &NumberingPlan) -> Value {
+    json!([plan.country.code(), plan.calling_code.to_string(), plan.trunk_prefix, plan.example])
+}

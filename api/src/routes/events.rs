@@ -1,0 +1,147 @@
+//! `GET /me/events`
+
+use common::event::{EventKind as KindOfEvent, SessionEnd as EndOfSession};
+use common::store::accounts::{self, Accounts};
+use poem::web::Data;
+use poem_openapi::param::Query;
+use poem_openapi::payload::Json;
+use poem_openapi::types::Example;
+use poem_openapi::{Enum, Object, OpenApi};
+use time::OffsetDateTime;
+use time::macros::datetime;
+
+use super::{Tag, paging};
+use crate::auth::BearerToken;
+use crate::error::{ErrorKind, Failure, Failures};
+use crate::nullable::NullableText;
+
+/// The operation.
+#[derive(Debug)]
+pub struct EventsApi;
+
+/// A part of the list, newest first.
+#[derive(Debug, Object)]
+#[oai(example)]
+pub struct EventList {
+    /// The events.
+    data: Vec<Event>,
+    /// The `cursor` of the next page; null on the last one.
+    next_cursor: NullableText,
+}
+
+/// Something that happened to the account.
+#[derive(Debug, Object)]
+#[oai(example)]
+pub struct Event {
+    /// Grows with time.
+    id: i64,
+    /// When it happened (RFC 3339, UTC).
+    created_at: OffsetDateTime,
+    /// What happened.
+    kind: EventKind,
+    /// Where the request came from: an IPv4 address, or the /64 of an IPv6 address.
+    address: NullableText,
+    /// The session that it concerns; it may have ended.
+    session_id: NullableText,
+    /// What else there is to say.
+    details: EventDetails,
+}
+
+/// What there is to say depends on the kind.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct EventDetails {
+    /// For `signed_up` and `signed_in`: what the client called itself.
+    device: Option<String>,
+    /// For `signed_out`: why.
+    reason: Option<SessionEnd>,
+    /// For `number_changed`: the number that the account had; all but its country code and last two digits are `*`.
+    old_number: Option<String>,
+    /// For `number_changed`: the number that it has since, likewise.
+    new_number: Option<String>,
+}
+
+documented! {
+    /// `signed_up`: the number signed in for the first time. `signed_in`: it did again. `renewed`: a session got a new token.
+    /// `signed_out`: a session was ended. `number_changed`: the account has another number.
+    EventKind of KindOfEvent { SignedUp, SignedIn, Renewed, SignedOut, NumberChanged, }
+}
+
+documented! {
+    /// `signed_out`: the session ended itself. `ended_elsewhere`: another one ended it. `signed_out_everywhere`: with all, or all
+    /// others, at once. `ended_by_operator`: by those who run the service. `session_limit`: a newer sign-in took its place. `number_changed`: the account moved to another number.
+    SessionEnd of EndOfSession { SignedOut, EndedElsewhere, SignedOutEverywhere, EndedByOperator, SessionLimit, NumberChanged, }
+}
+
+/// What this operation may refuse.
+#[derive(Debug)]
+pub struct EventFailures;
+
+impl Failures for EventFailures {
+    const KINDS: &'static [ErrorKind] = &[ErrorKind::InvalidParameter, ErrorKind::Unauthorized];
+}
+
+#[OpenApi]
+impl EventsApi {
+    /// See what happened to the account
+    ///
+    /// Newest first. Events are kept for 90 days, unless the service is set otherwise.
+    #[oai(path = "/me/events", method = "get", tag = "Tag::Account", operation_id = "listEvents")]
+    async fn events(
+        &self,
+        accounts: Data<&Accounts>,
+        current: BearerToken,
+        /// The most that the answer lists.
+        #[oai(default = "paging::default_limit", validator(minimum(value = "1"), maximum(value = "100")))]
+        limit: Query<u32>,
+        /// Where to go on: the `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<EventList>, Failure<EventFailures>> {
+        let page = accounts.events(current.0.user.id, paging::request(*limit, cursor.as_deref())?).await?;
+        let next_cursor = NullableText(page.next.map(|cursor| cursor.to_string()));
+        Ok(Json(EventList { data: page.rows.into_iter().map(Event::from).collect(), next_cursor }))
+    }
+}
+
+impl From<accounts::Event> for Event {
+    fn from(event: accounts::Event) -> Self {
+        let accounts::Event { id, created_at, kind, address, session_id, details } = event;
+        Self {
+            id,
+            created_at,
+            kind: kind.into(),
+            address: NullableText(address),
+            session_id: NullableText(session_id),
+            details: EventDetails {
+                device: details.device,
+                reason: details.reason.map(Into::into),
+                old_number: details.old_number,
+                new_number: details.new_number,
+            },
+        }
+    }
+}
+
+impl Example for EventList {
+    fn example() -> Self {
+        Self { data: vec![Event::example()], next_cursor: NullableText(None) }
+    }
+}
+
+impl Example for Event {
+    fn example() -> Self {
+        Self {
+            id: 1,
+            created_at: datetime!(2026-11-23 07:04:59 UTC),
+            kind: EventKind::SignedUp,
+            address: NullableText(Some("203.0.113.7".to_owned())),
+            session_id: NullableText(Some("k5x2aw7nqf3c4zt6y2h4v5xk7e".to_owned())),
+            details: EventDetails {
+                device: Some("Cheershare/1.0 (Android 15)".to_owned()),
+                reason: None,
+                old_number: None,
+                new_number: None,
+            },
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! `GET /me` and `PATCH /me`
+
+use common::name::Name;
+use common::store::accounts::Accounts;
+use poem::web::Data;
+use poem_openapi::payload::Json;
+use poem_openapi::types::Example;
+use poem_openapi::{Object, OpenApi};
+use serde::Deserialize;
+
+use super::Tag;
+use super::user::User;
+use crate::auth::BearerToken;
+use crate::error::{ErrorKind, Failure, Failures};
+use crate::strict_json::StrictJson;
+
+/// The operations.
+#[derive(Debug)]
+pub struct MeApi;
+
+/// The signed-in user.
+#[derive(Debug, Object)]
+#[oai(example)]
+pub struct Me {
+    /// Who.
+    data: User,
+}
+
+/// A change of what a user says of themselves.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct ProfileChange {
+    /// 1 to 100 characters, none of them a control character.
+    name: String,
+    /// The user's version that is changed, as it was last read.
+    version: i32,
+}
+
+/// What reading may refuse.
+#[derive(Debug)]
+pub struct ReadFailures;
+
+impl Failures for ReadFailures {
+    const KINDS: &'static [ErrorKind] = &[ErrorKind::Unauthorized];
+}
+
+/// What changing may refuse.
+#[derive(Debug)]
+pub struct ChangeFailures;
+
+impl Failures for ChangeFailures {
+    const KINDS: &'static [ErrorKind] = &[
+        ErrorKind::InvalidPayload,
+        ErrorKind::InvalidName,
+        ErrorKind::Unauthorized,
+        ErrorKind::RequestTimeout,
+        ErrorKind::EditConflict,
+        ErrorKind::PayloadTooLarge,
+        ErrorKind::UnsupportedMediaType,
+    ];
+}
+
+#[OpenApi]
+impl MeApi {
+    /// See who is signed in
+    #[oai(path = "/me", method = "get", tag = "Tag::Account", operation_id = "getMe")]
+    async fn me(&self, current: BearerToken) -> Result<Json<Me>, Failure<ReadFailures>> {
+        Ok(Json(Me { data: current.0.user.into() }))
+    }
+
+    /// Change the name
+    ///
+    /// Send the `version` that was last read. If the user has changed since then, nothing happens and the answer is 409: read
+    /// again, and decide again.
+    #[oai(path = "/me", method = "patch", tag = "Tag::Account", operation_id = "updateMe")]
+    async fn update(
+        &self,
+        accounts: Data<&Accounts>,
+        current: BearerToken,
+        body: StrictJson<ProfileChange>,
+    ) -> Result<Json<Me>, Failure<ChangeFailures>> {
+        let ProfileChange { name, version } = body.0;
+        let name = Name::parse(&name)?.ok_or(ErrorKind::InvalidName)?;
+        let user = accounts.rename(current.0.user.id, version, &name).await?.ok_or(ErrorKind::EditConflict)?;
+        tracing::info!(event = "profile_changed", user_id = user.id, version = user.version);
+        Ok(Json(Me { data: user.into() }))
+    }
+}
+
+impl Example for Me {
+    fn example() -> Self {
+        Self { data: User::example() }
+    }
+}
+
+impl Example for ProfileChange {
+    fn example() -> Self {
+        Self { name: "Asha".to_owned(), version: 1 }
+    }
+}

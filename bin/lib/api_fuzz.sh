@@ -1,0 +1,27 @@
+# Property-based testing of the running service against its own document, by schemathesis.
+
+# Fewer requests than this are too few to say anything.
+LEAST_REQUESTS=2000
+
+# fuzz_api FOLDER: signed in is a number that no generated request is about, because wrong OTPs would keep it out.
+# API_FUZZ_SEED=<number> repeats a run.
+fuzz_api() {
+  local seed=${API_FUZZ_SEED:-$((RANDOM * 32768 + RANDOM))} requests
+  python_environment fuzz tests/fuzz/requirements.txt
+  start_service "$1/service"
+  say "   API_FUZZ_SEED=$seed"
+  run_schemathesis "$1" strangers "$seed" || return
+  SIGN_IN_NUMBER=$TEST_NUMBER SIGN_IN_CODE=$TEST_CODE run_schemathesis "$1" signed-in "$seed" || return
+  requests=$(($(<"$1/strangers") + $(<"$1/signed-in")))
+  say "   $requests requests, $(<"$1/signed-in") of them signed in"
+  [ "$requests" -ge "$LEAST_REQUESTS" ] || fail "These are too few: at least $LEAST_REQUESTS."
+}
+
+# run_schemathesis FOLDER NAME SEED: leaves the number of requests in FOLDER/NAME.
+run_schemathesis() {
+  say "   $2"
+  # Its hooks are found from the folder that it runs in; what it remembers of earlier runs must not change this one.
+  COUNT_FILE=$1/$2 HYPOTHESIS_STORAGE_DIRECTORY=$1/hypothesis PYTHONDONTWRITEBYTECODE=1 \
+    run in_folder tests/fuzz "$PYTHON_ENVIRONMENT/bin/st" --config-file schemathesis.toml run "$PWD/openapi/openapi.json" \
+    --url "$SERVICE_URL" --seed "$3" --checks all --workers 1 --max-examples 120 --no-color
+}

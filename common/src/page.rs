@@ -1,0 +1,98 @@
+//! Long lists, a page at a time, newest first.
+
+use std::fmt;
+
+use data_encoding::BASE32_NOPAD;
+
+/// Where a page begins: behind a row of the list. To clients it is text that says nothing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Cursor(i64);
+
+impl Cursor {
+    /// Reads one; none where the text is not one that [`Cursor`]'s `Display` wrote.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return None;
+        }
+        let bytes = BASE32_NOPAD.decode(text.to_ascii_uppercase().as_bytes()).ok()?;
+        let row = i64::from_be_bytes(bytes.try_into().ok()?);
+        (row > 0).then_some(Self(row))
+    }
+
+    /// Behind this row.
+    pub(crate) fn behind(row: i64) -> Self {
+        Self(row)
+    }
+
+    /// The row that it is behind.
+    pub(crate) fn row(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&BASE32_NOPAD.encode(&self.0.to_be_bytes()).to_ascii_lowercase())
+    }
+}
+
+/// Which part of a list is wanted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PageRequest {
+    /// Where it begins; the newest row where none is given.
+    pub cursor: Option<Cursor>,
+    /// The most rows.
+    pub limit: u64,
+}
+
+/// A part of a list.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Page<T> {
+    /// The rows, newest first.
+    pub rows: Vec<T>,
+    /// Where the next page begins; none after the last one.
+    pub next: Option<Cursor>,
+}
+
+impl<T> Page<T> {
+    /// From one row more than was asked for, where there is one; `number` tells a row's place in the list.
+    pub(crate) fn of(mut rows: Vec<T>, limit: u64, number: impl Fn(&T) -> i64) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more).map(|row| Cursor::behind(number(row)));
+        Self { rows, next }
+    }
+
+    /// The same page of something else; what cannot be turned into it is left out.
+    pub(crate) fn filter_map<U>(self, change: impl FnMut(T) -> Option<U>) -> Page<U> {
+        Page { rows: self.rows.into_iter().filter_map(change).collect(), next: self.next }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_back_and_nothing_else_is() {
+        for row in [1, 255, 1 << 40, i64::MAX] {
+            let text = Cursor::behind(row).to_string();
+            assert_eq!(Cursor::parse(&text), Some(Cursor(row)), "{text}");
+            assert_eq!(Cursor::parse(&text.to_ascii_uppercase()), None);
+        }
+        let (zero, negative) = (Cursor(0).to_string(), Cursor(-1).to_string());
+        for text in ["", "1", "a", "aaaaaaaaaaaab", "aaaaaaaaaaaaa=", "é", &zero, &negative] {
+            assert_eq!(Cursor::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_last_page_has_no_next() {
+        let page = |rows: Vec<i64>| Page::of(rows, 2, |row| *row);
+        assert_eq!(page(vec![]), Page { rows: vec![], next: None });
+        assert_eq!(page(vec![9, 8]), Page { rows: vec![9, 8], next: None });
+        assert_eq!(page(vec![9, 8, 7]), Page { rows: vec![9, 8], next: Some(Cursor(8)) });
+    }
+}

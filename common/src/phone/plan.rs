@@ -1,0 +1,73 @@
+//! What a page has to know of a country to help people type a number of it.
+
+use phonenumber::metadata::DATABASE;
+use phonenumber::{Mode, Type};
+
+use super::{AllowedCountries, Country, PhoneNumber};
+
+/// How mobile numbers of a country are written.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct NumberingPlan {
+    /// The country.
+    pub country: Country,
+    /// The country code (ITU-T E.164), without a plus.
+    pub calling_code: u16,
+    /// Whether numbers with this calling code are of this country unless they say otherwise: the USA for 1.
+    pub is_main: bool,
+    /// What is dialled before a national number at home, and not from abroad: often 0, or nothing.
+    pub trunk_prefix: String,
+    /// A mobile number as it is grouped, without the calling code: `81234 56789`.
+    pub example: String,
+}
+
+impl NumberingPlan {
+    /// None where the plan knows no mobile numbers, or none that an SMS could go to.
+    #[must_use]
+    pub fn of(country: Country) -> Option<Self> {
+        let plan = DATABASE.by_id(country.code())?;
+        let code = plan.country_code();
+        let example = plan.descriptors().get(Type::Mobile)?.example()?;
+        let number = phonenumber::parse(None, format!("+{code}{example}")).ok()?;
+        let grouped = number.format().mode(Mode::International).to_string();
+        let plan = Self {
+            country,
+            calling_code: code,
+            is_main: plan.is_main_country_for_code(),
+            trunk_prefix: plan.national_prefix().unwrap_or_default().to_owned(),
+            example: grouped.strip_prefix(&format!("+{code} "))?.to_owned(),
+        };
+        PhoneNumber::parse(&plan.example_number(), country).is_ok_and(|number| number.takes_sms()).then_some(plan)
+    }
+
+    /// The example in E.164.
+    #[must_use]
+    pub fn example_number(&self) -> String {
+        let digits = self.example.chars().filter(char::is_ascii_digit);
+        format!("+{}{}", self.calling_code, digits.collect::<String>())
+    }
+}
+
+impl AllowedCountries {
+    /// The country that numbers are of as a rule: the default one where it is allowed, or else the first that is.
+    #[must_use]
+    pub fn usual(&self, default_country: Country) -> Option<Country> {
+        match &self.0 {
+            Some(countries) if !countries.contains(&default_country) => countries.first().copied(),
+            _ => Some(default_country),
+        }
+    }
+
+    /// The plans of all of them, those first that their calling code means without further digits.
+    #[must_use]
+    pub fn plans(&self) -> Vec<NumberingPlan> {
+        let mut countries = match &self.0 {
+            Some(countries) => countries.clone(),
+            None => DATABASE.iter().filter_map(|plan| plan.id().parse().ok()).collect(),
+        };
+        countries.sort_by(|one, other| one.code().cmp(other.code()));
+        countries.dedup();
+        let mut plans: Vec<_> = countries.into_iter().filter_map(NumberingPlan::of).collect();
+        plans.sort_by_key(|plan| !plan.is_main);
+        plans
+    }
+}

@@ -1,0 +1,81 @@
+//! Logs: text for people at a terminal, JSON for machines. And traces, where somebody collects them.
+
+pub mod traces;
+
+use std::io::IsTerminal;
+
+use clap::{Args, ValueEnum};
+use tracing::Subscriber;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
+
+use crate::config::SettingError;
+
+/// How logs look, and where traces go.
+#[derive(Args, Clone, Debug)]
+pub struct TelemetryConfig {
+    /// `auto` is text at a terminal, JSON otherwise
+    #[arg(long, env, value_enum, default_value = "auto")]
+    pub log_format: LogFormat,
+    /// What is logged: a level, or directives such as `warn,worker=debug`
+    #[arg(long, env, default_value = "info", value_parser = filter_directives)]
+    pub log: String,
+    /// OpenTelemetry collector that traces go to by OTLP over HTTP, like http://127.0.0.1:4318; none where it is not set
+    #[arg(long, env, hide_env_values = true, value_parser = traces::collector)]
+    pub otel_exporter_otlp_endpoint: Option<String>,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum LogFormat {
+    /// Text at a terminal, JSON otherwise.
+    Auto,
+    /// For people.
+    Text,
+    /// For machines, one object a line.
+    Json,
+}
+
+/// Starts logging to standard output, and the export of traces where there is a collector. Called once, by the `main` of a
+/// program that is called `service` in its traces. What it returns has to be finished at the program's end.
+///
+/// # Errors
+/// A collector that cannot be worked with.
+pub fn start(config: &TelemetryConfig, service: &'static str) -> Result<traces::Export, SettingError> {
+    match &config.otel_exporter_otlp_endpoint {
+        None => {
+            Registry::default().with(logs(config)).with(filter(config)).init();
+            Ok(traces::Export::default())
+        }
+        Some(collector) => {
+            // Each has a filter of its own: traces do not depend on what is logged.
+            let (layer, export) = traces::export(collector, service)?;
+            Registry::default().with(logs(config).with_filter(filter(config))).with(layer).init();
+            Ok(export)
+        }
+    }
+}
+
+fn logs<S: Subscriber + for<'span> LookupSpan<'span>>(config: &TelemetryConfig) -> Box<dyn Layer<S> + Send + Sync> {
+    let terminal = std::io::stdout().is_terminal();
+    let text = match config.log_format {
+        LogFormat::Auto => terminal,
+        LogFormat::Text => true,
+        LogFormat::Json => false,
+    };
+    let logs = tracing_subscriber::fmt::layer().with_ansi(terminal);
+    if text { logs.boxed() } else { logs.json().boxed() }
+}
+
+/// Spans of traces are not for logs, which have their own.
+fn filter(config: &TelemetryConfig) -> EnvFilter {
+    EnvFilter::new(format!("{},{}=off", config.log, traces::TARGET))
+}
+
+fn filter_directives(value: &str) -> Result<String, String> {
+    EnvFilter::try_new(value)
+        .map(|_| value.to_owned())
+        .map_err(|_| "has to be like info, or warn,worker=debug".to_owned())
+}

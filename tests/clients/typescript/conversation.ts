@@ -1,0 +1,107 @@
+// The whole conversation of a client, with types from the OpenAPI document: SERVICE_URL is the API, WORKER_LOG the file that
+// the worker prints SMS to.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { setTimeout as pause } from "node:timers/promises";
+import createClient from "openapi-fetch";
+import type { components, paths } from "./schema.js";
+
+type Session = components["schemas"]["Session"];
+
+const NUMBER = "+919876500001";
+const { SERVICE_URL: baseUrl, WORKER_LOG: workerLog } = process.env;
+assert(baseUrl !== undefined && workerLog !== undefined);
+
+const stranger = createClient<paths>({ baseUrl });
+const holderOf = (token: string) => createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${token}` } });
+
+/** The OTPs that were sent to the number so far. */
+async function codes(log: string): Promise<string[]> {
+  const printed = (await readFile(log, "utf8")).split("│ to ").filter((sms) => sms.startsWith(NUMBER));
+  return printed.flatMap((sms) => /password is (\d+)/.exec(sms)?.[1] ?? []);
+}
+
+/** Asks for an OTP and waits until the worker has sent it. */
+async function askForCode(log: string): Promise<string> {
+  const before = (await codes(log)).length;
+  const { data } = await stranger.POST("/signup", { body: { name: "Asha", phone_number: NUMBER } });
+  assert(data !== undefined && "delivery_id" in data);
+  assert(data.success && data.expires_in > 0 && data.resend_in >= 0);
+  for (let tries = 0; tries < 200; tries += 1) {
+    const code = (await codes(log))[before];
+    if (code !== undefined) {
+      const params = { path: { delivery_id: data.delivery_id } };
+      const { data: delivery } = await stranger.GET("/deliveries/{delivery_id}", { params });
+      assert(delivery !== undefined && ["sending", "sent"].includes(delivery.status), delivery?.status);
+      return code;
+    }
+    await pause(100);
+  }
+  throw new Error("no SMS came");
+}
+
+async function signIn(log: string): Promise<string> {
+  const otp = await askForCode(log);
+  const wrong = await stranger.POST("/signup", { body: { phone_number: NUMBER, otp: otp === "000000" ? "000001" : "000000" } });
+  assert.equal(wrong.error?.code, "invalid_otp");
+  const { data } = await stranger.POST("/signup", { body: { phone_number: NUMBER, otp } });
+  assert(data !== undefined && "token" in data);
+  assert.equal(data.data.phone_number, NUMBER);
+  return data.token;
+}
+
+async function changeName(token: string): Promise<void> {
+  const client = holderOf(token);
+  const { data: me } = await client.GET("/me");
+  assert(me !== undefined && !Number.isNaN(Date.parse(me.data.created_at)));
+  const change = { name: "Asha Rao", version: me.data.version };
+  const { data: changed } = await client.PATCH("/me", { body: change });
+  assert.deepEqual([changed?.data.name, changed?.data.version], ["Asha Rao", me.data.version + 1]);
+  const late = await client.PATCH("/me", { body: change });
+  assert.deepEqual([late.response.status, late.error?.code], [409, "edit_conflict"]);
+}
+
+/** All sessions, a page at a time. */
+async function sessions(token: string): Promise<Session[]> {
+  const found: Session[] = [];
+  let cursor: string | null = null;
+  do {
+    const query: { limit: number; cursor?: string } = cursor === null ? { limit: 1 } : { limit: 1, cursor };
+    const { data } = await holderOf(token).GET("/tokens", { params: { query } });
+    assert(data !== undefined && data.data.length <= 1);
+    found.push(...data.data);
+    cursor = data.next_cursor;
+  } while (cursor !== null);
+  return found;
+}
+
+async function converse(log: string): Promise<void> {
+  const unsigned = await stranger.GET("/protected");
+  assert.deepEqual([unsigned.response.status, unsigned.error?.code], [401, "unauthorized"]);
+  const [first, second] = [await signIn(log), await signIn(log)];
+  const opened = await holderOf(first).GET("/protected");
+  assert.equal(opened.data?.data, "Protected");
+  await changeName(first);
+
+  const listed = await sessions(first);
+  assert.deepEqual(listed.map((session) => session.current), [false, true]);
+  const [other] = listed;
+  assert(other !== undefined);
+  const ended = await holderOf(first).DELETE("/tokens/{token_id}", { params: { path: { token_id: other.id } } });
+  assert.equal(ended.response.status, 204);
+  const refused = await holderOf(second).GET("/me");
+  assert.equal(refused.error?.code, "invalid_authorization_header");
+  assert.equal(refused.response.headers.get("www-authenticate"), "Bearer");
+
+  const { data: renewal } = await holderOf(first).POST("/tokens/current/renewal");
+  assert(renewal !== undefined && renewal.token !== first);
+  const client = holderOf(renewal.token);
+  const { data: events } = await client.GET("/me/events", { params: { query: { limit: 100 } } });
+  assert.deepEqual(events?.data.map((event) => event.kind), ["renewed", "signed_out", "signed_in", "signed_up"]);
+  assert.equal((await client.DELETE("/tokens", { params: { query: { keep: "current" } } })).response.status, 204);
+  assert.equal((await client.DELETE("/tokens/current")).response.status, 204);
+  assert.equal((await client.GET("/me")).error?.code, "invalid_authorization_header");
+}
+
+await converse(workerLog);
+console.log("   TypeScript: signed in, renewed, signed out");

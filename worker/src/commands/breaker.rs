@@ -1,0 +1,82 @@
+//! `worker breaker`: whether the providers are called.
+
+use std::fmt;
+
+use clap::Subcommand;
+use common::clock::Clock;
+use common::command::{self, CommandError};
+use common::store::breakers::Breaker;
+use common::store::figures::BreakerState;
+use redis::aio::ConnectionManager;
+use serde::Serialize;
+
+use super::Output;
+use common::config::ProviderName;
+
+/// What can be done with breakers.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum BreakerCommand {
+    /// Print the state of each
+    Show(Output),
+    /// Close one: the provider is called again at once
+    Reset {
+        /// Whose
+        provider: ProviderName,
+        /// How to answer.
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+pub(super) async fn run(command: BreakerCommand, redis: &mut ConnectionManager) -> Result<(), CommandError> {
+    let now = Clock::default().unix_ms();
+    match command {
+        BreakerCommand::Show(Output { json }) => {
+            let mut breakers = Vec::new();
+            for provider in ProviderName::ALL {
+                breakers.push(Breaker::read(redis, provider.as_str(), now).await?);
+            }
+            command::answer(&Table(breakers), json)
+        }
+        BreakerCommand::Reset { provider, output } => {
+            let before = Breaker::reset(redis, provider.as_str(), now).await?;
+            command::answer(&Reset { before }, output.json)
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Table(Vec<Breaker>);
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for breaker in &self.0 {
+            let Breaker { provider, failures, .. } = breaker;
+            write!(f, "{provider:8} {}, failures since it last worked: {failures}", state(breaker))?;
+            writeln!(f, "{}", if breaker.misconfigured { ", our settings or account are refused" } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Serialize)]
+struct Reset {
+    before: Breaker,
+}
+
+impl fmt::Display for Reset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Breaker { provider, failures, .. } = &self.before;
+        write!(f, "The breaker of {provider} is closed. Before: {}, failures: {failures}.", state(&self.before))
+    }
+}
+
+fn state(breaker: &Breaker) -> String {
+    match (breaker.state, breaker.open_until) {
+        (BreakerState::Closed, _) => "closed".to_owned(),
+        (BreakerState::HalfOpen, _) => "half open".to_owned(),
+        (BreakerState::Open, None) => "open".to_owned(),
+        (BreakerState::Open, Some(until)) => format!("open until {until}"),
+    }
+}

@@ -1,0 +1,34 @@
+//! `worker dead-letters`: the last deliveries that ended without being sent.
+
+use std::fmt;
+
+use common::clock::Moment;
+use common::command::{self, CommandError};
+use common::store::delivery::{DeadLetter, dead_letters};
+use common::store::operator::ask_redis;
+use redis::aio::ConnectionManager;
+use serde::Serialize;
+
+/// Prints them, newest first, as a table or as JSON.
+pub(super) async fn run(redis: &mut ConnectionManager, json: bool) -> Result<(), CommandError> {
+    command::answer(&Table(ask_redis(dead_letters(redis)).await?), json)
+}
+
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Table(Vec<DeadLetter>);
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (delivery, number) = ("DELIVERY", "NUMBER");
+        let (status, reason, provider) = ("STATUS", "REASON", "PROVIDER");
+        writeln!(f, "{:20} {delivery:26} {number:16} {status:9} {reason:22} {provider:9} CODE", "TIME")?;
+        for letter in &self.0 {
+            let DeadLetter { at, delivery_id, number, status, reason, provider, provider_code } = letter;
+            let (time, provider) = (Moment::of_unix_ms(*at), provider.as_deref().unwrap_or("-"));
+            let code = provider_code.map_or_else(|| "-".to_owned(), |code| code.to_string());
+            writeln!(f, "{time:20} {delivery_id:26} {number:16} {status:9} {reason:22} {provider:9} {code}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,59 @@
+//! What the program does for operators instead of working.
+
+mod breaker;
+mod dead_letters;
+mod queue;
+
+use clap::{Args, Subcommand};
+use common::command::{self, CommandError};
+use common::config::SettingError;
+use common::health;
+use common::metrics::MetricsAddress;
+use common::store::operator;
+
+pub use self::breaker::BreakerCommand;
+use crate::config::Config;
+
+/// What else the program can do.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum Command {
+    /// Print the last deliveries that ended without being sent, newest first
+    DeadLetters(Output),
+    /// Print how many jobs wait, run and failed
+    Queue(Output),
+    /// See and reset the breakers of the providers
+    #[command(subcommand)]
+    Breaker(BreakerCommand),
+    /// Ask the worker that runs on this machine, at METRICS_ADDR, whether it lives
+    Health {
+        /// Ask whether it can work, too: whether Redis and the database answer it
+        #[arg(long)]
+        ready: bool,
+    },
+}
+
+/// For people or for programs.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Output {
+    /// As JSON, for programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// Does it and prints the answer. Asks for no setting but those that it needs.
+///
+/// # Errors
+/// [`CommandError`].
+pub async fn run(command: Command, config: &Config) -> Result<(), CommandError> {
+    match command {
+        Command::DeadLetters(Output { json }) => dead_letters::run(&mut operator::connect(&config.redis)?, json).await,
+        Command::Queue(Output { json }) => queue::run(&mut operator::connect(&config.redis)?, json).await,
+        Command::Breaker(command) => breaker::run(command, &mut operator::connect(&config.redis)?).await,
+        Command::Health { ready } => match config.metrics_addr {
+            MetricsAddress::At(address) if address.port() != 0 => {
+                command::print(&format!("{}\n", health::ask(address, ready).await?))
+            }
+            _ => Err(SettingError::new("METRICS_ADDR", "does not say where the worker answers").into()),
+        },
+    }
+}

@@ -1,0 +1,65 @@
+//! `worker queue`: the queue and the dead letters in numbers.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use common::clock::Clock;
+use common::command::{self, CommandError};
+use common::queue;
+use common::store::delivery::dead_letters;
+use common::store::figures::Figures;
+use common::store::operator::ask_redis;
+use redis::aio::ConnectionManager;
+use serde::Serialize;
+
+use crate::runner::RunnerSettings;
+
+pub(super) async fn run(redis: &mut ConnectionManager, json: bool) -> Result<(), CommandError> {
+    let now = Clock::default().unix_ms();
+    let figures = ask_redis(Figures::read(redis, &[], now)).await?;
+    let workers = ask_redis(queue::living_workers(redis, now, RunnerSettings::default().given_up_after())).await?;
+    let mut reasons = BTreeMap::new();
+    for letter in ask_redis(dead_letters(redis)).await? {
+        *reasons.entry(letter.reason).or_insert(0) += 1;
+    }
+    let told = Told {
+        workers,
+        waiting: figures.depth.waiting,
+        retrying: figures.depth.retrying,
+        in_flight: figures.depth.in_flight,
+        oldest_waiting_seconds: figures.oldest_waiting.as_secs_f64(),
+        dead_letters: DeadLetters { kept: figures.dead_letters, reasons },
+    };
+    command::answer(&told, json)
+}
+
+#[derive(Serialize)]
+struct Told {
+    workers: u64,
+    waiting: u64,
+    retrying: u64,
+    in_flight: u64,
+    oldest_waiting_seconds: f64,
+    dead_letters: DeadLetters,
+}
+
+#[derive(Serialize)]
+struct DeadLetters {
+    kept: u64,
+    reasons: BTreeMap<String, u64>,
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { workers, waiting, retrying, in_flight, oldest_waiting_seconds, dead_letters } = self;
+        writeln!(f, "workers       {workers}")?;
+        writeln!(f, "waiting       {waiting} (the oldest for {oldest_waiting_seconds:.1} s)")?;
+        writeln!(f, "retrying      {retrying}")?;
+        writeln!(f, "in flight     {in_flight}")?;
+        writeln!(f, "dead letters  {}", dead_letters.kept)?;
+        for (reason, count) in &dead_letters.reasons {
+            writeln!(f, "  {reason:22} {count}")?;
+        }
+        Ok(())
+    }
+}
