@@ -217,12 +217,11 @@ impl Methods {
     }
 
     fn known(&self, path: &str) -> Option<&KnownPath> {
-        let path = segments(path);
-        let same = |pattern: &[String]| {
-            pattern.len() == path.len()
-                && pattern.iter().zip(&path).all(|(pattern, part)| pattern.starts_with('{') || pattern == part)
-        };
-        self.0.iter().find(|known| same(&known.segments))
+        self.0.iter().find(|known| {
+            let mut parts = path.split('/');
+            let fits = |pattern: &String| parts.next().is_some_and(|part| pattern.starts_with('{') || pattern == part);
+            known.segments.iter().all(fits) && parts.next().is_none()
+        })
     }
 }
 

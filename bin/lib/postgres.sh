@@ -83,15 +83,17 @@ start_postgres() {
   fail "PostgreSQL did not start:" "$(tail -n 5 "$1.log")"
 }
 
-# run_postgres FOLDER PORT CONNECTIONS: runs the server of that cluster. Nothing there is to survive, so nothing waits for
-# the disk.
+# What a test writes is not to survive, so nothing waits for the disk. Empty, it is as durable as it is installed.
+DURABILITY='-c fsync=off -c full_page_writes=off -c synchronous_commit=off'
+
+# run_postgres FOLDER PORT CONNECTIONS: runs the server of that cluster.
 run_postgres() {
   local bin
   bin=$(find_postgres)
   cd "$1" || return
+  # shellcheck disable=SC2086 # several options
   as_postgres_user "$bin/postgres" -D "$1/data" -p "$2" \
-    -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections="$3" \
-    -c fsync=off -c full_page_writes=off -c synchronous_commit=off
+    -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c max_connections="$3" $DURABILITY
 }
 
 # postgres_ready FOLDER: waits until it takes connections, at most 30 seconds.

@@ -66,7 +66,8 @@ fn logs<S: Subscriber + for<'span> LookupSpan<'span>>(config: &TelemetryConfig) 
         LogFormat::Json => false,
     };
     let logs = tracing_subscriber::fmt::layer().with_ansi(terminal);
-    if text { logs.boxed() } else { logs.json().boxed() }
+    // The current span says it all: the list of spans would say it twice.
+    if text { logs.boxed() } else { logs.json().with_span_list(false).boxed() }
 }
 
 /// Spans of traces are not for logs, which have their own.

@@ -2,7 +2,7 @@
 -- KEYS: bucket
 -- ARGV, from the third: its capacity; 1 to empty it
 -- Answers its level before, as text.
-local level = level_of(KEYS[1], tonumber(ARGV[3]), tonumber(ARGV[1]))
+local level = level_of(redis.call('GET', KEYS[1]), tonumber(ARGV[3]), tonumber(ARGV[1]))
 if ARGV[4] == '1' then
     redis.call('DEL', KEYS[1])
 end

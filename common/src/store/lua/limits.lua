@@ -13,17 +13,18 @@ local function note_in_log(key, keep, window, now)
     if keep == 0 then
         return
     end
-    redis.call('LPUSH', key, now)
-    redis.call('LTRIM', key, 0, keep - 1)
-    if tonumber(redis.call('LINDEX', key, -1)) <= now - window then
-        redis.call('RPOP', key)
+    if redis.call('LPUSH', key, now) > 1 then
+        redis.call('LTRIM', key, 0, keep - 1)
+        if tonumber(redis.call('LINDEX', key, -1)) <= now - window then
+            redis.call('RPOP', key)
+        end
     end
     redis.call('PEXPIRE', key, window)
 end
 
 -- Until when an operator has blocked a number: an instant, 0 where that has no end, or false where it is not blocked.
-local function blocked_until(key, now)
-    local at = tonumber(redis.call('GET', key) or -1)
+local function blocked_until(kept, now)
+    local at = tonumber(kept or -1)
     return (at == 0 or at > now) and at
 end
 
@@ -37,15 +38,15 @@ local function cooldown_after(sends)
 end
 
 -- A leaky bucket is "<level> <at>": so many sends at that instant. It drains its capacity in an hour.
-local function read_bucket(key)
-    local level, at = string.match(redis.call('GET', key) or '0 0', '^(%S+) (%S+)$')
+local function read_bucket(kept)
+    local level, at = string.match(kept or '0 0', '^(%S+) (%S+)$')
     return tonumber(level), tonumber(at)
 end
 
 -- Its level now, and the instant of that. A process whose clock is behind another's does not turn the bucket's back: the
 -- other would drain the same while again.
-local function level_of(key, capacity, now)
-    local level, at = read_bucket(key)
+local function level_of(kept, capacity, now)
+    local level, at = read_bucket(kept)
     return math.max(0, level - math.max(0, now - at) * capacity / HOUR), math.max(now, at)
 end
 
@@ -65,7 +66,7 @@ local function give_back(delivery_key)
     local charged = redis.call('HGET', delivery_key, 'charged')
     for part in string.gmatch(charged or '', '%S+') do
         local key = settings.bucket_prefix .. part
-        local level, at = read_bucket(key)
+        local level, at = read_bucket(redis.call('GET', key))
         if level > 1 then
             redis.call('SET', key, string.format('%.9f %d', level - 1, at), 'KEEPTTL')
         else

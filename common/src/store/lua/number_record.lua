@@ -20,7 +20,7 @@ local cooldown = math.max(0, last + cooldown_after(streak) - now)
 
 local levels = {}
 for i = 1, 3 do
-    local level = level_of(KEYS[5 + i], tonumber(ARGV[2 + i]), now)
+    local level = level_of(redis.call('GET', KEYS[5 + i]), tonumber(ARGV[2 + i]), now)
     table.insert(levels, string.format('%.3f', level))
 end
 
@@ -41,6 +41,6 @@ for i = 9, #KEYS do
     end
 end
 
-return { blocked_until(blocked_key, now) or -1, cooldown,
+return { blocked_until(redis.call('GET', blocked_key), now) or -1, cooldown,
     { count_in_log(sends_key, HOUR), count_in_log(sends_key, DAY), count_in_log(wrong_key, HOUR), count_in_log(wrong_key, DAY) },
     redis.call('ZCOUNT', known_key, '(' .. now - KNOWN_FOR, '+inf'), levels, challenges, deliveries }

@@ -8,7 +8,9 @@ local address_tags, purpose, number, name, country_capacity = ARGV[3], ARGV[4], 
 local new_id, key_id, sealed, tag, known_keys = ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
 local delivery_id, job_id, job, is_test = ARGV[13], ARGV[14], ARGV[15], ARGV[16] == '1'
 
-if blocked_until(KEYS[11], now) then
+-- One read of all that are single values.
+local kept = redis.call('MGET', unpack(KEYS, 7, 11))
+if blocked_until(kept[5], now) then
     return { 'blocked', 0, 0 }
 end
 
@@ -18,7 +20,8 @@ local id, used, expires_at, first_asked_at = old[1], old[2], tonumber(old[3]), t
 local alive = id and not used and expires_at > now
 
 -- Strangers and each address that the number signed in from have allowances of their own; the day's caps are for all.
-local known = known_address(known_key, address_tags, now)
+local last_signed_in = redis.call('ZREVRANGE', known_key, 0, 0, 'WITHSCORES')[2]
+local known = last_signed_in and known_address(known_key, address_tags, now)
 local own = known and ':' .. known or ''
 local refusal, longest = nil, 0
 local function refuse(kind, wait)
@@ -30,9 +33,12 @@ end
 if alive and tonumber(known and old[7] or old[6]) >= settings.guesses_per_challenge then
     refuse('burned', expires_at - now)
 end
-refuse('wrong_guesses', wait_in_log(wrong_key, settings.wrong_guesses_per_number_day, DAY, now))
-if not known then
-    refuse('wrong_guesses', wait_in_log(wrong_key, settings.wrong_guesses_per_number_hour, HOUR, now))
+-- Most numbers have no log yet: that is asked once for all its limits.
+if redis.call('EXISTS', wrong_key) == 1 then
+    refuse('wrong_guesses', wait_in_log(wrong_key, settings.wrong_guesses_per_number_day, DAY, now))
+    if not known then
+        refuse('wrong_guesses', wait_in_log(wrong_key, settings.wrong_guesses_per_number_hour, HOUR, now))
+    end
 end
 
 local before = redis.call('HMGET', number_key, 'streak' .. own, 'last' .. own)
@@ -46,25 +52,27 @@ if not is_test then
     if cooldown_after(streak) > 0 then
         refuse('cooldown', last + cooldown_after(streak) - now)
     end
-    refuse('number_hour', wait_in_log(sends_key .. own, settings.sends_per_number_hour, HOUR, now))
-    refuse('number_day', wait_in_log(sends_key, settings.sends_per_number_day, DAY, now))
+    if redis.call('EXISTS', sends_key) == 1 then
+        refuse('number_hour', wait_in_log(sends_key .. own, settings.sends_per_number_hour, HOUR, now))
+        refuse('number_day', wait_in_log(sends_key, settings.sends_per_number_day, DAY, now))
+    end
 
-    local last_signed_in = redis.call('ZREVRANGE', known_key, 0, 0, 'WITHSCORES')[2]
     local trusted = last_signed_in and tonumber(last_signed_in) > now - KNOWN_FOR
-    local function check(kind, key, capacity)
+    local function check(kind, i, capacity)
         if capacity > 0 then
-            local level, at = level_of(key, capacity, now)
+            local key = KEYS[6 + i]
+            local level, at = level_of(kept[i], capacity, now)
             refuse(kind, wait_for_bucket(level, capacity))
             table.insert(buckets, { key, capacity, level + 1, at })
             table.insert(charged, string.sub(key, #settings.bucket_prefix + 1))
         end
     end
-    check('address', KEYS[7], settings.sends_per_address_hour)
+    check('address', 1, settings.sends_per_address_hour)
     if not trusted then
-        check('range', KEYS[8], settings.sends_per_range_hour)
-        check('country', KEYS[9], country_capacity)
+        check('range', 2, settings.sends_per_range_hour)
+        check('country', 3, country_capacity)
     end
-    check('service', KEYS[10], settings.sends_per_hour)
+    check('service', 4, settings.sends_per_hour)
 end
 
 if refusal then
@@ -87,7 +95,9 @@ if same_code then
     deliveries = is_test and delivery_id or old[8] .. ' ' .. delivery_id
     redis.call('HSET', challenge_key, 'expires_at', now + settings.ttl, 'name', name, 'deliveries', deliveries)
 else
-    redis.call('DEL', challenge_key)
+    if old[1] then
+        redis.call('DEL', challenge_key)
+    end
     redis.call('HSET', challenge_key, 'id', id, 'guesses', 0, 'known_guesses', 0,
         'first_asked_at', now, 'expires_at', now + settings.ttl,
         'key_id', key_id, 'sealed', sealed, 'tag', redis.sha1hex(id .. tag), 'name', name, 'deliveries', deliveries)

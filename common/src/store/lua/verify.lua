@@ -4,7 +4,7 @@
 local challenge_key, number_key, known_key, by_number, by_address, by_both, blocked_key = unpack(KEYS)
 local now, address_tags, attempt = tonumber(ARGV[1]), ARGV[3], ARGV[4]
 
-if blocked_until(blocked_key, now) then
+if blocked_until(redis.call('GET', blocked_key), now) then
     return { 'blocked', '' }
 end
 

@@ -1,0 +1,81 @@
+//! A program that is measured: started, asked what it costs, ended.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+
+/// Its environment; it gets nothing else but `PATH`.
+pub(crate) type Settings = BTreeMap<&'static str, String>;
+
+/// `USER_HZ` of Linux.
+const TICKS_A_SECOND: f64 = 100.0;
+
+/// A running program, which ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Process(Child);
+
+impl Process {
+    /// Starts `program` of the folder of this one. What it prints goes into a file of `folder`.
+    pub(crate) fn start(program: &str, arguments: &[&str], settings: &Settings, folder: &Path) -> anyhow::Result<Self> {
+        let path = std::env::current_exe()?.with_file_name(program);
+        let output = File::options().create(true).append(true).open(folder.join(format!("{program}.log")))?;
+        let child = Command::new(&path)
+            .args(arguments)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .envs(settings)
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .spawn()
+            .with_context(|| format!("{} cannot be started", path.display()))?;
+        Ok(Self(child))
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn stop(mut self) -> anyhow::Result<()> {
+        let asked = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status()?;
+        ensure!(asked.success(), "the program has ended by itself");
+        self.0.wait()?;
+        Ok(())
+    }
+
+    /// Processor time that it has used, in all its threads.
+    pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id())).context("the program has ended")?;
+        // The name, in brackets, may hold anything; the fields after it are numbered from the third on.
+        let (_, fields) = stat.rsplit_once(')').context("no name in stat")?;
+        let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<f64>);
+        let (user, system) = (ticks.next().context("utime")??, ticks.next().context("stime")??);
+        Ok(Duration::from_secs_f64((user + system) / TICKS_A_SECOND))
+    }
+
+    /// Memory that it holds, in bytes.
+    pub(crate) fn memory(&self) -> anyhow::Result<u64> {
+        self.status("VmRSS:")
+    }
+
+    /// The most memory that it ever held, in bytes.
+    pub(crate) fn peak_memory(&self) -> anyhow::Result<u64> {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, field: &str) -> anyhow::Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).context("the program has ended")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).with_context(|| field.to_owned())?;
+        let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kilobytes * 1024)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
