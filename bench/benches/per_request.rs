@@ -97,7 +97,8 @@ async fn send(store: &OtpStore, next: &AtomicU64, times: u64) -> Duration {
     for lane in 0..AT_ONCE.min(times) {
         let store = store.clone();
         lanes.spawn(async move {
-            let (name, address) = (Name::parse("Asha").unwrap().unwrap(), ClientAddress::from(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+            let (name, address) =
+                (Name::parse("Asha").unwrap().unwrap(), ClientAddress::from(IpAddr::V4(Ipv4Addr::LOCALHOST)));
             for number in (first + lane..first + times).step_by(AT_ONCE as usize) {
                 let number = PhoneNumber::of_store(&format!("+9198{number:08}")).unwrap();
                 let asker = Asker { purpose: Purpose::SignIn, number: &number, address };

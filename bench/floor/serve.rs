@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use anyhow::Context;
+use common::clock::Clock;
 use data_encoding::BASE32_NOPAD;
 use poem::error::{InternalServerError, Unauthorized};
 use poem::http::{StatusCode, header};
@@ -22,7 +23,6 @@ use sea_orm::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use time::OffsetDateTime;
 
 use crate::entity::{SCHEMA, token, user};
 
@@ -106,7 +106,7 @@ async fn verify(
     let kept = token::ActiveModel {
         hash: Set(Sha256::digest(&text).to_vec()),
         user_id: Set(user.id),
-        expiry: Set(OffsetDateTime::now_utc() + Duration::from_secs(48 * 60 * 60)),
+        expiry: Set(Clock::default().now() + Duration::from_secs(48 * 60 * 60)),
     };
     token::Entity::insert(kept).exec_without_returning(*database).await.map_err(InternalServerError)?;
     Ok(Json(json!({ "success": true, "data": { "id": user.id, "name": user.name }, "token": text })))
@@ -119,7 +119,7 @@ async fn protected(request: &Request, database: Data<&DatabaseConnection>) -> po
     user::Entity::find()
         .inner_join(token::Entity)
         .filter(token::Column::Hash.eq(hash))
-        .filter(token::Column::Expiry.gt(OffsetDateTime::now_utc()))
+        .filter(token::Column::Expiry.gt(Clock::default().now()))
         .one(*database)
         .await
         .map_err(InternalServerError)?
