@@ -21,6 +21,7 @@ mod idempotency;
 mod ledger;
 mod metrics;
 mod outages;
+mod own_account;
 mod pages;
 mod queue;
 mod queue_under_failure;

@@ -2,6 +2,7 @@
 //! number in a log.
 
 use data_encoding::{BASE32_NOPAD, BASE64, HEXLOWER, HEXUPPER};
+use serde_json::{Value, json};
 
 use crate::support::app::{App, OTP_SECRET, Plan, SOON};
 use crate::support::fake_twilio::{API_KEY, Reply};
@@ -96,6 +97,35 @@ async fn no_otp_and_no_token_is_kept_in_clear() {
         is_nowhere(&app, "a secret of the settings", &spellings(secret)).await;
     }
     the_logs_hold_no_number(&app);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_of_accounts_give_nothing_away() {
+    const NEW: &str = "+919123456780";
+    let app = talkative_app().await;
+    let token = app.sign_in("Asha", NUMBER).await.token().to_owned();
+    let change = async |body: Value| app.client().post_as(&token, "/me/phone-number", &body).await;
+    app.twilio.script(NEW, [Reply::Error(429, 20429, Some(1))]);
+    change(json!({"phone_number": NEW})).await.expect(200);
+    let new = app.twilio.wait_for_sms(NEW, 1, SOON).await[0].code();
+    let current = app.twilio.wait_for_sms(NUMBER, 2, SOON).await[1].code();
+    is_nowhere(&app, "the current number's OTP", &spellings(&current)).await;
+    is_nowhere(&app, "the new number's OTP", &spellings(&new)).await;
+    change(json!({"phone_number": NEW, "current_otp": current, "new_otp": current})).await.expect(401);
+    change(json!({"phone_number": NEW, "current_otp": current, "new_otp": new})).await.expect(200);
+    app.twilio.wait_for_sms(NUMBER, 3, SOON).await;
+
+    app.client().post_as(&token, "/me/deletion", &json!({})).await.expect(200);
+    let deletion = app.twilio.wait_for_sms(NEW, 2, SOON).await[1].code();
+    app.client().post_as(&token, "/me/deletion", &json!({"otp": deletion})).await.expect(200);
+    app.no_job_is_left(SOON).await;
+    for (what, code) in [("the current", current), ("the new", new), ("the deletion's", deletion)] {
+        is_nowhere(&app, &format!("{what} OTP, used"), &spellings(&code)).await;
+    }
+    the_logs_hold_no_number(&app);
+    assert!(!app.logs().contains(&NEW[3..]), "a whole number in a log");
+    let events = app.database.column::<String>("SELECT details FROM events").await;
+    assert!(events.is_empty(), "{events:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -24,6 +24,8 @@ use crate::pages::{Pages, inbox, sign_in};
 use crate::protective_headers::protect;
 use crate::request_id::identify;
 use crate::routes::twilio_status::TwilioStatus;
+use crate::service::deletion::Deletion;
+use crate::service::number_change::NumberChange;
 use crate::service::sessions::Sessions;
 use crate::service::sign_up::SignUp;
 
@@ -32,6 +34,10 @@ use crate::service::sign_up::SignUp;
 pub struct Services {
     /// Signing up and in.
     pub sign_up: SignUp,
+    /// Deleting accounts.
+    pub deletion: Deletion,
+    /// Moving accounts to other numbers.
+    pub number_change: NumberChange,
     /// What comes after.
     pub sessions: Sessions,
     /// SMS, to look up.
@@ -50,7 +56,18 @@ pub struct Services {
 
 /// The whole app.
 pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
-    let Services { sign_up, sessions, deliveries, readiness, address_rule, twilio_status, origins, pages } = services;
+    let Services {
+        sign_up,
+        deletion,
+        number_change,
+        sessions,
+        deliveries,
+        readiness,
+        address_rule,
+        twilio_status,
+        origins,
+        pages,
+    } = services;
     let check = TokenCheck { accounts: sign_up.accounts.clone(), clock: sign_up.clock.clone() };
     let document = document::document();
     let (swagger_ui, policy) = document::swagger_ui(&pages.example_number);
@@ -59,6 +76,8 @@ pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
         .data(sign_up.repeats.clone())
         .data(sign_up.accounts.clone())
         .data(sign_up)
+        .data(deletion)
+        .data(number_change)
         .data(sessions)
         .data(deliveries)
         .data(readiness);

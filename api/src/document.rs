@@ -8,18 +8,22 @@ use poem_openapi::{ContactObject, LicenseObject, OpenApiService, ServerObject};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::routes::deletion::DeletionApi;
 use crate::routes::deliveries::DeliveriesApi;
 use crate::routes::events::EventsApi;
 use crate::routes::health::HealthApi;
 use crate::routes::me::MeApi;
+use crate::routes::phone_number::PhoneNumberApi;
 use crate::routes::protected::ProtectedApi;
 use crate::routes::sign_up::SignUpApi;
 use crate::routes::tokens::TokensApi;
 
 /// All operations.
-pub(crate) type Operations = (SignUpApi, DeliveriesApi, MeApi, EventsApi, TokensApi, ProtectedApi, HealthApi);
+pub(crate) type Operations =
+    (SignUpApi, DeliveriesApi, MeApi, PhoneNumberApi, DeletionApi, EventsApi, TokensApi, ProtectedApi, HealthApi);
 
-const OPERATIONS: Operations = (SignUpApi, DeliveriesApi, MeApi, EventsApi, TokensApi, ProtectedApi, HealthApi);
+const OPERATIONS: Operations =
+    (SignUpApi, DeliveriesApi, MeApi, PhoneNumberApi, DeletionApi, EventsApi, TokensApi, ProtectedApi, HealthApi);
 
 const DESCRIPTION: &str = "Phone sign-in: a name and a phone number bring a one-time password (OTP) by SMS, the OTP buys a \
 bearer token.\n\nErrors are `{\"error\": \"<for people>\", \"code\": \"<for programs, stable>\"}`. A request whose \

@@ -28,12 +28,21 @@ pub enum ErrorKind {
     /// The body is not one JSON object of the documented shape.
     #[error("Invalid request payload")]
     InvalidPayload,
+    /// The body has one of two OTPs.
+    #[error("Both OTPs are required: the one sent to the current number and the one sent to the new number")]
+    BothOtpsRequired,
     /// A parameter of the query is not as documented.
     #[error("Invalid query parameter")]
     InvalidParameter,
     /// The number cannot exist.
     #[error("Invalid phone number")]
     InvalidPhoneNumber,
+    /// The account has that number already.
+    #[error("This is the account's phone number already")]
+    SamePhoneNumber,
+    /// The number belongs to another account.
+    #[error("The phone number belongs to another account")]
+    PhoneNumberTaken,
     /// The name is too long or has control characters.
     #[error("Invalid name: it has to have 1 to 100 characters, none of them a control character")]
     InvalidName,
@@ -113,6 +122,9 @@ impl ErrorKind {
             Self::PhoneNumberRequired => (StatusCode::BAD_REQUEST, "phone_number_required"),
             Self::NameRequired => (StatusCode::BAD_REQUEST, "name_required"),
             Self::InvalidPayload => (StatusCode::BAD_REQUEST, "invalid_payload"),
+            Self::BothOtpsRequired => (StatusCode::BAD_REQUEST, "both_otps_required"),
+            Self::SamePhoneNumber => (StatusCode::BAD_REQUEST, "same_phone_number"),
+            Self::PhoneNumberTaken => (StatusCode::CONFLICT, "phone_number_taken"),
             Self::InvalidParameter => (StatusCode::BAD_REQUEST, "invalid_parameter"),
             Self::InvalidPhoneNumber => (StatusCode::BAD_REQUEST, "invalid_phone_number"),
             Self::InvalidName => (StatusCode::BAD_REQUEST, "invalid_name"),

@@ -10,6 +10,7 @@ use common::store::accounts::Accounts;
 use common::store::delivery_status::DeliveryStatuses;
 use common::store::idempotency::IdempotencyStore;
 use common::store::ledger::LedgerSettings;
+use common::store::notices::Notices;
 use common::store::otp::OtpStore;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -21,6 +22,9 @@ use crate::pages::Pages;
 use crate::refusals::Refusals;
 use crate::routes::twilio_status::TwilioStatus;
 use crate::server::{self, ConnectionLimits};
+use crate::service::codes::Codes;
+use crate::service::deletion::Deletion;
+use crate::service::number_change::NumberChange;
 use crate::service::sessions::Sessions;
 use crate::service::sign_up::SignUp;
 
@@ -66,7 +70,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
 
 /// On an address of their own, until this is dropped.
 async fn show_metrics(config: &Config, services: &Services) -> anyhow::Result<Option<AbortOnDropHandle<()>>> {
-    let scrape = Scrape::start(services.readiness.clone(), services.sign_up.refusals.clone())?;
+    let scrape = Scrape::start(services.readiness.clone(), services.sign_up.codes.refusals.clone())?;
     let listener = config.metrics_addr.listen().await;
     Ok(listener.map(|listener| {
         let limits = ConnectionLimits { max_connections: METRICS_CONNECTIONS, ..ConnectionLimits::default() };
@@ -92,14 +96,22 @@ pub async fn connect(config: &Config, clock: Clock) -> anyhow::Result<Services> 
     let accounts = Accounts::connect(&url, config.database.database_connections).await?;
     let readiness = Readiness::new(redis.clone(), accounts.clone());
     let settings = LedgerSettings::new(&config.limits, config.otp.ttl(), config.destinations.default_country);
-    let sign_up = SignUp {
-        repeats: IdempotencyStore::new(redis.clone(), config.otp.idempotency_keys(&config.app)?, clock.clone()),
+    let default_country = config.destinations.default_country;
+    let codes = Codes {
         otp: OtpStore::new(redis.clone(), keys, config.otp.otp_length, settings, clock.clone()),
-        accounts,
-        default_country: config.destinations.default_country,
         allowed_countries: config.destinations.allowed(),
         test_numbers: config.test_numbers.clone().unwrap_or_default(),
         refusals: Refusals::new(clock.clone()),
+        clock: clock.clone(),
+    };
+    let deletion = Deletion { codes: codes.clone(), accounts: accounts.clone() };
+    let notices = Notices::new(redis.clone());
+    let number_change = NumberChange { codes: codes.clone(), accounts: accounts.clone(), notices, default_country };
+    let sign_up = SignUp {
+        codes,
+        repeats: IdempotencyStore::new(redis.clone(), config.otp.idempotency_keys(&config.app)?, clock.clone()),
+        accounts,
+        default_country,
         sessions: config.sessions.terms(),
         clock: clock.clone(),
     };
@@ -113,5 +125,16 @@ pub async fn connect(config: &Config, clock: Clock) -> anyhow::Result<Services> 
     let address_rule = config.server.address_rule(&config.app)?;
     let origins = config.server.origins();
     let pages = Pages::new(config);
-    Ok(Services { sign_up, sessions, deliveries, readiness, address_rule, twilio_status, origins, pages })
+    Ok(Services {
+        sign_up,
+        deletion,
+        number_change,
+        sessions,
+        deliveries,
+        readiness,
+        address_rule,
+        twilio_status,
+        origins,
+        pages,
+    })
 }

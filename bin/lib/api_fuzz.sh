@@ -3,7 +3,8 @@
 # Fewer requests than this are too few to say anything.
 LEAST_REQUESTS=2000
 
-# fuzz_api FOLDER: API_FUZZ_SEED=<number> repeats a run.
+# fuzz_api FOLDER: signed in is a number that no generated request is about, because wrong OTPs would keep it out.
+# API_FUZZ_SEED=<number> repeats a run.
 fuzz_api() {
   local seed=${API_FUZZ_SEED:-$((RANDOM * 32768 + RANDOM))} requests
   python_environment fuzz tests/fuzz/requirements.txt

@@ -1,7 +1,7 @@
 # The service for tests in other languages: API and worker on a private Redis and SQLite, all limits off.
 
-# A number that signs in without an SMS, for tests that sign in often.
-TEST_NUMBER=+919876543210
+# Numbers that sign in without an SMS, with their OTP: one for whoever comes, one for tests that sign in often.
+OPEN_NUMBER=+919876543210 TEST_NUMBER=+919876543219
 TEST_CODE=471147
 
 # start_service FOLDER: starts it; everything it writes is there. Sets SERVICE_URL, and WORKER_LOG, where the SMS are.
@@ -10,7 +10,7 @@ start_service() {
   mkdir -p "$1"
   start_redis "$1/redis"
   settings=("REDIS_URL=redis://127.0.0.1:$REDIS_PORT" "DATA_DIR=$1/data" HOST=127.0.0.1 PORT=0 METRICS_ADDR=off
-    LOG_FORMAT=json "TEST_NUMBERS=$TEST_NUMBER=$TEST_CODE@2099-12-31")
+    LOG_FORMAT=json "TEST_NUMBERS=$OPEN_NUMBER=$TEST_CODE@2099-12-31,$TEST_NUMBER=$TEST_CODE@2099-12-31")
   for program in $(limit_settings); do settings+=("$program=0"); done
   for program in api worker; do
     # Neither the environment nor an .env of whoever runs this counts.

@@ -1,5 +1,7 @@
 //! The one-time password: made, sealed for the worker, tagged for the comparison of a guess.
 
+mod purpose;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -9,6 +11,8 @@ use crate::address::ClientAddress;
 use crate::id::ChallengeId;
 use crate::phone::PhoneNumber;
 use crate::secret::{SealKey, Secret, SecretTooShort, TagKey};
+
+pub use purpose::{Purpose, PurposeKind};
 
 const SHORTEST: usize = 4;
 const LONGEST: usize = 10;
@@ -77,23 +81,6 @@ impl FromStr for CodeLength {
     }
 }
 
-/// What a code is asked for. A code for one purpose never serves another.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Purpose {
-    /// Signing up or in.
-    SignIn,
-}
-
-impl Purpose {
-    /// The name that keys and seals carry.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::SignIn => "sign_in",
-        }
-    }
-}
-
 /// A code that was not opened: its key is not among the secrets, or its seal does not fit where it was found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the sealed code cannot be opened with any OTP_SECRET")]
@@ -146,9 +133,9 @@ impl OtpKeys {
 
     /// Seals and tags a new code for one challenge.
     #[must_use]
-    pub fn seal(&self, code: &Code, purpose: Purpose, number: &PhoneNumber, challenge: &ChallengeId) -> SealedCode {
+    pub fn seal(&self, code: &Code, purpose: Purpose<'_>, number: &PhoneNumber, challenge: &ChallengeId) -> SealedCode {
         let keys = &self.first;
-        let bound_to = binding(purpose.as_str(), number.as_e164(), challenge.as_str());
+        let bound_to = binding(&purpose.text(), number.as_e164(), challenge.as_str());
         SealedCode {
             key_id: keys.id.clone(),
             sealed: keys.seal.seal(code.0.as_bytes(), bound_to.as_bytes()),
@@ -176,7 +163,7 @@ impl OtpKeys {
 
     /// The tags of a guess, one for each secret.
     #[must_use]
-    pub fn guess_tags(&self, code: &Code, purpose: Purpose, number: &PhoneNumber) -> Vec<GuessTag> {
+    pub fn guess_tags(&self, code: &Code, purpose: Purpose<'_>, number: &PhoneNumber) -> Vec<GuessTag> {
         self.all().map(|keys| GuessTag { key_id: keys.id.clone(), tag: keys.tag(code, purpose, number) }).collect()
     }
 
@@ -208,8 +195,8 @@ impl DerivedKeys {
     }
 
     /// The challenge is not known before Redis is asked, so the script that compares binds the tag to it.
-    fn tag(&self, code: &Code, purpose: Purpose, number: &PhoneNumber) -> String {
-        self.tag.tag(binding(purpose.as_str(), number.as_e164(), &code.0).as_bytes())
+    fn tag(&self, code: &Code, purpose: Purpose<'_>, number: &PhoneNumber) -> String {
+        self.tag.tag(binding(&purpose.text(), number.as_e164(), &code.0).as_bytes())
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-/// Send the one-time password of one delivery.
+/// Send the SMS of one delivery: a one-time password, or a notice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SendOtp {
     /// The delivery in the OTP ledger.

@@ -12,6 +12,7 @@ pub mod event;
 pub mod id;
 pub mod idempotency;
 pub mod jobs;
+pub mod message;
 pub mod metrics;
 pub mod name;
 pub mod page;

@@ -48,12 +48,19 @@ impl PhoneNumber {
         let spelling: String = text.trim().nfkc().collect();
         let spelling = spelling.strip_prefix("tel:").unwrap_or(&spelling);
         let dialled = dialled(spelling).ok_or(InvalidPhoneNumber)?;
-        let number = read(&dialled, default_country).ok_or(InvalidPhoneNumber)?;
+        read(&dialled, default_country).and_then(Self::of).ok_or(InvalidPhoneNumber)
+    }
+
+    fn of(number: phonenumber::PhoneNumber) -> Option<Self> {
         let e164 = number.format().mode(Mode::E164).to_string();
-        if e164.len() > LONGEST_E164 {
-            return Err(InvalidPhoneNumber);
-        }
-        Ok(Self { e164, country: number.country().id().map(Country), takes_sms: takes_sms(&number) })
+        let (country, takes_sms) = (number.country().id().map(Country), takes_sms(&number));
+        (e164.len() <= LONGEST_E164).then_some(Self { e164, country, takes_sms })
+    }
+
+    /// A number that was parsed before it was stored, in E.164; none where the numbering plans of today do not know it any more.
+    #[must_use]
+    pub fn of_store(e164: &str) -> Option<Self> {
+        read_international(e164).and_then(Self::of)
     }
 
     /// `+` and up to 15 digits.
@@ -94,12 +101,16 @@ fn dialled(spelling: &str) -> Option<String> {
 /// Works around the library where it takes a number of one country for one of another: with a country given it strips that
 /// country's trunk prefix from numbers of all others, and its country code from the begin of numbers that have none.
 fn read(dialled: &str, default_country: Country) -> Option<phonenumber::PhoneNumber> {
-    let read = |country, digits: &str| phonenumber::parse(country, digits).ok().filter(phonenumber::is_valid);
     if dialled.starts_with('+') {
-        return read(None, dialled);
+        return read_international(dialled);
     }
     let code = DATABASE.by_id(default_country.code())?.country_code();
-    read(None, &format!("+{code}{dialled}")).or_else(|| read(Some(default_country.0), dialled))
+    let national = || phonenumber::parse(Some(default_country.0), dialled).ok().filter(phonenumber::is_valid);
+    read_international(&format!("+{code}{dialled}")).or_else(national)
+}
+
+fn read_international(e164: &str) -> Option<phonenumber::PhoneNumber> {
+    phonenumber::parse(None, e164).ok().filter(phonenumber::is_valid)
 }
 
 /// The library's own `number_type` loses the zeros that some countries' mobile numbers begin with.

@@ -29,7 +29,17 @@ async fn an_unknown_path() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_method() {
     let app = api_only().await;
-    for (path, right) in [("/signup", "POST"), ("/protected", "GET"), ("/healthz", "GET")] {
+    for (path, right) in [
+        ("/signup", "POST"),
+        ("/protected", "GET"),
+        ("/healthz", "GET"),
+        ("/me/events", "GET"),
+        ("/me/deletion", "POST"),
+        ("/me/phone-number", "POST"),
+        ("/tokens/current", "DELETE"),
+        ("/tokens/k5x2aw7nqf3c4zt6y2h4v5xk7e", "DELETE"),
+        ("/tokens/current/renewal", "POST"),
+    ] {
         for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
             if method.as_str() == right {
                 continue;
@@ -73,7 +83,7 @@ async fn swagger_ui_needs_nothing_from_the_internet() {
 }
 
 /// Every operation, with all statuses that it can answer with.
-const OPERATIONS: [(&str, &[&str]); 13] = [
+const OPERATIONS: [(&str, &[&str]); 15] = [
     ("delete /tokens", &["204", "400", "401", "500", "503"]),
     ("delete /tokens/current", &["204", "401", "500", "503"]),
     ("delete /tokens/{token_id}", &["204", "401", "404", "500", "503"]),
@@ -85,6 +95,8 @@ const OPERATIONS: [(&str, &[&str]); 13] = [
     ("get /readyz", &["200", "401", "500", "503"]),
     ("get /tokens", &["200", "400", "401", "500", "503"]),
     ("patch /me", &["200", "400", "401", "408", "409", "413", "415", "500", "503"]),
+    ("post /me/deletion", &["200", "400", "401", "403", "408", "409", "413", "415", "429", "500", "503"]),
+    ("post /me/phone-number", &["200", "400", "401", "403", "408", "409", "413", "415", "429", "500", "503"]),
     ("post /signup", &["200", "400", "401", "403", "408", "409", "413", "415", "422", "429", "500", "503"]),
     ("post /tokens/current/renewal", &["200", "401", "500", "503"]),
 ];

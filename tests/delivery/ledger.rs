@@ -15,6 +15,7 @@ use common::queue::{MAX_STEP, NAMES, promote_due};
 use common::store::delivery::{Claim, DeliveryStore, ProviderTerms, Try};
 use common::store::delivery_status::{DeliveryReport, DeliveryStatuses};
 use common::store::ledger::LedgerSettings;
+use common::store::notices::Notices;
 use common::store::otp::{Asker, OtpStore, Requested};
 use common::store::outcome::{Outcome, ProviderState};
 use common::store::redis::Redis as Server;
@@ -48,6 +49,7 @@ pub(super) struct Ledger {
     pub(super) redis: Redis,
     pub(super) clock: Clock,
     pub(super) worker: DeliveryStore,
+    pub(super) notices: Notices,
     connection: ConnectionManager,
     keys: OtpKeys,
     otp: OtpStore,
@@ -66,7 +68,8 @@ impl Ledger {
         let otp = OtpStore::new(connection.clone(), keys.clone(), CodeLength::DEFAULT, settings, clock.clone());
         let statuses = DeliveryStatuses::new(connection.clone(), clock.clone());
         let worker = worker(&connection, &keys, &clock, providers, rate);
-        Self { redis, clock, worker, connection, keys, otp, statuses }
+        let notices = Notices::new(connection.clone());
+        Self { redis, clock, worker, notices, connection, keys, otp, statuses }
     }
 
     /// A worker of other settings over the same Redis.
@@ -90,7 +93,7 @@ impl Ledger {
         let number = PhoneNumber::parse(&format!("+9198765{last:05}"), "IN".parse().unwrap()).unwrap();
         let address = ClientAddress::from("127.0.0.1".parse::<std::net::IpAddr>().unwrap());
         let asker = Asker { purpose: Purpose::SignIn, number: &number, address };
-        let asked = self.otp.request(asker, &Name::parse("Asha").unwrap().unwrap(), None, None).await.unwrap();
+        let asked = self.otp.request(asker, Name::parse("Asha").unwrap().as_ref(), None, None).await.unwrap();
         let Requested::Queued { delivery, .. } = asked else { panic!("{asked:?}") };
         let id: String = self.redis.connection().rpop(&NAMES.active, None).unwrap();
         let job = self.payload(&id);

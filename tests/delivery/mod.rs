@@ -10,6 +10,7 @@ mod jobs;
 mod late_answers;
 mod ledger;
 mod lifecycle;
+mod notices;
 mod providers;
 mod rate;
 mod recovery;

@@ -4,6 +4,6 @@
 
 mod given_back;
 mod in_process;
-mod numbers;
+pub(crate) mod numbers;
 mod over_the_wire;
 mod simultaneous;

@@ -2,7 +2,7 @@
 
 use common::client::{Client, Device};
 use common::clock::Clock;
-use common::event::SessionEnd;
+use common::event::{EventKind, SessionEnd};
 use common::id::SessionId;
 use common::name::Name;
 use common::page::PageRequest;
@@ -11,10 +11,13 @@ use common::store::accounts::{Accounts, AccountsError, NewSession, SignedIn, Whi
 use common::token::{Scope, Token};
 use futures_util::future::join_all;
 use migration::{Migrator, MigratorTrait};
+use sea_orm::{ConnectionTrait, TransactionTrait};
 use time::{Duration, OffsetDateTime};
 
 use super::NUMBER;
+use crate::support::app::SOON;
 use crate::support::database::Database;
+use crate::support::eventually;
 
 const EVERYTHING: PageRequest = PageRequest { cursor: None, limit: 1_000 };
 
@@ -32,6 +35,10 @@ impl Kept {
         let connect = || async { Accounts::connect(&database.url().into(), 10).await.unwrap() };
         let stores = [connect().await, connect().await];
         Migrator::up(stores[0].database(), None).await.unwrap();
+        // Connections are made when they are needed, which takes its time when twenty are needed at once.
+        for store in &stores {
+            join_all((0..10).map(|_| async { store.ping().await.unwrap() })).await;
+        }
         Self { stores, database, now: Clock::manual(1_798_761_600_000).now() }
     }
 
@@ -48,6 +55,29 @@ impl Kept {
         };
         let name = Name::parse("Asha").unwrap().unwrap();
         Ok((self.stores[store % 2].sign_in(&number, &name, session, cap, self.now).await?, id))
+    }
+
+    /// Runs all calls, which change sessions of one user, as much at once as the database lets them. On Postgres each is held where
+    /// it locks the user's row, with what it saw before, until all are there.
+    async fn at_the_same_moment<T>(&self, calls: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<T> {
+        let calls: Vec<_> = calls.into_iter().collect();
+        if !self.database.is_postgres() {
+            return join_all(calls).await;
+        }
+        let gate = Accounts::connect(&self.database.url().into(), 1).await.unwrap();
+        let held = gate.database().begin().await.unwrap();
+        held.execute_unprepared("SELECT id FROM users FOR UPDATE").await.unwrap();
+        let all = i64::try_from(calls.len()).unwrap();
+        let waiting =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let open = async {
+            eventually(SOON, "calls that wait", async || {
+                (self.database.column::<i64>(waiting).await == [all]).then_some(())
+            })
+            .await;
+            held.commit().await.unwrap();
+        };
+        tokio::join!(join_all(calls), open).0
     }
 
     /// The ids of the user's live sessions, newest first.
@@ -77,7 +107,7 @@ async fn twenty_sign_ins_at_the_same_moment_leave_exactly_the_cap() {
     assert_eq!(kept.live(user_id).await.len(), 30, "0 is no limit");
 
     for round in 1..=3 {
-        let signed_in = join_all((0..20).map(|n| kept.sign_in(n, 20))).await;
+        let signed_in = kept.at_the_same_moment((0..20).map(|n| kept.sign_in(n, 20))).await;
         let mut new: Vec<_> = signed_in.into_iter().map(|one| one.unwrap().1.to_string()).collect();
         let mut live: Vec<_> = kept.live(user_id).await.iter().map(ToString::to_string).collect();
         new.sort_unstable();
@@ -138,4 +168,37 @@ async fn events_are_pruned_by_their_age_and_a_bounded_count_at_once() {
     }
     assert!(store.events(user_id, EVERYTHING).await.unwrap().rows.is_empty());
     assert_eq!(kept.live(user_id).await.len(), 5, "sessions stay");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_twenty_changes_of_a_session_at_the_same_moment_one_happens() {
+    let kept = Kept::new().await;
+    let user_id = kept.sign_in(0, 0).await.unwrap().0.user.id;
+    for _ in 0..3 {
+        let (_, id) = kept.sign_in(0, 0).await.unwrap();
+        let session = kept.stores[0].sessions(user_id, EVERYTHING, kept.now).await.unwrap().rows.remove(0);
+        assert_eq!(session.id, id);
+        let renewals =
+            (0..20).map(|n| {
+                let (store, expiry, hash) = (&kept.stores[n % 2], kept.now + Duration::DAY, session.hash.clone());
+                async move {
+                    store.renew(user_id, &hash, Token::random().hash(), expiry, &client(), kept.now).await.unwrap()
+                }
+            });
+        let renewed = kept.at_the_same_moment(renewals).await;
+        assert_eq!(renewed.iter().filter(|done| **done).count(), 1, "{renewed:?}");
+
+        let ends = (0..20).map(|n| {
+            // Some end it alone, some with all others: nobody waits for each other in a circle.
+            let which = if n % 3 == 0 { Which::All } else { Which::One(&id) };
+            let store = &kept.stores[n % 2];
+            async move { store.end_sessions(user_id, which, SessionEnd::SignedOut, &client(), kept.now).await.unwrap() }
+        });
+        let ended = kept.at_the_same_moment(ends).await;
+        assert_eq!(ended.iter().flatten().filter(|ended| **ended == id).count(), 1, "{ended:?}");
+        assert!(kept.live(user_id).await.is_empty());
+    }
+    let events = kept.stores[0].events(user_id, EVERYTHING).await.unwrap().rows;
+    let count = |kind| events.iter().filter(|event| event.kind == kind).count();
+    assert_eq!((count(EventKind::Renewed), count(EventKind::SignedOut)), (3, 4), "each is written down once");
 }

@@ -85,6 +85,14 @@ impl Client {
         self.post_raw(path, "application/json", body.to_string()).await
     }
 
+    /// POST of a JSON body with a token.
+    pub(crate) async fn post_as(&self, token: &str, path: &str, body: &Value) -> Answer {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", "application/json".parse().unwrap());
+        headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+        self.send(Method::POST, path, headers, body.to_string()).await
+    }
+
     /// POST of any bytes.
     pub(crate) async fn post_raw(&self, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
         let mut headers = HeaderMap::new();

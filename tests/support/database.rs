@@ -17,10 +17,10 @@ pub(crate) enum Database {
 /// What makes the database useless while this lives.
 #[derive(Debug)]
 pub(crate) enum Outage {
-    /// The connection that holds the lock for writing.
-    Sqlite(DatabaseConnection),
-    /// Connections are refused.
-    Postgres,
+    /// The connection that holds a lock against writing.
+    Locked(DatabaseConnection),
+    /// Postgres refuses connections.
+    Closed,
 }
 
 impl Database {
@@ -124,35 +124,37 @@ impl Database {
     /// refuses new ones; in SQLite another connection holds the lock for writing.
     pub(crate) async fn fail(&self) -> Outage {
         match self {
-            Self::Sqlite { .. } => {
-                let mut options = ConnectOptions::new(self.url());
-                options.max_connections(1).sqlx_logging(false).idle_timeout(None).max_lifetime(None);
-                let connection = sea_orm::Database::connect(options).await.unwrap();
-                connection.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
-                Outage::Sqlite(connection)
-            }
+            Self::Sqlite { .. } => self.lock().await,
             Self::Postgres { name, server } => {
                 let closed = format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false");
                 execute(server, &closed).await;
                 let cut = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
                 execute(server, &cut).await;
-                Outage::Postgres
+                Outage::Closed
             }
         }
+    }
+
+    /// Makes nothing but the writing of users fail, until [`Database::restore`]: another connection holds a lock.
+    pub(crate) async fn lock(&self) -> Outage {
+        let connection = connect(&self.url()).await;
+        let lock = if self.is_postgres() { "BEGIN; LOCK TABLE users IN SHARE MODE" } else { "BEGIN IMMEDIATE" };
+        connection.execute_unprepared(lock).await.unwrap();
+        Outage::Locked(connection)
     }
 
     /// Ends an outage.
     pub(crate) async fn restore(&self, outage: Outage) {
         match (self, outage) {
-            (Self::Postgres { name, server }, Outage::Postgres) => {
+            (Self::Postgres { name, server }, Outage::Closed) => {
                 let open = format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true");
                 execute(server, &open).await;
             }
-            (_, Outage::Sqlite(connection)) => {
+            (_, Outage::Locked(connection)) => {
                 connection.execute_unprepared("ROLLBACK").await.unwrap();
                 connection.close().await.unwrap();
             }
-            (Self::Sqlite { .. }, Outage::Postgres) => {
+            (Self::Sqlite { .. }, Outage::Closed) => {
                 unreachable!("an outage of another database")
             }
         }

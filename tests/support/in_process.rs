@@ -14,7 +14,7 @@ use common::store::outcome::Outcome;
 use migration::{Migrator, MigratorTrait};
 use poem::endpoint::BoxEndpoint;
 use poem::http::Method;
-use poem::{Body, Endpoint, EndpointExt, Request, Response};
+use poem::{Body, Endpoint, EndpointExt, Request, RequestBuilder, Response};
 use serde_json::{Value, json};
 use ulid::Ulid;
 
@@ -127,13 +127,18 @@ impl InProcess {
 
     /// Sends the SMS as a worker does; answers its OTP.
     pub(crate) async fn deliver(&self, asked: &Answer) -> String {
-        let job = SendOtp { delivery_id: asked.delivery_id().to_owned(), request_id: None, job_id: None };
+        self.deliver_id(asked.delivery_id()).await
+    }
+
+    /// The same, by the delivery's id.
+    pub(crate) async fn deliver_id(&self, delivery_id: &str) -> String {
+        let job = SendOtp { delivery_id: delivery_id.to_owned(), request_id: None, job_id: None };
         let claimant = Ulid::generate();
         let claim = self.deliveries.claim(&job, claimant).await.unwrap();
         let Claim::Send(this_try) = claim else { panic!("an SMS that is wanted, not {claim:?}") };
         let sent = Outcome::sent(PROVIDER, "SM1".to_owned());
         self.deliveries.record(&job, claimant, &sent).await.unwrap();
-        this_try.code.unwrap().digits().to_owned()
+        this_try.message.unwrap().code().expect("an SMS with a code").digits().to_owned()
     }
 
     /// What a worker would be told about the SMS now.
@@ -171,13 +176,26 @@ pub(crate) struct Caller<'a> {
 impl Caller<'_> {
     /// `POST /signup` with any body.
     pub(crate) async fn post(&self, body: impl Into<Body>) -> Answer {
-        let request = Request::builder()
+        self.app.call(self.request("/signup").body(body)).await
+    }
+
+    /// POST of a JSON body.
+    pub(crate) async fn post_to(&self, path: &str, body: &Value) -> Answer {
+        self.app.call(self.request(path).body(body.to_string())).await
+    }
+
+    /// POST of a JSON body with a token.
+    pub(crate) async fn post_as(&self, token: &str, path: &str, body: &Value) -> Answer {
+        let request = self.request(path).header("authorization", format!("Bearer {token}"));
+        self.app.call(request.body(body.to_string())).await
+    }
+
+    fn request(&self, path: &str) -> RequestBuilder {
+        Request::builder()
             .method(Method::POST)
-            .uri_str("/signup")
+            .uri_str(path)
             .content_type("application/json")
             .header("x-forwarded-for", &self.address)
-            .body(body);
-        self.app.call(request).await
     }
 
     /// Asks for an OTP.
@@ -211,7 +229,7 @@ impl Caller<'_> {
     }
 
     async fn post_json(&self, body: &Value) -> Answer {
-        self.post(body.to_string()).await
+        self.post_to("/signup", body).await
     }
 }
 

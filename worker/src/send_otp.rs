@@ -4,9 +4,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use common::clock::{Clock, millis};
-use common::code::Code;
 use common::delivery::Reason;
 use common::jobs::SendOtp;
+use common::message::Message;
 use common::phone::masked;
 use common::store::delivery::{Claim, DeliveryStore, Try};
 use common::store::outcome::{BreakerEvent, Outcome, ProviderState};
@@ -25,7 +25,7 @@ const FRESH: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Sends one-time passwords.
+/// Sends one-time passwords, and news without one.
 #[derive(Clone, Debug)]
 pub struct OtpSender {
     /// What was asked for.
@@ -34,7 +34,7 @@ pub struct OtpSender {
     pub providers: Providers,
     /// What the SMS says.
     pub text: SmsText,
-    /// Codes expire by it.
+    /// SMS expire by it.
     pub clock: Clock,
 }
 
@@ -80,14 +80,14 @@ impl OtpSender {
             metrics::may_repeat();
             tracing::warn!(event = "sms_may_repeat", delivery_id, reason = "a try before was never recorded");
         }
-        let code = match &this_try.code {
-            Ok(code) => code,
+        let message = match &this_try.message {
+            Ok(message) => message,
             Err(error) => {
                 tracing::error!(event = "sms_failed", delivery_id, reason = "code_unreadable", %error);
                 return Outcome::failed(provider_name, Reason::CodeUnreadable);
             }
         };
-        let Some(sms) = self.compose(job, this_try, code) else {
+        let Some(sms) = self.compose(job, this_try, message) else {
             tracing::info!(event = "sms_dropped", delivery_id, reason = "expired");
             return Outcome::dropped(provider_name, Reason::Expired);
         };
@@ -106,18 +106,20 @@ impl OtpSender {
         tokio::time::sleep(Duration::from_millis(wait)).await;
     }
 
-    /// None where less than a second is left of the code's life.
-    fn compose(&self, job: &SendOtp, this_try: &Try, code: &Code) -> Option<Sms> {
+    /// None where less than a second is left of its life.
+    fn compose(&self, job: &SendOtp, this_try: &Try, message: &Message) -> Option<Sms> {
         let left = u64::try_from(this_try.expires_at - self.clock.unix_ms()).unwrap_or(0);
         let valid_for = Duration::from_secs(left / 1000);
-        let body = self.text.render(code, Duration::from_millis(left));
+        let body = self.text.render(message, Duration::from_millis(left));
         let (delivery_id, to) = (job.delivery_id.clone(), this_try.to.clone());
         (!valid_for.is_zero()).then_some(Sms { delivery_id, to, body, valid_for })
     }
 
     fn after_success(&self, job: &SendOtp, this_try: &Try, provider_id: String) -> Outcome {
         let waited_ms = self.clock.unix_ms() - this_try.requested_at;
-        metrics::accepted(waited_ms);
+        if this_try.message.as_ref().is_ok_and(|message| message.code().is_some()) {
+            metrics::accepted(waited_ms);
+        }
         let (delivery_id, provider, number) = (&job.delivery_id, &this_try.provider, masked(&this_try.to));
         tracing::info!(
             event = "sms_sent",

@@ -4,8 +4,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
-use common::code::Code;
+use common::code::{Code, PurposeKind};
 use common::config::{AppConfig, OtpConfig, SettingError};
+use common::message::{Message, NoticeKind};
 use reqwest::Url;
 
 use crate::sms_size::SmsSize;
@@ -18,7 +19,7 @@ const LONGEST_HOST: usize = 253;
 /// What the SMS says.
 #[derive(Args, Clone, Debug)]
 pub struct SmsTextConfig {
-    /// Text of the SMS, with {code} and, where wanted, {app} and {minutes} (until the OTP expires)
+    /// Text of the SMS with a sign-in's OTP, with {code} and, where wanted, {app} and {minutes} (until the OTP expires)
     #[arg(long, env, default_value = DEFAULT)]
     sms_template: Template,
     /// Host of the website whose form phones and browsers may fill the OTP into (WebOTP, Apple), like example.com: it gets a last
@@ -36,16 +37,29 @@ impl SmsTextConfig {
         let text =
             SmsText { template: self.sms_template.clone(), app: app.app_name.clone(), origin: self.otp_origin.clone() };
         // All codes are as long, and digits are the same in every encoding; a minute more never makes a text shorter.
-        let longest = text.render(&Code::random(otp.otp_length), otp.ttl());
-        if longest.chars().count() > LONGEST {
-            return Err(SettingError::new("SMS_TEMPLATE", format!("makes a text of more than {LONGEST} characters")));
-        }
-        let SmsSize { encoding, characters, segments } = SmsSize::of(&longest);
-        if segments > 1 {
-            tracing::warn!(event = "sms_of_many_segments", setting = "SMS_TEMPLATE", encoding, characters, segments);
+        let code = Code::random(otp.otp_length);
+        let codes = PurposeKind::ALL.iter().map(|kind| Message::Code { kind: *kind, code: code.clone() });
+        for message in codes.chain(NoticeKind::ALL.iter().map(|kind| Message::Notice(*kind))) {
+            check_size(&message, &text.render(&message, otp.ttl()))?;
         }
         Ok(text)
     }
+}
+
+fn check_size(message: &Message, longest: &str) -> Result<(), SettingError> {
+    // Of the other texts the name is the one part that an operator chooses.
+    let setting = match message {
+        Message::Code { kind: PurposeKind::SignIn, .. } => "SMS_TEMPLATE",
+        Message::Code { .. } | Message::Notice(_) => "APP_NAME",
+    };
+    if longest.chars().count() > LONGEST {
+        return Err(SettingError::new(setting, format!("makes a text of more than {LONGEST} characters")));
+    }
+    let SmsSize { encoding, characters, segments } = SmsSize::of(longest);
+    if segments > 1 {
+        tracing::warn!(event = "sms_of_many_segments", setting, encoding, characters, segments);
+    }
+    Ok(())
 }
 
 /// Makes the text of each SMS.
@@ -57,32 +71,64 @@ pub struct SmsText {
 }
 
 impl SmsText {
-    /// The text for a code that lives for `left`; with an origin, in the format of origin-bound one-time codes
+    /// The text of a message that lives for `left`; a code with an origin in the format of origin-bound one-time codes
     /// (<https://wicg.github.io/sms-one-time-codes/>).
     #[must_use]
-    pub fn render(&self, code: &Code, left: Duration) -> String {
-        let minutes = left.as_millis().div_ceil(60_000).max(1).to_string();
-        let mut text: String = self
-            .template
-            .0
-            .iter()
-            .map(|part| match part {
-                Part::Text(text) => text.as_str(),
-                Part::Code => code.digits(),
-                Part::App => &self.app,
-                Part::Minutes => &minutes,
-            })
-            .collect();
-        if let Some(OtpOrigin(host)) = &self.origin {
+    pub fn render(&self, message: &Message, left: Duration) -> String {
+        let mut text = match message {
+            Message::Code { kind, code } => self.text_of_code(*kind, code, left),
+            Message::Notice(kind) => self.text_of_notice(*kind),
+        };
+        if let (Some(OtpOrigin(host)), Some(code)) = (&self.origin, message.code()) {
             text.truncate(text.trim_end().len());
             text.push_str(&format!("\n\n@{host} #{}", code.digits()));
         }
         text
     }
+
+    /// What can take an account away says what it is for, so that nobody tells it to somebody who "only wants to sign you in".
+    fn text_of_code(&self, kind: PurposeKind, code: &Code, left: Duration) -> String {
+        let (digits, app) = (code.digits(), &self.app);
+        match kind {
+            PurposeKind::SignIn => self.template.fill(code, app, left),
+            PurposeKind::DeleteAccount => {
+                format!("{digits} is your code to delete your {app} account. Never share it.")
+            }
+            PurposeKind::LeaveNumber => {
+                format!("{digits} is your code to move your {app} account away from this number. Never share it.")
+            }
+            PurposeKind::TakeNumber => {
+                format!("{digits} is your code to use this number for your {app} account. Never share it.")
+            }
+        }
+    }
+
+    fn text_of_notice(&self, kind: NoticeKind) -> String {
+        let app = &self.app;
+        match kind {
+            NoticeKind::NumberChanged => format!(
+                "The phone number of your {app} account was changed: this one no longer opens it. \
+                 Was that not you? Contact support."
+            ),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
 struct Template(Vec<Part>);
+
+impl Template {
+    fn fill(&self, code: &Code, app: &str, left: Duration) -> String {
+        let minutes = left.as_millis().div_ceil(60_000).max(1).to_string();
+        let parts = self.0.iter().map(|part| match part {
+            Part::Text(text) => text.as_str(),
+            Part::Code => code.digits(),
+            Part::App => app,
+            Part::Minutes => &minutes,
+        });
+        parts.collect()
+    }
+}
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Part {
@@ -140,125 +186,4 @@ impl FromStr for OtpOrigin {
 }
 
 #[cfg(test)]
-mod tests {
-    use rand::RngExt;
-
-    use super::*;
-
-    fn text(template: &str, origin: Option<&str>) -> SmsText {
-        let origin = origin.map(|host| host.parse().unwrap());
-        SmsText { template: template.parse().unwrap(), app: "Tea & Co".to_owned(), origin }
-    }
-
-    #[test]
-    fn template_and_what_it_says() {
-        let code = Code::parse("123456").unwrap();
-        let five_minutes = Duration::from_secs(300);
-        for (template, origin, expected) in [
-            (DEFAULT, None, "Thank you for choosing Tea & Co! Your one-time password is 123456."),
-            ("{code}", None, "123456"),
-            ("{code}{code} {app}", None, "123456123456 Tea & Co"),
-            ("{minutes}: {code}\n", None, "5: 123456\n"),
-            ("{code}", Some("example.com"), "123456\n\n@example.com #123456"),
-            ("{app}: {code}.\r\n \n", Some("Sign-In.Example.COM"), "Tea & Co: 123456.\n\n@sign-in.example.com #123456"),
-        ] {
-            assert_eq!(text(template, origin).render(&code, five_minutes), expected, "{template:?} {origin:?}");
-        }
-    }
-
-    #[test]
-    fn minutes_are_rounded_up_and_never_none() {
-        let code = Code::parse("123456").unwrap();
-        let text = text("{minutes} {code}", None);
-        for (left_ms, minutes) in [(0, "1"), (1, "1"), (60_000, "1"), (60_001, "2"), (299_000, "5"), (600_000, "10")] {
-            let expected = format!("{minutes} 123456");
-            assert_eq!(text.render(&code, Duration::from_millis(left_ms)), expected, "{left_ms}");
-        }
-    }
-
-    #[test]
-    fn a_template_that_cannot_be_meant_is_refused() {
-        for wrong in [
-            "",
-            "no placeholder",
-            "{app} {minutes}",
-            "{code",
-            "code}",
-            "{code} {",
-            "{code} }",
-            "{code} {}",
-            "{code} {Code}",
-            "{code} { code }",
-            "{code} {name}",
-            "{{code}}",
-            "{a{code}",
-        ] {
-            assert!(wrong.parse::<Template>().is_err(), "{wrong}");
-        }
-    }
-
-    /// 50,000 texts of what templates are made of: one is taken if nothing is left of its braces without the placeholders.
-    #[test]
-    fn random_templates_are_taken_or_refused_as_they_should_be() {
-        const PIECES: [&str; 12] =
-            ["{code}", "{app}", "{minutes}", "{", "}", "{code", "app}", "minutes", " ", "\n", "é", "😀"];
-        let mut rng = rand::rng();
-        let code = Code::parse("123456").unwrap();
-        let mut taken = 0;
-        for _ in 0..50_000 {
-            let length = rng.random_range(0..8);
-            let text: String = (0..length).map(|_| PIECES[rng.random_range(0..PIECES.len())]).collect();
-            let said = text.replace("{app}", "\0").replace("{minutes}", "\u{1}").replace("{code}", "\u{2}");
-            let right = said.contains('\u{2}') && !said.contains(['{', '}']);
-            let template = text.parse::<Template>();
-            assert_eq!(template.is_ok(), right, "{text:?}");
-            if let Ok(template) = template {
-                let sms = SmsText { template, app: "App".to_owned(), origin: None };
-                let expected = said.replace('\0', "App").replace('\u{1}', "2").replace('\u{2}', "123456");
-                assert_eq!(sms.render(&code, Duration::from_secs(61)), expected, "{text:?}");
-                taken += 1;
-            }
-        }
-        assert!((500..49_500).contains(&taken), "both kinds came up: {taken}");
-    }
-
-    #[test]
-    fn an_origin_is_the_name_of_a_host() {
-        for (right, host) in [
-            ("example.com", "example.com"),
-            ("Login.Example.com", "login.example.com"),
-            ("xn--bcher-kva.example", "xn--bcher-kva.example"),
-            ("localhost", "localhost"),
-            ("1.example", "1.example"),
-        ] {
-            assert_eq!(right.parse::<OtpOrigin>().unwrap().0, host);
-        }
-        for wrong in [
-            "https://example.com",
-            "example.com/",
-            "example.com/login",
-            "example.com:443",
-            "user@example.com",
-            "@example.com",
-            "example .com",
-            " example.com",
-            "example.com #1",
-            "example..com",
-            "example.com.",
-            ".example.com",
-            "-a.example",
-            "a-.example",
-            "a_b.example",
-            "b\u{fc}cher.example",
-            "xn--\u{fc}.example",
-            "192.0.2.7",
-            "0x7f.1",
-            "[2001:db8::1]",
-            "*.example.com",
-            &format!("{}.example", "a".repeat(64)),
-            &["a"; 128].join("."),
-        ] {
-            assert!(wrong.parse::<OtpOrigin>().is_err(), "{wrong}");
-        }
-    }
-}
+mod tests;

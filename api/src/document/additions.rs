@@ -9,7 +9,10 @@ pub(super) fn complete(document: &mut Value) {
     describe_sign_up(document);
     let requests = request_schemas(document);
     for name in requests {
-        allow_null(document, &name);
+        if let Some(schema) = document.pointer_mut(&format!("/components/schemas/{name}")) {
+            require_phone_number(schema);
+            allow_null(schema);
+        }
     }
     for_each_object(document, &mut close);
     for_each_object(document, &mut refer_plainly);
@@ -34,10 +37,6 @@ fn describe_sign_up(document: &mut Value) {
         });
         body.insert("examples".to_owned(), examples);
     }
-    if let Some(request) = document.pointer_mut("/components/schemas/SignUpRequest").and_then(Value::as_object_mut) {
-        // Absent, it has an error of its own, so the code takes it for optional.
-        request.insert("required".to_owned(), json!(["phone_number"]));
-    }
 }
 
 /// The names of the schemas that are bodies of requests.
@@ -49,9 +48,17 @@ fn request_schemas(document: &Value) -> Vec<String> {
     references.filter_map(|reference| Some(reference.rsplit_once('/')?.1.to_owned())).collect()
 }
 
+/// Its absence has an error of its own, so the code takes it for optional.
+fn require_phone_number(schema: &mut Value) {
+    if schema.pointer("/properties/phone_number").is_some()
+        && let Some(schema) = schema.as_object_mut()
+    {
+        schema.insert("required".to_owned(), json!(["phone_number"]));
+    }
+}
+
 /// In a request, null is the same as absent.
-fn allow_null(document: &mut Value, schema: &str) {
-    let Some(schema) = document.pointer_mut(&format!("/components/schemas/{schema}")) else { return };
+fn allow_null(schema: &mut Value) {
     let required = schema.get("required").cloned().unwrap_or_default();
     let is_required = |name: &str| required.as_array().is_some_and(|names| names.iter().any(|one| one == name));
     let fields = schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten();

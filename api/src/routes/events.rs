@@ -55,6 +55,10 @@ pub struct EventDetails {
     device: Option<String>,
     /// For `signed_out`: why.
     reason: Option<SessionEnd>,
+    /// For `number_changed`: the number that the account had; all but its country code and last two digits are `*`.
+    old_number: Option<String>,
+    /// For `number_changed`: the number that it has since, likewise.
+    new_number: Option<String>,
 }
 
 documented! {
@@ -65,8 +69,8 @@ documented! {
 
 documented! {
     /// `signed_out`: the session ended itself. `ended_elsewhere`: another one ended it. `signed_out_everywhere`: with all, or all
-    /// others, at once. `session_limit`: a newer sign-in took its place.
-    SessionEnd of EndOfSession { SignedOut, EndedElsewhere, SignedOutEverywhere, SessionLimit, }
+    /// others, at once. `session_limit`: a newer sign-in took its place. `number_changed`: the account moved to another number.
+    SessionEnd of EndOfSession { SignedOut, EndedElsewhere, SignedOutEverywhere, SessionLimit, NumberChanged, }
 }
 
 /// What this operation may refuse.
@@ -108,7 +112,12 @@ impl From<accounts::Event> for Event {
             kind: kind.into(),
             address: NullableText(address),
             session_id: NullableText(session_id),
-            details: EventDetails { device: details.device, reason: details.reason.map(Into::into) },
+            details: EventDetails {
+                device: details.device,
+                reason: details.reason.map(Into::into),
+                old_number: details.old_number,
+                new_number: details.new_number,
+            },
         }
     }
 }
@@ -127,7 +136,12 @@ impl Example for Event {
             kind: EventKind::SignedUp,
             address: NullableText(Some("203.0.113.7".to_owned())),
             session_id: NullableText(Some("k5x2aw7nqf3c4zt6y2h4v5xk7e".to_owned())),
-            details: EventDetails { device: Some("Cheershare/1.0 (Android 15)".to_owned()), reason: None },
+            details: EventDetails {
+                device: Some("Cheershare/1.0 (Android 15)".to_owned()),
+                reason: None,
+                old_number: None,
+                new_number: None,
+            },
         }
     }
 }

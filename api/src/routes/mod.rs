@@ -20,11 +20,14 @@ macro_rules! documented {
     };
 }
 
+pub mod deletion;
 pub mod deliveries;
 pub mod events;
 pub mod health;
 pub mod me;
 mod paging;
+pub mod phone_number;
+
 pub mod protected;
 pub mod sign_up;
 pub mod tokens;

@@ -17,7 +17,8 @@ use super::user::User;
 use crate::error::{ApiError, ErrorKind, Failure, Failures, whole_seconds};
 use crate::idempotency::repeatable;
 use crate::request_id::RequestId;
-use crate::service::sign_up::{OtpQueued, RequestError, SignIn, SignUp, VerifyError};
+use crate::service::codes::{OtpQueued, RequestError, VerifyError};
+use crate::service::sign_up::{SignIn, SignUp};
 use crate::strict_json::StrictJson;
 
 /// The operation.
@@ -187,7 +188,7 @@ impl From<VerifyError> for ApiError {
             VerifyError::Wrong => ErrorKind::InvalidOtp.into(),
             VerifyError::Otp(error) => error.into(),
             VerifyError::Accounts(error) => error.into(),
-            VerifyError::BrokenOff => ErrorKind::Internal.into(),
+            VerifyError::BrokenOff(_) => ErrorKind::Internal.into(),
         }
     }
 }

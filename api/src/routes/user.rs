@@ -11,15 +11,15 @@ use time::macros::datetime;
 #[oai(example)]
 pub struct User {
     /// The user's id.
-    id: i64,
+    pub(super) id: i64,
     /// When the number first signed in (RFC 3339, UTC).
-    created_at: OffsetDateTime,
+    pub(super) created_at: OffsetDateTime,
     /// As the person gave it.
-    name: String,
+    pub(super) name: String,
     /// E.164.
-    phone_number: String,
+    pub(super) phone_number: String,
     /// Grows with each change.
-    version: i32,
+    pub(super) version: i32,
 }
 
 impl From<user::Model> for User {

@@ -14,8 +14,9 @@ use super::keys;
 use super::ledger::{GUESSES_PER_CHALLENGE, LONGEST_LIFE};
 use super::outcome::{BreakerEvent, Outcome};
 use crate::clock::{Clock, millis};
-use crate::code::{CannotOpen, Code, OtpKeys};
+use crate::code::{CannotOpen, OtpKeys, PurposeKind};
 use crate::jobs::SendOtp;
+use crate::message::{Message, NoticeKind};
 use crate::queue::QueueScript;
 
 /// Failures in a row that open a provider's breaker.
@@ -25,7 +26,7 @@ const BREAKER_PAUSE: Duration = Duration::from_secs(1);
 const BREAKER_LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// A call whose slot is this near is waited for by the worker itself.
 const HOLD: Duration = Duration::from_secs(1);
-/// Nothing is sent with less left of its code's life.
+/// Nothing is sent with less left of its life.
 const LEAST_LIFE: Duration = Duration::from_secs(1);
 /// Dead letters that are kept.
 const DEAD_LETTERS_KEPT: u32 = 1_000;
@@ -82,9 +83,9 @@ pub enum Claim {
 pub struct Try {
     /// The number to send to, in E.164.
     pub to: String,
-    /// The code to send, or why it cannot be had.
-    pub code: Result<Code, CannotOpen>,
-    /// When the code expires (Unix ms).
+    /// What to say, or why that cannot be had.
+    pub message: Result<Message, CannotOpen>,
+    /// When that is worth nothing any more (Unix ms): the code's expiry, or the notice's.
     pub expires_at: i64,
     /// When the client asked (Unix ms).
     pub requested_at: i64,
@@ -226,9 +227,16 @@ impl DeliveryStore {
             FromRedisValue::from_redis_value(Value::Array(sealed.to_vec()))?;
         let (expires_at, number, requested_at, after_unrecorded, provider, start_at, excluded): TryFields =
             FromRedisValue::from_redis_value(Value::Array(rest.to_vec()))?;
-        let code = self.keys.open(&key_id, &sealed, &purpose, &to, &challenge);
+        let message = match (NoticeKind::from_ledger(&purpose), PurposeKind::of_text(&purpose)) {
+            (Some(kind), _) => Ok(Message::Notice(kind)),
+            (None, Some(kind)) => {
+                let opened = self.keys.open(&key_id, &sealed, &purpose, &to, &challenge);
+                opened.map(|code| Message::Code { kind, code })
+            }
+            (None, None) => Err(CannotOpen),
+        };
         let excluded = excluded.split_whitespace().map(str::to_owned).collect();
-        Ok(Try { to, code, expires_at, requested_at, number, after_unrecorded, provider, start_at, excluded })
+        Ok(Try { to, message, expires_at, requested_at, number, after_unrecorded, provider, start_at, excluded })
     }
 
     /// Records what came of a try, and writes the job of the next one with it. Says what that did to the breaker.

@@ -24,8 +24,8 @@ pub(crate) const DEAD_LETTERS: &str = "cheershare:dead_letters";
 const RANGE_DIGITS: usize = 3;
 
 /// The challenge of a number.
-pub(crate) fn challenge(purpose: Purpose, number: &PhoneNumber) -> String {
-    format!("{CHALLENGE_PREFIX}{}:{}", purpose.as_str(), number.as_e164())
+pub(crate) fn challenge(purpose: Purpose<'_>, number: &PhoneNumber) -> String {
+    format!("{CHALLENGE_PREFIX}{}:{}", purpose.text(), number.as_e164())
 }
 
 /// One SMS that was asked for.

@@ -17,7 +17,7 @@ pub(crate) const GUESSES_PER_CHALLENGE: u32 = 5;
 /// Longest that one code may live, resends included (NIST SP 800-63B, OWASP ASVS).
 pub(crate) const LONGEST_LIFE: Duration = Duration::from_secs(10 * 60);
 /// How long a delivery can be looked up: a day after its end.
-const KEEP_DELIVERY: Duration = Duration::from_secs(24 * 60 * 60 + 10 * 60);
+pub(crate) const KEEP_DELIVERY: Duration = Duration::from_secs(24 * 60 * 60 + 10 * 60);
 /// Addresses that a number is remembered by.
 const KNOWN_ADDRESSES: u32 = 20;
 /// How long one call of the API may take.

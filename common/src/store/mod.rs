@@ -7,6 +7,7 @@ pub mod figures;
 pub mod idempotency;
 mod keys;
 pub mod ledger;
+pub mod notices;
 pub mod otp;
 pub mod outcome;
 pub mod pool;

@@ -32,7 +32,7 @@ static RESTORE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lu
 #[derive(Clone, Copy, Debug)]
 pub struct Asker<'a> {
     /// What the code is for.
-    pub purpose: Purpose,
+    pub purpose: Purpose<'a>,
     /// Whose phone gets it.
     pub number: &'a PhoneNumber,
     /// Where the request comes from.
@@ -80,7 +80,7 @@ struct Attempt {
 #[derive(Debug)]
 pub struct Verified {
     attempt: Attempt,
-    /// The name given when the code was asked for.
+    /// The name given when the code was asked for; empty where none was.
     pub name: Name,
 }
 
@@ -110,14 +110,14 @@ impl OtpStore {
     }
 
     /// Asks for a code: the limits are decided, and challenge, delivery and job written together or not at all. With a
-    /// `test_code` that is the code, nothing is sent, and only the limits on guesses count.
+    /// `test_code` that is the code, nothing is sent, and only the limits on guesses count. A `name` is kept for who signs in.
     ///
     /// # Errors
     /// [`OtpStoreError`].
     pub async fn request(
         &self,
         asker: Asker<'_>,
-        name: &Name,
+        name: Option<&Name>,
         test_code: Option<&Code>,
         request_id: Option<String>,
     ) -> Result<Requested, OtpStoreError> {
@@ -141,9 +141,9 @@ impl OtpStore {
             .key(keys::country_bucket(number.country()))
             .key(keys::service_bucket());
         self.common_arguments(&mut call, asker);
-        call.arg(purpose.as_str())
+        call.arg(purpose.text())
             .arg(number.as_e164())
-            .arg(name.as_str())
+            .arg(name.map_or("", Name::as_str))
             .arg(self.settings.country_capacity(number))
             .arg(challenge.as_str())
             .arg(new.key_id)
@@ -197,6 +197,18 @@ impl OtpStore {
     pub async fn restore(&self, verified: &Verified) -> Result<(), OtpStoreError> {
         let restored = self.take_back(&verified.attempt).await;
         restored.inspect_err(|_| self.take_back_later(verified.attempt.clone())).map(|_| ())
+    }
+
+    /// Ends the number's challenge for this purpose, if there is one: its code is not good any more. All limits stay but its own
+    /// count of wrong guesses, as after its use.
+    ///
+    /// # Errors
+    /// [`OtpStoreError`]; the challenge may have ended all the same.
+    pub async fn end(&self, purpose: Purpose<'_>, number: &PhoneNumber) -> Result<(), OtpStoreError> {
+        let mut redis = self.redis.clone();
+        let mut call = redis::cmd("DEL");
+        call.arg(keys::challenge(purpose, number));
+        within_deadline(call.query_async(&mut redis)).await
     }
 
     async fn take_back(&self, attempt: &Attempt) -> Result<bool, OtpStoreError> {

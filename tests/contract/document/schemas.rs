@@ -14,7 +14,7 @@ fn for_each_schema(document: &Value, visit: &mut impl FnMut(&str, &Value)) {
         for parameter in operation.parameters() {
             walk(&format!("{name} {}", parameter["name"]), &parameter["schema"], visit);
         }
-        let bodies = operation.responses().map(|(status, response)| (status, response));
+        let bodies = operation.responses();
         for (at, owner) in bodies.chain([("request", &operation.value["requestBody"])]) {
             for (_, body) in owner["content"].as_object().into_iter().flatten() {
                 walk(&format!("{name} {at}"), &body["schema"], visit);

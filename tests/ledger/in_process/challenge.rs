@@ -130,13 +130,13 @@ async fn putting_a_code_back_leaves_a_newer_one_alone() {
     let number = PhoneNumber::parse(NUMBER, "IN".parse().unwrap()).unwrap();
     let from = std::net::IpAddr::from([203, 0, 113, 1]).into();
     let asker = Asker { purpose: Purpose::SignIn, number: &number, address: from };
-    let guessed = app.sign_up.otp.verify(asker, &Code::parse(&old).unwrap()).await.unwrap();
+    let guessed = app.sign_up.codes.otp.verify(asker, &Code::parse(&old).unwrap()).await.unwrap();
     let Guessed::Right(verified) = guessed else { panic!("a right guess, not {guessed:?}") };
     let new = client.code_for(NUMBER).await;
-    app.sign_up.otp.restore(&verified).await.unwrap();
+    app.sign_up.codes.otp.restore(&verified).await.unwrap();
     is_refused(client.verify(NUMBER, &old).await);
     client.verify(NUMBER, &new).await.expect(200);
-    app.sign_up.otp.restore(&verified).await.unwrap();
+    app.sign_up.codes.otp.restore(&verified).await.unwrap();
     is_refused(client.verify(NUMBER, &new).await);
 }
 

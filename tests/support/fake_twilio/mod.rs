@@ -65,11 +65,12 @@ impl Try {
     }
 }
 
-/// The OTP in the text of an SMS.
+/// The OTP in the text of an SMS: behind a sign-in's usual words, or at the beginning of all others.
 pub(crate) fn code_in(body: &str) -> String {
-    let (_, rest) =
-        body.split_once("Your one-time password is ").unwrap_or_else(|| panic!("no OTP in the SMS {body:?}"));
-    rest.chars().take_while(char::is_ascii_digit).collect()
+    let rest = body.split_once("Your one-time password is ").map_or(body, |(_, rest)| rest);
+    let code: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    assert!(!code.is_empty(), "no OTP in the SMS {body:?}");
+    code
 }
 
 /// The fake. It ends when this is dropped.

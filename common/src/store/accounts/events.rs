@@ -123,7 +123,7 @@ impl Accounts {
                 }
                 _ => {
                     let transaction = self.begin_write().await?;
-                    let changed = change_on_sqlite(&transaction, change, sessions).await?;
+                    let changed = change_in(&transaction, change, sessions).await?;
                     transaction.commit().await?;
                     Ok(changed)
                 }
@@ -171,8 +171,8 @@ impl Accounts {
     }
 }
 
-/// As [`Accounts::change_sessions`], in a transaction of SQLite.
-pub(super) async fn change_on_sqlite(
+/// As [`Accounts::change_sessions`], in a transaction that is the only one to change the user now.
+pub(super) async fn change_in(
     transaction: &DatabaseTransaction,
     change: &Change<'_>,
     sessions: SessionsChange,

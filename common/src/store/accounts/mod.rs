@@ -4,6 +4,7 @@
 //! sessions locks the user's row first, so that nobody waits for each other in a circle.
 
 mod events;
+mod number;
 mod profile;
 mod sessions;
 mod sign_in;
@@ -18,6 +19,7 @@ use sea_orm::{
 use secrecy::{ExposeSecret, SecretString};
 
 pub use self::events::Event;
+pub use self::number::{Moved, NumberMove};
 pub use self::sessions::{Session, Which};
 pub use self::sign_in::{NewSession, SignedIn};
 use crate::config::SettingError;

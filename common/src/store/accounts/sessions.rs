@@ -6,7 +6,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Value};
 use time::OffsetDateTime;
 
-use super::events::{Change, SessionsChange, change_on_sqlite};
+use super::events::{Change, SessionsChange, change_in};
 use super::{Accounts, AccountsError, within_deadline};
 use crate::client::{Client, Device};
 use crate::entity::{token, user};
@@ -82,13 +82,13 @@ impl Which<'_> {
         }
     }
 
-    /// As [`Accounts::end_sessions`], in a transaction of SQLite.
-    pub(super) async fn end_on_sqlite(
+    /// As [`Accounts::end_sessions`], in a transaction that is the only one to change the user now.
+    pub(super) async fn end_in(
         self,
         transaction: &DatabaseTransaction,
         change: &Change<'_>,
     ) -> Result<Vec<SessionId>, DbErr> {
-        change_on_sqlite(transaction, change, self.deletion()).await
+        change_in(transaction, change, self.deletion()).await
     }
 }
 

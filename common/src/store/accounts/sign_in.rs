@@ -162,7 +162,7 @@ impl Accounts {
         insert_event(&transaction, &change, &session.id).await?;
         if !signed_in.is_new && cap > 0 {
             let change = Change::end(user_id, SessionEnd::SessionLimit, &session.client, now);
-            Which::Beyond(cap).end_on_sqlite(&transaction, &change).await?;
+            Which::Beyond(cap).end_in(&transaction, &change).await?;
         }
         transaction.commit().await?;
         Ok(signed_in)

@@ -2,15 +2,16 @@
 -- KEYS: delivery
 -- ARGV, from the third: delivery id; claimant; the job's own id, or "" of the first; id and payload of the job that comes
 -- after it; a random number from 0 to 1
--- Answers {"send", purpose, number, challenge id, key id, sealed code, expires at, try, requested at, unrecorded try (0 or 1),
--- provider, start at, excluded providers}, {"drop", reason} for an SMS that nobody wants any more, {"wait", why} where the job
+-- Answers {"send", purpose, number, challenge id, key id, sealed code (all three "" of an SMS without a code), expires at, try,
+-- requested at, unrecorded try (0 or 1), provider, start at, excluded providers}, {"drop", reason} for an SMS that nobody wants any more, {"wait", why} where the job
 -- has been put off, {"ended"} after the end, or where another job has taken over.
 local delivery_key = KEYS[1]
 local now, delivery_id, claimant = tonumber(ARGV[1]), ARGV[3], ARGV[4]
 local this_job_id, next_job_id, next_job, jitter = ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
 
 local found = redis.call('HMGET', delivery_key, 'status', 'purpose', 'number', 'challenge', 'requested_at',
-    'claimed_until', 'claimant', 'tries', 'known_address', 'excluded', 'slot', 'reason', 'provider', 'job', 'unrecorded')
+    'claimed_until', 'claimant', 'tries', 'known_address', 'excluded', 'slot', 'reason', 'provider', 'job', 'unrecorded',
+    'expires_at')
 local status, purpose, number, challenge_id, requested_at = unpack(found, 1, 5)
 local claimed_before, excluded, slot = tonumber(found[6] or 0), found[10] or '', tonumber(found[11] or 0)
 local last_reason, last_provider, unrecorded = found[12], found[13], found[15] == '1'
@@ -54,20 +55,25 @@ local function finish_unsent(status, reason)
     return { 'drop', reason }
 end
 
-local challenge = redis.call('HMGET', settings.challenge_prefix .. purpose .. ':' .. number,
-    'id', 'used', 'expires_at', 'key_id', 'sealed', 'deliveries', 'guesses', 'known_guesses')
-local id, expires_at = challenge[1], tonumber(challenge[3])
-if not id then
+-- An SMS with a code lives as long as its challenge, one without has an expiry of its own.
+local challenge = {}
+if challenge_id then
+    challenge = redis.call('HMGET', settings.challenge_prefix .. purpose .. ':' .. number,
+        'id', 'used', 'expires_at', 'key_id', 'sealed', 'deliveries', 'guesses', 'known_guesses')
+    if not challenge[1] then
+        return finish_unsent('dropped', 'expired')
+    elseif challenge[1] ~= challenge_id then
+        return finish_unsent('dropped', 'replaced')
+    elseif challenge[2] then
+        return finish_unsent('dropped', 'verified')
+    end
+end
+local expires_at = tonumber(challenge[3] or found[16])
+if expires_at - settings.least_life < now then
     return finish_unsent('dropped', 'expired')
-elseif id ~= challenge_id then
-    return finish_unsent('dropped', 'replaced')
-elseif challenge[2] then
-    return finish_unsent('dropped', 'verified')
-elseif expires_at - settings.least_life < now then
-    return finish_unsent('dropped', 'expired')
-elseif tonumber(found[9] and challenge[8] or challenge[7]) >= settings.guesses_per_challenge then
+elseif challenge_id and tonumber(found[9] and challenge[8] or challenge[7]) >= settings.guesses_per_challenge then
     return finish_unsent('dropped', 'burned')
-elseif string.sub(challenge[6], -#delivery_id) ~= delivery_id then
+elseif challenge_id and string.sub(challenge[6], -#delivery_id) ~= delivery_id then
     -- A resend of the same code is on its way: one SMS is enough.
     return finish_unsent('dropped', 'replaced')
 end
@@ -111,5 +117,5 @@ breaker_begin_call(settings.breaker_prefix .. provider.name, claimed_until)
 redis.call('HSET', delivery_key, 'status', 'sending', 'claimed_until', claimed_until, 'claimant', claimant,
     'provider', provider.name)
 redis.call('HDEL', delivery_key, 'slot')
-return { 'send', purpose, number, id, challenge[4], challenge[5], expires_at, try, tonumber(requested_at),
-    unrecorded and 1 or 0, provider.name, start_at, excluded }
+return { 'send', purpose, number, challenge_id or '', challenge[4] or '', challenge[5] or '', expires_at, try,
+    tonumber(requested_at), unrecorded and 1 or 0, provider.name, start_at, excluded }

@@ -1,0 +1,133 @@
+//! `POST /me/deletion`, both halves.
+
+use common::client::Client;
+use common::code::Code;
+use common::store::ledger::LimitKind;
+use poem::web::Data;
+use poem_openapi::payload::Json;
+use poem_openapi::types::Example;
+use poem_openapi::{Object, OpenApi, Union};
+use serde::Deserialize;
+
+use super::Tag;
+use super::sign_up::OtpSent;
+use crate::auth::BearerToken;
+use crate::error::{ApiError, ErrorKind, Failure, Failures};
+use crate::request_id::RequestId;
+use crate::service::deletion::{Deletion, DeletionError};
+use crate::strict_json::StrictJson;
+
+/// The operation.
+#[derive(Debug)]
+pub struct DeletionApi;
+
+/// Empty it asks for an OTP; with `otp` it deletes the account. An empty or null field counts as absent.
+#[derive(Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub struct DeletionRequest {
+    /// The digits from the SMS.
+    otp: Option<String>,
+}
+
+/// The account is gone.
+#[derive(Object)]
+#[oai(example)]
+pub struct AccountDeleted {
+    /// Always true.
+    success: bool,
+    /// `Account deleted`
+    message: String,
+}
+
+/// Which half of the deletion it was.
+#[derive(Union)]
+#[oai(one_of)]
+pub enum DeletionAnswer {
+    /// The first.
+    OtpSent(OtpSent),
+    /// The second.
+    AccountDeleted(AccountDeleted),
+}
+
+/// What this operation may refuse.
+#[derive(Debug)]
+pub struct DeletionFailures;
+
+impl Failures for DeletionFailures {
+    const KINDS: &'static [ErrorKind] = &[
+        ErrorKind::Unauthorized,
+        ErrorKind::InvalidPayload,
+        ErrorKind::InvalidOtp,
+        ErrorKind::DestinationNotAllowed,
+        ErrorKind::RequestTimeout,
+        ErrorKind::EditConflict,
+        ErrorKind::PayloadTooLarge,
+        ErrorKind::UnsupportedMediaType,
+        ErrorKind::Refused(LimitKind::Cooldown),
+        ErrorKind::Refused(LimitKind::NumberHour),
+        ErrorKind::Refused(LimitKind::NumberDay),
+        ErrorKind::Refused(LimitKind::Burned),
+        ErrorKind::Refused(LimitKind::WrongGuesses),
+        ErrorKind::Refused(LimitKind::Address),
+        ErrorKind::Refused(LimitKind::Range),
+        ErrorKind::Refused(LimitKind::Country),
+        ErrorKind::Refused(LimitKind::Service),
+        ErrorKind::OtpStoreUnavailable,
+    ];
+}
+
+#[OpenApi]
+impl DeletionApi {
+    /// Delete your account
+    ///
+    /// 1. Send `{}`: an SMS brings a one-time password to your number.
+    /// 2. Send `otp`: your account, all its sessions and all its events are deleted.
+    ///
+    /// A new sign-up of the number begins a new account. The limits on OTPs know the number as before.
+    #[oai(path = "/me/deletion", method = "post", tag = "Tag::Account", operation_id = "deleteAccount")]
+    async fn delete_account(
+        &self,
+        token: BearerToken,
+        deletion: Data<&Deletion>,
+        client: Data<&Client>,
+        request_id: Data<&RequestId>,
+        body: StrictJson<DeletionRequest>,
+    ) -> Result<Json<DeletionAnswer>, Failure<DeletionFailures>> {
+        let user = token.0.user;
+        let answer = match body.0.otp.filter(|otp| !otp.is_empty()) {
+            None => {
+                let queued = deletion.request(&user, client.address, request_id.as_str()).await?;
+                DeletionAnswer::OtpSent(queued.into())
+            }
+            Some(otp) => {
+                let guess = Code::parse(&otp).ok_or(ErrorKind::InvalidOtp)?;
+                deletion.verify(user, client.address, guess).await?;
+                let message = "Account deleted".to_owned();
+                DeletionAnswer::AccountDeleted(AccountDeleted { success: true, message })
+            }
+        };
+        Ok(Json(answer))
+    }
+}
+
+impl From<DeletionError> for ApiError {
+    fn from(error: DeletionError) -> Self {
+        match error {
+            DeletionError::Verify(error) => error.into(),
+            DeletionError::Outdated => ErrorKind::EditConflict.into(),
+        }
+    }
+}
+
+impl Example for DeletionRequest {
+    fn example() -> Self {
+        Self { otp: Some("123456".to_owned()) }
+    }
+}
+
+impl Example for AccountDeleted {
+    fn example() -> Self {
+        Self { success: true, message: "Account deleted".to_owned() }
+    }
+}

@@ -1,0 +1,82 @@
+//! Deleting an account: a code proves that it is its owner who wants it.
+
+use common::address::ClientAddress;
+use common::code::{Code, Purpose};
+use common::entity::user;
+use common::phone::PhoneNumber;
+use common::store::accounts::Accounts;
+use common::store::otp::Asker;
+
+use super::codes::{BrokenOff, Codes, OtpQueued, RequestError, VerifyError, to_the_end};
+
+/// The use case and what it needs.
+#[derive(Clone, Debug)]
+pub struct Deletion {
+    /// Codes.
+    pub codes: Codes,
+    /// Users and what belongs to them.
+    pub accounts: Accounts,
+}
+
+/// Why an account is still there.
+#[derive(Debug, thiserror::Error)]
+pub enum DeletionError {
+    /// The code brought nothing.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// Meanwhile the account is gone, or has another number than the one that was proven.
+    #[error("the account has changed meanwhile")]
+    Outdated,
+}
+
+impl From<BrokenOff> for DeletionError {
+    fn from(broken_off: BrokenOff) -> Self {
+        Self::Verify(broken_off.into())
+    }
+}
+
+impl Deletion {
+    /// Sends a code to the user's own number.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub async fn request(
+        &self,
+        user: &user::Model,
+        address: ClientAddress,
+        request_id: &str,
+    ) -> Result<OtpQueued, RequestError> {
+        let number = PhoneNumber::of_store(&user.phone_number).ok_or(RequestError::DestinationNotAllowed)?;
+        self.codes.ask(asker(user, &number, address), None, request_id).await
+    }
+
+    /// Deletes the user, their sessions and their events. What the ledger knows of the number's limits stays.
+    ///
+    /// # Errors
+    /// [`DeletionError`]; after [`DeletionError::Verify`] the code is as it was, but for the count of wrong guesses.
+    pub async fn verify(&self, user: user::Model, address: ClientAddress, guess: Code) -> Result<(), DeletionError> {
+        let deletion = self.clone();
+        to_the_end(async move { deletion.delete(&user, address, &guess).await }).await
+    }
+
+    async fn delete(&self, user: &user::Model, address: ClientAddress, guess: &Code) -> Result<(), DeletionError> {
+        let number = PhoneNumber::of_store(&user.phone_number).ok_or(VerifyError::Wrong)?;
+        let verified = self.codes.prove(asker(user, &number, address), guess).await?;
+        match self.accounts.delete_user(user.id, &number).await {
+            Ok(true) => {
+                tracing::info!(event = "account_deleted", user_id = user.id, %number);
+                self.codes.end_sign_in(number).await;
+                Ok(())
+            }
+            Ok(false) => Err(DeletionError::Outdated),
+            Err(error) => {
+                self.codes.put_back(&verified).await;
+                Err(VerifyError::from(error).into())
+            }
+        }
+    }
+}
+
+fn asker<'a>(user: &user::Model, number: &'a PhoneNumber, address: ClientAddress) -> Asker<'a> {
+    Asker { purpose: Purpose::DeleteAccount { user: user.id }, number, address }
+}

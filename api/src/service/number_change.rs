@@ -1,0 +1,210 @@
+//! Moving an account to another number: a code proves each of the two, so that a stolen token cannot move it.
+
+use common::address::ClientAddress;
+use common::client::Client;
+use common::code::{Code, Purpose};
+use common::entity::user;
+use common::id::SessionId;
+use common::message::NoticeKind;
+use common::phone::{Country, PhoneNumber};
+use common::store::accounts::{Accounts, AccountsError, Moved, NumberMove};
+use common::store::notices::{Notice, Notices};
+use common::store::otp::{Asker, Verified};
+use tracing::Instrument;
+
+use super::codes::{BrokenOff, Codes, OtpQueued, RequestError, VerifyError, to_the_end};
+use super::follow_up::follow_up;
+
+/// The use case and what it needs.
+#[derive(Clone, Debug)]
+pub struct NumberChange {
+    /// Codes.
+    pub codes: Codes,
+    /// Users and their sessions.
+    pub accounts: Accounts,
+    /// What the old number is told.
+    pub notices: Notices,
+    /// Country of numbers without a country code.
+    pub default_country: Country,
+}
+
+/// Who wants to move which account where.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// As of the token.
+    pub user: user::Model,
+    /// The session that is to live on.
+    pub session: SessionId,
+    /// The new number, which may be anybody's.
+    pub new: PhoneNumber,
+    /// Who asks.
+    pub client: Client,
+    /// For the logs of the worker.
+    pub request_id: String,
+}
+
+/// The guesses at both codes.
+#[derive(Clone, Debug)]
+pub struct Guesses {
+    /// At the one that was sent to the account's number.
+    pub current: Code,
+    /// At the one that was sent to the new number.
+    pub new: Code,
+}
+
+/// Both codes are on their way.
+#[derive(Debug)]
+pub struct OtpsQueued {
+    /// To the account's number.
+    pub current: OtpQueued,
+    /// To the new number.
+    pub new: OtpQueued,
+}
+
+/// Why an account keeps its number.
+#[derive(Debug, thiserror::Error)]
+pub enum NumberChangeError {
+    /// It has the number already.
+    #[error("same number")]
+    Same,
+    /// No code, or only one, is sent.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The codes brought nothing.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// The number, which is proven, belongs to another account.
+    #[error("taken")]
+    Taken,
+    /// Meanwhile the account is gone, or has another number than the one that was proven.
+    #[error("the account has changed meanwhile")]
+    Outdated,
+}
+
+impl From<BrokenOff> for NumberChangeError {
+    fn from(broken_off: BrokenOff) -> Self {
+        Self::Verify(broken_off.into())
+    }
+}
+
+impl NumberChange {
+    /// Sends a code to each of the two numbers. Whether the new one belongs to somebody is not looked at.
+    ///
+    /// # Errors
+    /// [`NumberChangeError::Same`] and [`NumberChangeError::Request`]. Where the new number's code was sent and the current
+    /// number's was refused, asking again sends the same one.
+    pub async fn request(&self, wish: &Wish) -> Result<OtpsQueued, NumberChangeError> {
+        let Wish { user, new, client, request_id, .. } = wish;
+        let current = PhoneNumber::of_store(&user.phone_number).ok_or(RequestError::DestinationNotAllowed)?;
+        if *new == current {
+            return Err(NumberChangeError::Same);
+        }
+        // Before anything is sent.
+        self.codes.check_destination(&current, client.address)?;
+        let new_queued = self.codes.ask(taking(user, new, client.address), None, request_id).await?;
+        let current_queued = self.codes.ask(leaving(user, &current, new, client.address), None, request_id).await?;
+        Ok(OtpsQueued { current: current_queued, new: new_queued })
+    }
+
+    /// Moves the account, ends its other sessions and tells the old number. Runs to its end even if the client goes away.
+    ///
+    /// # Errors
+    /// [`NumberChangeError`]; after [`NumberChangeError::Verify`] both codes are as they were, but for the count of wrong guesses.
+    pub async fn verify(&self, wish: Wish, guesses: Guesses) -> Result<user::Model, NumberChangeError> {
+        let change = self.clone();
+        to_the_end(async move { change.change(&wish, &guesses).await }).await
+    }
+
+    async fn change(&self, wish: &Wish, guesses: &Guesses) -> Result<user::Model, NumberChangeError> {
+        let current = PhoneNumber::of_store(&wish.user.phone_number).ok_or(VerifyError::Wrong)?;
+        if wish.new == current {
+            return Err(NumberChangeError::Same);
+        }
+        let both = self.prove_both(wish, &current, guesses).await?;
+        let moved = self.move_account(wish, &current).await;
+        match moved {
+            Ok(Moved::To(user)) => {
+                let (old, new) = (&current, &wish.new);
+                tracing::info!(event = "number_changed", user_id = user.id, %old, %new);
+                tokio::join!(self.tell(old, &wish.request_id), self.codes.end_sign_in(old.clone()));
+                Ok(user)
+            }
+            Ok(Moved::Taken) => Err(NumberChangeError::Taken),
+            Ok(Moved::Outdated) => Err(NumberChangeError::Outdated),
+            Err(error) => {
+                for verified in &both {
+                    self.codes.put_back(verified).await;
+                }
+                tokio::spawn(self.clone().tell_if_moved(wish.clone(), current).in_current_span());
+                Err(VerifyError::from(error).into())
+            }
+        }
+    }
+
+    /// The current number first: who does not have it learns nothing about the other code.
+    async fn prove_both(
+        &self,
+        wish: &Wish,
+        current: &PhoneNumber,
+        guesses: &Guesses,
+    ) -> Result<[Verified; 2], VerifyError> {
+        let Wish { user, new, client, .. } = wish;
+        let left = self.codes.prove(leaving(user, current, new, client.address), &guesses.current).await?;
+        match self.codes.prove(taking(user, new, client.address), &guesses.new).await {
+            Ok(taken) => Ok([left, taken]),
+            Err(error) => {
+                self.codes.put_back(&left).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn move_account(&self, wish: &Wish, current: &PhoneNumber) -> Result<Moved, AccountsError> {
+        let Wish { user, session, new, client, .. } = wish;
+        let number_move = NumberMove { user_id: user.id, session, old: current, new };
+        self.accounts.move_number(number_move, client, self.codes.clock.now()).await
+    }
+
+    /// A failure may be a lost answer: then the account has moved all the same, and the old number is told so.
+    async fn tell_if_moved(self, wish: Wish, old: PhoneNumber) {
+        follow_up("number_changed_or_not", move || {
+            let (change, wish, old) = (self.clone(), wish.clone(), old.clone());
+            async move {
+                if change.accounts.number_of(wish.user.id).await?.is_some_and(|number| number == wish.new.as_e164()) {
+                    tracing::warn!(event = "number_changed_late", user_id = wish.user.id, %old);
+                    change.tell(&old, &wish.request_id).await;
+                }
+                Ok::<_, AccountsError>(())
+            }
+        })
+        .await;
+    }
+
+    /// Sends the SMS without a code.
+    async fn tell(&self, old: &PhoneNumber, request_id: &str) {
+        if self.codes.test_code_of(old).is_some() {
+            return;
+        }
+        let notice = Notice::new(NoticeKind::NumberChanged, old.clone(), self.codes.clock.unix_ms(), request_id);
+        tracing::info!(event = "notice_made", delivery_id = %notice.delivery(), number = %old);
+        let notices = self.notices.clone();
+        follow_up("notice_not_queued", move || {
+            let (notices, notice) = (notices.clone(), notice.clone());
+            async move { notices.queue(&notice).await }
+        })
+        .await;
+    }
+}
+
+fn leaving<'a>(
+    user: &user::Model,
+    current: &'a PhoneNumber,
+    new: &'a PhoneNumber,
+    address: ClientAddress,
+) -> Asker<'a> {
+    Asker { purpose: Purpose::LeaveNumber { user: user.id, new }, number: current, address }
+}
+
+fn taking<'a>(user: &user::Model, new: &'a PhoneNumber, address: ClientAddress) -> Asker<'a> {
+    Asker { purpose: Purpose::TakeNumber { user: user.id }, number: new, address }
+}
