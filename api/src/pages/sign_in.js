@@ -15,6 +15,8 @@ const ERRORS = {
   invalid_phone_number: "This phone number cannot exist. Check its digits and its country.",
   destination_not_allowed: "We cannot text this number. Use a mobile number of a country in the list.",
   phone_number_taken: "This number belongs to another account.",
+  same_phone_number: "This is your number already.",
+  both_otps_required: "Enter both codes.",
   name_required: "Enter your name.",
   invalid_name: "This name is too long, or has characters that cannot be shown.",
   invalid_otp: "This code is wrong or has expired.",
