@@ -1,5 +1,12 @@
 //! What our own code does for each request, and the ledger's script with 32 requests at once. `bin/bench micro` brings the Redis.
 
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "whatever goes wrong here is to end it, as in a test"
+)]
+
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
