@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 
 /// How long a program may take to answer for the first time.
@@ -24,6 +24,11 @@ pub(crate) async fn until_it_answers(url: &str) -> anyhow::Result<()> {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     bail!("{url} does not answer")
+}
+
+/// The token of a sign-in.
+pub(crate) fn token(answer: &Value) -> anyhow::Result<String> {
+    Ok(answer.get("token").and_then(Value::as_str).context("no token")?.to_owned())
 }
 
 /// Posts JSON; an answer that is no success is an error.

@@ -2,8 +2,8 @@
 
 use std::fs;
 
+use common::clock::Clock;
 use serde::Serialize;
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::process::Command;
 
@@ -31,7 +31,7 @@ pub(crate) async fn describe(stage: &Stage) -> anyhow::Result<Machine> {
     };
     let kilobytes = field("/proc/meminfo", "MemTotal").trim_end_matches(" kB").parse::<u64>();
     Ok(Machine {
-        at: OffsetDateTime::now_utc().replace_nanosecond(0)?.format(&Rfc3339)?,
+        at: Clock::default().now().replace_nanosecond(0)?.format(&Rfc3339)?,
         processor: field("/proc/cpuinfo", "model name"),
         processors: std::thread::available_parallelism()?.get(),
         memory_bytes: kilobytes.unwrap_or(0) * 1024,

@@ -1,6 +1,6 @@
 //! Send, verify and authenticated GET, floor and product in turn.
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use serde::Serialize;
 use serde_json::json;
 
@@ -149,7 +149,7 @@ async fn sign_in(program: Program, port: u16, guesses: Vec<Guess>) -> anyhow::Re
     let mut tokens = Vec::new();
     for (number, code) in guesses {
         let answer = http::post(&client, &url, &json!({ "phone_number": number, "otp": code })).await?;
-        tokens.push(answer["token"].as_str().context("no token")?.to_owned());
+        tokens.push(http::token(&answer)?);
     }
     Ok(tokens)
 }

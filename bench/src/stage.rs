@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
 use sea_orm::{ConnectionTrait, Database, DbBackend, Statement};
 
@@ -57,7 +58,10 @@ impl Stage {
         let setting = |name: &str| env::var(name).with_context(|| format!("{name} is not set: run bin/bench"));
         let redis_url = setting("BENCH_REDIS_URL")?;
         let server = setting("BENCH_POSTGRES_URL")?;
-        let redis = redis::Client::open(redis_url.as_str())?.get_multiplexed_async_connection().await?;
+        // Emptying it may take seconds.
+        let patience = AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(60)));
+        let redis = redis::Client::open(redis_url.as_str())?;
+        let redis = redis.get_multiplexed_async_connection_with_config(&patience).await?;
         let maintenance = Database::connect(format!("{server}/postgres")).await?;
         for name in ["product", "floor"] {
             maintenance.execute_unprepared(&format!("CREATE DATABASE {name}")).await?;
