@@ -54,7 +54,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     if let Err(error) = server::open_files::allow_connections(limits.max_connections) {
         tracing::warn!(event = "too_few_open_files", setting = "MAX_CONNECTIONS", %error);
     }
-    common::phone::load_numbering_plans();
+    common::phone::load_numbering_plans(services.sign_up.default_country);
     let pages = services.pages.clone();
     tokio::task::spawn_blocking(move || pages.prepare());
     let _metrics = show_metrics(&config, &services).await?;

@@ -19,7 +19,7 @@ use common::code::{Code, CodeLength, OtpKeys, Purpose};
 use common::config::LimitConfig;
 use common::id::ChallengeId;
 use common::name::Name;
-use common::phone::{Country, PhoneNumber, load_numbering_plans};
+use common::phone::{AllowedCountries, Country, NumberingPlan, PhoneNumber, load_numbering_plans};
 use common::store::ledger::LedgerSettings;
 use common::store::otp::{Asker, OtpStore, Requested};
 use common::store::redis::Redis;
@@ -39,16 +39,20 @@ fn india() -> Country {
 }
 
 fn numbers(criterion: &mut Criterion) {
-    load_numbering_plans();
     let country = india();
+    load_numbering_plans(country);
     criterion.bench_function("parse a number in E.164", |bench| {
         bench.iter(|| PhoneNumber::parse(black_box("+919876543210"), country));
     });
     criterion.bench_function("parse a number as people write it", |bench| {
         bench.iter(|| PhoneNumber::parse(black_box("098765 43210"), country));
     });
-    let number = PhoneNumber::parse("+919876543210", country).unwrap();
-    criterion.bench_function("ask whether a number takes SMS", |bench| bench.iter(|| black_box(&number).takes_sms()));
+    let all: AllowedCountries = "*".parse().unwrap();
+    let examples: Vec<String> = all.plans().iter().map(NumberingPlan::example_number).collect();
+    let mut examples = examples.iter().cycle();
+    criterion.bench_function("parse numbers of all countries in turn", |bench| {
+        bench.iter(|| PhoneNumber::parse(black_box(examples.next().unwrap()), country).unwrap());
+    });
 }
 
 fn codes(criterion: &mut Criterion) {

@@ -1,12 +1,13 @@
 //! Phone numbers in E.164, and the countries they belong to.
 
 mod plan;
+mod reader;
 
 use std::fmt;
 use std::str::FromStr;
 
 use phonenumber::metadata::DATABASE;
-use phonenumber::{Mode, Type, country};
+use phonenumber::{Mode, country};
 use unicode_normalization::UnicodeNormalization;
 
 pub use self::plan::NumberingPlan;
@@ -31,9 +32,9 @@ pub struct PhoneNumber {
 #[error("is not a phone number that can exist")]
 pub struct InvalidPhoneNumber;
 
-/// Loads the numbering plans, which takes a while, so that no request has to wait for it.
-pub fn load_numbering_plans() {
-    let _ = DATABASE.by_id("IN");
+/// Loads the numbering plans, and what reads numbers of this country, which takes a while, so that no request has to wait for it.
+pub fn load_numbering_plans(country: Country) {
+    reader::prepare(country);
 }
 
 impl PhoneNumber {
@@ -48,19 +49,13 @@ impl PhoneNumber {
         let spelling: String = text.trim().nfkc().collect();
         let spelling = spelling.strip_prefix("tel:").unwrap_or(&spelling);
         let dialled = dialled(spelling).ok_or(InvalidPhoneNumber)?;
-        read(&dialled, default_country).and_then(Self::of).ok_or(InvalidPhoneNumber)
-    }
-
-    fn of(number: phonenumber::PhoneNumber) -> Option<Self> {
-        let e164 = number.format().mode(Mode::E164).to_string();
-        let (country, takes_sms) = (number.country().id().map(Country), takes_sms(&number));
-        (e164.len() <= LONGEST_E164).then_some(Self { e164, country, takes_sms })
+        read(&dialled, default_country).ok_or(InvalidPhoneNumber)
     }
 
     /// A number that was parsed before it was stored, in E.164; none where the numbering plans of today do not know it any more.
     #[must_use]
     pub fn of_store(e164: &str) -> Option<Self> {
-        read_international(e164).and_then(Self::of)
+        reader::read_international(e164)
     }
 
     /// `+` and up to 15 digits.
@@ -100,34 +95,15 @@ fn dialled(spelling: &str) -> Option<String> {
 
 /// Works around the library where it takes a number of one country for one of another: with a country given it strips that
 /// country's trunk prefix from numbers of all others, and its country code from the begin of numbers that have none.
-fn read(dialled: &str, default_country: Country) -> Option<phonenumber::PhoneNumber> {
+fn read(dialled: &str, default_country: Country) -> Option<PhoneNumber> {
     if dialled.starts_with('+') {
-        return read_international(dialled);
+        return reader::read_international(dialled);
     }
     let code = DATABASE.by_id(default_country.code())?.country_code();
-    let national = || phonenumber::parse(Some(default_country.0), dialled).ok().filter(phonenumber::is_valid);
-    read_international(&format!("+{code}{dialled}")).or_else(national)
-}
-
-fn read_international(e164: &str) -> Option<phonenumber::PhoneNumber> {
-    phonenumber::parse(None, e164).ok().filter(phonenumber::is_valid)
-}
-
-/// The library's own `number_type` loses the zeros that some countries' mobile numbers begin with.
-fn takes_sms(number: &phonenumber::PhoneNumber) -> bool {
-    const REFUSED: [Type; 7] = [
-        Type::PremiumRate,
-        Type::TollFree,
-        Type::SharedCost,
-        Type::PersonalNumber,
-        Type::Pager,
-        Type::Uan,
-        Type::Voicemail,
-    ];
-    let Some(plan) = number.metadata(&DATABASE) else { return false };
-    let national = number.national().to_string();
-    let is = |kind| plan.descriptors().get(kind).is_some_and(|numbers| numbers.is_match(&national));
-    (is(Type::Mobile) || is(Type::Voip)) && !REFUSED.into_iter().any(is)
+    reader::read_international(&format!("+{code}{dialled}")).or_else(|| {
+        let number = phonenumber::parse(Some(default_country.0), dialled).ok()?;
+        reader::read_international(&number.format().mode(Mode::E164).to_string())
+    })
 }
 
 /// A number that has been parsed before, as the stores keep it: `+` and digits, shown masked.
