@@ -1,35 +1,37 @@
 //! Builds the app from settings, stores and clock: what `main` serves and in-process tests call.
 
 use std::any::Any;
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use common::client::{Client, Device};
 use common::config::TWILIO_STATUS_PATH;
 use common::readiness::Readiness;
 use common::store::delivery_status::DeliveryStatuses;
+use futures_util::FutureExt;
 use poem::endpoint::make_sync;
 use poem::http::{HeaderValue, Method, StatusCode, header};
-use poem::middleware::CatchPanic;
 use poem::web::Html;
-use poem::{Endpoint, EndpointExt, IntoEndpoint, IntoResponse, Request, Response, Route, get, post};
+use poem::{Endpoint, EndpointExt, IntoEndpoint, IntoResponse, Request, Response, RouteMethod, get, post};
 use serde_json::Value;
 
-use crate::auth::{TokenCheck, check_authorization};
+use crate::auth::check_authorization;
 use crate::client_address::AddressRule;
-use crate::cors::{AllowedOrigins, share};
+use crate::cors::AllowedOrigins;
 use crate::document;
 use crate::error::{ApiError, ErrorKind};
-use crate::metrics::measure;
+use crate::metrics::Measured;
 use crate::pages::{Pages, inbox, sign_in};
 use crate::protective_headers::protect;
-use crate::request_id::identify;
+use crate::request_id::Identified;
 use crate::routes::twilio_status::TwilioStatus;
 use crate::service::deletion::Deletion;
 use crate::service::number_change::NumberChange;
 use crate::service::sessions::Sessions;
 use crate::service::sign_up::SignUp;
 
-/// What the app works with.
+/// What the app works with, and what operations find in a request's data, in an `Arc`.
 #[derive(Clone, Debug)]
 pub struct Services {
     /// Signing up and in.
@@ -56,56 +58,41 @@ pub struct Services {
 
 /// The whole app.
 pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
-    let Services {
-        sign_up,
-        deletion,
-        number_change,
-        sessions,
-        deliveries,
-        readiness,
-        address_rule,
-        twilio_status,
-        origins,
-        pages,
-    } = services;
-    let check = TokenCheck { accounts: sign_up.accounts.clone(), clock: sign_up.clock.clone() };
-    let document = document::document();
+    let (methods, origins) = (Methods::of(&document::document()), services.origins.clone());
+    let (others, services) = (Arc::new(others(&services)), Arc::new(services));
+    let repeats = Arc::new(services.sign_up.repeats.clone());
+    let operations = document::service().into_endpoint().around(move |next, mut request| {
+        let (others, services, repeats) = (Arc::clone(&others), Arc::clone(&services), Arc::clone(&repeats));
+        async move {
+            if let Some(other) = others.get(request.uri().path()) {
+                return other.call(request).await;
+            }
+            let address = services.address_rule.client_of_connection(request.remote_addr(), request.headers());
+            let user_agent = request.headers().get(header::USER_AGENT).map_or(&[][..], HeaderValue::as_bytes);
+            let client = Client { address, device: Device::of(user_agent) };
+            let data = request.extensions_mut();
+            data.insert(address);
+            data.insert(client);
+            data.insert(repeats);
+            data.insert(Arc::clone(&services));
+            check_authorization(&next, request, &services.sign_up.accounts, &services.sign_up.clock).await
+        }
+    });
+    guarded(operations, methods, origins)
+}
+
+/// What is no operation of the document, by path.
+fn others(services: &Services) -> HashMap<&'static str, RouteMethod> {
+    let pages = &services.pages;
     let (swagger_ui, policy) = document::swagger_ui(&pages.example_number);
     let document_text = document::served_text(&pages.example_number);
-    let operations = document::service()
-        .data(sign_up.repeats.clone())
-        .data(sign_up.accounts.clone())
-        .data(sign_up)
-        .data(deletion)
-        .data(number_change)
-        .data(sessions)
-        .data(deliveries)
-        .data(readiness);
-    let operations = operations.around(move |next, mut request| {
-        let address = address_rule.client_of_connection(request.remote_addr(), request.headers());
-        let user_agent = request.headers().get(header::USER_AGENT).map_or(&[][..], HeaderValue::as_bytes);
-        let client = Client { address, device: Device::of(user_agent) };
-        request.extensions_mut().insert(address);
-        request.extensions_mut().insert(client);
-        let check = check.clone();
-        async move { check_authorization(&next, request, &check).await }
-    });
-    let mut routes = Route::new()
-        .at(
-            "/docs",
-            get(make_sync(move |_| {
-                Html(swagger_ui.clone()).with_header(header::CONTENT_SECURITY_POLICY, policy.as_str())
-            })),
-        )
-        .at(
-            "/openapi.json",
-            get(make_sync(move |_| document_text.clone().with_content_type("application/json; charset=utf-8"))),
-        )
-        .nest("/", pages.before(operations));
-    if let Some(twilio_status) = twilio_status {
-        routes = routes.at(TWILIO_STATUS_PATH, post(twilio_status));
-    }
-    guarded(pages.add_to(routes), Methods::of(&document), origins)
+    let swagger_ui =
+        make_sync(move |_| Html(swagger_ui.clone()).with_header(header::CONTENT_SECURITY_POLICY, policy.as_str()));
+    let document = make_sync(move |_| document_text.clone().with_content_type("application/json; charset=utf-8"));
+    let mut others = HashMap::from([("/docs", get(swagger_ui)), ("/openapi.json", get(document))]);
+    others.extend(pages.routes());
+    others.extend(services.twilio_status.clone().map(|status| (TWILIO_STATUS_PATH, post(status))));
+    others
 }
 
 /// What surrounds every route: the count, the request's id and trace, the headers of all answers, the panic guard, and errors in one
@@ -115,45 +102,50 @@ pub fn guarded(
     methods: Methods,
     origins: AllowedOrigins,
 ) -> impl Endpoint<Output = Response> {
-    let methods = Arc::new(methods);
-    let (shared, identified, measured) = (Arc::clone(&methods), Arc::clone(&methods), Arc::clone(&methods));
-    let origins = Arc::new(origins);
-    routes
-        .into_endpoint()
-        .around(move |next, request| {
-            let methods = Arc::clone(&methods);
-            async move { Ok(answer(&next, request, &methods).await) }
-        })
-        .with(CatchPanic::new().with_handler(failed_to_recover))
-        .around(move |next, request| {
-            let (methods, origins) = (Arc::clone(&shared), Arc::clone(&origins));
-            async move {
-                let with_token = request.headers().contains_key(header::AUTHORIZATION);
-                let mut response = share(&next, request, &origins, &methods).await?;
-                protect(response.headers_mut(), with_token);
-                Ok(response)
-            }
-        })
-        .around(move |next, request| {
-            let patterns = Arc::clone(&identified);
-            async move { identify(&next, request, &patterns).await }
-        })
-        .around(move |next, request| {
-            let patterns = Arc::clone(&measured);
-            async move { measure(&next, request, &patterns).await }
-        })
-        // Or the type of what comes out is too deep for the compiler.
-        .boxed()
+    let shared = Arc::new((methods, origins));
+    routes.into_endpoint().around(move |next, request| {
+        let shared = Arc::clone(&shared);
+        async move {
+            let (methods, origins) = &*shared;
+            let measured = Measured::begin(&request, methods);
+            let response = surrounded(&next, request, methods, origins).await;
+            measured.end(response.status());
+            Ok(response)
+        }
+    })
 }
 
-async fn answer<E: Endpoint>(next: &E, request: Request, methods: &Methods) -> Response {
-    let path = request.uri().path().to_owned();
+async fn surrounded(
+    next: &impl Endpoint,
+    mut request: Request,
+    methods: &Methods,
+    origins: &AllowedOrigins,
+) -> Response {
+    let identified = Identified::begin(&mut request, methods);
+    let sharing = origins.sharing(&request);
+    let with_token = request.headers().contains_key(header::AUTHORIZATION);
+    let mut response = match sharing.preflight(&request, methods) {
+        Some(response) => response,
+        None => {
+            let answer = AssertUnwindSafe(answer(next, request, methods)).catch_unwind();
+            identified.instrument(answer).await.unwrap_or_else(failed_to_recover)
+        }
+    };
+    let headers = response.headers_mut();
+    sharing.mark(headers);
+    protect(headers, with_token);
+    identified.end(&mut response);
+    response
+}
+
+async fn answer(next: &impl Endpoint, request: Request, methods: &Methods) -> Response {
+    let path = request.uri().clone();
     match next.call(request).await {
         Ok(response) => response.into_response(),
         Err(error) => {
             let mut response = ApiError::from(error).into_response();
             if response.status() == StatusCode::METHOD_NOT_ALLOWED
-                && let Some(allow) = methods.allowed_at(&path)
+                && let Some(allow) = methods.allowed_at(path.path())
             {
                 response.headers_mut().insert(header::ALLOW, allow);
             }
@@ -174,14 +166,14 @@ pub struct Methods(Vec<KnownPath>);
 
 #[derive(Clone, Debug)]
 struct KnownPath {
-    pattern: String,
+    pattern: Arc<str>,
     segments: Vec<String>,
     allow: String,
 }
 
 impl KnownPath {
     fn new(pattern: &str, methods: impl IntoIterator<Item = String>) -> Self {
-        Self { pattern: pattern.to_owned(), segments: segments(pattern), allow: allow(methods) }
+        Self { pattern: pattern.into(), segments: segments(pattern), allow: allow(methods) }
     }
 }
 
@@ -207,8 +199,8 @@ impl Methods {
     }
 
     /// The pattern that a path fits, like `/deliveries/{delivery_id}`.
-    pub(crate) fn pattern_of(&self, path: &str) -> Option<&str> {
-        self.known(path).map(|known| known.pattern.as_str())
+    pub(crate) fn pattern_of(&self, path: &str) -> Option<&Arc<str>> {
+        self.known(path).map(|known| &known.pattern)
     }
 
     /// The methods of a path, for `Allow`.

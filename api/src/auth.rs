@@ -8,6 +8,7 @@ use poem::http::{HeaderMap, header};
 use poem::{Endpoint, Request};
 use poem_openapi::SecurityScheme;
 use poem_openapi::auth::Bearer;
+use time::OffsetDateTime;
 
 use crate::error::{ApiError, ErrorKind};
 
@@ -31,26 +32,14 @@ async fn checked_before(request: &Request, _: Bearer) -> Option<CurrentUser> {
     request.extensions().get().cloned()
 }
 
-/// Where tokens are looked up.
-#[derive(Clone, Debug)]
-pub struct TokenCheck {
-    /// Who holds which token.
-    pub accounts: Accounts,
-    /// Tokens expire by it.
-    pub clock: Clock,
-}
-
-impl TokenCheck {
-    /// One query, and once a minute the note that the session is used, which may fail.
-    async fn current_user(&self, token: &Token) -> Result<CurrentUser, ApiError> {
-        let now = self.clock.now();
-        let found = self.accounts.session_of(token.hash(), Scope::Authentication, now).await?;
-        let (user, session) = found.ok_or(ErrorKind::InvalidAuthorizationHeader)?;
-        if let Err(error) = self.accounts.note_use(&session, now).await {
-            tracing::warn!(event = "session_use_not_noted", %error);
-        }
-        Ok(CurrentUser { user, session })
+/// One query, and once a minute the note that the session is used, which may fail.
+async fn current_user(accounts: &Accounts, token: &Token, now: OffsetDateTime) -> Result<CurrentUser, ApiError> {
+    let found = accounts.session_of(token.hash(), Scope::Authentication, now).await?;
+    let (user, session) = found.ok_or(ErrorKind::InvalidAuthorizationHeader)?;
+    if let Err(error) = accounts.note_use(&session, now).await {
+        tracing::warn!(event = "session_use_not_noted", %error);
     }
+    Ok(CurrentUser { user, session })
 }
 
 /// Lets a request without the header pass, keeps the user of one with a live token, and refuses all others, on public
@@ -58,12 +47,13 @@ impl TokenCheck {
 pub(crate) async fn check_authorization<E: Endpoint>(
     next: &E,
     mut request: Request,
-    check: &TokenCheck,
+    accounts: &Accounts,
+    clock: &Clock,
 ) -> poem::Result<E::Output> {
     match bearer_token(request.headers())? {
         None => next.call(request).await,
         Some(token) => {
-            let current = check.current_user(&token).await?;
+            let current = current_user(accounts, &token, clock.now()).await?;
             request.extensions_mut().insert(current);
             next.call(request).await
         }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use poem::http::uri::Uri;
 use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use poem::{Endpoint, IntoResponse, Request, Response};
+use poem::{IntoResponse, Request, Response};
 
 use crate::app::Methods;
 
@@ -42,52 +42,47 @@ fn parse_origin(text: &str) -> Option<HeaderValue> {
 }
 
 impl AllowedOrigins {
-    /// The request's origin, where it is one of these. Browsers send theirs with POSTs to the API's own pages too, so any other
-    /// is served like none: it is the browser that keeps the answer from a stranger's script.
-    fn origin_of(&self, headers: &HeaderMap) -> Option<HeaderValue> {
-        let origin = headers.get(header::ORIGIN)?;
-        self.0.contains(origin).then(|| origin.clone())
-    }
-
-    fn vary(&self) -> HeaderValue {
-        HeaderValue::from_static(if self.0.is_empty() { "Authorization" } else { "Authorization, Origin" })
+    /// What a request's answer says of it. Browsers send their origin with POSTs to the API's own pages too, so any other is served
+    /// like none: it is the browser that keeps the answer from a stranger's script.
+    pub(crate) fn sharing(&self, request: &Request) -> Sharing {
+        let origin = request.headers().get(header::ORIGIN).filter(|origin| self.0.contains(*origin)).cloned();
+        let vary = if self.0.is_empty() { "Authorization" } else { "Authorization, Origin" };
+        Sharing { origin, vary: HeaderValue::from_static(vary) }
     }
 }
 
-/// Answers preflights and marks the answers that those origins' scripts may read. Sets `Vary` on all of them.
-pub(crate) async fn share<E: Endpoint>(
-    next: &E,
-    request: Request,
-    origins: &AllowedOrigins,
-    methods: &Methods,
-) -> poem::Result<Response> {
-    let origin = origins.origin_of(request.headers());
-    let preflight = origin.as_ref().and_then(|_| preflight(&request, methods));
-    let mut response = match preflight {
-        Some(response) => response,
-        None => next.call(request).await?.into_response(),
-    };
-    let headers = response.headers_mut();
-    headers.insert(header::VARY, origins.vary());
-    if let Some(origin) = origin {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
-    }
-    Ok(response)
+/// What is said of who may read one answer.
+#[derive(Debug)]
+pub(crate) struct Sharing {
+    /// The request's, where it is one of the allowed.
+    origin: Option<HeaderValue>,
+    vary: HeaderValue,
 }
 
-/// The answer to the question that a browser asks before a request; none where it is no such question, or the path is not
-/// known.
-fn preflight(request: &Request, methods: &Methods) -> Option<Response> {
-    let asks =
-        request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-    let allowed = methods.allowed_at(request.uri().path()).filter(|_| asks)?;
-    let mut response = StatusCode::NO_CONTENT.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, allowed);
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
-    headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
-    Some(response)
+impl Sharing {
+    /// The answer to the question that a browser asks before a request; none where it is no such question, or the path is not
+    /// known.
+    pub(crate) fn preflight(&self, request: &Request, methods: &Methods) -> Option<Response> {
+        self.origin.as_ref()?;
+        let asks = request.method() == Method::OPTIONS
+            && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+        let allowed = methods.allowed_at(request.uri().path()).filter(|_| asks)?;
+        let mut response = StatusCode::NO_CONTENT.into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, allowed);
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
+        Some(response)
+    }
+
+    /// Marks the answers that the origin's scripts may read, and sets `Vary` on all.
+    pub(crate) fn mark(self, headers: &mut HeaderMap) {
+        headers.insert(header::VARY, self.vary);
+        if let Some(origin) = self.origin {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
+        }
+    }
 }
 
 #[cfg(test)]

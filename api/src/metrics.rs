@@ -1,13 +1,14 @@
 //! Everything that the API counts, by name and with what it says; and where it is shown.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use common::metrics::{BuildError, CONTENT_TYPE, Exporter, Kind, Metric, STORE_METRICS, observe_stores};
 use common::readiness::Readiness;
-use metrics::{counter, gauge, histogram};
-use poem::http::Method;
-use poem::{Endpoint, IntoResponse, Request, Response, Route, get, handler, web::Data};
+use metrics::{SharedString, counter, gauge, histogram};
+use poem::http::{Method, StatusCode};
 use poem::{EndpointExt, IntoEndpoint};
+use poem::{IntoResponse, Request, Response, Route, get, handler, web::Data};
 
 use crate::app::Methods;
 use crate::refusals::Refusals;
@@ -81,22 +82,40 @@ pub(crate) fn connection_refused() {
     counter!(CONNECTIONS_REFUSED).increment(1);
 }
 
-/// Counts and times a request. `routes` knows the patterns of paths.
-pub(crate) async fn measure<E: Endpoint>(next: &E, request: Request, routes: &Methods) -> poem::Result<Response> {
-    let route = route_of(&request, routes).to_owned();
-    let method = known(request.method());
-    let _until_it_ends = InFlight::begin();
-    let start = Instant::now();
-    let response = next.call(request).await?.into_response();
-    histogram!(REQUEST_SECONDS, "route" => route.clone(), "method" => method).record(start.elapsed());
-    let status = response.status().as_u16().to_string();
-    counter!(REQUESTS, "route" => route, "method" => method, "status" => status).increment(1);
-    Ok(response)
+/// A request that is counted and timed.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    route: SharedString,
+    method: &'static str,
+    start: Instant,
+    _until_it_ends: InFlight,
+}
+
+impl Measured {
+    /// From now on. `routes` knows the patterns of paths.
+    pub(crate) fn begin(request: &Request, routes: &Methods) -> Self {
+        Self {
+            route: route_of(request, routes),
+            method: known(request.method()),
+            start: Instant::now(),
+            _until_it_ends: InFlight::begin(),
+        }
+    }
+
+    /// Until now.
+    pub(crate) fn end(self, status: StatusCode) {
+        histogram!(REQUEST_SECONDS, "route" => self.route.clone(), "method" => self.method)
+            .record(self.start.elapsed());
+        let status = status.as_u16().to_string();
+        counter!(REQUESTS, "route" => self.route, "method" => self.method, "status" => status).increment(1);
+    }
 }
 
 /// The pattern of a request's path. A client may ask for anything.
-pub(crate) fn route_of<'a>(request: &Request, routes: &'a Methods) -> &'a str {
-    routes.pattern_of(request.uri().path()).unwrap_or("other")
+pub(crate) fn route_of(request: &Request, routes: &Methods) -> SharedString {
+    routes
+        .pattern_of(request.uri().path())
+        .map_or(SharedString::const_str("other"), |pattern| Arc::clone(pattern).into())
 }
 
 /// A client may call its method anything.
@@ -114,6 +133,7 @@ pub(crate) fn known(method: &Method) -> &'static str {
 }
 
 /// Counted for as long as it lives.
+#[derive(Debug)]
 struct InFlight;
 
 impl InFlight {

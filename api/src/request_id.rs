@@ -1,8 +1,8 @@
 //! One id for a request, its log lines, its job and its answer.
 
 use poem::http::HeaderValue;
-use poem::{Endpoint, IntoResponse, Request, Response};
-use tracing::Instrument;
+use poem::{Request, Response};
+use tracing::{Instrument, Span};
 use ulid::Ulid;
 
 use crate::app::Methods;
@@ -38,19 +38,36 @@ impl RequestId {
     }
 }
 
-/// Gives the request its id, a span that carries it into every log line and one for its trace, and the answer the id. `routes` knows
-/// the patterns of paths.
-pub(crate) async fn identify<E: Endpoint>(next: &E, mut request: Request, routes: &Methods) -> poem::Result<Response> {
-    let id = RequestId::of(&request);
-    let span = tracing::info_span!("request", request_id = id.as_str());
-    let traced = trace::begin(&request, &id, routes);
-    request.extensions_mut().insert(id.clone());
-    let mut response = next.call(request).instrument(traced.clone()).instrument(span).await?.into_response();
-    trace::end(&traced, response.status());
-    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
-        response.headers_mut().insert(HEADER, value);
+/// A request with its id, a span that carries it into every log line and one for its trace.
+#[derive(Debug)]
+pub(crate) struct Identified {
+    id: RequestId,
+    span: Span,
+    traced: Span,
+}
+
+impl Identified {
+    /// Puts the id into the request's data. `routes` knows the patterns of paths.
+    pub(crate) fn begin(request: &mut Request, routes: &Methods) -> Self {
+        let id = RequestId::of(request);
+        let span = tracing::info_span!("request", request_id = id.as_str());
+        let traced = trace::begin(request, &id, routes);
+        request.extensions_mut().insert(id.clone());
+        Self { id, span, traced }
     }
-    Ok(response)
+
+    /// Runs what answers the request within both spans.
+    pub(crate) fn instrument<F: Future>(&self, answer: F) -> impl Future<Output = F::Output> + use<F> {
+        answer.instrument(self.traced.clone()).instrument(self.span.clone())
+    }
+
+    /// Tells the trace how it was answered, and the client the id.
+    pub(crate) fn end(self, response: &mut Response) {
+        trace::end(&self.traced, response.status());
+        if let Ok(value) = HeaderValue::try_from(self.id.0) {
+            response.headers_mut().insert(HEADER, value);
+        }
+    }
 }
 
 #[cfg(test)]

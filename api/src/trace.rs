@@ -28,7 +28,7 @@ pub(crate) fn begin(request: &Request, id: &RequestId, routes: &Methods) -> Span
         otel.kind = "server",
         otel.status_code = field::Empty,
         http.request.method = known(request.method()),
-        http.route = route_of(request, routes),
+        http.route = &*route_of(request, routes),
         http.response.status_code = field::Empty,
         request_id = id.as_str(),
     );

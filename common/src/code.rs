@@ -4,6 +4,7 @@ mod purpose;
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use rand::RngExt;
 
@@ -86,14 +87,13 @@ impl FromStr for CodeLength {
 #[error("the sealed code cannot be opened with any OTP_SECRET")]
 pub struct CannotOpen;
 
-/// The keys derived from `OTP_SECRET`: the first seals, all open.
+/// The keys derived from `OTP_SECRET`: the first seals, all open. Clones share them.
 #[derive(Clone)]
 pub struct OtpKeys {
-    first: DerivedKeys,
-    older: Vec<DerivedKeys>,
+    first: Arc<DerivedKeys>,
+    older: Arc<[DerivedKeys]>,
 }
 
-#[derive(Clone)]
 struct DerivedKeys {
     id: String,
     seal: SealKey,
@@ -128,7 +128,8 @@ impl OtpKeys {
     /// A secret with fewer than 32 characters.
     pub fn derive(secrets: &str) -> Result<Self, SecretTooShort> {
         let (first, older) = Secret::parse_list(secrets)?;
-        Ok(Self { first: DerivedKeys::derive(&first), older: older.iter().map(DerivedKeys::derive).collect() })
+        let older = older.iter().map(DerivedKeys::derive).collect();
+        Ok(Self { first: Arc::new(DerivedKeys::derive(&first)), older })
     }
 
     /// Seals and tags a new code for one challenge.
@@ -180,7 +181,7 @@ impl OtpKeys {
     }
 
     fn all(&self) -> impl Iterator<Item = &DerivedKeys> {
-        std::iter::once(&self.first).chain(&self.older)
+        std::iter::once(&*self.first).chain(&*self.older)
     }
 }
 

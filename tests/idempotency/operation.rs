@@ -29,7 +29,7 @@ where
     let keys = IdempotencyKeys::derive(OTP_SECRET).unwrap();
     let store = IdempotencyStore::new(connection, keys, Clock::default());
     let client = ClientAddress::from(IpAddr::from([203, 0, 113, 7]));
-    let endpoint = repeatable(make(operation)).data(store).data(client);
+    let endpoint = repeatable(make(operation)).data(Arc::new(store)).data(client);
     api::app::guarded(endpoint, api::app::Methods::default(), api::cors::AllowedOrigins::default())
 }
 

@@ -10,7 +10,7 @@ use common::phone::NumberingPlan;
 use data_encoding::BASE64;
 use poem::endpoint::make_sync;
 use poem::http::header;
-use poem::{Endpoint, EndpointExt, IntoEndpoint, IntoResponse, Response, Route, get};
+use poem::{IntoResponse, Response, RouteMethod, get};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -132,29 +132,17 @@ impl Pages {
         self.inbox.as_ref().map(|(_, inbox)| inbox)
     }
 
-    /// Puts the sign-in page where its path is asked for. Where a router has a catch-all, poem takes that for `/`.
-    pub(crate) fn before<E>(&self, others: E) -> impl Endpoint<Output = Response> + use<E>
-    where
-        E: IntoEndpoint<Endpoint: Endpoint<Output = Response> + 'static>,
-    {
-        let page =
-            self.sign_in.clone().map(|page| Arc::new(get(make_sync(move |_| LazyLock::force(&page).into_response()))));
-        others.into_endpoint().around(move |next, request| {
-            let page = page.clone().filter(|_| request.uri().path() == sign_in::PATH);
-            async move {
-                match page {
-                    Some(page) => page.call(request).await,
-                    None => next.call(request).await,
-                }
-            }
-        })
-    }
-
-    /// Adds the development inbox.
-    pub(crate) fn add_to(&self, routes: Route) -> Route {
-        let Some((page, inbox)) = self.inbox.clone() else { return routes };
-        routes
-            .at(inbox::PATH, get(make_sync(move |_| LazyLock::force(&page).into_response())))
-            .at(inbox::EVENTS_PATH, get(make_sync(move |_| inbox.events())))
+    /// Their routes.
+    pub(crate) fn routes(&self) -> Vec<(&'static str, RouteMethod)> {
+        let serve = |page: &LazyPage| {
+            let page = Arc::clone(page);
+            get(make_sync(move |_| LazyLock::force(&page).into_response()))
+        };
+        let sign_in = self.sign_in.iter().map(|page| (sign_in::PATH, serve(page)));
+        let inbox = self.inbox.iter().flat_map(|(page, inbox)| {
+            let inbox = inbox.clone();
+            [(inbox::PATH, serve(page)), (inbox::EVENTS_PATH, get(make_sync(move |_| inbox.events())))]
+        });
+        sign_in.chain(inbox).collect()
     }
 }

@@ -1,5 +1,7 @@
 //! `POST /me/deletion`, both halves.
 
+use std::sync::Arc;
+
 use common::client::Client;
 use common::code::Code;
 use common::store::ledger::LimitKind;
@@ -11,10 +13,11 @@ use serde::Deserialize;
 
 use super::Tag;
 use super::sign_up::OtpSent;
+use crate::app::Services;
 use crate::auth::BearerToken;
 use crate::error::{ApiError, ErrorKind, Failure, Failures};
 use crate::request_id::RequestId;
-use crate::service::deletion::{Deletion, DeletionError};
+use crate::service::deletion::DeletionError;
 use crate::strict_json::StrictJson;
 
 /// The operation.
@@ -90,7 +93,7 @@ impl DeletionApi {
     async fn delete_account(
         &self,
         token: BearerToken,
-        deletion: Data<&Deletion>,
+        services: Data<&Arc<Services>>,
         client: Data<&Client>,
         request_id: Data<&RequestId>,
         body: StrictJson<DeletionRequest>,
@@ -98,12 +101,12 @@ impl DeletionApi {
         let user = token.0.user;
         let answer = match body.0.otp.filter(|otp| !otp.is_empty()) {
             None => {
-                let queued = deletion.request(&user, client.address, request_id.as_str()).await?;
+                let queued = services.deletion.request(&user, client.address, request_id.as_str()).await?;
                 DeletionAnswer::OtpSent(queued.into())
             }
             Some(otp) => {
                 let guess = Code::parse(&otp).ok_or(ErrorKind::InvalidOtp)?;
-                deletion.verify(user, client.address, guess).await?;
+                services.deletion.verify(user, client.address, guess).await?;
                 let message = "Account deleted".to_owned();
                 DeletionAnswer::AccountDeleted(AccountDeleted { success: true, message })
             }

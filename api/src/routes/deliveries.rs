@@ -1,8 +1,10 @@
 //! `GET /deliveries/{delivery_id}`
 
+use std::sync::Arc;
+
 use common::delivery::{DeliveryStatus, Reason};
 use common::id::DeliveryId;
-use common::store::delivery_status::{DeliveryProgress, DeliveryStatuses};
+use common::store::delivery_status::DeliveryProgress;
 use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
@@ -10,6 +12,7 @@ use poem_openapi::types::Example;
 use poem_openapi::{Enum, Object, OpenApi};
 
 use super::Tag;
+use crate::app::Services;
 use crate::error::{ErrorKind, Failure, Failures};
 
 /// The operation.
@@ -61,13 +64,13 @@ impl DeliveriesApi {
     #[oai(path = "/deliveries/:delivery_id", method = "get", tag = "Tag::SignUp", operation_id = "getDelivery")]
     async fn delivery(
         &self,
-        deliveries: Data<&DeliveryStatuses>,
+        services: Data<&Arc<Services>>,
         /// 26 characters.
         #[oai(example = "example_id")]
         delivery_id: Path<String>,
     ) -> Result<Json<Delivery>, Failure<DeliveryFailures>> {
         let id = DeliveryId::parse(&delivery_id).ok_or(ErrorKind::NotFound)?;
-        let progress = deliveries.find(&id).await?.ok_or(ErrorKind::NotFound)?;
+        let progress = services.deliveries.find(&id).await?.ok_or(ErrorKind::NotFound)?;
         Ok(Json(Delivery::of(&id, progress)))
     }
 }

@@ -1,7 +1,9 @@
 //! `GET /me/events`
 
+use std::sync::Arc;
+
 use common::event::{EventKind as KindOfEvent, SessionEnd as EndOfSession};
-use common::store::accounts::{self, Accounts};
+use common::store::accounts;
 use poem::web::Data;
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
@@ -11,6 +13,7 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 
 use super::{Tag, paging};
+use crate::app::Services;
 use crate::auth::BearerToken;
 use crate::error::{ErrorKind, Failure, Failures};
 use crate::nullable::NullableText;
@@ -89,7 +92,7 @@ impl EventsApi {
     #[oai(path = "/me/events", method = "get", tag = "Tag::Account", operation_id = "listEvents")]
     async fn events(
         &self,
-        accounts: Data<&Accounts>,
+        services: Data<&Arc<Services>>,
         current: BearerToken,
         /// The most that the answer lists.
         #[oai(default = "paging::default_limit", validator(minimum(value = "1"), maximum(value = "100")))]
@@ -97,7 +100,8 @@ impl EventsApi {
         /// Where to go on: the `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<EventList>, Failure<EventFailures>> {
-        let page = accounts.events(current.0.user.id, paging::request(*limit, cursor.as_deref())?).await?;
+        let page =
+            services.sign_up.accounts.events(current.0.user.id, paging::request(*limit, cursor.as_deref())?).await?;
         let next_cursor = NullableText(page.next.map(|cursor| cursor.to_string()));
         Ok(Json(EventList { data: page.rows.into_iter().map(Event::from).collect(), next_cursor }))
     }

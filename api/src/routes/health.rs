@@ -1,12 +1,15 @@
 //! `GET /healthz` and `GET /readyz`
 
-use common::readiness::{Check, Checks, Readiness};
+use std::sync::Arc;
+
+use common::readiness::{Check, Checks};
 use poem::web::Data;
 use poem_openapi::payload::Json;
 use poem_openapi::types::Example;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 
 use super::Tag;
+use crate::app::Services;
 use crate::error::{ErrorKind, Failure, Failures};
 
 /// The operations.
@@ -122,8 +125,8 @@ impl HealthApi {
     /// Redis and the database are asked at once, and have a second to answer. A process that was asked to stop is not ready, though
     /// it still answers. For a load balancer.
     #[oai(path = "/readyz", method = "get", tag = "Tag::Operations", operation_id = "ready")]
-    async fn ready(&self, readiness: Data<&Readiness>) -> Result<ReadyAnswer, Failure<ReadyFailures>> {
-        let checks = readiness.check().await;
+    async fn ready(&self, services: Data<&Arc<Services>>) -> Result<ReadyAnswer, Failure<ReadyFailures>> {
+        let checks = services.readiness.check().await;
         let body = Json(checks.into());
         Ok(if checks.ok() { ReadyAnswer::Ready(body) } else { ReadyAnswer::NotReady(body, 1) })
     }

@@ -1,7 +1,8 @@
 //! `GET /me` and `PATCH /me`
 
+use std::sync::Arc;
+
 use common::name::Name;
-use common::store::accounts::Accounts;
 use poem::web::Data;
 use poem_openapi::payload::Json;
 use poem_openapi::types::Example;
@@ -10,6 +11,7 @@ use serde::Deserialize;
 
 use super::Tag;
 use super::user::User;
+use crate::app::Services;
 use crate::auth::BearerToken;
 use crate::error::{ErrorKind, Failure, Failures};
 use crate::strict_json::StrictJson;
@@ -76,13 +78,18 @@ impl MeApi {
     #[oai(path = "/me", method = "patch", tag = "Tag::Account", operation_id = "updateMe")]
     async fn update(
         &self,
-        accounts: Data<&Accounts>,
+        services: Data<&Arc<Services>>,
         current: BearerToken,
         body: StrictJson<ProfileChange>,
     ) -> Result<Json<Me>, Failure<ChangeFailures>> {
         let ProfileChange { name, version } = body.0;
         let name = Name::parse(&name)?.ok_or(ErrorKind::InvalidName)?;
-        let user = accounts.rename(current.0.user.id, version, &name).await?.ok_or(ErrorKind::EditConflict)?;
+        let user = services
+            .sign_up
+            .accounts
+            .rename(current.0.user.id, version, &name)
+            .await?
+            .ok_or(ErrorKind::EditConflict)?;
         tracing::info!(event = "profile_changed", user_id = user.id, version = user.version);
         Ok(Json(Me { data: user.into() }))
     }

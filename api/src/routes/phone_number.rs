@@ -1,5 +1,7 @@
 //! `POST /me/phone-number`, both halves.
 
+use std::sync::Arc;
+
 use common::client::Client;
 use common::code::Code;
 use common::phone::PhoneNumber;
@@ -12,10 +14,11 @@ use serde::Deserialize;
 
 use super::Tag;
 use super::user::User;
+use crate::app::Services;
 use crate::auth::BearerToken;
 use crate::error::{ApiError, ErrorKind, Failure, Failures, whole_seconds};
 use crate::request_id::RequestId;
-use crate::service::number_change::{Guesses, NumberChange, NumberChangeError, OtpsQueued, Wish};
+use crate::service::number_change::{Guesses, NumberChangeError, OtpsQueued, Wish};
 use crate::strict_json::StrictJson;
 
 /// The operation.
@@ -123,7 +126,7 @@ impl PhoneNumberApi {
     async fn change_phone_number(
         &self,
         token: BearerToken,
-        number_change: Data<&NumberChange>,
+        services: Data<&Arc<Services>>,
         client: Data<&Client>,
         request_id: Data<&RequestId>,
         body: StrictJson<PhoneNumberRequest>,
@@ -137,20 +140,20 @@ impl PhoneNumberApi {
             _ => return Err(ErrorKind::BothOtpsRequired.into()),
         };
         let wish = Wish {
-            new: PhoneNumber::parse(&phone_number, number_change.default_country)?,
+            new: PhoneNumber::parse(&phone_number, services.number_change.default_country)?,
             user: token.0.user,
             session: token.0.session.id,
             client: (*client).clone(),
             request_id: request_id.as_str().to_owned(),
         };
         let answer = match otps {
-            None => PhoneNumberAnswer::OtpsSent(number_change.request(&wish).await?.into()),
+            None => PhoneNumberAnswer::OtpsSent(services.number_change.request(&wish).await?.into()),
             Some((current, new)) => {
                 let guess = |otp: &str| Code::parse(otp).ok_or(ErrorKind::InvalidOtp);
                 let guesses = Guesses { current: guess(&current)?, new: guess(&new)? };
                 PhoneNumberAnswer::PhoneNumberChanged(PhoneNumberChanged {
                     success: true,
-                    data: number_change.verify(wish, guesses).await?.into(),
+                    data: services.number_change.verify(wish, guesses).await?.into(),
                     message: "Phone number changed".to_owned(),
                 })
             }

@@ -1,5 +1,7 @@
 //! `POST /signup`, both halves.
 
+use std::sync::Arc;
+
 use common::client::Client;
 use common::code::Code;
 use common::name::{InvalidName, Name};
@@ -14,11 +16,12 @@ use serde::Deserialize;
 
 use super::Tag;
 use super::user::User;
+use crate::app::Services;
 use crate::error::{ApiError, ErrorKind, Failure, Failures, whole_seconds};
 use crate::idempotency::repeatable;
 use crate::request_id::RequestId;
 use crate::service::codes::{OtpQueued, RequestError, VerifyError};
-use crate::service::sign_up::{SignIn, SignUp};
+use crate::service::sign_up::SignIn;
 use crate::strict_json::StrictJson;
 
 /// The operation.
@@ -127,7 +130,7 @@ impl SignUpApi {
     #[oai(path = "/signup", method = "post", tag = "Tag::SignUp", operation_id = "signUp", transform = "repeatable")]
     async fn sign_up(
         &self,
-        sign_up: Data<&SignUp>,
+        services: Data<&Arc<Services>>,
         client: Data<&Client>,
         request_id: Data<&RequestId>,
         body: StrictJson<SignUpRequest>,
@@ -143,18 +146,18 @@ impl SignUpApi {
         if name.is_none() && otp.is_none() {
             return Err(ErrorKind::NameRequired.into());
         }
-        let number = PhoneNumber::parse(&phone_number, sign_up.default_country)?;
+        let number = PhoneNumber::parse(&phone_number, services.sign_up.default_country)?;
         let name = Name::parse(name.as_deref().unwrap_or_default())?;
         let answer = match otp {
             None => {
                 let name = name.ok_or(ErrorKind::NameRequired)?;
                 SignUpAnswer::OtpSent(
-                    sign_up.request(&number, client.address, &name, request_id.as_str()).await?.into(),
+                    services.sign_up.request(&number, client.address, &name, request_id.as_str()).await?.into(),
                 )
             }
             Some(otp) => {
                 let guess = Code::parse(&otp).ok_or(ErrorKind::InvalidOtp)?;
-                SignUpAnswer::SignedIn(sign_up.verify(number, *client, guess, name).await?.into())
+                SignUpAnswer::SignedIn(services.sign_up.verify(number, *client, guess, name).await?.into())
             }
         };
         Ok(Json(answer))

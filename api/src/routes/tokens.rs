@@ -1,5 +1,7 @@
 //! `/tokens` and what is below it: the user's sessions.
 
+use std::sync::Arc;
+
 use common::client::Client;
 use common::id::SessionId;
 use common::store::accounts;
@@ -12,10 +14,10 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 
 use super::{Tag, paging};
+use crate::app::Services;
 use crate::auth::BearerToken;
 use crate::error::{ErrorKind, Failure, Failures};
 use crate::nullable::NullableText;
-use crate::service::sessions::Sessions;
 
 /// The operations.
 #[derive(Debug)]
@@ -107,7 +109,7 @@ impl TokensApi {
     #[oai(path = "/tokens", method = "get", tag = "Tag::Sessions", operation_id = "listTokens")]
     async fn list(
         &self,
-        sessions: Data<&Sessions>,
+        services: Data<&Arc<Services>>,
         current: BearerToken,
         /// The most that the answer lists.
         #[oai(default = "paging::default_limit", validator(minimum(value = "1"), maximum(value = "100")))]
@@ -115,7 +117,7 @@ impl TokensApi {
         /// Where to go on: the `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<SessionList>, Failure<ManyFailures>> {
-        let page = sessions.list(current.0.user.id, paging::request(*limit, cursor.as_deref())?).await?;
+        let page = services.sessions.list(current.0.user.id, paging::request(*limit, cursor.as_deref())?).await?;
         let next_cursor = NullableText(page.next.map(|cursor| cursor.to_string()));
         let data = page.rows.into_iter().map(|session| Session::of(session, &current.0.session.id)).collect();
         Ok(Json(SessionList { data, next_cursor }))
@@ -127,14 +129,14 @@ impl TokensApi {
     #[oai(path = "/tokens", method = "delete", tag = "Tag::Sessions", operation_id = "deleteTokens")]
     async fn end_all(
         &self,
-        sessions: Data<&Sessions>,
+        services: Data<&Arc<Services>>,
         client: Data<&Client>,
         current: BearerToken,
         /// What stays.
         keep: Query<Option<Keep>>,
     ) -> Result<Ended, Failure<ManyFailures>> {
         let kept = keep.map(|Keep::Current| &current.0.session.id);
-        sessions.end_all(current.0.user.id, kept, *client).await?;
+        services.sessions.end_all(current.0.user.id, kept, *client).await?;
         Ok(Ended::Done)
     }
 
@@ -144,13 +146,13 @@ impl TokensApi {
     #[oai(path = "/tokens/current", method = "delete", tag = "Tag::Sessions", operation_id = "deleteCurrentToken")]
     async fn sign_out(
         &self,
-        sessions: Data<&Sessions>,
+        services: Data<&Arc<Services>>,
         client: Data<&Client>,
         current: BearerToken,
     ) -> Result<Ended, Failure<CurrentFailures>> {
         let current = current.0;
         // Ended by somebody else just now is ended too.
-        sessions.end(current.user.id, &current.session.id, &current.session.id, *client).await?;
+        services.sessions.end(current.user.id, &current.session.id, &current.session.id, *client).await?;
         Ok(Ended::Done)
     }
 
@@ -160,7 +162,7 @@ impl TokensApi {
     #[oai(path = "/tokens/:token_id", method = "delete", tag = "Tag::Sessions", operation_id = "deleteToken")]
     async fn end(
         &self,
-        sessions: Data<&Sessions>,
+        services: Data<&Arc<Services>>,
         client: Data<&Client>,
         current: BearerToken,
         /// The session's id from the list, 26 characters.
@@ -168,7 +170,7 @@ impl TokensApi {
         token_id: Path<String>,
     ) -> Result<Ended, Failure<OneFailures>> {
         let (current, id) = (current.0, SessionId::parse(&token_id).ok_or(ErrorKind::NotFound)?);
-        match sessions.end(current.user.id, &id, &current.session.id, *client).await? {
+        match services.sessions.end(current.user.id, &id, &current.session.id, *client).await? {
             true => Ok(Ended::Done),
             false => Err(ErrorKind::NotFound.into()),
         }
@@ -181,12 +183,12 @@ impl TokensApi {
     #[oai(path = "/tokens/current/renewal", method = "post", tag = "Tag::Sessions", operation_id = "renewToken")]
     async fn renew(
         &self,
-        sessions: Data<&Sessions>,
+        services: Data<&Arc<Services>>,
         client: Data<&Client>,
         current: BearerToken,
     ) -> Result<Json<Renewal>, Failure<CurrentFailures>> {
         let current = current.0;
-        let renewed = sessions.renew(current.user.id, current.session, *client).await?;
+        let renewed = services.sessions.renew(current.user.id, current.session, *client).await?;
         let (session, token) = renewed.ok_or(ErrorKind::InvalidAuthorizationHeader)?;
         let id = session.id.clone();
         Ok(Json(Renewal { success: true, data: Session::of(session, &id), token: token.expose().to_owned() }))

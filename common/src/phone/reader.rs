@@ -131,7 +131,10 @@ impl Region {
             leading_digits: plan.leading_digits().map(|pattern| compile(pattern.as_str())),
             general: Pattern { regex: compile(general.national_number().as_str()), lengths: general.possible_length() },
             kinds: compile_set(kinds.iter().map(|(_, kind)| kind.national_number().as_str())),
-            kinds_and_lengths: kinds.into_iter().map(|(kind, descriptor)| (kind, descriptor.possible_length())).collect(),
+            kinds_and_lengths: kinds
+                .into_iter()
+                .map(|(kind, descriptor)| (kind, descriptor.possible_length()))
+                .collect(),
             trunk_prefix: plan.national_prefix(),
             trunk_pattern: plan.national_prefix_for_parsing().map(|pattern| (compile(pattern.as_str()), rule)),
             local_lengths: general.possible_local_length(),

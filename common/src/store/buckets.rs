@@ -1,21 +1,17 @@
 //! The leaky buckets, as operators see and empty them.
 
 use std::fmt;
-use std::sync::LazyLock;
 
 use redis::Script;
 use redis::aio::ConnectionManager;
 use serde::Serialize;
 
-use super::keys;
 use super::ledger::LedgerSettings;
 use super::operator::{OperatorError, ask_redis};
+use super::{keys, script};
 use crate::address::ClientAddress;
 use crate::clock::Clock;
 use crate::phone::{Country, PhoneNumber};
-
-static BUCKET: LazyLock<Script> =
-    LazyLock::new(|| Script::new(concat!(include_str!("lua/limits.lua"), include_str!("lua/bucket.lua"))));
 
 /// Whose unverified sends a bucket counts.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -76,12 +72,10 @@ impl Bucket {
         clock: &Clock,
         empty: bool,
     ) -> Result<Level, OperatorError> {
-        let mut call = BUCKET.prepare_invoke();
-        call.key(self.key())
-            .arg(clock.unix_ms())
-            .arg(serde_json::json!(settings).to_string())
-            .arg(self.capacity(settings))
-            .arg(empty);
+        let parts = [include_str!("lua/limits.lua"), include_str!("lua/bucket.lua")];
+        let script = Script::new(&script::text(&parts, settings));
+        let mut call = script.prepare_invoke();
+        call.key(self.key()).arg(clock.unix_ms()).arg(self.capacity(settings)).arg(empty);
         let level: String = ask_redis(call.invoke_async(redis)).await?;
         Ok(self.level(&level, settings))
     }

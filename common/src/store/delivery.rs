@@ -1,7 +1,7 @@
 //! Deliveries as the worker moves them on: tries claimed, codes opened, outcomes recorded.
 
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::RngExt;
@@ -10,9 +10,9 @@ use redis::{FromRedisValue, RedisError, Value};
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-use super::keys;
 use super::ledger::{GUESSES_PER_CHALLENGE, LONGEST_LIFE};
 use super::outcome::{BreakerEvent, Outcome};
+use super::{keys, script};
 use crate::clock::{Clock, millis};
 use crate::code::{CannotOpen, OtpKeys, PurposeKind};
 use crate::jobs::SendOtp;
@@ -30,26 +30,6 @@ const HOLD: Duration = Duration::from_secs(1);
 const LEAST_LIFE: Duration = Duration::from_secs(1);
 /// Dead letters that are kept.
 const DEAD_LETTERS_KEPT: u32 = 1_000;
-
-static CLAIM: LazyLock<QueueScript> = LazyLock::new(|| {
-    QueueScript::new(concat!(
-        include_str!("lua/limits.lua"),
-        include_str!("lua/deliveries.lua"),
-        include_str!("lua/breaker.lua"),
-        include_str!("lua/next_job.lua"),
-        include_str!("lua/rate.lua"),
-        include_str!("lua/claim.lua")
-    ))
-});
-static RECORD: LazyLock<QueueScript> = LazyLock::new(|| {
-    QueueScript::new(concat!(
-        include_str!("lua/limits.lua"),
-        include_str!("lua/deliveries.lua"),
-        include_str!("lua/breaker.lua"),
-        include_str!("lua/next_job.lua"),
-        include_str!("lua/record.lua")
-    ))
-});
 
 /// A provider as the scripts know it.
 #[derive(Clone, Debug, Serialize)]
@@ -146,12 +126,37 @@ struct DeliverySettings<'a> {
     rate_prefix: &'static str,
 }
 
+/// What Redis runs under these settings.
+#[derive(Debug)]
+struct Scripts {
+    claim: QueueScript,
+    record: QueueScript,
+}
+
+impl Scripts {
+    fn new(settings: &DeliverySettings<'_>) -> Self {
+        const BEFORE_BOTH: &str = concat!(
+            include_str!("lua/limits.lua"),
+            include_str!("lua/give_back.lua"),
+            include_str!("lua/deliveries.lua"),
+            include_str!("lua/breaker.lua"),
+            include_str!("lua/next_job.lua"),
+        );
+        let claim = [BEFORE_BOTH, include_str!("lua/rate.lua"), include_str!("lua/claim.lua")];
+        let record = [BEFORE_BOTH, include_str!("lua/record.lua")];
+        Self {
+            claim: QueueScript::new(&script::text(&claim, settings)),
+            record: QueueScript::new(&script::text(&record, settings)),
+        }
+    }
+}
+
 /// The deliveries in Redis.
 #[derive(Clone, Debug)]
 pub struct DeliveryStore {
     redis: ConnectionManager,
     keys: OtpKeys,
-    settings: Arc<str>,
+    scripts: Arc<Scripts>,
     clock: Clock,
 }
 
@@ -178,7 +183,7 @@ impl DeliveryStore {
             breaker_prefix: keys::BREAKER_PREFIX,
             rate_prefix: keys::RATE_PREFIX,
         };
-        Self { redis, keys, settings: serde_json::json!(settings).to_string().into(), clock }
+        Self { redis, keys, scripts: Arc::new(Scripts::new(&settings)), clock }
     }
 
     /// Claims a try, if the SMS is still wanted, nobody else is at it and a provider takes calls. A claimant that lost the
@@ -189,11 +194,12 @@ impl DeliveryStore {
     pub async fn claim(&self, job: &SendOtp, claimant: Ulid) -> Result<Claim, RedisError> {
         let mut redis = self.redis.clone();
         let (jitter, next_job_id): (f64, _) = (rand::rng().random(), Ulid::generate());
-        let answer: Vec<Value> = CLAIM
+        let answer: Vec<Value> = self
+            .scripts
+            .claim
             .prepare_invoke()
             .key(keys::delivery(&job.delivery_id))
             .arg(self.clock.unix_ms())
-            .arg(&*self.settings)
             .arg(&job.delivery_id)
             .arg(claimant.to_string())
             .arg(job.job_id.as_deref().unwrap_or_default())
@@ -250,11 +256,12 @@ impl DeliveryStore {
         outcome: &Outcome,
     ) -> Result<Option<BreakerEvent>, RedisError> {
         let (mut redis, next_job_id) = (self.redis.clone(), Ulid::generate());
-        let (_, breaker): (bool, String) = RECORD
+        let (_, breaker): (bool, String) = self
+            .scripts
+            .record
             .prepare_invoke()
             .key(keys::delivery(&job.delivery_id))
             .arg(self.clock.unix_ms())
-            .arg(&*self.settings)
             .arg(&job.delivery_id)
             .arg(claimant.to_string())
             .arg(serde_json::json!(outcome).to_string())

@@ -5,18 +5,21 @@ use std::sync::LazyLock;
 use redis::Script;
 use redis::aio::ConnectionManager;
 
-use super::keys;
 use super::ledger::{OtpStoreError, within_deadline};
+use super::{keys, script};
 use crate::clock::Clock;
 use crate::delivery::{DeliveryStatus, Reason};
 use crate::id::DeliveryId;
 
 static REPORT: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(concat!(
+    let parts = [
         include_str!("lua/limits.lua"),
+        include_str!("lua/give_back.lua"),
         include_str!("lua/deliveries.lua"),
-        include_str!("lua/report.lua")
-    ))
+        include_str!("lua/report.lua"),
+    ];
+    // It needs none.
+    Script::new(&script::text(&parts, &()))
 });
 
 /// Where a delivery is.
@@ -78,7 +81,6 @@ impl DeliveryStatuses {
         let mut call = REPORT.prepare_invoke();
         call.key(keys::delivery(id.as_str()))
             .arg(self.clock.unix_ms())
-            .arg("{}")
             .arg(report.status.as_str())
             .arg(report.reason.map_or("", Reason::as_str))
             .arg(&report.provider_id);

@@ -17,5 +17,6 @@ pub mod otp;
 pub mod outcome;
 pub mod pool;
 pub mod redis;
+mod script;
 mod unsettled;
 pub mod users;

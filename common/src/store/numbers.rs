@@ -1,26 +1,20 @@
 //! What operators see of a number's ledger, and change in it.
 
-use std::sync::LazyLock;
 use std::time::Duration;
 
+use redis::Script;
 use redis::aio::ConnectionManager;
-use redis::{Script, ScriptInvocation};
 use serde::Serialize;
 
 use super::buckets::{Bucket, Level};
-use super::keys;
 use super::ledger::{GUESSES_PER_CHALLENGE, LedgerSettings};
 use super::operator::{OperatorError, ask_redis};
+use super::{keys, script};
 use crate::clock::{Clock, Moment, millis};
 use crate::phone::PhoneNumber;
 
 /// Keys that Redis looks at in one step of a search.
 const SEARCH_STEP: usize = 1_000;
-
-static RECORD: LazyLock<Script> =
-    LazyLock::new(|| Script::new(concat!(include_str!("lua/limits.lua"), include_str!("lua/number_record.lua"))));
-static UNLOCK: LazyLock<Script> =
-    LazyLock::new(|| Script::new(concat!(include_str!("lua/limits.lua"), include_str!("lua/unlock.lua"))));
 
 /// What is known of a number. Nothing in it tells the whole number or a code.
 #[derive(Clone, Debug, Serialize)]
@@ -133,8 +127,10 @@ impl Numbers {
 
         let (challenges, _) = self.search(number).await?;
         let buckets = [Bucket::Range(number.clone()), Bucket::Country(number.country()), Bucket::Service];
-        let mut call = self.prepare(&RECORD);
-        call.key(keys::blocked(number))
+        let script = self.script(include_str!("lua/number_record.lua"));
+        let mut call = script.prepare_invoke();
+        call.arg(self.clock.unix_ms())
+            .key(keys::blocked(number))
             .key(keys::number(number))
             .key(keys::sends(number))
             .key(keys::known_addresses(number))
@@ -180,8 +176,10 @@ impl Numbers {
     /// [`OperatorError`].
     pub async fn unlock(&self, number: &PhoneNumber) -> Result<Unlocked, OperatorError> {
         let (challenges, wrong_by_address) = self.search(number).await?;
-        let mut call = self.prepare(&UNLOCK);
-        call.key(keys::number(number))
+        let script = self.script(include_str!("lua/unlock.lua"));
+        let mut call = script.prepare_invoke();
+        call.arg(self.clock.unix_ms())
+            .key(keys::number(number))
             .key(keys::sends(number))
             .key(keys::known_addresses(number))
             .key(keys::wrong_by_number(number))
@@ -221,10 +219,8 @@ impl Numbers {
         ask_redis(call.query_async(&mut redis)).await
     }
 
-    fn prepare(&self, script: &'static Script) -> ScriptInvocation<'static> {
-        let mut call = script.prepare_invoke();
-        call.arg(self.clock.unix_ms()).arg(serde_json::json!(self.settings).to_string());
-        call
+    fn script(&self, body: &str) -> Script {
+        Script::new(&script::text(&[include_str!("lua/limits.lua"), body], &self.settings))
     }
 
     /// The keys of a number whose names cannot be told: of its challenges, and of its wrong guesses by address. Redis looks

@@ -7,9 +7,9 @@ use redis::aio::ConnectionManager;
 use redis::{Script, ScriptInvocation};
 use ulid::Ulid;
 
-use super::keys;
 use super::ledger::{LedgerSettings, LimitKind, OtpStoreError, WrongGuess, within_deadline};
 use super::unsettled::Unsettled;
+use super::{keys, script};
 use crate::address::ClientAddress;
 use crate::clock::Clock;
 use crate::code::{Code, CodeLength, OtpKeys, Purpose};
@@ -23,10 +23,6 @@ use crate::queue::QueueScript;
 const TAKE_BACK_TRIES: u32 = 30;
 const TAKE_BACK_PAUSE: Duration = Duration::from_millis(250);
 
-static REQUEST: LazyLock<QueueScript> =
-    LazyLock::new(|| QueueScript::new(concat!(include_str!("lua/limits.lua"), include_str!("lua/request.lua"))));
-static VERIFY: LazyLock<Script> =
-    LazyLock::new(|| Script::new(concat!(include_str!("lua/limits.lua"), include_str!("lua/verify.lua"))));
 static RESTORE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/restore.lua")));
 
 /// Who asks, for which number and for what.
@@ -85,6 +81,24 @@ pub struct Verified {
     pub name: Name,
 }
 
+/// What Redis runs under these settings.
+#[derive(Debug)]
+struct Scripts {
+    request: QueueScript,
+    verify: Script,
+}
+
+impl Scripts {
+    fn new(settings: &LedgerSettings) -> Self {
+        const LIMITS: &str = include_str!("lua/limits.lua");
+        let verify = [LIMITS, include_str!("lua/give_back.lua"), include_str!("lua/verify.lua")];
+        Self {
+            request: QueueScript::new(&script::text(&[LIMITS, include_str!("lua/request.lua")], settings)),
+            verify: Script::new(&script::text(&verify, settings)),
+        }
+    }
+}
+
 /// The OTP ledger in Redis.
 #[derive(Clone, Debug)]
 pub struct OtpStore {
@@ -92,7 +106,7 @@ pub struct OtpStore {
     keys: OtpKeys,
     code_length: CodeLength,
     settings: LedgerSettings,
-    settings_json: Arc<str>,
+    scripts: Arc<Scripts>,
     clock: Clock,
     unsettled: Unsettled,
 }
@@ -107,8 +121,8 @@ impl OtpStore {
         settings: LedgerSettings,
         clock: Clock,
     ) -> Self {
-        let settings_json = serde_json::json!(settings).to_string().into();
-        Self { redis, keys, code_length, settings, settings_json, clock, unsettled: Unsettled::default() }
+        let scripts = Arc::new(Scripts::new(&settings));
+        Self { redis, keys, code_length, settings, scripts, clock, unsettled: Unsettled::default() }
     }
 
     /// Asks for a code: the limits are decided, and challenge, delivery and job written together or not at all. With a
@@ -136,7 +150,7 @@ impl OtpStore {
         };
         let known_keys = self.keys.ids().collect::<Vec<_>>().join(",");
 
-        let mut call = REQUEST.prepare_invoke();
+        let mut call = self.scripts.request.prepare_invoke();
         call.key(keys::challenge(purpose, number))
             .key(keys::delivery(delivery.as_str()))
             .key(keys::number(number))
@@ -177,7 +191,7 @@ impl OtpStore {
     pub async fn verify(&self, asker: Asker<'_>, guess: &Code) -> Result<Guessed, OtpStoreError> {
         let Asker { purpose, number, address } = asker;
         let attempt = Attempt { key: keys::challenge(purpose, number), id: Ulid::generate().to_string() };
-        let mut call = VERIFY.prepare_invoke();
+        let mut call = self.scripts.verify.prepare_invoke();
         call.key(&attempt.key)
             .key(keys::number(number))
             .key(keys::known_addresses(number))
@@ -254,9 +268,7 @@ impl OtpStore {
     }
 
     fn common_arguments(&self, call: &mut ScriptInvocation<'_>, asker: Asker<'_>) {
-        call.arg(self.clock.unix_ms())
-            .arg(&*self.settings_json)
-            .arg(self.keys.address_tags(asker.number, asker.address).join(" "));
+        call.arg(self.clock.unix_ms()).arg(self.keys.address_tags(asker.number, asker.address).join(" "));
     }
 
     async fn invoke<T: redis::FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, OtpStoreError> {

@@ -38,7 +38,12 @@ fn whatever_is_dialled_is_read_as_the_library_reads_it() {
                     (None, None) => true,
                     _ => false,
                 };
-                assert!(same, "{dialled} of {}: {:?}, by the library {library:?}", plan.id(), read.map(|read| (read.e164, read.country)));
+                assert!(
+                    same,
+                    "{dialled} of {}: {:?}, by the library {library:?}",
+                    plan.id(),
+                    read.map(|read| (read.e164, read.country))
+                );
                 *(if library.is_some() { &mut valid } else { &mut invalid }) += 1;
             }
         }

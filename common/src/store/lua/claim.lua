@@ -1,13 +1,13 @@
 -- Claims one try of a delivery, so that a job that runs in two places sends once, and picks the provider for it.
 -- KEYS: delivery
--- ARGV, from the third: delivery id; claimant; the job's own id, or "" of the first; id and payload of the job that comes
+-- ARGV, from the second: delivery id; claimant; the job's own id, or "" of the first; id and payload of the job that comes
 -- after it; a random number from 0 to 1
 -- Answers {"send", purpose, number, challenge id, key id, sealed code (all three "" of an SMS without a code), expires at, try,
 -- requested at, unrecorded try (0 or 1), provider, start at, excluded providers}, {"drop", reason} for an SMS that nobody wants any more, {"wait", why} where the job
 -- has been put off, {"ended"} after the end, or where another job has taken over.
 local delivery_key = KEYS[1]
-local now, delivery_id, claimant = tonumber(ARGV[1]), ARGV[3], ARGV[4]
-local this_job_id, next_job_id, next_job, jitter = ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
+local now, delivery_id, claimant = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+local this_job_id, next_job_id, next_job, jitter = ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
 
 local found = redis.call('HMGET', delivery_key, 'status', 'purpose', 'number', 'challenge', 'requested_at',
     'claimed_until', 'claimant', 'tries', 'known_address', 'excluded', 'slot', 'reason', 'provider', 'job', 'unrecorded',
@@ -59,7 +59,7 @@ end
 local challenge = {}
 if challenge_id then
     challenge = redis.call('HMGET', settings.challenge_prefix .. purpose .. ':' .. number,
-        'id', 'used', 'expires_at', 'key_id', 'sealed', 'deliveries', 'guesses', 'known_guesses')
+        'id', 'used', 'expires_at', 'key_id', 'sealed', 'deliveries', found[9] and 'known_guesses' or 'guesses')
     if not challenge[1] then
         return finish_unsent('dropped', 'expired')
     elseif challenge[1] ~= challenge_id then
@@ -71,7 +71,7 @@ end
 local expires_at = tonumber(challenge[3] or found[16])
 if expires_at - settings.least_life < now then
     return finish_unsent('dropped', 'expired')
-elseif challenge_id and tonumber(found[9] and challenge[8] or challenge[7]) >= settings.guesses_per_challenge then
+elseif challenge_id and tonumber(challenge[7] or 0) >= settings.guesses_per_challenge then
     return finish_unsent('dropped', 'burned')
 elseif challenge_id and string.sub(challenge[6], -#delivery_id) ~= delivery_id then
     -- A resend of the same code is on its way: one SMS is enough.

@@ -1,4 +1,4 @@
--- Put before the scripts that move a delivery on, behind limits.lua.
+-- Put before the scripts that move a delivery on, behind give_back.lua.
 
 -- Forward only: nothing takes a delivery to a lower rank, and nothing moves it within the last.
 local RANK = { queued = 0, sending = 1, sent = 2, delivered = 3, undelivered = 3, failed = 3, dropped = 3 }
@@ -37,4 +37,17 @@ end
 local function finish(delivery_key, status, reason)
     redis.call('HSET', delivery_key, 'status', status, 'reason', reason, 'claimed_until', 0)
     redis.call('PEXPIRE', delivery_key, DAY)
+end
+
+-- A send that the provider never accepted: neither the buckets nor the number's hour and day keep it.
+local function undo_send(delivery_key)
+    local send = redis.call('HMGET', delivery_key, 'number', 'requested_at', 'known_address', 'charged')
+    if not send[4] then
+        return
+    end
+    give_back(delivery_key)
+    redis.call('LREM', settings.sends_prefix .. send[1], 1, send[2])
+    if send[3] then
+        redis.call('LREM', settings.sends_prefix .. send[1] .. ':' .. send[3], 1, send[2])
+    end
 end

@@ -1,5 +1,5 @@
--- Put before all scripts of the ledger. ARGV[1] is now, ARGV[2] the settings; instants and durations are in ms.
-local settings = cjson.decode(ARGV[2])
+-- Put before all scripts of the ledger. ARGV[1] is now; instants and durations are in ms. Instants that are only written stay
+-- the text that they came as, because Redis takes numbers as text and to make it of them costs.
 local HOUR, DAY, KNOWN_FOR = 3600000, 86400000, 90 * 86400000
 
 -- A log is a list of instants, newest first. How long until fewer than `limit` of them lie within `window`.
@@ -37,10 +37,16 @@ local function cooldown_after(sends)
     return sends > 0 and math.min(settings.cooldown * 2 ^ math.min(sends - 1, 20), longest_cooldown()) or 0
 end
 
--- A leaky bucket is "<level> <at>": so many sends at that instant. It drains its capacity in an hour.
+-- A leaky bucket is two doubles: so many sends, at that instant. It drains its capacity in an hour.
 local function read_bucket(kept)
-    local level, at = string.match(kept or '0 0', '^(%S+) (%S+)$')
-    return tonumber(level), tonumber(at)
+    if not kept then
+        return 0, 0
+    end
+    return struct.unpack('dd', kept)
+end
+
+local function packed_bucket(level, at)
+    return struct.pack('dd', level, at)
 end
 
 -- Its level now, and the instant of that. A process whose clock is behind another's does not turn the bucket's back: the
@@ -50,43 +56,16 @@ local function level_of(kept, capacity, now)
     return math.max(0, level - math.max(0, now - at) * capacity / HOUR), math.max(now, at)
 end
 
--- How long until a bucket of this level takes one more. What is kept of a level is exact to half of what is let pass here.
+-- How long until a bucket of this level takes one more. What is let pass here is more than the error of what is kept.
 local function wait_for_bucket(level, capacity)
     local too_much = level + 1 - capacity
     return too_much > 0.000000001 and math.ceil(too_much * HOUR / capacity) or 0
 end
 
-local function fill_bucket(key, capacity, level, at)
-    local drained_in = math.ceil(level / capacity * HOUR)
-    redis.call('SET', key, string.format('%.9f %d', level, at), 'PX', drained_in + 60000)
-end
-
--- Gives a send back to the buckets that it was charged to. Taking one off a level needs no capacity: it drains alike.
-local function give_back(delivery_key)
-    local charged = redis.call('HGET', delivery_key, 'charged')
-    for part in string.gmatch(charged or '', '%S+') do
-        local key = settings.bucket_prefix .. part
-        local level, at = read_bucket(redis.call('GET', key))
-        if level > 1 then
-            redis.call('SET', key, string.format('%.9f %d', level - 1, at), 'KEEPTTL')
-        else
-            redis.call('DEL', key)
-        end
-    end
-    redis.call('HDEL', delivery_key, 'charged')
-end
-
--- A send that the provider never accepted: neither the buckets nor the number's hour and day keep it.
-local function undo_send(delivery_key)
-    local send = redis.call('HMGET', delivery_key, 'number', 'requested_at', 'known_address', 'charged')
-    if not send[4] then
-        return
-    end
-    give_back(delivery_key)
-    redis.call('LREM', settings.sends_prefix .. send[1], 1, send[2])
-    if send[3] then
-        redis.call('LREM', settings.sends_prefix .. send[1] .. ':' .. send[3], 1, send[2])
-    end
+-- How long a bucket of this level is kept. Of buckets that are few it is not worth to be told: those live as long as any.
+local LONGEST_LIFE_OF_BUCKET = '3660000'
+local function life_of_bucket(level, capacity)
+    return math.ceil(level / capacity * HOUR) + 60000
 end
 
 -- The first of the client's address tags from which the number signed in within 90 days, or false.

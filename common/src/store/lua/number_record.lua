@@ -1,6 +1,6 @@
 -- Tells what is known of a number. Changes nothing.
 -- KEYS: blocked, number, sends, known, wrong guesses; the buckets of range, country and all; then the challenges
--- ARGV, from the third: the capacities of the three buckets
+-- ARGV, from the second: the capacities of the three buckets
 -- Answers {blocked until (0 without end, -1 where it is not), cooldown left, {sends in the hour, day, wrong guesses in the hour,
 -- day}, known addresses, levels of the buckets, challenges, their deliveries}, all but the counts and levels in ms.
 local now = tonumber(ARGV[1])
@@ -20,7 +20,7 @@ local cooldown = math.max(0, last + cooldown_after(streak) - now)
 
 local levels = {}
 for i = 1, 3 do
-    local level = level_of(redis.call('GET', KEYS[5 + i]), tonumber(ARGV[2 + i]), now)
+    local level = level_of(redis.call('GET', KEYS[5 + i]), tonumber(ARGV[1 + i]), now)
     table.insert(levels, string.format('%.3f', level))
 end
 
@@ -29,7 +29,7 @@ for i = 9, #KEYS do
     local found = redis.call('HMGET', KEYS[i], 'id', 'used', 'expires_at', 'guesses', 'known_guesses', 'deliveries')
     if found[1] then
         local expires_at = tonumber(found[3])
-        table.insert(challenges, { i - 9, found[2] and 1 or 0, expires_at, tonumber(found[4]), tonumber(found[5]) })
+        table.insert(challenges, { i - 9, found[2] and 1 or 0, expires_at, tonumber(found[4] or 0), tonumber(found[5] or 0) })
         for id in string.gmatch(found[6], '%S+') do
             local delivery = redis.call('HMGET', settings.delivery_prefix .. id,
                 'status', 'reason', 'requested_at', 'provider', 'tries')

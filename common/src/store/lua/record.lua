@@ -1,10 +1,10 @@
 -- Records what came of a try: of the delivery, and of the provider's breaker.
 -- KEYS: delivery
--- ARGV, from the third: delivery id; claimant; outcome; id and payload of the job that comes after it
+-- ARGV, from the second: delivery id; claimant; outcome; id and payload of the job that comes after it
 -- Answers {1 if the delivery took it, what the breaker did or ""}.
 local delivery_key = KEYS[1]
-local now, delivery_id, claimant, outcome = tonumber(ARGV[1]), ARGV[3], ARGV[4], cjson.decode(ARGV[5])
-local next_job_id, next_job = ARGV[6], ARGV[7]
+local now, delivery_id, claimant, outcome = tonumber(ARGV[1]), ARGV[2], ARGV[3], cjson.decode(ARGV[4])
+local next_job_id, next_job = ARGV[5], ARGV[6]
 
 local breaker_key = settings.breaker_prefix .. outcome.provider
 local breaker = ''

@@ -1,9 +1,9 @@
 -- Takes in what the provider reports of an SMS that it accepted.
 -- KEYS: delivery
--- ARGV: now; settings; status; reason or ""; provider's id
+-- ARGV: now; status; reason or ""; provider's id
 -- Answers 1 where the delivery moved on, 0 where it knew better, -1 where there is none.
 local delivery_key = KEYS[1]
-local status, reason, provider_id = ARGV[3], ARGV[4], ARGV[5]
+local status, reason, provider_id = ARGV[2], ARGV[3], ARGV[4]
 local before = redis.call('HMGET', delivery_key, 'status', 'reason')
 if not before[1] then
     return -1

@@ -2,7 +2,7 @@
 -- KEYS: challenge, number, known, wrong guesses by number, by address, by both, blocked
 -- Answers {"right", name}; every other guess gets {why, ""}, and the client must not see why.
 local challenge_key, number_key, known_key, by_number, by_address, by_both, blocked_key = unpack(KEYS)
-local now, address_tags, attempt = tonumber(ARGV[1]), ARGV[3], ARGV[4]
+local now, address_tags, attempt = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 
 if blocked_until(redis.call('GET', blocked_key), now) then
     return { 'blocked', '' }
@@ -23,24 +23,25 @@ local function not_right(why)
     return { why, '' }
 end
 
+local counted_as = known and 'known_guesses' or 'guesses'
 local found = redis.call('HMGET', challenge_key,
-    'id', 'used', 'expires_at', 'key_id', 'tag', 'name', 'guesses', 'known_guesses', 'deliveries')
+    'id', 'used', 'expires_at', 'key_id', 'tag', 'name', counted_as, 'deliveries')
 local id, used, expires_at, key_id, expected, name = unpack(found, 1, 6)
 if not id or used then
     return not_right('none')
 elseif tonumber(expires_at) <= now then
     return not_right('expired')
-elseif tonumber(known and found[8] or found[7]) >= settings.guesses_per_challenge then
+elseif tonumber(found[7] or 0) >= settings.guesses_per_challenge then
     return not_right('burned')
 end
 
 -- One pair of key id and tag for each secret in use.
 local right = false
-for i = 5, #ARGV, 2 do
+for i = 4, #ARGV, 2 do
     right = right or ARGV[i] == key_id and redis.sha1hex(id .. ARGV[i + 1]) == expected
 end
 if not right then
-    redis.call('HINCRBY', challenge_key, known and 'known_guesses' or 'guesses', 1)
+    redis.call('HINCRBY', challenge_key, counted_as, 1)
     note_in_log(by_both, settings.wrong_guesses_per_hour, HOUR, now)
     local most = math.max(settings.wrong_guesses_per_number_hour, settings.wrong_guesses_per_number_day)
     note_in_log(by_number, most, DAY, now)
@@ -48,7 +49,7 @@ if not right then
 end
 
 redis.call('HSET', challenge_key, 'used', attempt)
-for delivery_id in string.gmatch(found[9], '%S+') do
+for delivery_id in string.gmatch(found[8], '%S+') do
     give_back(settings.delivery_prefix .. delivery_id)
 end
 redis.call('HDEL', number_key, known and 'streak:' .. known or 'streak')
