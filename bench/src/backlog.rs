@@ -48,7 +48,7 @@ pub(crate) async fn fill(stage: &Stage, api: &Server, jobs: u64) -> anyhow::Resu
         let first = (2 * there).to_string();
         let load =
             Load { port: api.port, script: "send.lua", arguments: ["/signup", &first], connections: CONNECTIONS, time };
-        let outcome = load.put_on(&api.process).await?;
+        let outcome = load.put_on(&api.process, &stage.stores).await?;
         there = waiting(&mut redis).await?;
         let left = jobs.saturating_sub(there) as f64 / outcome.requests_a_second;
         time = Duration::from_secs((left.ceil() as u64).clamp(1, 30));

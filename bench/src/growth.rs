@@ -36,21 +36,21 @@ pub(crate) async fn measure(stage: &Stage, api: &Server) -> anyhow::Result<Growt
     for connections in CONNECTION_STEPS {
         stage.say(&format!("send with {connections} connections"));
         stage.empty_redis().await?;
-        by_connections.push(step(api, connections, 0, FIRST_NUMBER).await?);
+        by_connections.push(step(stage, api, connections, 0, FIRST_NUMBER).await?);
     }
     stage.empty_redis().await?;
     let mut by_challenges = Vec::new();
     for (challenges, first) in CHALLENGE_STEPS.into_iter().zip((FIRST_NUMBER..).step_by(5_000_000)) {
         stage.say(&format!("send with {challenges} challenges alive"));
         backlog::fill(stage, api, challenges).await?;
-        by_challenges.push(step(api, CONNECTIONS, challenges, first).await?);
+        by_challenges.push(step(stage, api, CONNECTIONS, challenges, first).await?);
     }
     Ok(Growth { by_connections, by_challenges })
 }
 
-async fn step(api: &Server, connections: u32, challenges: u64, first: u64) -> anyhow::Result<Step> {
+async fn step(stage: &Stage, api: &Server, connections: u32, challenges: u64, first: u64) -> anyhow::Result<Step> {
     let first = first.to_string();
     let load = Load { port: api.port, script: "send.lua", arguments: ["/signup", &first], connections, time: TIME };
-    let outcome = load.put_on(&api.process).await?;
+    let outcome = load.put_on(&api.process, &stage.stores).await?;
     Ok(Step { connections, challenges, requests_a_second: outcome.requests_a_second, p99_ms: outcome.p99_ms })
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 
 use crate::process::Process;
+use crate::stores::{StoreTimes, Stores};
 
 /// What a load is made of.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub(crate) struct Outcome {
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
     pub(crate) server_cpu_us_a_request: f64,
+    pub(crate) redis_cpu_us_a_request: f64,
+    pub(crate) postgres_cpu_us_a_request: f64,
 }
 
 #[derive(Deserialize)]
@@ -43,9 +46,9 @@ struct Printed {
 }
 
 impl Load<'_> {
-    /// Puts it on `server`. Not one request may fail.
-    pub(crate) async fn put_on(&self, server: &Process) -> anyhow::Result<Outcome> {
-        let before = server.processor_time()?;
+    /// Puts it on `server`, which asks `stores`. Not one request may fail.
+    pub(crate) async fn put_on(&self, server: &Process, stores: &Stores) -> anyhow::Result<Outcome> {
+        let (before, stores_before) = (server.processor_time()?, stores.times().await?);
         let output = Command::new("wrk")
             .args(["--threads", if self.connections > 1 { "2" } else { "1" }])
             .args(["--connections", &self.connections.to_string()])
@@ -65,12 +68,16 @@ impl Load<'_> {
         let Printed { requests, microseconds, p50, p99, errors } = serde_json::from_str(printed)?;
         ensure!(errors == 0 && requests > 0, "{}: {errors} of {requests} requests failed", self.script);
         let used = server.processor_time()?.saturating_sub(before);
+        let StoreTimes { redis, postgres } = stores.times().await?;
+        let each = |time: Duration| time.as_secs_f64() * 1e6 / requests as f64;
         Ok(Outcome {
             requests,
             requests_a_second: requests as f64 / (microseconds as f64 / 1e6),
             p50_ms: p50 as f64 / 1e3,
             p99_ms: p99 as f64 / 1e3,
-            server_cpu_us_a_request: used.as_secs_f64() * 1e6 / requests as f64,
+            server_cpu_us_a_request: each(used),
+            redis_cpu_us_a_request: each(redis.saturating_sub(stores_before.redis)),
+            postgres_cpu_us_a_request: each(postgres.saturating_sub(stores_before.postgres)),
         })
     }
 }

@@ -1,4 +1,5 @@
-//! Measures the service beside the floor and prints what came of it. `bin/bench` starts it with what it needs.
+//! Measures the service beside the floor and prints what came of it. `bin/bench` starts it with what it needs. With the argument
+//! `requests` it measures send, verify and authenticated GET alone, and writes nothing.
 
 mod backlog;
 mod challenges;
@@ -17,6 +18,7 @@ mod round_trips;
 mod rounds;
 mod stage;
 mod start_up;
+mod stores;
 
 use std::path::Path;
 
@@ -32,6 +34,10 @@ async fn main() -> anyhow::Result<()> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let stage = Stage::prepare().await?;
     let operations = operations::measure(&stage).await?;
+    if std::env::args().nth(1).is_some_and(|part| part == "requests") {
+        report::print(&report::requests(&operations));
+        return Ok(());
+    }
     let round_trips = round_trips::count(&stage).await?;
     let start_up = start_up::measure(&stage).await?;
     // Codes that live long enough for a backlog to be made.
@@ -46,6 +52,6 @@ async fn main() -> anyhow::Result<()> {
         weight: backlog::weigh(&stage, &api).await?,
         growth: growth::measure(&stage, &api).await?,
     };
-    report.print();
+    report::print(&report.text());
     report.write(Path::new("docs/benchmarks"))
 }

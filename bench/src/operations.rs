@@ -60,6 +60,8 @@ pub(crate) struct Measured {
     pub(crate) p50_ms: Rounds,
     pub(crate) p99_ms: Rounds,
     pub(crate) server_cpu_us_a_request: Rounds,
+    pub(crate) redis_cpu_us_a_request: Rounds,
+    pub(crate) postgres_cpu_us_a_request: Rounds,
 }
 
 impl Measured {
@@ -70,6 +72,8 @@ impl Measured {
             p50_ms: rounds(|outcome| outcome.p50_ms),
             p99_ms: rounds(|outcome| outcome.p99_ms),
             server_cpu_us_a_request: rounds(|outcome| outcome.server_cpu_us_a_request),
+            redis_cpu_us_a_request: rounds(|outcome| outcome.redis_cpu_us_a_request),
+            postgres_cpu_us_a_request: rounds(|outcome| outcome.postgres_cpu_us_a_request),
         }
     }
 }
@@ -123,7 +127,7 @@ async fn one_round(
     let load =
         |script, arguments| Load { port: server.port, script, arguments, connections: CONNECTIONS, time: LOAD_TIME };
     let first_number = (round * 10_000_000).to_string();
-    sends.push(load("send.lua", [program.send_path(), &first_number]).put_on(&server.process).await?);
+    sends.push(load("send.lua", [program.send_path(), &first_number]).put_on(&server.process, &stage.stores).await?);
 
     let mut redis = stage.redis.clone();
     let mut guesses = match program {
@@ -138,8 +142,9 @@ async fn one_round(
     challenges::write_lua(&guess_file, texts)?;
     challenges::write_lua(&token_file, tokens.iter().map(String::as_str))?;
     let (guess_file, token_file) = (guess_file.to_string_lossy(), token_file.to_string_lossy());
-    verifications.push(load("verify.lua", [program.verify_path(), &guess_file]).put_on(&server.process).await?);
-    shows.push(load("protected.lua", ["/protected", &token_file]).put_on(&server.process).await?);
+    verifications
+        .push(load("verify.lua", [program.verify_path(), &guess_file]).put_on(&server.process, &stage.stores).await?);
+    shows.push(load("protected.lua", ["/protected", &token_file]).put_on(&server.process, &stage.stores).await?);
     Ok(())
 }
 

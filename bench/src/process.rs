@@ -14,6 +14,11 @@ pub(crate) type Settings = BTreeMap<&'static str, String>;
 /// `USER_HZ` of Linux.
 const TICKS_A_SECOND: f64 = 100.0;
 
+/// As Linux counts processor time.
+pub(crate) fn ticks(count: f64) -> Duration {
+    Duration::from_secs_f64(count / TICKS_A_SECOND)
+}
+
 /// A running program, which ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Process(Child);
@@ -50,9 +55,9 @@ impl Process {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id())).context("the program has ended")?;
         // The name, in brackets, may hold anything; the fields after it are numbered from the third on.
         let (_, fields) = stat.rsplit_once(')').context("no name in stat")?;
-        let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<f64>);
-        let (user, system) = (ticks.next().context("utime")??, ticks.next().context("stime")??);
-        Ok(Duration::from_secs_f64((user + system) / TICKS_A_SECOND))
+        let mut spent = fields.split_whitespace().skip(11).map(str::parse::<f64>);
+        let (user, system) = (spent.next().context("utime")??, spent.next().context("stime")??);
+        Ok(ticks(user + system))
     }
 
     /// Memory that it holds, in bytes.

@@ -37,12 +37,6 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// For people.
-    #[expect(clippy::print_stdout, reason = "the result")]
-    pub(crate) fn print(&self) {
-        println!("{}", self.text());
-    }
-
     /// `latest.txt`, `latest.json` and `latest.svg`.
     pub(crate) fn write(&self, folder: &Path) -> anyhow::Result<()> {
         fs::create_dir_all(folder)?;
@@ -51,8 +45,9 @@ impl Report {
         plot::draw(self, &folder.join("latest.svg"))
     }
 
-    fn text(&self) -> String {
-        [self.machine(), self.operations(), self.round_trips(), self.worker(), self.growth()].join("\n")
+    /// For people.
+    pub(crate) fn text(&self) -> String {
+        [self.machine(), requests(&self.operations), self.round_trips(), self.worker(), self.growth()].join("\n")
     }
 
     fn machine(&self) -> String {
@@ -61,34 +56,6 @@ impl Report {
         format!(
             "{at}, commit {commit}\n{processors} x {processor}, {gib:.0} GiB, Linux {kernel}, Redis {redis}, \
              PostgreSQL {postgres}\n"
-        )
-    }
-
-    fn operations(&self) -> String {
-        let mut text = format!(
-            "{:<18} {:<8} {:>10} {:>7} {:>9} {:>9} {:>9}\n",
-            "", "", "requests/s", "spread", "p50 ms", "p99 ms", "CPU us"
-        );
-        for operation in &self.operations.operations {
-            for (name, measured) in [("floor", &operation.floor), ("product", &operation.product)] {
-                text += &format!(
-                    "{:<18} {name:<8} {:>10.0} {:>6.0}% {:>9.2} {:>9.2} {:>9.1}\n",
-                    operation.name,
-                    measured.requests_a_second.median(),
-                    measured.requests_a_second.spread() * 100.0,
-                    measured.p50_ms.median(),
-                    measured.p99_ms.median(),
-                    measured.server_cpu_us_a_request.median(),
-                );
-            }
-            text += &format!("{:<18} {}\n", operation.name, ratio(operation));
-        }
-        let Operations { requests, api_memory_at_rest, api_memory_after, api_memory_at_peak, .. } = &self.operations;
-        text + &format!(
-            "\nAPI memory: {} at rest, {} after {requests} requests, {} at most\n",
-            mebibytes(*api_memory_at_rest),
-            mebibytes(*api_memory_after),
-            mebibytes(*api_memory_at_peak)
         )
     }
 
@@ -147,6 +114,43 @@ impl Report {
         }
         text
     }
+}
+
+/// Says it to whoever waits.
+#[expect(clippy::print_stdout, reason = "the result")]
+pub(crate) fn print(text: &str) {
+    println!("{text}");
+}
+
+/// Send, verify and authenticated GET, and the memory of the API that answered them.
+pub(crate) fn requests(operations: &Operations) -> String {
+    let mut text = format!(
+        "{:<18} {:<8} {:>10} {:>7} {:>9} {:>9} {:>7} {:>6} {:>6}\n",
+        "", "", "requests/s", "spread", "p50 ms", "p99 ms", "CPU us", "Redis", "SQL"
+    );
+    for operation in &operations.operations {
+        for (name, measured) in [("floor", &operation.floor), ("product", &operation.product)] {
+            text += &format!(
+                "{:<18} {name:<8} {:>10.0} {:>6.0}% {:>9.2} {:>9.2} {:>7.1} {:>6.1} {:>6.1}\n",
+                operation.name,
+                measured.requests_a_second.median(),
+                measured.requests_a_second.spread() * 100.0,
+                measured.p50_ms.median(),
+                measured.p99_ms.median(),
+                measured.server_cpu_us_a_request.median(),
+                measured.redis_cpu_us_a_request.median(),
+                measured.postgres_cpu_us_a_request.median(),
+            );
+        }
+        text += &format!("{:<18} {}\n", operation.name, ratio(operation));
+    }
+    let Operations { requests, api_memory_at_rest, api_memory_after, api_memory_at_peak, .. } = operations;
+    text + &format!(
+        "\nAPI memory: {} at rest, {} after {requests} requests, {} at most\n",
+        mebibytes(*api_memory_at_rest),
+        mebibytes(*api_memory_after),
+        mebibytes(*api_memory_at_peak)
+    )
 }
 
 fn ratio(operation: &Operation) -> String {

@@ -12,6 +12,7 @@ use sea_orm::{ConnectionTrait, Database, DbBackend, Statement};
 use crate::fake_provider::FakeProvider;
 use crate::http::{free_port, until_it_answers};
 use crate::process::{Process, Settings};
+use crate::stores::Stores;
 
 /// Of all loads but those that look at what more of them do.
 pub(crate) const CONNECTIONS: u32 = 32;
@@ -39,6 +40,7 @@ const LIMITS: [&str; 12] = [
 pub(crate) struct Stage {
     pub(crate) folder: PathBuf,
     pub(crate) redis: MultiplexedConnection,
+    pub(crate) stores: Stores,
     pub(crate) provider: FakeProvider,
     pub(crate) redis_url: String,
     pub(crate) product_database: String,
@@ -66,9 +68,11 @@ impl Stage {
         for name in ["product", "floor"] {
             maintenance.execute_unprepared(&format!("CREATE DATABASE {name}")).await?;
         }
+        let stores = Stores::find(redis.clone(), &format!("{server}/postgres")).await?;
         let stage = Self {
             folder: setting("BENCH_FOLDER")?.into(),
             redis,
+            stores,
             provider: FakeProvider::start().await?,
             redis_url,
             product_database: format!("{server}/product"),

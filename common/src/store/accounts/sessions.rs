@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Value};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    Statement, Value,
+};
 use time::OffsetDateTime;
 
 use super::events::{Change, SessionsChange, change_in};
@@ -103,13 +106,42 @@ impl Accounts {
         scope: Scope,
         now: OffsetDateTime,
     ) -> Result<Option<(user::Model, Session)>, AccountsError> {
-        let query = token::Entity::find()
-            .find_both_related(user::Entity)
-            .filter(token::Column::Hash.eq(token.into_bytes()))
-            .filter(token::Column::Scope.eq(scope.as_str()))
-            .filter(token::Column::Expiry.gt(now));
-        let found = within_deadline(query.one(&self.database)).await?;
-        Ok(found.map(|(session, user)| (user, session.into())))
+        // Asked with every request, so its text is not built anew.
+        const SQL: &str = "
+            SELECT users.id AS user_id, users.created_at AS user_created_at, name, phone_number, version,
+                tokens.id AS session_id, tokens.created_at, last_used_at, expiry, device
+            FROM tokens JOIN users ON users.id = user_id
+            WHERE hash = $1 AND scope = $2 AND expiry > $3";
+        #[derive(FromQueryResult)]
+        struct Row {
+            user_id: i64,
+            user_created_at: OffsetDateTime,
+            name: String,
+            phone_number: String,
+            version: i32,
+            session_id: String,
+            created_at: OffsetDateTime,
+            last_used_at: OffsetDateTime,
+            expiry: OffsetDateTime,
+            device: String,
+        }
+        let values = [token.clone().into_bytes().into(), scope.as_str().into(), now.into()];
+        let query = Statement::from_sql_and_values(self.database.get_database_backend(), SQL, values);
+        let found = within_deadline(Row::find_by_statement(query).one(&self.database)).await?;
+        Ok(found.map(|row| {
+            let Row { user_id: id, user_created_at, name, phone_number, version, .. } = row;
+            let Row { session_id, created_at, last_used_at, expiry: expires_at, device, .. } = row;
+            let device = Device::of(device.as_bytes());
+            let session = Session {
+                id: SessionId::from_store(session_id),
+                hash: token,
+                created_at,
+                last_used_at,
+                expires_at,
+                device,
+            };
+            (user::Model { id, created_at: user_created_at, name, phone_number, version }, session)
+        }))
     }
 
     /// Notes that a session is used, unless that was noted within the last minute.
