@@ -8,14 +8,18 @@ if blocked_until(redis.call('GET', blocked_key), now) then
     return { 'blocked', '' }
 end
 
-local known = known_address(known_key, address_tags, now)
--- What strangers guess, at this number or from this address, does not lock its owner out.
-local closed_to_strangers = wait_in_log(by_address, settings.wrong_guesses_per_address_hour, HOUR, now) > 0
-    or wait_in_log(by_number, settings.wrong_guesses_per_number_hour, HOUR, now) > 0
-local closed = wait_in_log(by_both, settings.wrong_guesses_per_hour, HOUR, now) > 0
-    or wait_in_log(by_number, settings.wrong_guesses_per_number_day, DAY, now) > 0
-if closed or closed_to_strangers and not known then
-    return { 'closed', '' }
+-- Most numbers are new, and most guesses are right: that is asked once, for all that may be known.
+local has_past = redis.call('EXISTS', known_key, by_address, by_number, by_both) > 0
+local known = has_past and known_address(known_key, address_tags, now)
+if has_past then
+    -- What strangers guess, at this number or from this address, does not lock its owner out.
+    local closed_to_strangers = wait_in_log(by_address, settings.wrong_guesses_per_address_hour, HOUR, now) > 0
+        or wait_in_log(by_number, settings.wrong_guesses_per_number_hour, HOUR, now) > 0
+    local closed = wait_in_log(by_both, settings.wrong_guesses_per_hour, HOUR, now) > 0
+        or wait_in_log(by_number, settings.wrong_guesses_per_number_day, DAY, now) > 0
+    if closed or closed_to_strangers and not known then
+        return { 'closed', '' }
+    end
 end
 
 local function not_right(why)
@@ -55,8 +59,10 @@ end
 redis.call('HDEL', number_key, known and 'streak:' .. known or 'streak')
 
 -- The newest addresses are remembered, under the tag of the first secret.
-redis.call('ZADD', known_key, now, string.match(address_tags, '%S+'))
-redis.call('ZREMRANGEBYSCORE', known_key, '-inf', now - KNOWN_FOR)
-redis.call('ZREMRANGEBYRANK', known_key, 0, -1 - settings.known_addresses)
+redis.call('ZADD', known_key, ARGV[1], string.match(address_tags, '%S+'))
+if has_past then
+    redis.call('ZREMRANGEBYSCORE', known_key, '-inf', now - KNOWN_FOR)
+    redis.call('ZREMRANGEBYRANK', known_key, 0, -1 - settings.known_addresses)
+end
 redis.call('PEXPIRE', known_key, KNOWN_FOR)
 return { 'right', name }
