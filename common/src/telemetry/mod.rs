@@ -7,9 +7,10 @@ use std::io::IsTerminal;
 use clap::{Args, ValueEnum};
 use tracing::Subscriber;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, Registry};
+use tracing_subscriber::{Layer, Registry};
 
 use crate::config::SettingError;
 
@@ -21,7 +22,7 @@ pub struct TelemetryConfig {
     pub log_format: LogFormat,
     /// What is logged: a level, or directives such as `warn,worker=debug`
     #[arg(long, env, default_value = "info", value_parser = filter_directives)]
-    pub log: String,
+    pub log: Targets,
     /// OpenTelemetry collector that traces go to by OTLP over HTTP, like http://127.0.0.1:4318; none where it is not set
     #[arg(long, env, hide_env_values = true, value_parser = traces::collector)]
     pub otel_exporter_otlp_endpoint: Option<String>,
@@ -71,12 +72,10 @@ fn logs<S: Subscriber + for<'span> LookupSpan<'span>>(config: &TelemetryConfig) 
 }
 
 /// Spans of traces are not for logs, which have their own.
-fn filter(config: &TelemetryConfig) -> EnvFilter {
-    EnvFilter::new(format!("{},{}=off", config.log, traces::TARGET))
+fn filter(config: &TelemetryConfig) -> Targets {
+    config.log.clone().with_target(traces::TARGET, LevelFilter::OFF)
 }
 
-fn filter_directives(value: &str) -> Result<String, String> {
-    EnvFilter::try_new(value)
-        .map(|_| value.to_owned())
-        .map_err(|_| "has to be like info, or warn,worker=debug".to_owned())
+fn filter_directives(value: &str) -> Result<Targets, &'static str> {
+    value.parse().map_err(|_| "has to be like info, or warn,worker=debug")
 }

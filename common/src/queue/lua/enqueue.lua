@@ -10,7 +10,7 @@ end
 -- What apalis-redis needs of a job, without the wake: for many jobs at once.
 local function put(job_id, payload)
   redis.call('HSET', data, job_id, payload)
-  redis.call('HSET', meta .. ':' .. job_id, 'attempts', 0, 'max_attempts', 1, 'status', 'Pending')
+  redis.call('HSET', meta .. ':' .. job_id, 'attempts', '0', 'max_attempts', '1', 'status', 'Pending')
   redis.call('RPUSH', active, job_id)
 end
 
