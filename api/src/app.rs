@@ -128,7 +128,7 @@ async fn surrounded(
         Some(response) => response,
         None => {
             let answer = AssertUnwindSafe(answer(next, request, methods)).catch_unwind();
-            identified.instrument(answer).await.unwrap_or_else(failed_to_recover)
+            identified.instrument(answer.map(|answer| answer.unwrap_or_else(failed_to_recover))).await
         }
     };
     let headers = response.headers_mut();
@@ -139,13 +139,13 @@ async fn surrounded(
 }
 
 async fn answer(next: &impl Endpoint, request: Request, methods: &Methods) -> Response {
-    let path = request.uri().clone();
+    let uri = request.uri().clone();
     match next.call(request).await {
         Ok(response) => response.into_response(),
         Err(error) => {
             let mut response = ApiError::from(error).into_response();
             if response.status() == StatusCode::METHOD_NOT_ALLOWED
-                && let Some(allow) = methods.allowed_at(path.path())
+                && let Some(allow) = methods.allowed_at(uri.path())
             {
                 response.headers_mut().insert(header::ALLOW, allow);
             }

@@ -6,8 +6,8 @@ use std::io::IsTerminal;
 
 use clap::{Args, ValueEnum};
 use tracing::Subscriber;
-use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
