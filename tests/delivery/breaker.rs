@@ -105,6 +105,7 @@ async fn a_provider_that_never_answers_does_not_take_all_slots_for_long() {
         }
         assert_eq!(app.twilio.tries(number).len(), 1, "nobody sends what may have been sent: {number}");
     }
-    // On a busy machine another probe begins before the test has seen the breaker open.
-    assert!((5..=22).contains(&lost), "those whose calls were open, and the probes: {lost}");
+    // The 20 slots, those that four failures freed before the fifth opened the breaker, a probe, and on a busy machine another
+    // one that begins before the test has seen the breaker open.
+    assert!((5..=26).contains(&lost), "those whose calls were open, and the probes: {lost}");
 }
