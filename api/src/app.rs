@@ -9,6 +9,7 @@ use common::client::{Client, Device};
 use common::config::TWILIO_STATUS_PATH;
 use common::readiness::Readiness;
 use common::store::delivery_status::DeliveryStatuses;
+use common::store::idempotency::IdempotencyStore;
 use futures_util::FutureExt;
 use poem::endpoint::make_sync;
 use poem::http::{HeaderValue, Method, StatusCode, header};
@@ -36,6 +37,8 @@ use crate::service::sign_up::SignUp;
 pub struct Services {
     /// Signing up and in.
     pub sign_up: SignUp,
+    /// Requests that a client repeats.
+    pub repeats: Arc<IdempotencyStore>,
     /// Deleting accounts.
     pub deletion: Deletion,
     /// Moving accounts to other numbers.
@@ -58,11 +61,11 @@ pub struct Services {
 
 /// The whole app.
 pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
-    let (methods, origins) = (Methods::of(&document::document()), services.origins.clone());
-    let (others, services) = (Arc::new(others(&services)), Arc::new(services));
-    let repeats = Arc::new(services.sign_up.repeats.clone());
+    let document = document::document();
+    let (methods, origins) = (Methods::of(&document), services.origins.clone());
+    let (others, services) = (Arc::new(others(&services, &document)), Arc::new(services));
     let operations = document::service().into_endpoint().around(move |next, mut request| {
-        let (others, services, repeats) = (Arc::clone(&others), Arc::clone(&services), Arc::clone(&repeats));
+        let (others, services) = (Arc::clone(&others), Arc::clone(&services));
         async move {
             if let Some(other) = others.get(request.uri().path()) {
                 return other.call(request).await;
@@ -71,9 +74,8 @@ pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
             let user_agent = request.headers().get(header::USER_AGENT).map_or(&[][..], HeaderValue::as_bytes);
             let client = Client { address, device: Device::of(user_agent) };
             let data = request.extensions_mut();
-            data.insert(address);
             data.insert(client);
-            data.insert(repeats);
+            data.insert(Arc::clone(&services.repeats));
             data.insert(Arc::clone(&services));
             check_authorization(&next, request, &services.sign_up.accounts, &services.sign_up.clock).await
         }
@@ -82,10 +84,10 @@ pub fn build(services: Services) -> impl Endpoint<Output = Response> + use<> {
 }
 
 /// What is no operation of the document, by path.
-fn others(services: &Services) -> HashMap<&'static str, RouteMethod> {
+fn others(services: &Services, document: &Value) -> HashMap<&'static str, RouteMethod> {
     let pages = &services.pages;
-    let (swagger_ui, policy) = document::swagger_ui(&pages.example_number);
-    let document_text = document::served_text(&pages.example_number);
+    let (swagger_ui, policy) = document::swagger_ui(document, &pages.example_number);
+    let document_text = document::served_text(document, &pages.example_number);
     let swagger_ui =
         make_sync(move |_| Html(swagger_ui.clone()).with_header(header::CONTENT_SECURITY_POLICY, policy.as_str()));
     let document = make_sync(move |_| document_text.clone().with_content_type("application/json; charset=utf-8"));

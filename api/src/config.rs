@@ -9,6 +9,7 @@ use common::config::{
     SettingError,
 };
 use common::metrics::MetricsAddress;
+use common::store::ledger::LedgerSettings;
 use common::telemetry::TelemetryConfig;
 use poem::http::HeaderName;
 
@@ -85,6 +86,12 @@ impl Config {
     #[must_use]
     pub fn telemetry(&self) -> &TelemetryConfig {
         &self.telemetry
+    }
+
+    /// What the ledger's scripts are told.
+    #[must_use]
+    pub fn ledger_settings(&self) -> LedgerSettings {
+        LedgerSettings::new(&self.limits, self.otp.ttl(), self.destinations.default_country)
     }
 
     /// Whether there is a sign-in page.

@@ -52,7 +52,11 @@ pub fn document() -> Value {
 /// The document as it is committed and served.
 #[must_use]
 pub fn document_text() -> String {
-    format!("{:#}\n", document())
+    text(&document())
+}
+
+fn text(document: &Value) -> String {
+    format!("{document:#}\n")
 }
 
 /// The number of the examples, a mobile one of India.
@@ -64,19 +68,19 @@ pub(crate) fn example_number(plan: &NumberingPlan) -> String {
 }
 
 /// The document as it is served, with examples that work there.
-pub(crate) fn served_text(example_number: &str) -> String {
-    document_text().replace(EXAMPLE_NUMBER, example_number)
+pub(crate) fn served_text(document: &Value, example_number: &str) -> String {
+    text(document).replace(EXAMPLE_NUMBER, example_number)
 }
 
 /// Swagger UI as one page that needs nothing else, and its Content-Security-Policy. It opens on the sign-up, ready to be
 /// tried.
-pub(crate) fn swagger_ui(example_number: &str) -> (String, String) {
+pub(crate) fn swagger_ui(document: &Value, example_number: &str) -> (String, String) {
     const OPENED: &str = "deepLinking: true, tryItOutEnabled: true, \
         onComplete: () => location.hash || ui.layoutActions.show(['operations', 'Sign-up', 'signUp'], true),";
     let service = service();
     let page = service
         .swagger_ui_html()
-        .replace(&service.spec(), &document().to_string().replace(EXAMPLE_NUMBER, example_number))
+        .replace(&service.spec(), &document.to_string().replace(EXAMPLE_NUMBER, example_number))
         .replacen("    SwaggerUIBundle({\n", "    const ui = SwaggerUIBundle({\n", 1)
         .replacen("deepLinking: true,", OPENED, 1)
         // Or the browser asks for one that is not there.

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::address::ClientAddress;
+use common::client::Client;
 use common::store::idempotency::{Begun, Claim, IdempotencyError, IdempotencyStore};
 use futures_util::FutureExt;
 use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -22,7 +22,7 @@ const LONGEST: usize = 255;
 const KEPT_HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::RETRY_AFTER, header::WWW_AUTHENTICATE];
 
 /// Makes an operation with a JSON body repeatable for clients that send the header; all others notice nothing. It finds an
-/// [`IdempotencyStore`] in an `Arc` and the [`ClientAddress`] in the request's data.
+/// [`IdempotencyStore`] in an `Arc` and the [`Client`] in the request's data.
 pub fn repeatable(operation: impl Endpoint<Output = Response> + 'static) -> impl Endpoint<Output = Response> + 'static {
     operation.around(|next, request| async move {
         match key_of(request.headers())? {
@@ -51,7 +51,8 @@ fn key_of(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
 async fn answer_once(next: &impl Endpoint<Output = Response>, request: Request, key: &str) -> poem::Result<Response> {
     let (mut request, mut body) = request.split();
     let body = strict_json::read(&request, body.take()?).await?;
-    let parts = (request.data::<Arc<IdempotencyStore>>().cloned(), request.data::<ClientAddress>().copied());
+    let parts =
+        (request.data::<Arc<IdempotencyStore>>().cloned(), request.data::<Client>().map(|client| client.address));
     let (Some(store), Some(client)) = parts else { return Err(ApiError::from(ErrorKind::Internal).into()) };
     let claim = match store.begin(client, key, body.as_ref()).await.map_err(ApiError::from)? {
         Begun::Claimed(claim) => claim,

@@ -1,5 +1,6 @@
 //! From settings to a running server.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -10,7 +11,6 @@ use common::store::accounts::Accounts;
 use common::store::delivery_status::DeliveryStatuses;
 use common::store::first_contact;
 use common::store::idempotency::IdempotencyStore;
-use common::store::ledger::LedgerSettings;
 use common::store::notices::Notices;
 use common::store::otp::OtpStore;
 use tokio_util::sync::CancellationToken;
@@ -100,10 +100,9 @@ pub async fn connect(config: &Config, clock: Clock, stop: CancellationToken) -> 
     let url = config.database.url(&config.app)?;
     let accounts = Accounts::connect(&url, config.database.database_connections).await?;
     let readiness = Readiness::new(redis.clone(), accounts.clone(), stop);
-    let settings = LedgerSettings::new(&config.limits, config.otp.ttl(), config.destinations.default_country);
     let default_country = config.destinations.default_country;
     let codes = Codes {
-        otp: OtpStore::new(redis.clone(), keys, config.otp.otp_length, settings, clock.clone()),
+        otp: OtpStore::new(redis.clone(), keys, config.otp.otp_length, config.ledger_settings(), clock.clone()),
         allowed_countries: config.destinations.allowed(),
         test_numbers: config.test_numbers.clone().unwrap_or_default(),
         refusals: Refusals::new(clock.clone()),
@@ -112,15 +111,9 @@ pub async fn connect(config: &Config, clock: Clock, stop: CancellationToken) -> 
     let deletion = Deletion { codes: codes.clone(), accounts: accounts.clone() };
     let notices = Notices::new(redis.clone());
     let number_change = NumberChange { codes: codes.clone(), accounts: accounts.clone(), notices, default_country };
-    let sign_up = SignUp {
-        codes,
-        repeats: IdempotencyStore::new(redis.clone(), config.otp.idempotency_keys(&config.app)?, clock.clone()),
-        accounts,
-        default_country,
-        sessions: config.sessions.terms(),
-        clock: clock.clone(),
-    };
+    let sign_up = SignUp { codes, accounts, default_country, sessions: config.sessions.terms(), clock: clock.clone() };
     let sessions = Sessions { accounts: sign_up.accounts.clone(), terms: sign_up.sessions, clock: clock.clone() };
+    let repeats = IdempotencyStore::new(redis.clone(), config.otp.idempotency_keys(&config.app)?, clock.clone());
     let deliveries = DeliveryStatuses::new(redis, clock);
     let twilio_status = config.callbacks.both().map(|(public_url, auth_token)| TwilioStatus {
         public_url: public_url.to_owned(),
@@ -132,6 +125,7 @@ pub async fn connect(config: &Config, clock: Clock, stop: CancellationToken) -> 
     let pages = Pages::new(config);
     Ok(Services {
         sign_up,
+        repeats: Arc::new(repeats),
         deletion,
         number_change,
         sessions,

@@ -1,5 +1,5 @@
 -- Shows tokens, in turn. Arguments: path, a file that returns {token, token, …}.
-dofile('result.lua')
+dofile('load.lua')
 
 function init(arguments)
   tokens, at = dofile(arguments[2]), 0

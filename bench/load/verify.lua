@@ -1,11 +1,5 @@
 -- Signs in with codes that were asked for before. Arguments: path, a file that returns {number, code, number, code, …}.
-dofile('result.lua')
-
-local threads = 0
-function setup(thread)
-  thread:set('id', threads)
-  threads = threads + 1
-end
+dofile('load.lua')
 
 function init(arguments)
   path, guesses, at = arguments[1], dofile(arguments[2]), 2 * id - 3
@@ -13,6 +7,5 @@ end
 
 function request()
   at = at + 4
-  return wrk.format('POST', path, { ['Content-Type'] = 'application/json' },
-    string.format('{"phone_number":"%s","otp":"%s"}', guesses[at] or '', guesses[at + 1] or ''))
+  return post(path, string.format('{"phone_number":"%s","otp":"%s"}', guesses[at] or '', guesses[at + 1] or ''))
 end

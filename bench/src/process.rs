@@ -14,9 +14,27 @@ pub(crate) type Settings = BTreeMap<&'static str, String>;
 /// `USER_HZ` of Linux.
 const TICKS_A_SECOND: f64 = 100.0;
 
-/// As Linux counts processor time.
-pub(crate) fn ticks(count: f64) -> Duration {
-    Duration::from_secs_f64(count / TICKS_A_SECOND)
+/// What Linux says of a process (`proc(5)`, `/proc/<pid>/stat`).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stat {
+    pub(crate) parent: u32,
+    /// Processor time of all its threads.
+    pub(crate) own_time: Duration,
+    /// Of its children that have ended.
+    pub(crate) childrens_time: Duration,
+}
+
+impl Stat {
+    /// None where there is no such process.
+    pub(crate) fn of(process: u32) -> Option<Self> {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+        // The name, in brackets, may hold anything; the fields after it are numbered from the third on.
+        let (_, fields) = stat.rsplit_once(')')?;
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        let ticks = |field: usize| fields.get(field)?.parse::<f64>().ok();
+        let time = |field| Some(Duration::from_secs_f64((ticks(field)? + ticks(field + 1)?) / TICKS_A_SECOND));
+        Some(Self { parent: fields.get(1)?.parse().ok()?, own_time: time(11)?, childrens_time: time(13)? })
+    }
 }
 
 /// A running program, which ends when this is dropped.
@@ -52,12 +70,7 @@ impl Process {
 
     /// Processor time that it has used, in all its threads.
     pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id())).context("the program has ended")?;
-        // The name, in brackets, may hold anything; the fields after it are numbered from the third on.
-        let (_, fields) = stat.rsplit_once(')').context("no name in stat")?;
-        let mut spent = fields.split_whitespace().skip(11).map(str::parse::<f64>);
-        let (user, system) = (spent.next().context("utime")??, spent.next().context("stime")??);
-        Ok(ticks(user + system))
+        Ok(Stat::of(self.0.id()).context("the program has ended")?.own_time)
     }
 
     /// Memory that it holds, in bytes.

@@ -7,7 +7,7 @@ use anyhow::Context;
 use redis::aio::MultiplexedConnection;
 use sea_orm::{ConnectionTrait, Database, DbBackend, Statement};
 
-use crate::process::ticks;
+use crate::process::Stat;
 
 /// Both servers.
 #[derive(Clone, Debug)]
@@ -31,9 +31,8 @@ impl Stores {
         let database = Database::connect(database_url).await?;
         let own = Statement::from_string(DbBackend::Postgres, "SELECT pg_backend_pid()");
         let row = database.query_one_raw(own).await?.context("no backend")?;
-        let stat = fields(&row.try_get_by_index::<i32>(0)?.to_string()).context("no process")?;
-        let postmaster = stat.get(PARENT).context("no parent")?.parse()?;
-        Ok(Self { redis, postmaster })
+        let backend = row.try_get_by_index::<i32>(0)?.try_into()?;
+        Ok(Self { redis, postmaster: Stat::of(backend).context("no process")?.parent })
     }
 
     pub(crate) async fn times(&self) -> anyhow::Result<StoreTimes> {
@@ -45,33 +44,16 @@ impl Stores {
 
     /// Of all that live, and of those that have ended.
     fn postgres(&self) -> anyhow::Result<Duration> {
-        let postmaster = self.postmaster.to_string();
-        let mut used = 0.0;
+        let mut used = Duration::ZERO;
         for entry in fs::read_dir("/proc")? {
-            let name = entry?.file_name();
-            let Some(stat) = name.to_str().and_then(fields) else { continue };
-            let sum = |range: std::ops::Range<usize>| -> f64 {
-                stat.get(range).unwrap_or_default().iter().filter_map(|field| field.parse::<f64>().ok()).sum()
-            };
-            if name.to_str() == Some(&postmaster) {
-                used += sum(OWN_TIME.start..ENDED_CHILDREN.end);
-            } else if stat.get(PARENT) == Some(&postmaster) {
-                used += sum(OWN_TIME);
+            let Some(process) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            let Some(stat) = Stat::of(process) else { continue };
+            if process == self.postmaster {
+                used += stat.own_time + stat.childrens_time;
+            } else if stat.parent == self.postmaster {
+                used += stat.own_time;
             }
         }
-        Ok(ticks(used))
+        Ok(used)
     }
-}
-
-/// Places in [`fields`].
-const PARENT: usize = 1;
-const OWN_TIME: std::ops::Range<usize> = 11..13;
-const ENDED_CHILDREN: std::ops::Range<usize> = 13..15;
-
-/// What `/proc/<pid>/stat` says after the name, which may hold anything.
-fn fields(pid: &str) -> Option<Vec<String>> {
-    pid.parse::<u32>().ok()?;
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, rest) = stat.rsplit_once(')')?;
-    Some(rest.split_whitespace().map(str::to_owned).collect())
 }

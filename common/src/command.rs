@@ -2,12 +2,14 @@
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use clap::Args;
 use serde::Serialize;
 
 use crate::config::SettingError;
-use crate::health::HealthError;
+use crate::health::{self, HealthError};
 use crate::store::operator::OperatorError;
 
 /// Why a command did not do what it was asked to.
@@ -28,6 +30,14 @@ pub enum CommandError {
     /// The answer cannot be written.
     #[error("the answer cannot be written: {0}")]
     Output(#[from] io::Error),
+}
+
+/// For people or for programs.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Output {
+    /// As JSON, for programs
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Prints an answer, for people or as JSON.
@@ -52,6 +62,14 @@ pub fn print(text: &str) -> Result<(), CommandError> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),
     }
+}
+
+/// Asks the program that listens at `address` whether it is well, as [`health::ask`] does, and prints its answer.
+///
+/// # Errors
+/// It is not, or as [`answer`].
+pub async fn ask_health(address: SocketAddr, ready: bool) -> Result<(), CommandError> {
+    print(&format!("{}\n", health::ask(address, ready).await?))
 }
 
 /// How a program ends after a command: 0 when it is done, 1 when what it is about was not found or is not well, 2 when an

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use api::idempotency::repeatable;
-use common::address::ClientAddress;
+use common::client::{Client, Device};
 use common::clock::Clock;
 use common::idempotency::IdempotencyKeys;
 use common::store::idempotency::IdempotencyStore;
@@ -28,7 +28,7 @@ where
     let connection = server.connection(Duration::from_secs(5)).unwrap();
     let keys = IdempotencyKeys::derive(OTP_SECRET).unwrap();
     let store = IdempotencyStore::new(connection, keys, Clock::default());
-    let client = ClientAddress::from(IpAddr::from([203, 0, 113, 7]));
+    let client = Client { address: IpAddr::from([203, 0, 113, 7]).into(), device: Device::default() };
     let endpoint = repeatable(make(operation)).data(Arc::new(store)).data(client);
     api::app::guarded(endpoint, api::app::Methods::default(), api::cors::AllowedOrigins::default())
 }

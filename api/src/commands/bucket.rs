@@ -5,13 +5,13 @@ use std::net::IpAddr;
 
 use clap::{Args, Subcommand, ValueEnum};
 use common::clock::Clock;
-use common::command::{self, CommandError};
+use common::command::{self, CommandError, Output};
 use common::config::SettingError;
 use common::store::buckets::{Bucket, Level};
 use common::store::operator;
 use serde::Serialize;
 
-use super::{Output, ledger_settings, parse_number};
+use super::parse_number;
 use crate::config::Config;
 
 /// What can be done with a bucket.
@@ -54,7 +54,7 @@ pub(super) async fn run(command: &BucketCommand, config: &Config) -> Result<(), 
     };
     let bucket = which.bucket(config)?;
     let mut redis = operator::connect(&config.redis)?;
-    let level = bucket.look(&mut redis, &ledger_settings(config), &Clock::default(), empty).await?;
+    let level = bucket.look(&mut redis, &config.ledger_settings(), &Clock::default(), empty).await?;
     if empty {
         command::answer(&Emptied { emptied: level }, which.output.json)
     } else {

@@ -4,12 +4,10 @@ mod bucket;
 mod number;
 mod sessions;
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use common::command::{self, CommandError};
 use common::config::SettingError;
-use common::health;
 use common::phone::PhoneNumber;
-use common::store::ledger::LedgerSettings;
 
 pub use self::bucket::BucketCommand;
 pub use self::number::NumberCommand;
@@ -38,14 +36,6 @@ pub enum Command {
     Sessions(SessionsCommand),
 }
 
-/// For people or for programs.
-#[derive(Args, Clone, Copy, Debug)]
-pub struct Output {
-    /// As JSON, for programs
-    #[arg(long)]
-    json: bool,
-}
-
 /// Does it and prints the answer. Asks for no setting but those that it needs.
 ///
 /// # Errors
@@ -58,16 +48,12 @@ pub async fn run(command: &Command, config: &Config) -> Result<(), CommandError>
             if address.port() == 0 {
                 return Err(SettingError::new("PORT", "is 0, so nobody knows where the API listens").into());
             }
-            command::print(&format!("{}\n", health::ask(address, *ready).await?))
+            command::ask_health(address, *ready).await
         }
         Command::Number(command) => number::run(command, config).await,
         Command::Bucket(command) => bucket::run(command, config).await,
         Command::Sessions(command) => sessions::run(command, config).await,
     }
-}
-
-fn ledger_settings(config: &Config) -> LedgerSettings {
-    LedgerSettings::new(&config.limits, config.otp.ttl(), config.destinations.default_country)
 }
 
 fn parse_number(text: &str, config: &Config) -> Result<PhoneNumber, CommandError> {

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use common::clock::Clock;
-use common::command::{self, CommandError};
+use common::command::{self, CommandError, Output};
 use common::store::numbers::{Block, NumberRecord, Numbers, Unlocked};
 use common::store::operator;
 use serde::Serialize;
 
-use super::{Output, ledger_settings, parse_number};
+use super::parse_number;
 use crate::config::Config;
 
 /// What can be done with a number.
@@ -48,7 +48,7 @@ pub(super) async fn run(command: &NumberCommand, config: &Config) -> Result<(), 
     | NumberCommand::Unblock(which)
     | NumberCommand::Block { number: which, .. }) = command;
     let number = parse_number(&which.number, config)?;
-    let numbers = Numbers::new(operator::connect(&config.redis)?, ledger_settings(config), Clock::default());
+    let numbers = Numbers::new(operator::connect(&config.redis)?, config.ledger_settings(), Clock::default());
     let (masked, json) = (number.to_string(), which.output.json);
     match command {
         NumberCommand::Show(_) => command::answer(&Shown(numbers.record(&number).await?), json),

@@ -4,14 +4,14 @@ use std::fmt;
 
 use clap::{Args, Subcommand};
 use common::clock::Clock;
-use common::command::{self, CommandError};
+use common::command::{self, CommandError, Output};
 use common::config::SettingError;
 use common::store::accounts::Accounts;
 use common::store::operator::OperatorError;
 use common::store::users::{UserName, find_user};
 use serde::Serialize;
 
-use super::{Output, parse_number};
+use super::parse_number;
 use crate::config::Config;
 
 /// What can be done with sessions.

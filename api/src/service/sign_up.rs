@@ -8,7 +8,6 @@ use common::entity::user;
 use common::name::Name;
 use common::phone::{Country, PhoneNumber};
 use common::store::accounts::{Accounts, AccountsError};
-use common::store::idempotency::IdempotencyStore;
 use common::store::otp::Asker;
 use common::token::Token;
 
@@ -21,8 +20,6 @@ use crate::metrics;
 pub struct SignUp {
     /// Codes.
     pub codes: Codes,
-    /// Requests that a client repeats.
-    pub repeats: IdempotencyStore,
     /// Users and sessions.
     pub accounts: Accounts,
     /// Country of numbers without a country code.

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use phonenumber::Type;
 use phonenumber::metadata::{DATABASE, Descriptor, Metadata};
-use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+use regex::{Error, Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 
 use super::{Country, LONGEST_E164, PhoneNumber};
 
@@ -38,11 +38,15 @@ static REGIONS: [OnceLock<Vec<Region>>; 1000] = [const { OnceLock::new() }; 1000
 /// The countries and territories of a calling code, those first that the library asks first.
 fn regions(code: u16) -> &'static [Region] {
     let Some(regions) = REGIONS.get(usize::from(code)) else { return &[] };
-    regions.get_or_init(|| match DATABASE.region(&code).as_deref() {
-        // No country's: satellite phones and the like.
-        Some(["001"]) => DATABASE.by_code(&code).into_iter().flatten().take(1).map(Region::of).collect(),
-        Some(regions) => regions.iter().filter_map(|id| DATABASE.by_id(*id)).map(Region::of).collect(),
-        None => Vec::new(),
+    regions.get_or_init(|| {
+        let plans: Vec<&Metadata> = match DATABASE.region(&code).as_deref() {
+            // No country's: satellite phones and the like.
+            Some(["001"]) => DATABASE.by_code(&code).into_iter().flatten().take(1).collect(),
+            Some(regions) => regions.iter().filter_map(|id| DATABASE.by_id(*id)).collect(),
+            None => Vec::new(),
+        };
+        // The plans are a part of the program; the tests compile all of them.
+        plans.into_iter().filter_map(|plan| Region::of(plan).ok()).collect()
     })
 }
 
@@ -121,24 +125,28 @@ impl Pattern {
 }
 
 impl Region {
-    fn of(plan: &'static Metadata) -> Self {
+    fn of(plan: &'static Metadata) -> Result<Self, Error> {
         let kinds: Vec<(Type, &'static Descriptor)> =
             KINDS.into_iter().filter_map(|kind| Some((kind, plan.descriptors().get(kind)?))).collect();
         let general = plan.descriptors().general();
         let rule = plan.national_prefix_transform_rule();
-        Self {
+        let trunk_pattern = plan.national_prefix_for_parsing().map(|pattern| compile(pattern.as_str())).transpose()?;
+        Ok(Self {
             country: plan.id().parse().ok(),
-            leading_digits: plan.leading_digits().map(|pattern| compile(pattern.as_str())),
-            general: Pattern { regex: compile(general.national_number().as_str()), lengths: general.possible_length() },
-            kinds: compile_set(kinds.iter().map(|(_, kind)| kind.national_number().as_str())),
+            leading_digits: plan.leading_digits().map(|pattern| compile(pattern.as_str())).transpose()?,
+            general: Pattern {
+                regex: compile(general.national_number().as_str())?,
+                lengths: general.possible_length(),
+            },
+            kinds: compile_set(kinds.iter().map(|(_, kind)| kind.national_number().as_str()))?,
             kinds_and_lengths: kinds
                 .into_iter()
                 .map(|(kind, descriptor)| (kind, descriptor.possible_length()))
                 .collect(),
             trunk_prefix: plan.national_prefix(),
-            trunk_pattern: plan.national_prefix_for_parsing().map(|pattern| (compile(pattern.as_str()), rule)),
+            trunk_pattern: trunk_pattern.map(|pattern| (pattern, rule)),
             local_lengths: general.possible_local_length(),
-        }
+        })
     }
 
     /// What a number may be; nothing where it is not valid.
@@ -192,18 +200,12 @@ fn anchored(pattern: &str) -> String {
     format!("^(?:{pattern})")
 }
 
-#[expect(clippy::expect_used, reason = "the plans are a part of the program, and the tests compile all of them")]
-fn compile(pattern: &str) -> Regex {
-    RegexBuilder::new(&anchored(pattern)).ignore_whitespace(true).unicode(false).build().expect("a pattern of a plan")
+fn compile(pattern: &str) -> Result<Regex, Error> {
+    RegexBuilder::new(&anchored(pattern)).ignore_whitespace(true).unicode(false).build()
 }
 
-#[expect(clippy::expect_used, reason = "the plans are a part of the program, and the tests compile all of them")]
-fn compile_set<'a>(patterns: impl Iterator<Item = &'a str>) -> RegexSet {
-    RegexSetBuilder::new(patterns.map(anchored))
-        .ignore_whitespace(true)
-        .unicode(false)
-        .build()
-        .expect("the patterns of a plan")
+fn compile_set<'a>(patterns: impl Iterator<Item = &'a str>) -> Result<RegexSet, Error> {
+    RegexSetBuilder::new(patterns.map(anchored)).ignore_whitespace(true).unicode(false).build()
 }
 
 #[cfg(test)]

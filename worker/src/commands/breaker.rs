@@ -4,13 +4,12 @@ use std::fmt;
 
 use clap::Subcommand;
 use common::clock::Clock;
-use common::command::{self, CommandError};
+use common::command::{self, CommandError, Output};
 use common::store::breakers::Breaker;
 use common::store::figures::BreakerState;
 use redis::aio::ConnectionManager;
 use serde::Serialize;
 
-use super::Output;
 use common::config::ProviderName;
 
 /// What can be done with breakers.

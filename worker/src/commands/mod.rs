@@ -4,10 +4,9 @@ mod breaker;
 mod dead_letters;
 mod queue;
 
-use clap::{Args, Subcommand};
-use common::command::{self, CommandError};
+use clap::Subcommand;
+use common::command::{self, CommandError, Output};
 use common::config::SettingError;
-use common::health;
 use common::metrics::MetricsAddress;
 use common::store::operator;
 
@@ -32,14 +31,6 @@ pub enum Command {
     },
 }
 
-/// For people or for programs.
-#[derive(Args, Clone, Copy, Debug)]
-pub struct Output {
-    /// As JSON, for programs
-    #[arg(long)]
-    json: bool,
-}
-
 /// Does it and prints the answer. Asks for no setting but those that it needs.
 ///
 /// # Errors
@@ -50,9 +41,7 @@ pub async fn run(command: Command, config: &Config) -> Result<(), CommandError> 
         Command::Queue(Output { json }) => queue::run(&mut operator::connect(&config.redis)?, json).await,
         Command::Breaker(command) => breaker::run(command, &mut operator::connect(&config.redis)?).await,
         Command::Health { ready } => match config.metrics_addr {
-            MetricsAddress::At(address) if address.port() != 0 => {
-                command::print(&format!("{}\n", health::ask(address, ready).await?))
-            }
+            MetricsAddress::At(address) if address.port() != 0 => command::ask_health(address, ready).await,
             _ => Err(SettingError::new("METRICS_ADDR", "does not say where the worker answers").into()),
         },
     }

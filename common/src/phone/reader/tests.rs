@@ -51,6 +51,13 @@ fn whatever_is_dialled_is_read_as_the_library_reads_it() {
     assert!(valid > 10_000 && invalid > 10_000, "{valid} valid and {invalid} invalid");
 }
 
+#[test]
+fn the_patterns_of_every_plan_compile() {
+    for plan in DATABASE.iter() {
+        assert!(Region::of(plan).is_ok(), "{}", plan.id());
+    }
+}
+
 fn variant(example: &str, trunk_prefix: &str, rng: &mut rand::rngs::ThreadRng) -> String {
     let mut digits = example.to_owned();
     let digit = |rng: &mut rand::rngs::ThreadRng| char::from(rng.random_range(b'0'..=b'9'));

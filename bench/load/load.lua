@@ -1,4 +1,17 @@
--- What all loads print when they are done.
+-- What all loads share.
+
+-- Each thread gets an id: 0, 1, …
+local threads = 0
+function setup(thread)
+  thread:set('id', threads)
+  threads = threads + 1
+end
+
+function post(path, body)
+  return wrk.format('POST', path, { ['Content-Type'] = 'application/json' }, body)
+end
+
+-- What is printed in the end.
 function done(summary, latency)
   local errors = summary.errors
   io.write(string.format(
