@@ -1,12 +1,12 @@
 //! Users and tokens in the database, through the store that the programs use, and the migrations that make its tables.
 
-use common::client::{Client, Device};
-use common::clock::Clock;
-use common::id::SessionId;
-use common::name::Name;
-use common::phone::PhoneNumber;
-use common::store::accounts::{Accounts, NewSession, SignedIn};
-use common::token::{Scope, Token, TokenHash};
+use common::accounts::{Accounts, NewSession, SignedIn};
+use common::domain::client::{Client, Device};
+use common::domain::ids::SessionId;
+use common::domain::person_name::PersonName;
+use common::domain::phone::PhoneNumber;
+use common::domain::token::{Scope, Token, TokenHash};
+use common::runtime::clock::Clock;
 use futures_util::future::join_all;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
@@ -42,7 +42,7 @@ impl Kept {
 
     async fn sign_in(&self, number: &str, token: &Token, expiry: OffsetDateTime) -> SignedIn {
         let number = PhoneNumber::parse(number, "IN".parse().unwrap()).unwrap();
-        let name = Name::parse("Asha").unwrap().unwrap();
+        let name = PersonName::parse("Asha").unwrap().unwrap();
         let address = std::net::IpAddr::from([203, 0, 113, 7]).into();
         let session = NewSession {
             id: SessionId::random(),

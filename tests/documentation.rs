@@ -227,7 +227,7 @@ fn keys_fit_their_forms() {
 fn every_script_is_in_the_ledger_s_table() {
     let told: BTreeSet<&str> = rows(ARCHITECTURE).map(|row| row[0]).filter(|name| name.ends_with(".lua")).collect();
     let mut there = BTreeSet::new();
-    for folder in ["common/src/store/lua", "common/src/queue/lua"] {
+    for folder in ["common/src/ledger/lua", "common/src/queue/lua"] {
         for file in std::fs::read_dir(project().join(folder)).unwrap() {
             there.insert(file.unwrap().file_name().into_string().unwrap());
         }

@@ -8,14 +8,14 @@ use common::config::{
     AppConfig, CallbackConfig, DatabaseConfig, DestinationConfig, LimitConfig, OtpConfig, ProviderChoice, RedisConfig,
     SettingError,
 };
-use common::metrics::MetricsAddress;
-use common::store::ledger::LedgerSettings;
-use common::telemetry::TelemetryConfig;
+use common::ledger::limits::LedgerSettings;
+use common::runtime::metrics::MetricsAddress;
+use common::runtime::telemetry::TelemetryConfig;
 use poem::http::HeaderName;
 
-use crate::client_address::{AddressRule, TrustedProxies};
 use crate::commands::Command;
-use crate::cors::AllowedOrigins;
+use crate::http::client_address::{AddressRule, TrustedProxies};
+use crate::http::cors::AllowedOrigins;
 use crate::server::{ConnectionLimits, Drain};
 use crate::service::sessions::SessionTerms;
 use crate::service::test_numbers::TestNumbers;

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use api::config::Cli;
-use common::{command, telemetry};
+use common::runtime::command;
+use common::runtime::telemetry;
 
 /// A request makes and drops some hundred small values, and the system's allocator took a fifth of its time.
 #[global_allocator]
@@ -13,21 +14,21 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 async fn main() -> ExitCode {
     let cli = match common::config::load::<Cli>() {
         Ok(cli) => cli,
-        Err(error) => return common::startup::refuse(&error),
+        Err(error) => return common::runtime::startup::refuse(&error),
     };
-    common::startup::prepare();
+    common::runtime::startup::prepare();
     match cli.command {
         Some(command) => command::end(api::commands::run(&command, &cli.config).await),
         None => {
             let traces = match telemetry::start(cli.config.telemetry(), "cheershare-api") {
                 Ok(traces) => traces,
-                Err(error) => return common::startup::refuse(&error),
+                Err(error) => return common::runtime::startup::refuse(&error),
             };
             let served = api::startup::serve(cli.config).await;
             traces.finish().await;
             match served {
                 Ok(()) => ExitCode::SUCCESS,
-                Err(error) => common::startup::refuse(&format!("{error:#}")),
+                Err(error) => common::runtime::startup::refuse(&format!("{error:#}")),
             }
         }
     }

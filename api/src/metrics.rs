@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use common::metrics::{BuildError, CONTENT_TYPE, Exporter, Kind, Metric, STORE_METRICS, observe_stores};
-use common::readiness::Readiness;
+use common::runtime::metrics::{BuildError, CONTENT_TYPE, Exporter, Kind, Metric, STORE_METRICS, observe_stores};
+use common::runtime::readiness::Readiness;
 use metrics::{SharedString, counter, gauge, histogram};
 use poem::http::{Method, StatusCode};
 use poem::{EndpointExt, IntoEndpoint};

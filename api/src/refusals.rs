@@ -6,10 +6,10 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use common::address::ClientAddress;
-use common::clock::Clock;
-use common::phone::PhoneNumber;
-use common::store::ledger::{LimitKind, WrongGuess};
+use common::domain::client::ClientAddress;
+use common::domain::phone::PhoneNumber;
+use common::ledger::limits::{LimitKind, WrongGuess};
+use common::runtime::clock::Clock;
 
 /// A kind of refusal is logged at most this often, in ms.
 const LOG_EVERY: i64 = 1_000;

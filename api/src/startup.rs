@@ -4,23 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use common::clock::Clock;
+use common::accounts::Accounts;
 use common::config::SettingError;
-use common::readiness::Readiness;
-use common::store::accounts::Accounts;
-use common::store::delivery_status::DeliveryStatuses;
-use common::store::first_contact;
-use common::store::idempotency::IdempotencyStore;
-use common::store::notices::Notices;
-use common::store::otp::OtpStore;
+use common::ledger::delivery_status::DeliveryStatuses;
+use common::ledger::idempotency::IdempotencyStore;
+use common::ledger::notices::Notices;
+use common::ledger::otp::OtpStore;
+use common::runtime::clock::Clock;
+use common::runtime::readiness::Readiness;
+use common::runtime::startup_checks;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::{self, Services};
 use crate::config::Config;
-use crate::dev_inbox::DevInbox;
 use crate::metrics::Scrape;
 use crate::pages::Pages;
+use crate::pages::dev_inbox::DevInbox;
 use crate::refusals::Refusals;
 use crate::routes::twilio_status::TwilioStatus;
 use crate::server::{self, ConnectionLimits, Drain};
@@ -41,20 +41,20 @@ const METRICS_CONNECTIONS: usize = 20;
 /// # Errors
 /// A setting that is wrong or missing, an address that is taken, a development database that cannot be migrated.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
-    let stop = common::shutdown::on_signal();
+    let stop = common::runtime::shutdown::on_signal();
     let services = connect(&config, Clock::default(), stop.clone()).await?;
     if !config.app.is_production() {
         migration::up(services.sign_up.accounts.database())
             .await
             .context("DATABASE_URL: the database cannot be migrated")?;
     }
-    let meeting = first_contact::meet(config.redis.server()?, services.sign_up.accounts.clone());
+    let meeting = startup_checks::run(config.redis.server()?, services.sign_up.accounts.clone());
     let _meeting = AbortOnDropHandle::new(tokio::spawn(meeting));
     let limits = config.server.connection_limits();
-    if let Err(error) = server::open_files::allow_connections(limits.max_connections) {
+    if let Err(error) = server::open_files_limit::allow_connections(limits.max_connections) {
         tracing::warn!(event = "too_few_open_files", setting = "MAX_CONNECTIONS", %error);
     }
-    common::phone::load_numbering_plans(services.sign_up.default_country);
+    common::domain::phone::load_numbering_plans(services.sign_up.default_country);
     let pages = services.pages.clone();
     tokio::task::spawn_blocking(move || pages.prepare());
     let _metrics = show_metrics(&config, &services).await?;

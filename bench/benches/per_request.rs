@@ -13,17 +13,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::{Args, FromArgMatches};
-use common::address::ClientAddress;
-use common::clock::Clock;
-use common::code::{Code, CodeLength, OtpKeys, Purpose};
 use common::config::LimitConfig;
-use common::id::ChallengeId;
-use common::name::Name;
-use common::phone::{AllowedCountries, Country, NumberingPlan, PhoneNumber, load_numbering_plans};
-use common::store::ledger::LedgerSettings;
-use common::store::otp::{Asker, OtpStore, Requested};
-use common::store::redis::Redis;
-use common::token::Token;
+use common::crypto::otp_keys::OtpKeys;
+use common::domain::client::ClientAddress;
+use common::domain::ids::ChallengeId;
+use common::domain::otp::{Otp, OtpLength};
+use common::domain::person_name::PersonName;
+use common::domain::phone::{AllowedCountries, Country, NumberingPlan, PhoneNumber, load_numbering_plans};
+use common::domain::purpose::Purpose;
+use common::domain::token::Token;
+use common::ledger::connection::Redis;
+use common::ledger::limits::LedgerSettings;
+use common::ledger::otp::{OtpRequester, OtpStore, Requested};
+use common::runtime::clock::Clock;
 use criterion::{Criterion, criterion_group, criterion_main};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
@@ -58,7 +60,7 @@ fn numbers(criterion: &mut Criterion) {
 fn codes(criterion: &mut Criterion) {
     let keys = OtpKeys::derive(SECRET).unwrap();
     let number = PhoneNumber::parse("+919876543210", india()).unwrap();
-    let (code, challenge) = (Code::random(CodeLength::DEFAULT), ChallengeId::random());
+    let (code, challenge) = (Otp::random(OtpLength::DEFAULT), ChallengeId::random());
     criterion.bench_function("seal and tag a code", |bench| {
         bench.iter(|| keys.seal(black_box(&code), Purpose::SignIn, &number, &challenge));
     });
@@ -98,7 +100,7 @@ fn store(url: &str) -> OtpStore {
     ]);
     let limits = LimitConfig::from_arg_matches(&arguments).unwrap();
     let settings = LedgerSettings::new(&limits, Duration::from_secs(300), india());
-    OtpStore::new(redis, OtpKeys::derive(SECRET).unwrap(), CodeLength::DEFAULT, settings, Clock::default())
+    OtpStore::new(redis, OtpKeys::derive(SECRET).unwrap(), OtpLength::DEFAULT, settings, Clock::default())
 }
 
 async fn send(store: &OtpStore, next: &AtomicU64, times: u64) -> Duration {
@@ -109,10 +111,10 @@ async fn send(store: &OtpStore, next: &AtomicU64, times: u64) -> Duration {
         let store = store.clone();
         lanes.spawn(async move {
             let (name, address) =
-                (Name::parse("Asha").unwrap().unwrap(), ClientAddress::from(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+                (PersonName::parse("Asha").unwrap().unwrap(), ClientAddress::from(IpAddr::V4(Ipv4Addr::LOCALHOST)));
             for number in (first + lane..first + times).step_by(AT_ONCE as usize) {
                 let number = PhoneNumber::of_store(&format!("+9198{number:08}")).unwrap();
-                let asker = Asker { purpose: Purpose::SignIn, number: &number, address };
+                let asker = OtpRequester { purpose: Purpose::SignIn, number: &number, address };
                 let requested = store.request(asker, Some(&name), None, None).await.unwrap();
                 assert!(matches!(requested, Requested::Queued { .. }), "{requested:?}");
             }

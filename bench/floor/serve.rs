@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use anyhow::Context;
-use common::clock::Clock;
+use common::ledger::connection::RedisConnection;
+use common::runtime::clock::Clock;
 use data_encoding::BASE32_NOPAD;
 use poem::error::{InternalServerError, Unauthorized};
 use poem::http::{StatusCode, header};
@@ -14,7 +15,6 @@ use poem::web::{Data, Json};
 use poem::{EndpointExt, Request, Route, Server, get, handler, post};
 use rand::RngExt;
 use redis::Script;
-use redis::aio::ConnectionManager;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, EntityTrait,
@@ -61,7 +61,7 @@ struct Ask {
 }
 
 #[handler]
-async fn send(Json(ask): Json<Ask>, redis: Data<&ConnectionManager>) -> poem::Result<Json<Value>> {
+async fn send(Json(ask): Json<Ask>, redis: Data<&RedisConnection>) -> poem::Result<Json<Value>> {
     let code = rand::rng().random_range(0..1_000_000);
     let job = json!({ "phone_number": ask.phone_number, "name": ask.name });
     SEND.key(&ask.phone_number)
@@ -83,7 +83,7 @@ struct Guess {
 #[handler]
 async fn verify(
     Json(guess): Json<Guess>,
-    redis: Data<&ConnectionManager>,
+    redis: Data<&RedisConnection>,
     database: Data<&DatabaseConnection>,
 ) -> poem::Result<Json<Value>> {
     let right: bool = VERIFY

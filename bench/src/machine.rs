@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use common::clock::Clock;
+use common::runtime::clock::Clock;
 use serde::Serialize;
 use time::format_description::well_known::Rfc3339;
 use tokio::process::Command;

@@ -184,6 +184,6 @@ impl Stage {
 pub(crate) const LOAD_TIME: Duration = Duration::from_secs(5);
 
 /// The secret that opens the codes.
-pub(crate) fn otp_keys() -> anyhow::Result<common::code::OtpKeys> {
-    Ok(common::code::OtpKeys::derive(OTP_SECRET)?)
+pub(crate) fn otp_keys() -> anyhow::Result<common::crypto::otp_keys::OtpKeys> {
+    Ok(common::crypto::otp_keys::OtpKeys::derive(OTP_SECRET)?)
 }

@@ -1,30 +1,11 @@
-//! What the API and the workers share: settings, domain types, stores and the queue. Nothing here knows HTTP.
+//! What the API and the workers share. What is here and used by one program alone is here because its Lua, keys or
+//! tables are shared. Nothing here knows HTTP.
 
-pub mod address;
-pub mod client;
-pub mod clock;
-pub mod code;
-pub mod command;
+pub mod accounts;
+pub mod admin;
 pub mod config;
-pub mod delivery;
-pub mod dev_inbox;
-pub mod entity;
-pub mod event;
-pub mod health;
-pub mod id;
-pub mod idempotency;
-pub mod jobs;
-pub mod message;
-pub mod metrics;
-pub mod name;
-pub mod page;
-pub mod phone;
+pub mod crypto;
+pub mod domain;
+pub mod ledger;
 pub mod queue;
-pub mod readiness;
-pub mod secret;
-pub mod shutdown;
-pub mod startup;
-pub mod store;
-pub mod telemetry;
-pub mod token;
-mod words;
+pub mod runtime;

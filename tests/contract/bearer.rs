@@ -114,5 +114,5 @@ async fn tokens_live_as_long_as_the_setting_says() {
 
 /// Unix seconds.
 fn now() -> i64 {
-    common::clock::Clock::default().now().unix_timestamp()
+    common::runtime::clock::Clock::default().now().unix_timestamp()
 }

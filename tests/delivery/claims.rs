@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use common::delivery::{DeliveryStatus, Reason};
-use common::store::delivery::Claim;
-use common::store::outcome::{BreakerEvent, Outcome, ProviderState};
+use common::domain::delivery::{DeliveryStatus, Reason};
+use common::ledger::deliveries::Claim;
+use common::ledger::outcome::{BreakerEvent, Outcome, ProviderState};
 use ulid::Ulid;
 
 use super::ledger::{CLAIM, Ledger};
@@ -33,8 +33,11 @@ async fn a_later_try_that_fails_says_nothing_of_one_that_was_never_recorded() {
     ledger.claim_try(&job, Ulid::generate()).await;
     ledger.advance(CLAIM + SECOND);
     ledger.claim_try(&job, second).await;
-    let refused =
-        Outcome::failed("twilio", Reason::ProviderUnavailable).showing(ProviderState::Fails, Some(20503), None);
+    let refused = Outcome::failed("twilio", Reason::ProviderUnavailable).with_provider_state(
+        ProviderState::Fails,
+        Some(20503),
+        None,
+    );
     ledger.worker.record(&job, second, &refused).await.unwrap();
     assert_eq!(ledger.status(&job).await, (DeliveryStatus::Failed, Some(Reason::NoAnswer)));
 }
@@ -113,8 +116,11 @@ async fn a_job_that_two_workers_have_goes_on_as_one() {
     let second = ledger.claim(&job, Ulid::generate()).await;
     assert!(matches!(second, Claim::Wait { .. }), "{second:?}");
     let (now, rest) = (ledger.clock.unix_ms(), Duration::from_secs(60));
-    let throttled =
-        Outcome::retry("twilio", Reason::Throttled, now + 60_000).showing(ProviderState::Fails, None, Some(rest));
+    let throttled = Outcome::retry("twilio", Reason::Throttled, now + 60_000).with_provider_state(
+        ProviderState::Fails,
+        None,
+        Some(rest),
+    );
     ledger.worker.record(&job, first, &throttled).await.unwrap();
 
     // The job of the second worker comes back long before the provider wants to be asked again.
@@ -187,7 +193,7 @@ async fn nothing_waits_longer_than_its_code_lives() {
     let (probe, claimant) = (ledger.ask(1).await, Ulid::generate());
     ledger.claim_try(&probe, claimant).await;
     let throttled = Outcome::failed("twilio", Reason::Throttled);
-    let throttled = throttled.showing(ProviderState::Fails, None, Some(600 * SECOND));
+    let throttled = throttled.with_provider_state(ProviderState::Fails, None, Some(600 * SECOND));
     ledger.worker.record(&probe, claimant, &throttled).await.unwrap();
     let job = ledger.ask(2).await;
     ledger.claim(&job, Ulid::generate()).await;
@@ -208,7 +214,7 @@ async fn a_misconfiguration_is_an_event_even_during_an_outage() {
         let (job, claimant) = (ledger.ask_beside(last).await, Ulid::generate());
         ledger.claim_try(&job, claimant).await;
         let refused = Outcome::retry("twilio", Reason::Misconfigured, ledger.clock.unix_ms() + 1);
-        let refused = refused.showing(ProviderState::Misconfigured, Some(20003), None);
+        let refused = refused.with_provider_state(ProviderState::Misconfigured, Some(20003), None);
         events.push(ledger.worker.record(&job, claimant, &refused).await.unwrap());
     }
     let expected = [BreakerEvent::Opened, BreakerEvent::Reopened, BreakerEvent::Reopened].map(Some);

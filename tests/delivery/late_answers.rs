@@ -5,19 +5,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches};
-use common::clock::Clock;
-use common::code::OtpKeys;
-use common::jobs::SendOtp;
+use common::crypto::otp_keys::OtpKeys;
+use common::ledger::connection::Redis as Server;
+use common::ledger::deliveries::{DeliveryStore, ProviderTerms};
 use common::queue::NAMES;
-use common::store::delivery::{DeliveryStore, ProviderTerms};
-use common::store::redis::Redis as Server;
+use common::queue::job::SendOtp;
+use common::runtime::clock::Clock;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use redis::Commands;
 use worker::config::Cli;
 use worker::provider::{Providers, SendError, Sms, SmsProvider};
-use worker::send_otp::OtpSender;
-use worker::sms_text::SmsText;
+use worker::send::send_otp::OtpSender;
+use worker::send::sms_text::SmsText;
 
 use crate::support::app::{OTP_SECRET, Plan, SOON};
 use crate::support::eventually;

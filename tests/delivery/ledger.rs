@@ -2,25 +2,27 @@
 
 use std::time::Duration;
 
-use common::address::ClientAddress;
-use common::clock::{Clock, millis};
-use common::code::{CodeLength, OtpKeys, Purpose};
 use common::config::LimitConfig;
-use common::delivery::{DeliveryStatus, Reason};
-use common::id::DeliveryId;
-use common::jobs::SendOtp;
-use common::name::Name;
-use common::phone::{Country, PhoneNumber};
+use common::crypto::otp_keys::OtpKeys;
+use common::domain::client::ClientAddress;
+use common::domain::delivery::{DeliveryStatus, Reason};
+use common::domain::ids::DeliveryId;
+use common::domain::otp::OtpLength;
+use common::domain::person_name::PersonName;
+use common::domain::phone::{Country, PhoneNumber};
+use common::domain::purpose::Purpose;
+use common::ledger::connection::Redis as Server;
+use common::ledger::connection::RedisConnection;
+use common::ledger::deliveries::{Attempt, Claim, DeliveryStore, ProviderTerms};
+use common::ledger::delivery_status::{DeliveryReport, DeliveryStatuses};
+use common::ledger::limits::LedgerSettings;
+use common::ledger::notices::Notices;
+use common::ledger::otp::{OtpRequester, OtpStore, Requested};
+use common::ledger::outcome::{Outcome, ProviderState};
+use common::queue::job::SendOtp;
 use common::queue::{MAX_STEP, NAMES, promote_due};
-use common::store::delivery::{Claim, DeliveryStore, ProviderTerms, Try};
-use common::store::delivery_status::{DeliveryReport, DeliveryStatuses};
-use common::store::ledger::LedgerSettings;
-use common::store::notices::Notices;
-use common::store::otp::{Asker, OtpStore, Requested};
-use common::store::outcome::{Outcome, ProviderState};
-use common::store::redis::Redis as Server;
+use common::runtime::clock::{Clock, millis};
 use redis::Commands;
-use redis::aio::ConnectionManager;
 use ulid::Ulid;
 
 use crate::support::app::{OTP_SECRET, SOON};
@@ -50,7 +52,7 @@ pub(super) struct Ledger {
     pub(super) clock: Clock,
     pub(super) worker: DeliveryStore,
     pub(super) notices: Notices,
-    connection: ConnectionManager,
+    connection: RedisConnection,
     keys: OtpKeys,
     otp: OtpStore,
     statuses: DeliveryStatuses,
@@ -65,7 +67,7 @@ impl Ledger {
         let keys = OtpKeys::derive(OTP_SECRET).unwrap();
         let india: Country = "IN".parse().unwrap();
         let settings = LedgerSettings::new(&ALL_OFF, Duration::from_secs(ttl), india);
-        let otp = OtpStore::new(connection.clone(), keys.clone(), CodeLength::DEFAULT, settings, clock.clone());
+        let otp = OtpStore::new(connection.clone(), keys.clone(), OtpLength::DEFAULT, settings, clock.clone());
         let statuses = DeliveryStatuses::new(connection.clone(), clock.clone());
         let worker = worker(&connection, &keys, &clock, providers, rate);
         let notices = Notices::new(connection.clone());
@@ -92,8 +94,8 @@ impl Ledger {
     pub(super) async fn ask_beside(&self, last: u32) -> SendOtp {
         let number = PhoneNumber::parse(&format!("+9198765{last:05}"), "IN".parse().unwrap()).unwrap();
         let address = ClientAddress::from("127.0.0.1".parse::<std::net::IpAddr>().unwrap());
-        let asker = Asker { purpose: Purpose::SignIn, number: &number, address };
-        let asked = self.otp.request(asker, Name::parse("Asha").unwrap().as_ref(), None, None).await.unwrap();
+        let asker = OtpRequester { purpose: Purpose::SignIn, number: &number, address };
+        let asked = self.otp.request(asker, PersonName::parse("Asha").unwrap().as_ref(), None, None).await.unwrap();
         let Requested::Queued { delivery, .. } = asked else { panic!("{asked:?}") };
         let id: String = self.redis.connection().rpop(&NAMES.active, None).unwrap();
         let job = self.payload(&id);
@@ -128,9 +130,9 @@ impl Ledger {
     }
 
     /// Claims a try that has to be there.
-    pub(super) async fn claim_try(&self, job: &SendOtp, claimant: Ulid) -> Box<Try> {
+    pub(super) async fn claim_try(&self, job: &SendOtp, claimant: Ulid) -> Box<Attempt> {
         match self.claim(job, claimant).await {
-            Claim::Send(this_try) => this_try,
+            Claim::Send(attempt) => attempt,
             other => panic!("no try: {other:?}"),
         }
     }
@@ -142,7 +144,8 @@ impl Ledger {
             let (job, claimant) = (self.ask(last).await, Ulid::generate());
             let claim = worker.claim(&job, claimant).await.unwrap();
             assert!(matches!(claim, Claim::Send(_)), "{claim:?}");
-            let failed = Outcome::failed(provider, Reason::NoAnswer).showing(ProviderState::Fails, None, None);
+            let failed =
+                Outcome::failed(provider, Reason::NoAnswer).with_provider_state(ProviderState::Fails, None, None);
             worker.record(&job, claimant, &failed).await.unwrap();
         }
     }
@@ -163,7 +166,7 @@ impl Ledger {
 }
 
 fn worker(
-    connection: &ConnectionManager,
+    connection: &RedisConnection,
     keys: &OtpKeys,
     clock: &Clock,
     providers: &[&'static str],

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use common::delivery::{DeliveryStatus, Reason};
-use common::message::{Message, NoticeKind};
-use common::phone::PhoneNumber;
-use common::store::delivery::Claim;
-use common::store::notices::Notice;
-use common::store::outcome::{Outcome, ProviderState};
+use common::domain::delivery::{DeliveryStatus, Reason};
+use common::domain::message::{Message, NoticeKind};
+use common::domain::phone::PhoneNumber;
+use common::ledger::deliveries::Claim;
+use common::ledger::notices::Notice;
+use common::ledger::outcome::{Outcome, ProviderState};
 use redis::Commands;
 use ulid::Ulid;
 
@@ -58,7 +58,11 @@ async fn a_notice_is_tried_for_an_hour_and_then_told_of() {
         ledger.claim_try(&job, claimant).await;
         let at = ledger.clock.unix_ms() + 900_000;
         let down = Outcome::retry("twilio", Reason::ProviderUnavailable, at);
-        ledger.worker.record(&job, claimant, &down.showing(ProviderState::Fails, None, None)).await.unwrap();
+        ledger
+            .worker
+            .record(&job, claimant, &down.with_provider_state(ProviderState::Fails, None, None))
+            .await
+            .unwrap();
         ledger.advance(HOUR / 4);
         job = ledger.take_due().await.remove(0);
     }

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use common::delivery::{DeliveryStatus, Reason};
-use common::jobs::SendOtp;
-use common::store::delivery::{Claim, DeliveryStore};
-use common::store::outcome::{Outcome, ProviderState};
+use common::domain::delivery::{DeliveryStatus, Reason};
+use common::ledger::deliveries::{Claim, DeliveryStore};
+use common::ledger::outcome::{Outcome, ProviderState};
+use common::queue::job::SendOtp;
 use ulid::Ulid;
 
 use super::ledger::Ledger;
@@ -64,7 +64,7 @@ async fn two_providers_have_a_rate_each() {
     let twilio = ledger.worker(&["twilio"], 0);
     assert!(matches!(twilio.claim(&probe, claimant).await.unwrap(), Claim::Send(_)));
     let failed = Outcome::failed("twilio", Reason::Throttled);
-    let failed = failed.showing(ProviderState::Fails, None, Some(Duration::from_secs(60)));
+    let failed = failed.with_provider_state(ProviderState::Fails, None, Some(Duration::from_secs(60)));
     twilio.record(&probe, claimant, &failed).await.unwrap();
 
     let mut starts = Vec::new();

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use api::idempotency::repeatable;
-use common::client::{Client, Device};
-use common::clock::Clock;
-use common::idempotency::IdempotencyKeys;
-use common::store::idempotency::IdempotencyStore;
+use api::http::idempotency::repeatable;
+use common::crypto::idempotency_keys::IdempotencyKeys;
+use common::domain::client::{Client, Device};
+use common::ledger::idempotency::IdempotencyStore;
+use common::runtime::clock::Clock;
 use poem::endpoint::make;
 use poem::http::StatusCode;
 use poem::{Endpoint, EndpointExt, Request, Response};
@@ -24,13 +24,13 @@ where
     F: Fn(Request) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = poem::Result<Response>> + Send + 'static,
 {
-    let server = common::store::redis::Redis::new(&redis.url()).unwrap();
+    let server = common::ledger::connection::Redis::new(&redis.url()).unwrap();
     let connection = server.connection(Duration::from_secs(5)).unwrap();
     let keys = IdempotencyKeys::derive(OTP_SECRET).unwrap();
     let store = IdempotencyStore::new(connection, keys, Clock::default());
     let client = Client { address: IpAddr::from([203, 0, 113, 7]).into(), device: Device::default() };
     let endpoint = repeatable(make(operation)).data(Arc::new(store)).data(client);
-    api::app::guarded(endpoint, api::app::Methods::default(), api::cors::AllowedOrigins::default())
+    api::app::guarded(endpoint, api::app::Methods::default(), api::http::cors::AllowedOrigins::default())
 }
 
 async fn call(app: &impl Endpoint<Output = Response>, key: &str) -> (StatusCode, String) {

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use common::address::ClientAddress;
-use common::clock::Clock;
-use common::idempotency::IdempotencyKeys;
-use common::store::idempotency::{Begun, Claim, IdempotencyStore, KEEP, LONGEST_CLAIM, MOST_OF_AN_ADDRESS};
+use common::crypto::idempotency_keys::IdempotencyKeys;
+use common::domain::client::ClientAddress;
+use common::ledger::idempotency::{Begun, Claim, IdempotencyStore, KEEP, LONGEST_CLAIM, MOST_OF_AN_ADDRESS};
+use common::runtime::clock::Clock;
 
 use crate::support::redis_server::Redis;
 
@@ -16,7 +16,7 @@ const NOON: i64 = 1_700_000_000_000;
 const INSTANT: Duration = Duration::from_millis(1);
 
 fn store(redis: &Redis, secrets: &str, clock: &Clock) -> IdempotencyStore {
-    let server = common::store::redis::Redis::new(&redis.url()).unwrap();
+    let server = common::ledger::connection::Redis::new(&redis.url()).unwrap();
     let connection = server.connection(Duration::from_secs(5)).unwrap();
     IdempotencyStore::new(connection, IdempotencyKeys::derive(secrets).unwrap(), clock.clone())
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use common::phone::PhoneNumber;
-use common::store::ledger::LedgerSettings;
-use common::store::numbers::Numbers;
+use common::admin::numbers::Numbers;
+use common::domain::phone::PhoneNumber;
+use common::ledger::limits::LedgerSettings;
 use redis::Commands;
 use serde_json::json;
 
@@ -168,7 +168,7 @@ mod in_process {
         let code = client.code_for(NUMBER).await;
         let country = "IN".parse().unwrap();
         let number = PhoneNumber::parse(NUMBER, country).unwrap();
-        let redis = common::store::redis::Redis::new(&app.redis.url()).unwrap();
+        let redis = common::ledger::connection::Redis::new(&app.redis.url()).unwrap();
         let limits = <api::config::Cli as clap::Parser>::parse_from(["api"]).config.limits;
         let settings = LedgerSettings::new(&limits, Duration::from_secs(300), country);
         let numbers = Numbers::new(redis.connection(Duration::from_secs(20)).unwrap(), settings, app.clock.clone());

@@ -1,14 +1,14 @@
 //! Numbers that accounts have, through the store that the API uses.
 
-use common::client::{Client, Device};
-use common::clock::Clock;
-use common::event::{EventKind, SessionEnd};
-use common::id::SessionId;
-use common::name::Name;
-use common::page::PageRequest;
-use common::phone::PhoneNumber;
-use common::store::accounts::{Accounts, Moved, NewSession, NumberMove, SignedIn};
-use common::token::{Scope, Token};
+use common::accounts::{Accounts, Moved, NewSession, NumberMove, SignedIn};
+use common::domain::client::{Client, Device};
+use common::domain::cursor::PageRequest;
+use common::domain::event::{EventKind, SessionEnd};
+use common::domain::ids::SessionId;
+use common::domain::person_name::PersonName;
+use common::domain::phone::PhoneNumber;
+use common::domain::token::{Scope, Token};
+use common::runtime::clock::Clock;
 use migration::{Migrator, MigratorTrait};
 use time::{Duration, OffsetDateTime};
 
@@ -52,7 +52,7 @@ impl Kept {
             scope: Scope::Authentication,
             client: client(),
         };
-        let name = Name::parse("Asha").unwrap().unwrap();
+        let name = PersonName::parse("Asha").unwrap().unwrap();
         (self.stores[store].sign_in(&number(of), &name, session, 0, self.now).await.unwrap(), id)
     }
 

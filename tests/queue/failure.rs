@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use common::jobs::SendOtp;
 use common::queue::NAMES;
+use common::queue::job::SendOtp;
 use redis::Commands;
 use ulid::Ulid;
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use common::queue::NAMES;
 use redis::{AsyncCommands, pipe};
 use ulid::Ulid;
-use worker::runner::RunnerSettings;
+use worker::queue::runner::RunnerSettings;
 
 use super::support::{Log, PATIENCE, Queue, Worker, deliveries, settings, taking};
 use crate::support::eventually;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use common::clock::Clock;
 use common::queue::{MAX_STEP, promote_due};
+use common::runtime::clock::Clock;
 
 use super::support::{Log, Queue, Worker, deliveries, settings, taking};
 use crate::support::eventually;

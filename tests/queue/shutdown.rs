@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use worker::runner::RunnerSettings;
+use worker::queue::runner::RunnerSettings;
 
 use super::support::{Log, PATIENCE, Queue, Worker, deliveries, settings, taking};
 use crate::support::eventually;

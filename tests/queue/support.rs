@@ -4,16 +4,16 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::clock::Clock;
-use common::jobs::SendOtp;
+use common::ledger::connection::RedisConnection;
+use common::queue::job::SendOtp;
 use common::queue::{Concurrency, Depth, NAMES, QueueScript, depth};
+use common::runtime::clock::Clock;
 use redis::Commands;
-use redis::aio::ConnectionManager;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
-use worker::runner::{RunnerSettings, run};
+use worker::queue::runner::{RunnerSettings, run};
 
 use crate::support::eventually;
 use crate::support::redis_server::Redis;
@@ -24,7 +24,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// The queue of a test.
 pub(super) struct Queue {
     pub(super) server: Redis,
-    pub(super) connection: ConnectionManager,
+    pub(super) connection: RedisConnection,
 }
 
 impl Queue {
@@ -105,8 +105,8 @@ fn about_workers(key: &str) -> bool {
     key == NAMES.workers || key.starts_with(&NAMES.metadata_of("")) || key == "core:apalis:queues:list"
 }
 
-fn redis(server: &Redis) -> common::store::redis::Redis {
-    common::store::redis::Redis::new(&server.url()).unwrap()
+fn redis(server: &Redis) -> common::ledger::connection::Redis {
+    common::ledger::connection::Redis::new(&server.url()).unwrap()
 }
 
 fn payload(delivery_id: &str) -> String {

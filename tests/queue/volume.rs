@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use common::clock::Clock;
 use common::queue::{Concurrency, MAX_CONCURRENCY, NAMES};
+use common::runtime::clock::Clock;
 use redis::Commands;
 
 use super::support::{Log, Queue, Worker, deliveries, settings, taking};

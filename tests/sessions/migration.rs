@@ -1,11 +1,11 @@
 //! From tokens without ids to sessions, with rows in the tables, and back.
 
-use common::clock::Clock;
-use common::event::SessionEnd;
-use common::id::SessionId;
-use common::page::PageRequest;
-use common::store::accounts::{Accounts, Session, Which};
-use common::token::{Scope, Token};
+use common::accounts::{Accounts, Session, SessionFilter};
+use common::domain::cursor::PageRequest;
+use common::domain::event::SessionEnd;
+use common::domain::ids::SessionId;
+use common::domain::token::{Scope, Token};
+use common::runtime::clock::Clock;
 use data_encoding::HEXLOWER;
 use migration::{Migrator, MigratorTrait};
 use time::OffsetDateTime;
@@ -69,11 +69,12 @@ async fn tokens_from_before_are_sessions_and_stay_live_on_the_way_back() {
     let listed = accounts.sessions(user_id, page, now).await.unwrap().rows;
     let newest = listed.first().map(|session| &session.id);
     assert_eq!((listed.len(), newest), (3, ids.last()), "newest first");
-    let client = common::client::Client {
+    let client = common::domain::client::Client {
         address: std::net::IpAddr::from([203, 0, 113, 7]).into(),
-        device: common::client::Device::default(),
+        device: common::domain::client::Device::default(),
     };
-    let ended = accounts.end_sessions(user_id, Which::One(&ids[0]), SessionEnd::SignedOut, &client, now).await.unwrap();
+    let ended =
+        accounts.end_sessions(user_id, SessionFilter::One(&ids[0]), SessionEnd::SignedOut, &client, now).await.unwrap();
     assert_eq!(ended, ids[..1]);
     assert_eq!(accounts.events(user_id, page).await.unwrap().rows.len(), 1);
 

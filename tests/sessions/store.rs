@@ -1,14 +1,14 @@
 //! Sessions in the database, through the store that the API uses.
 
-use common::client::{Client, Device};
-use common::clock::Clock;
-use common::event::{EventKind, SessionEnd};
-use common::id::SessionId;
-use common::name::Name;
-use common::page::PageRequest;
-use common::phone::PhoneNumber;
-use common::store::accounts::{Accounts, AccountsError, NewSession, SignedIn, Which};
-use common::token::{Scope, Token};
+use common::accounts::{Accounts, AccountsError, NewSession, SessionFilter, SignedIn};
+use common::domain::client::{Client, Device};
+use common::domain::cursor::PageRequest;
+use common::domain::event::{EventKind, SessionEnd};
+use common::domain::ids::SessionId;
+use common::domain::person_name::PersonName;
+use common::domain::phone::PhoneNumber;
+use common::domain::token::{Scope, Token};
+use common::runtime::clock::Clock;
 use futures_util::future::join_all;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, TransactionTrait};
@@ -53,7 +53,7 @@ impl Kept {
             scope: Scope::Authentication,
             client: client(),
         };
-        let name = Name::parse("Asha").unwrap().unwrap();
+        let name = PersonName::parse("Asha").unwrap().unwrap();
         Ok((self.stores[store % 2].sign_in(&number, &name, session, cap, self.now).await?, id))
     }
 
@@ -142,7 +142,7 @@ async fn what_cannot_be_written_down_does_not_happen() {
     kept.database.refuse("INSERT", "events").await;
     let [store, _] = &kept.stores;
     assert!(kept.sign_in(0, 0).await.is_err());
-    let ended = store.end_sessions(user_id, Which::One(&id), SessionEnd::SignedOut, &client(), kept.now).await;
+    let ended = store.end_sessions(user_id, SessionFilter::One(&id), SessionEnd::SignedOut, &client(), kept.now).await;
     assert!(ended.is_err(), "{ended:?}");
     let session = store.sessions(user_id, EVERYTHING, kept.now).await.unwrap().rows.remove(0);
     let expiry = kept.now + Duration::DAY;
@@ -190,7 +190,7 @@ async fn of_twenty_changes_of_a_session_at_the_same_moment_one_happens() {
 
         let ends = (0..20).map(|n| {
             // Some end it alone, some with all others: nobody waits for each other in a circle.
-            let which = if n % 3 == 0 { Which::All } else { Which::One(&id) };
+            let which = if n % 3 == 0 { SessionFilter::All } else { SessionFilter::One(&id) };
             let store = &kept.stores[n % 2];
             async move { store.end_sessions(user_id, which, SessionEnd::SignedOut, &client(), kept.now).await.unwrap() }
         });

@@ -1,7 +1,7 @@
 //! A receiver of the provider `webhook`, served over real HTTP: it checks the signature after the Standard Webhooks
 //! specification, keeps every request, and answers each number as the test has scripted it.
 
-use common::clock::Clock;
+use common::runtime::clock::Clock;
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use clap::{Args, Parser};
 use common::config::{AppConfig, CallbackConfig, DatabaseConfig, OtpConfig, RedisConfig};
-use common::metrics::MetricsAddress;
 use common::queue::Concurrency;
-use common::telemetry::TelemetryConfig;
+use common::runtime::metrics::MetricsAddress;
+use common::runtime::telemetry::TelemetryConfig;
 
 use crate::commands::Command;
 use crate::provider::config::ProviderConfig;
-use crate::sms_text::SmsTextConfig;
+use crate::send::sms_text::SmsTextConfig;
 
 /// Sends the SMS that the API queues. Every option is also an environment variable and may stand in `.env`.
 #[derive(Clone, Debug, Parser)]

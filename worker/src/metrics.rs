@@ -3,13 +3,13 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use common::clock::Clock;
-use common::metrics::{BuildError, Exporter, Kind, Metric, STORE_METRICS, observe_stores};
-use common::readiness::{LIMIT, Readiness};
-use common::store::figures::{BreakerState, Figures};
-use common::store::outcome::Outcome;
+use common::admin::queue_stats::{BreakerState, QueueStats};
+use common::ledger::connection::RedisConnection;
+use common::ledger::outcome::Outcome;
+use common::runtime::clock::Clock;
+use common::runtime::metrics::{BuildError, Exporter, Kind, Metric, STORE_METRICS, observe_stores};
+use common::runtime::readiness::{LIMIT, Readiness};
 use metrics::{counter, gauge, histogram};
-use redis::aio::ConnectionManager;
 
 use crate::provider::{FailureClass, SendError};
 
@@ -150,7 +150,7 @@ fn word_of(class: Option<FailureClass>) -> &'static str {
 pub(crate) struct Scrape {
     exporter: Exporter,
     readiness: Readiness,
-    redis: ConnectionManager,
+    redis: RedisConnection,
     providers: Vec<&'static str>,
     clock: Clock,
 }
@@ -162,7 +162,7 @@ impl Scrape {
     /// The process counts already.
     pub(crate) fn start(
         readiness: Readiness,
-        redis: ConnectionManager,
+        redis: RedisConnection,
         providers: Vec<&'static str>,
         clock: Clock,
     ) -> Result<Self, BuildError> {
@@ -183,7 +183,7 @@ impl Scrape {
     /// Looks up what is not counted as it happens, within about a second, and tells everything.
     pub(crate) async fn text(&self) -> String {
         let mut redis = self.redis.clone();
-        let figures = Figures::read(&mut redis, &self.providers, self.clock.unix_ms());
+        let figures = QueueStats::read(&mut redis, &self.providers, self.clock.unix_ms());
         let (figures, ()) = tokio::join!(tokio::time::timeout(LIMIT, figures), observe_stores(&self.readiness));
         match figures {
             Ok(Ok(figures)) => show(&figures),
@@ -210,8 +210,8 @@ impl Scrape {
 const BREAKER_STATES: [(BreakerState, &str); 3] =
     [(BreakerState::Closed, "closed"), (BreakerState::Open, "open"), (BreakerState::HalfOpen, "half_open")];
 
-fn show(figures: &Figures) {
-    let Figures { depth, oldest_waiting, dead_letters, breakers } = figures;
+fn show(figures: &QueueStats) {
+    let QueueStats { depth, oldest_waiting, dead_letters, breakers } = figures;
     for (state, jobs) in [("waiting", depth.waiting), ("retrying", depth.retrying), ("in_flight", depth.in_flight)] {
         gauge!(QUEUE, "state" => state).set(jobs as f64);
     }

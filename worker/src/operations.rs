@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::metrics::{CONTENT_TYPE, MetricsAddress};
-use common::readiness::{Check, Readiness};
+use common::runtime::metrics::{CONTENT_TYPE, MetricsAddress};
+use common::runtime::readiness::{Check, Readiness};
 use http::uri::Scheme;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;

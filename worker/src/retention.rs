@@ -3,8 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
-use common::clock::Clock;
-use common::store::accounts::{Accounts, AccountsError};
+use common::accounts::{Accounts, AccountsError};
+use common::runtime::clock::Clock;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::metrics;

@@ -1,23 +1,23 @@
 //! From settings to a working queue.
 
 use anyhow::Context;
-use common::clock::{Clock, millis};
+use common::accounts::Accounts;
 use common::config::SettingError;
-use common::dev_inbox::InboxPublisher;
-use common::jobs::SendOtp;
-use common::readiness::Readiness;
-use common::store::accounts::Accounts;
-use common::store::delivery::{DeliveryStore, ProviderTerms};
-use common::store::first_contact;
+use common::ledger::deliveries::{DeliveryStore, ProviderTerms};
+use common::ledger::dev_inbox::InboxPublisher;
+use common::queue::job::SendOtp;
+use common::runtime::clock::{Clock, millis};
+use common::runtime::readiness::Readiness;
+use common::runtime::startup_checks;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::Config;
 use crate::metrics::Scrape;
 use crate::operations;
 use crate::provider::SmsProvider;
+use crate::queue::runner::{self, RESPONSE_TIMEOUT, RunnerSettings};
 use crate::retention::remove_what_is_past;
-use crate::runner::{self, RESPONSE_TIMEOUT, RunnerSettings};
-use crate::send_otp::{CLAIM_MARGIN, OtpSender};
+use crate::send::send_otp::{CLAIM_MARGIN, OtpSender};
 
 /// Works until the first signal to stop, then finishes what runs and gives the rest back.
 ///
@@ -41,11 +41,11 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
     let url = config.database.url(&config.app)?;
     let accounts = Accounts::connect(&url, config.database.database_connections).await?;
     let names: Vec<_> = terms.iter().map(|terms| terms.name).collect();
-    let stop = common::shutdown::on_signal();
+    let stop = common::runtime::shutdown::on_signal();
     let readiness = Readiness::new(connection.clone(), accounts.clone(), stop.clone());
     let scrape = Scrape::start(readiness.clone(), connection, names.clone(), clock.clone())?;
     let _operations = operations::serve(config.metrics_addr, scrape, readiness).await;
-    let _meeting = AbortOnDropHandle::new(tokio::spawn(first_contact::meet(redis.clone(), accounts.clone())));
+    let _meeting = AbortOnDropHandle::new(tokio::spawn(startup_checks::run(redis.clone(), accounts.clone())));
     let retention = remove_what_is_past(accounts, clock.clone(), config.work.event_retention());
     let _retention = AbortOnDropHandle::new(tokio::spawn(retention));
 

@@ -4,11 +4,11 @@ use std::fmt;
 use std::net::IpAddr;
 
 use clap::{Args, Subcommand, ValueEnum};
-use common::clock::Clock;
-use common::command::{self, CommandError, Output};
+use common::admin;
+use common::admin::buckets::{Bucket, Level};
 use common::config::SettingError;
-use common::store::buckets::{Bucket, Level};
-use common::store::operator;
+use common::runtime::clock::Clock;
+use common::runtime::command::{self, CommandError, Output};
 use serde::Serialize;
 
 use super::parse_number;
@@ -53,7 +53,7 @@ pub(super) async fn run(command: &BucketCommand, config: &Config) -> Result<(), 
         BucketCommand::Reset(which) => (which, true),
     };
     let bucket = which.bucket(config)?;
-    let mut redis = operator::connect(&config.redis)?;
+    let mut redis = admin::connect(&config.redis)?;
     let level = bucket.look(&mut redis, &config.ledger_settings(), &Clock::default(), empty).await?;
     if empty {
         command::answer(&Emptied { emptied: level }, which.output.json)

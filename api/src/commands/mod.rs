@@ -5,9 +5,9 @@ mod number;
 mod sessions;
 
 use clap::Subcommand;
-use common::command::{self, CommandError};
 use common::config::SettingError;
-use common::phone::PhoneNumber;
+use common::domain::phone::PhoneNumber;
+use common::runtime::command::{self, CommandError};
 
 pub use self::bucket::BucketCommand;
 pub use self::number::NumberCommand;

@@ -4,10 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use common::clock::Clock;
-use common::command::{self, CommandError, Output};
-use common::store::numbers::{Block, NumberRecord, Numbers, Unlocked};
-use common::store::operator;
+use common::admin;
+use common::admin::numbers::{Block, NumberRecord, Numbers, Unlocked};
+use common::runtime::clock::Clock;
+use common::runtime::command::{self, CommandError, Output};
 use serde::Serialize;
 
 use super::parse_number;
@@ -48,7 +48,7 @@ pub(super) async fn run(command: &NumberCommand, config: &Config) -> Result<(), 
     | NumberCommand::Unblock(which)
     | NumberCommand::Block { number: which, .. }) = command;
     let number = parse_number(&which.number, config)?;
-    let numbers = Numbers::new(operator::connect(&config.redis)?, config.ledger_settings(), Clock::default());
+    let numbers = Numbers::new(admin::connect(&config.redis)?, config.ledger_settings(), Clock::default());
     let (masked, json) = (number.to_string(), which.output.json);
     match command {
         NumberCommand::Show(_) => command::answer(&Shown(numbers.record(&number).await?), json),

@@ -3,12 +3,12 @@
 use std::fmt;
 
 use clap::{Args, Subcommand};
-use common::clock::Clock;
-use common::command::{self, CommandError, Output};
+use common::accounts::Accounts;
+use common::admin::OperatorError;
+use common::admin::users::{UserSelector, find_user};
 use common::config::SettingError;
-use common::store::accounts::Accounts;
-use common::store::operator::OperatorError;
-use common::store::users::{UserName, find_user};
+use common::runtime::clock::Clock;
+use common::runtime::command::{self, CommandError, Output};
 use serde::Serialize;
 
 use super::parse_number;
@@ -35,20 +35,20 @@ pub struct OneUser {
 
 pub(super) async fn run(SessionsCommand::End(which): &SessionsCommand, config: &Config) -> Result<(), CommandError> {
     let who = match (&which.number, which.user) {
-        (Some(number), None) => UserName::Number(parse_number(number, config)?),
-        (None, Some(id)) => UserName::Id(id),
+        (Some(number), None) => UserSelector::Number(parse_number(number, config)?),
+        (None, Some(id)) => UserSelector::Id(id),
         _ => return Err(SettingError::new("NUMBER", "has to be given, or --user; one of the two").into()),
     };
     let accounts = Accounts::connect(&config.database.url(&config.app)?, 1).await?;
     let Some(user) = find_user(&accounts, &who).await? else {
         return Err(CommandError::NotFound(match who {
-            UserName::Number(number) => format!("no user has the number {number}"),
-            UserName::Id(id) => format!("no user has the id {id}"),
+            UserSelector::Number(number) => format!("no user has the number {number}"),
+            UserSelector::Id(id) => format!("no user has the id {id}"),
         }));
     };
     let ended =
         accounts.end_sessions_by_operator(user.id, Clock::default().now()).await.map_err(OperatorError::from)?;
-    let number = common::phone::masked(&user.phone_number);
+    let number = common::domain::phone::masked(&user.phone_number);
     command::answer(&Ended { user_id: user.id, number, sessions_ended: ended }, which.output.json)
 }
 

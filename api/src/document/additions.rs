@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::error::{ErrorKind, error_schema};
+use crate::http::error::{ErrorKind, error_schema};
 
 /// Completes the document as poem-openapi writes it.
 pub(super) fn complete(document: &mut Value) {

@@ -1,12 +1,13 @@
 //! Pages for people: the sign-in page and the development inbox. Each is one answer with its style and its script in it,
 //! under a policy that lets a browser run and load nothing else.
 
+pub mod dev_inbox;
 pub mod inbox;
 pub mod sign_in;
 
 use std::sync::{Arc, LazyLock};
 
-use common::phone::NumberingPlan;
+use common::domain::phone::NumberingPlan;
 use data_encoding::BASE64;
 use poem::endpoint::make_sync;
 use poem::http::header;
@@ -15,8 +16,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::config::Config;
-use crate::dev_inbox::DevInbox;
 use crate::document;
+use crate::pages::dev_inbox::DevInbox;
 
 /// What all pages look like.
 const STYLE: &str = include_str!("base.css");

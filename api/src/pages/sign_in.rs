@@ -1,6 +1,6 @@
 //! `GET /`: the sign-in page.
 
-use common::phone::{Country, NumberingPlan};
+use common::domain::phone::{Country, NumberingPlan};
 use serde_json::{Value, json};
 
 use super::{Page, Parts, inbox};

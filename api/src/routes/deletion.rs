@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use common::client::Client;
-use common::code::Code;
-use common::store::ledger::LimitKind;
+use common::domain::client::Client;
+use common::domain::otp::Otp;
+use common::ledger::limits::LimitKind;
 use poem::web::Data;
 use poem_openapi::payload::Json;
 use poem_openapi::types::Example;
@@ -14,11 +14,11 @@ use serde::Deserialize;
 use super::Tag;
 use super::sign_up::OtpSent;
 use crate::app::Services;
-use crate::auth::BearerToken;
-use crate::error::{ApiError, ErrorKind, Failure, Failures};
-use crate::request_id::RequestId;
+use crate::http::bearer::BearerToken;
+use crate::http::error::{ApiError, ErrorKind, Failure, Failures};
+use crate::http::request_id::RequestId;
+use crate::http::strict_json::StrictJson;
 use crate::service::deletion::DeletionError;
-use crate::strict_json::StrictJson;
 
 /// The operation.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl DeletionApi {
                 DeletionAnswer::OtpSent(queued.into())
             }
             Some(otp) => {
-                let guess = Code::parse(&otp).ok_or(ErrorKind::InvalidOtp)?;
+                let guess = Otp::parse(&otp).ok_or(ErrorKind::InvalidOtp)?;
                 services.deletion.verify(user, client.address, guess).await?;
                 let message = "Account deleted".to_owned();
                 DeletionAnswer::AccountDeleted(AccountDeleted { success: true, message })

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use common::delivery::{DeliveryStatus, Reason};
-use common::id::DeliveryId;
-use common::store::delivery_status::DeliveryProgress;
+use common::domain::delivery::{DeliveryStatus, Reason};
+use common::domain::ids::DeliveryId;
+use common::ledger::delivery_status::DeliveryProgress;
 use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
@@ -13,7 +13,7 @@ use poem_openapi::{Enum, Object, OpenApi};
 
 use super::Tag;
 use crate::app::Services;
-use crate::error::{ErrorKind, Failure, Failures};
+use crate::http::error::{ErrorKind, Failure, Failures};
 
 /// The operation.
 #[derive(Debug)]

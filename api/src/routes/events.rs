@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use common::event::{EventKind as KindOfEvent, SessionEnd as EndOfSession};
-use common::store::accounts;
+use common::accounts;
+use common::domain::event::{EventKind as KindOfEvent, SessionEnd as EndOfSession};
 use poem::web::Data;
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
@@ -14,9 +14,9 @@ use time::macros::datetime;
 
 use super::{Tag, paging};
 use crate::app::Services;
-use crate::auth::BearerToken;
-use crate::error::{ErrorKind, Failure, Failures};
-use crate::nullable::NullableText;
+use crate::http::bearer::BearerToken;
+use crate::http::error::{ErrorKind, Failure, Failures};
+use crate::routes::nullable::NullableText;
 
 /// The operation.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use common::readiness::{Check, Checks};
+use common::runtime::readiness::{Check, Checks};
 use poem::web::Data;
 use poem_openapi::payload::Json;
 use poem_openapi::types::Example;
@@ -10,7 +10,7 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 
 use super::Tag;
 use crate::app::Services;
-use crate::error::{ErrorKind, Failure, Failures};
+use crate::http::error::{ErrorKind, Failure, Failures};
 
 /// The operations.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use common::name::Name;
+use common::domain::person_name::PersonName;
 use poem::web::Data;
 use poem_openapi::payload::Json;
 use poem_openapi::types::Example;
@@ -12,9 +12,9 @@ use serde::Deserialize;
 use super::Tag;
 use super::user::User;
 use crate::app::Services;
-use crate::auth::BearerToken;
-use crate::error::{ErrorKind, Failure, Failures};
-use crate::strict_json::StrictJson;
+use crate::http::bearer::BearerToken;
+use crate::http::error::{ErrorKind, Failure, Failures};
+use crate::http::strict_json::StrictJson;
 
 /// The operations.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ pub struct ChangeFailures;
 impl Failures for ChangeFailures {
     const KINDS: &'static [ErrorKind] = &[
         ErrorKind::InvalidPayload,
-        ErrorKind::InvalidName,
+        ErrorKind::InvalidPersonName,
         ErrorKind::Unauthorized,
         ErrorKind::RequestTimeout,
         ErrorKind::EditConflict,
@@ -83,7 +83,7 @@ impl MeApi {
         body: StrictJson<ProfileChange>,
     ) -> Result<Json<Me>, Failure<ChangeFailures>> {
         let ProfileChange { name, version } = body.0;
-        let name = Name::parse(&name)?.ok_or(ErrorKind::InvalidName)?;
+        let name = PersonName::parse(&name)?.ok_or(ErrorKind::InvalidPersonName)?;
         let user = services
             .sign_up
             .accounts

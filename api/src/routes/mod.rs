@@ -25,6 +25,7 @@ pub mod deliveries;
 pub mod events;
 pub mod health;
 pub mod me;
+pub mod nullable;
 mod paging;
 pub mod phone_number;
 

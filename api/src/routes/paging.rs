@@ -1,8 +1,8 @@
 //! The parameters of every list.
 
-use common::page::{Cursor, PageRequest};
+use common::domain::cursor::{Cursor, PageRequest};
 
-use crate::error::ErrorKind;
+use crate::http::error::ErrorKind;
 
 /// Where `limit` is not given.
 pub(super) fn default_limit() -> u32 {

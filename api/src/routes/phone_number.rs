@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use common::client::Client;
-use common::code::Code;
-use common::phone::PhoneNumber;
-use common::store::ledger::LimitKind;
+use common::domain::client::Client;
+use common::domain::otp::Otp;
+use common::domain::phone::PhoneNumber;
+use common::ledger::limits::LimitKind;
 use poem::web::Data;
 use poem_openapi::payload::Json;
 use poem_openapi::types::Example;
@@ -15,11 +15,11 @@ use serde::Deserialize;
 use super::Tag;
 use super::user::User;
 use crate::app::Services;
-use crate::auth::BearerToken;
-use crate::error::{ApiError, ErrorKind, Failure, Failures, whole_seconds};
-use crate::request_id::RequestId;
-use crate::service::number_change::{Guesses, NumberChangeError, OtpsQueued, Wish};
-use crate::strict_json::StrictJson;
+use crate::http::bearer::BearerToken;
+use crate::http::error::{ApiError, ErrorKind, Failure, Failures, whole_seconds};
+use crate::http::request_id::RequestId;
+use crate::http::strict_json::StrictJson;
+use crate::service::number_change::{Guesses, NumberChangeError, NumberChangeRequest, OtpsQueued};
 
 /// The operation.
 #[derive(Debug)]
@@ -139,7 +139,7 @@ impl PhoneNumberApi {
             (Some(current), Some(new)) => Some((current, new)),
             _ => return Err(ErrorKind::BothOtpsRequired.into()),
         };
-        let wish = Wish {
+        let wish = NumberChangeRequest {
             new: PhoneNumber::parse(&phone_number, services.number_change.default_country)?,
             user: token.0.user,
             session: token.0.session.id,
@@ -149,7 +149,7 @@ impl PhoneNumberApi {
         let answer = match otps {
             None => PhoneNumberAnswer::OtpsSent(services.number_change.request(&wish).await?.into()),
             Some((current, new)) => {
-                let guess = |otp: &str| Code::parse(otp).ok_or(ErrorKind::InvalidOtp);
+                let guess = |otp: &str| Otp::parse(otp).ok_or(ErrorKind::InvalidOtp);
                 let guesses = Guesses { current: guess(&current)?, new: guess(&new)? };
                 PhoneNumberAnswer::PhoneNumberChanged(PhoneNumberChanged {
                     success: true,

@@ -5,8 +5,8 @@ use poem_openapi::types::Example;
 use poem_openapi::{Object, OpenApi};
 
 use super::Tag;
-use crate::auth::BearerToken;
-use crate::error::{ErrorKind, Failure, Failures};
+use crate::http::bearer::BearerToken;
+use crate::http::error::{ErrorKind, Failure, Failures};
 
 /// The operation.
 #[derive(Debug)]

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use common::client::Client;
-use common::code::Code;
-use common::name::{InvalidName, Name};
-use common::phone::{InvalidPhoneNumber, PhoneNumber};
-use common::store::ledger::LimitKind;
+use common::domain::client::Client;
+use common::domain::otp::Otp;
+use common::domain::person_name::{InvalidPersonName, PersonName};
+use common::domain::phone::{InvalidPhoneNumber, PhoneNumber};
+use common::ledger::limits::LimitKind;
 use poem::web::Data;
 use poem_openapi::param::Header;
 use poem_openapi::payload::Json;
@@ -17,12 +17,12 @@ use serde::Deserialize;
 use super::Tag;
 use super::user::User;
 use crate::app::Services;
-use crate::error::{ApiError, ErrorKind, Failure, Failures, whole_seconds};
-use crate::idempotency::repeatable;
-use crate::request_id::RequestId;
+use crate::http::error::{ApiError, ErrorKind, Failure, Failures, whole_seconds};
+use crate::http::idempotency::repeatable;
+use crate::http::request_id::RequestId;
+use crate::http::strict_json::StrictJson;
 use crate::service::codes::{OtpQueued, RequestError, VerifyError};
 use crate::service::sign_up::SignIn;
-use crate::strict_json::StrictJson;
 
 /// The operation.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ impl Failures for SignUpFailures {
         ErrorKind::PhoneNumberRequired,
         ErrorKind::NameRequired,
         ErrorKind::InvalidPhoneNumber,
-        ErrorKind::InvalidName,
+        ErrorKind::InvalidPersonName,
         ErrorKind::InvalidOtp,
         ErrorKind::DestinationNotAllowed,
         ErrorKind::Refused(LimitKind::Blocked),
@@ -147,7 +147,7 @@ impl SignUpApi {
             return Err(ErrorKind::NameRequired.into());
         }
         let number = PhoneNumber::parse(&phone_number, services.sign_up.default_country)?;
-        let name = Name::parse(name.as_deref().unwrap_or_default())?;
+        let name = PersonName::parse(name.as_deref().unwrap_or_default())?;
         let answer = match otp {
             None => {
                 let name = name.ok_or(ErrorKind::NameRequired)?;
@@ -156,7 +156,7 @@ impl SignUpApi {
                 )
             }
             Some(otp) => {
-                let guess = Code::parse(&otp).ok_or(ErrorKind::InvalidOtp)?;
+                let guess = Otp::parse(&otp).ok_or(ErrorKind::InvalidOtp)?;
                 SignUpAnswer::SignedIn(services.sign_up.verify(number, *client, guess, name).await?.into())
             }
         };
@@ -170,9 +170,9 @@ impl From<InvalidPhoneNumber> for ApiError {
     }
 }
 
-impl From<InvalidName> for ApiError {
-    fn from(_: InvalidName) -> Self {
-        ErrorKind::InvalidName.into()
+impl From<InvalidPersonName> for ApiError {
+    fn from(_: InvalidPersonName) -> Self {
+        ErrorKind::InvalidPersonName.into()
     }
 }
 
@@ -193,7 +193,7 @@ impl From<VerifyError> for ApiError {
             VerifyError::Wrong => ErrorKind::InvalidOtp.into(),
             VerifyError::Otp(error) => error.into(),
             VerifyError::Accounts(error) => error.into(),
-            VerifyError::BrokenOff(_) => ErrorKind::Internal.into(),
+            VerifyError::Cancelled(_) => ErrorKind::Internal.into(),
         }
     }
 }

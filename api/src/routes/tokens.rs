@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use common::client::Client;
-use common::id::SessionId;
-use common::store::accounts;
+use common::accounts;
+use common::domain::client::Client;
+use common::domain::ids::SessionId;
 use poem::web::Data;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
@@ -15,9 +15,9 @@ use time::macros::datetime;
 
 use super::{Tag, paging};
 use crate::app::Services;
-use crate::auth::BearerToken;
-use crate::error::{ErrorKind, Failure, Failures};
-use crate::nullable::NullableText;
+use crate::http::bearer::BearerToken;
+use crate::http::error::{ErrorKind, Failure, Failures};
+use crate::routes::nullable::NullableText;
 
 /// The operations.
 #[derive(Debug)]

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use common::delivery::{DeliveryStatus, Reason};
-use common::id::DeliveryId;
-use common::store::delivery_status::{DeliveryReport, DeliveryStatuses};
+use common::domain::delivery::{DeliveryStatus, Reason};
+use common::domain::ids::DeliveryId;
+use common::ledger::delivery_status::{DeliveryReport, DeliveryStatuses};
 use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use poem::http::StatusCode;
@@ -12,8 +12,8 @@ use poem::{Endpoint, Request};
 use secrecy::{ExposeSecret, SecretString};
 use sha1::Sha1;
 
-use crate::error::{ApiError, ErrorKind};
-use crate::strict_json::read_bounded;
+use crate::http::error::{ApiError, ErrorKind};
+use crate::http::strict_json::read_bounded;
 
 /// Twilio's documentation: <https://www.twilio.com/docs/usage/security#validating-requests>.
 const SIGNATURE: &str = "x-twilio-signature";

@@ -1,6 +1,6 @@
 //! A user, as every answer shows one.
 
-use common::entity::user;
+use common::accounts::entities::user;
 use poem_openapi::Object;
 use poem_openapi::types::Example;
 use time::OffsetDateTime;

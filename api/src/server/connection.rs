@@ -27,8 +27,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     ConnectionLimits,
+    connection_limit::{Slot, Slots, close},
     phase::{Phase, Progress, Step, WatchedStream},
-    slots::{Slot, Slots, close},
 };
 
 /// The longest request head, in bytes; a longer one is answered with 431. It also bounds what a slow client makes the server hold.

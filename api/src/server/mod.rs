@@ -4,10 +4,10 @@
 //! plain poem endpoint. HTTP/2 is refused: one of its connections carries many requests, for which these deadlines would not hold.
 
 mod connection;
-pub mod open_files;
+mod connection_limit;
+pub mod open_files_limit;
 mod phase;
-mod refusal;
-mod slots;
+mod raw_response;
 
 use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::{connection::Shared, slots::Slots};
+use self::{connection::Shared, connection_limit::Slots};
 
 /// How long nothing is accepted after an accept error such as "too many open files", which would repeat at once.
 const PAUSE_AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(100);

@@ -13,7 +13,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::refusal::HeadRefusal;
+use super::raw_response::HeadRefusal;
 
 /// The part of a request's life that a connection is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use common::address::ClientAddress;
-use common::clock::Clock;
-use common::code::{Code, Purpose};
-use common::name::Name;
-use common::phone::{AllowedCountries, PhoneNumber};
-use common::store::accounts::AccountsError;
-use common::store::ledger::{LimitKind, OtpStoreError};
-use common::store::otp::{Asker, Guessed, OtpStore, Requested, Verified};
+use common::accounts::AccountsError;
+use common::domain::client::ClientAddress;
+use common::domain::otp::Otp;
+use common::domain::person_name::PersonName;
+use common::domain::phone::{AllowedCountries, PhoneNumber};
+use common::domain::purpose::Purpose;
+use common::ledger::limits::{LedgerError, LimitKind};
+use common::ledger::otp::{Guessed, OtpRequester, OtpStore, Requested, Verified};
+use common::runtime::clock::Clock;
 use tracing::Instrument;
 
-use super::follow_up::follow_up;
+use super::background_retry::retry_in_background;
 use super::test_numbers::TestNumbers;
 use crate::metrics;
 use crate::refusals::Refusals;
@@ -48,7 +49,7 @@ pub enum RequestError {
     },
     /// Nothing is known about the code.
     #[error(transparent)]
-    Store(#[from] OtpStoreError),
+    Store(#[from] LedgerError),
 }
 
 /// A code is on its way.
@@ -70,19 +71,19 @@ pub enum VerifyError {
     Wrong,
     /// The ledger was not reached: whether the guess was right is not known.
     #[error(transparent)]
-    Otp(#[from] OtpStoreError),
+    Otp(#[from] LedgerError),
     /// The guess was right, but what it was given for failed. The code is good again.
     #[error(transparent)]
     Accounts(#[from] AccountsError),
     /// It broke off.
     #[error(transparent)]
-    BrokenOff(#[from] BrokenOff),
+    Cancelled(#[from] Cancelled),
 }
 
 /// The process ends before its work.
 #[derive(Debug, thiserror::Error)]
 #[error("broken off")]
-pub struct BrokenOff;
+pub struct Cancelled;
 
 impl Codes {
     /// Sends a code. The request's id goes with the job into the worker's logs; a `name` is kept for who signs in.
@@ -91,11 +92,11 @@ impl Codes {
     /// [`RequestError`]; then no SMS will be sent, but that after [`RequestError::Store`] Redis may still get to it.
     pub async fn ask(
         &self,
-        asker: Asker<'_>,
-        name: Option<&Name>,
+        asker: OtpRequester<'_>,
+        name: Option<&PersonName>,
         request_id: &str,
     ) -> Result<OtpQueued, RequestError> {
-        let Asker { purpose, number, address } = asker;
+        let OtpRequester { purpose, number, address } = asker;
         self.check_destination(number, address)?;
         let test_code = self.test_code_of(number);
         match self.otp.request(asker, name, test_code, Some(request_id.to_owned())).await? {
@@ -126,7 +127,7 @@ impl Codes {
 
     /// The fixed code of a test number, to which nothing is sent.
     #[must_use]
-    pub fn test_code_of(&self, number: &PhoneNumber) -> Option<&Code> {
+    pub fn test_code_of(&self, number: &PhoneNumber) -> Option<&Otp> {
         self.test_numbers.code_of(number, self.clock.now())
     }
 
@@ -134,7 +135,7 @@ impl Codes {
     ///
     /// # Errors
     /// [`VerifyError::Wrong`] and [`VerifyError::Otp`]; then the code is as it was, but for the count of wrong guesses.
-    pub async fn prove(&self, asker: Asker<'_>, guess: &Code) -> Result<Verified, VerifyError> {
+    pub async fn prove(&self, asker: OtpRequester<'_>, guess: &Otp) -> Result<Verified, VerifyError> {
         match self.otp.verify(asker, guess).await? {
             Guessed::Right(verified) => {
                 metrics::guessed_right();
@@ -148,7 +149,7 @@ impl Codes {
     }
 
     /// Makes a code good again, because what it was given for failed.
-    pub async fn put_back(&self, verified: &Verified) {
+    pub async fn restore(&self, verified: &Verified) {
         if let Err(error) = self.otp.restore(verified).await {
             tracing::error!(event = "otp_not_restored", %error);
         }
@@ -158,7 +159,7 @@ impl Codes {
     /// given for it.
     pub(crate) async fn end_sign_in(&self, number: PhoneNumber) {
         let otp = self.otp.clone();
-        follow_up("sign_in_code_not_ended", move || {
+        retry_in_background("sign_in_code_not_ended", move || {
             let (otp, number) = (otp.clone(), number.clone());
             async move { otp.end(Purpose::SignIn, &number).await }
         })
@@ -167,14 +168,14 @@ impl Codes {
 }
 
 /// Runs work that uses codes up to its end, even if the client goes away meanwhile, so that no code is used up for nothing.
-pub(crate) async fn to_the_end<T, E>(work: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, E>
+pub(crate) async fn run_to_completion<T, E>(work: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, E>
 where
     T: Send + 'static,
-    E: From<BrokenOff> + Send + 'static,
+    E: From<Cancelled> + Send + 'static,
 {
     match tokio::spawn(work.in_current_span()).await {
         Ok(result) => result,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => Err(BrokenOff.into()),
+        Err(_) => Err(Cancelled.into()),
     }
 }

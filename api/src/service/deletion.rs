@@ -1,13 +1,14 @@
 //! Deleting an account: a code proves that it is its owner who wants it.
 
-use common::address::ClientAddress;
-use common::code::{Code, Purpose};
-use common::entity::user;
-use common::phone::PhoneNumber;
-use common::store::accounts::Accounts;
-use common::store::otp::Asker;
+use common::accounts::Accounts;
+use common::accounts::entities::user;
+use common::domain::client::ClientAddress;
+use common::domain::otp::Otp;
+use common::domain::phone::PhoneNumber;
+use common::domain::purpose::Purpose;
+use common::ledger::otp::OtpRequester;
 
-use super::codes::{BrokenOff, Codes, OtpQueued, RequestError, VerifyError, to_the_end};
+use super::codes::{Cancelled, Codes, OtpQueued, RequestError, VerifyError, run_to_completion};
 
 /// The use case and what it needs.
 #[derive(Clone, Debug)]
@@ -29,8 +30,8 @@ pub enum DeletionError {
     Outdated,
 }
 
-impl From<BrokenOff> for DeletionError {
-    fn from(broken_off: BrokenOff) -> Self {
+impl From<Cancelled> for DeletionError {
+    fn from(broken_off: Cancelled) -> Self {
         Self::Verify(broken_off.into())
     }
 }
@@ -54,12 +55,12 @@ impl Deletion {
     ///
     /// # Errors
     /// [`DeletionError`]; after [`DeletionError::Verify`] the code is as it was, but for the count of wrong guesses.
-    pub async fn verify(&self, user: user::Model, address: ClientAddress, guess: Code) -> Result<(), DeletionError> {
+    pub async fn verify(&self, user: user::Model, address: ClientAddress, guess: Otp) -> Result<(), DeletionError> {
         let deletion = self.clone();
-        to_the_end(async move { deletion.delete(&user, address, &guess).await }).await
+        run_to_completion(async move { deletion.delete(&user, address, &guess).await }).await
     }
 
-    async fn delete(&self, user: &user::Model, address: ClientAddress, guess: &Code) -> Result<(), DeletionError> {
+    async fn delete(&self, user: &user::Model, address: ClientAddress, guess: &Otp) -> Result<(), DeletionError> {
         let number = PhoneNumber::of_store(&user.phone_number).ok_or(VerifyError::Wrong)?;
         let verified = self.codes.prove(asker(user, &number, address), guess).await?;
         match self.accounts.delete_user(user.id, &number).await {
@@ -70,13 +71,13 @@ impl Deletion {
             }
             Ok(false) => Err(DeletionError::Outdated),
             Err(error) => {
-                self.codes.put_back(&verified).await;
+                self.codes.restore(&verified).await;
                 Err(VerifyError::from(error).into())
             }
         }
     }
 }
 
-fn asker<'a>(user: &user::Model, number: &'a PhoneNumber, address: ClientAddress) -> Asker<'a> {
-    Asker { purpose: Purpose::DeleteAccount { user: user.id }, number, address }
+fn asker<'a>(user: &user::Model, number: &'a PhoneNumber, address: ClientAddress) -> OtpRequester<'a> {
+    OtpRequester { purpose: Purpose::DeleteAccount { user: user.id }, number, address }
 }

@@ -1,8 +1,8 @@
 //! The use cases. They know the stores, and nothing of HTTP.
 
+mod background_retry;
 pub mod codes;
 pub mod deletion;
-mod follow_up;
 pub mod number_change;
 pub mod sessions;
 pub mod sign_up;

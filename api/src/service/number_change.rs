@@ -1,19 +1,20 @@
 //! Moving an account to another number: a code proves each of the two, so that a stolen token cannot move it.
 
-use common::address::ClientAddress;
-use common::client::Client;
-use common::code::{Code, Purpose};
-use common::entity::user;
-use common::id::SessionId;
-use common::message::NoticeKind;
-use common::phone::{Country, PhoneNumber};
-use common::store::accounts::{Accounts, AccountsError, Moved, NumberMove};
-use common::store::notices::{Notice, Notices};
-use common::store::otp::{Asker, Verified};
+use common::accounts::entities::user;
+use common::accounts::{Accounts, AccountsError, Moved, NumberMove};
+use common::domain::client::Client;
+use common::domain::client::ClientAddress;
+use common::domain::ids::SessionId;
+use common::domain::message::NoticeKind;
+use common::domain::otp::Otp;
+use common::domain::phone::{Country, PhoneNumber};
+use common::domain::purpose::Purpose;
+use common::ledger::notices::{Notice, Notices};
+use common::ledger::otp::{OtpRequester, Verified};
 use tracing::Instrument;
 
-use super::codes::{BrokenOff, Codes, OtpQueued, RequestError, VerifyError, to_the_end};
-use super::follow_up::follow_up;
+use super::background_retry::retry_in_background;
+use super::codes::{Cancelled, Codes, OtpQueued, RequestError, VerifyError, run_to_completion};
 
 /// The use case and what it needs.
 #[derive(Clone, Debug)]
@@ -30,7 +31,7 @@ pub struct NumberChange {
 
 /// Who wants to move which account where.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub struct NumberChangeRequest {
     /// As of the token.
     pub user: user::Model,
     /// The session that is to live on.
@@ -47,9 +48,9 @@ pub struct Wish {
 #[derive(Clone, Debug)]
 pub struct Guesses {
     /// At the one that was sent to the account's number.
-    pub current: Code,
+    pub current: Otp,
     /// At the one that was sent to the new number.
-    pub new: Code,
+    pub new: Otp,
 }
 
 /// Both codes are on their way.
@@ -81,8 +82,8 @@ pub enum NumberChangeError {
     Outdated,
 }
 
-impl From<BrokenOff> for NumberChangeError {
-    fn from(broken_off: BrokenOff) -> Self {
+impl From<Cancelled> for NumberChangeError {
+    fn from(broken_off: Cancelled) -> Self {
         Self::Verify(broken_off.into())
     }
 }
@@ -93,8 +94,8 @@ impl NumberChange {
     /// # Errors
     /// [`NumberChangeError::Same`] and [`NumberChangeError::Request`]. Where the new number's code was sent and the current
     /// number's was refused, asking again sends the same one.
-    pub async fn request(&self, wish: &Wish) -> Result<OtpsQueued, NumberChangeError> {
-        let Wish { user, new, client, request_id, .. } = wish;
+    pub async fn request(&self, wish: &NumberChangeRequest) -> Result<OtpsQueued, NumberChangeError> {
+        let NumberChangeRequest { user, new, client, request_id, .. } = wish;
         let current = PhoneNumber::of_store(&user.phone_number).ok_or(RequestError::DestinationNotAllowed)?;
         if *new == current {
             return Err(NumberChangeError::Same);
@@ -110,12 +111,12 @@ impl NumberChange {
     ///
     /// # Errors
     /// [`NumberChangeError`]; after [`NumberChangeError::Verify`] both codes are as they were, but for the count of wrong guesses.
-    pub async fn verify(&self, wish: Wish, guesses: Guesses) -> Result<user::Model, NumberChangeError> {
+    pub async fn verify(&self, wish: NumberChangeRequest, guesses: Guesses) -> Result<user::Model, NumberChangeError> {
         let change = self.clone();
-        to_the_end(async move { change.change(&wish, &guesses).await }).await
+        run_to_completion(async move { change.change(&wish, &guesses).await }).await
     }
 
-    async fn change(&self, wish: &Wish, guesses: &Guesses) -> Result<user::Model, NumberChangeError> {
+    async fn change(&self, wish: &NumberChangeRequest, guesses: &Guesses) -> Result<user::Model, NumberChangeError> {
         let current = PhoneNumber::of_store(&wish.user.phone_number).ok_or(VerifyError::Wrong)?;
         if wish.new == current {
             return Err(NumberChangeError::Same);
@@ -133,7 +134,7 @@ impl NumberChange {
             Ok(Moved::Outdated) => Err(NumberChangeError::Outdated),
             Err(error) => {
                 for verified in &both {
-                    self.codes.put_back(verified).await;
+                    self.codes.restore(verified).await;
                 }
                 tokio::spawn(self.clone().tell_if_moved(wish.clone(), current).in_current_span());
                 Err(VerifyError::from(error).into())
@@ -144,30 +145,30 @@ impl NumberChange {
     /// The current number first: who does not have it learns nothing about the other code.
     async fn prove_both(
         &self,
-        wish: &Wish,
+        wish: &NumberChangeRequest,
         current: &PhoneNumber,
         guesses: &Guesses,
     ) -> Result<[Verified; 2], VerifyError> {
-        let Wish { user, new, client, .. } = wish;
+        let NumberChangeRequest { user, new, client, .. } = wish;
         let left = self.codes.prove(leaving(user, current, new, client.address), &guesses.current).await?;
         match self.codes.prove(taking(user, new, client.address), &guesses.new).await {
             Ok(taken) => Ok([left, taken]),
             Err(error) => {
-                self.codes.put_back(&left).await;
+                self.codes.restore(&left).await;
                 Err(error)
             }
         }
     }
 
-    async fn move_account(&self, wish: &Wish, current: &PhoneNumber) -> Result<Moved, AccountsError> {
-        let Wish { user, session, new, client, .. } = wish;
+    async fn move_account(&self, wish: &NumberChangeRequest, current: &PhoneNumber) -> Result<Moved, AccountsError> {
+        let NumberChangeRequest { user, session, new, client, .. } = wish;
         let number_move = NumberMove { user_id: user.id, session, old: current, new };
         self.accounts.move_number(number_move, client, self.codes.clock.now()).await
     }
 
     /// A failure may be a lost answer: then the account has moved all the same, and the old number is told so.
-    async fn tell_if_moved(self, wish: Wish, old: PhoneNumber) {
-        follow_up("number_changed_or_not", move || {
+    async fn tell_if_moved(self, wish: NumberChangeRequest, old: PhoneNumber) {
+        retry_in_background("number_changed_or_not", move || {
             let (change, wish, old) = (self.clone(), wish.clone(), old.clone());
             async move {
                 if change.accounts.number_of(wish.user.id).await?.is_some_and(|number| number == wish.new.as_e164()) {
@@ -188,7 +189,7 @@ impl NumberChange {
         let notice = Notice::new(NoticeKind::NumberChanged, old.clone(), self.codes.clock.unix_ms(), request_id);
         tracing::info!(event = "notice_made", delivery_id = %notice.delivery(), number = %old);
         let notices = self.notices.clone();
-        follow_up("notice_not_queued", move || {
+        retry_in_background("notice_not_queued", move || {
             let (notices, notice) = (notices.clone(), notice.clone());
             async move { notices.queue(&notice).await }
         })
@@ -201,10 +202,10 @@ fn leaving<'a>(
     current: &'a PhoneNumber,
     new: &'a PhoneNumber,
     address: ClientAddress,
-) -> Asker<'a> {
-    Asker { purpose: Purpose::LeaveNumber { user: user.id, new }, number: current, address }
+) -> OtpRequester<'a> {
+    OtpRequester { purpose: Purpose::LeaveNumber { user: user.id, new }, number: current, address }
 }
 
-fn taking<'a>(user: &user::Model, new: &'a PhoneNumber, address: ClientAddress) -> Asker<'a> {
-    Asker { purpose: Purpose::TakeNumber { user: user.id }, number: new, address }
+fn taking<'a>(user: &user::Model, new: &'a PhoneNumber, address: ClientAddress) -> OtpRequester<'a> {
+    OtpRequester { purpose: Purpose::TakeNumber { user: user.id }, number: new, address }
 }

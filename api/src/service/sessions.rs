@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use common::client::Client;
-use common::clock::Clock;
-use common::event::SessionEnd;
-use common::id::SessionId;
-use common::page::{Page, PageRequest};
-use common::store::accounts::{Accounts, AccountsError, NewSession, Session, Which};
-use common::token::{Scope, Token};
+use common::accounts::{Accounts, AccountsError, NewSession, Session, SessionFilter};
+use common::domain::client::Client;
+use common::domain::cursor::{Page, PageRequest};
+use common::domain::event::SessionEnd;
+use common::domain::ids::SessionId;
+use common::domain::token::{Scope, Token};
+use common::runtime::clock::Clock;
 use time::OffsetDateTime;
 
 /// How long sessions last, and how many there may be.
@@ -72,7 +72,7 @@ impl Sessions {
         client: &Client,
     ) -> Result<bool, AccountsError> {
         let reason = if id == asking { SessionEnd::SignedOut } else { SessionEnd::EndedElsewhere };
-        Ok(self.end_which(user_id, Which::One(id), reason, client).await? > 0)
+        Ok(self.end_which(user_id, SessionFilter::One(id), reason, client).await? > 0)
     }
 
     /// Ends all sessions of a user, but for one that is kept.
@@ -80,7 +80,7 @@ impl Sessions {
     /// # Errors
     /// [`AccountsError`].
     pub async fn end_all(&self, user_id: i64, kept: Option<&SessionId>, client: &Client) -> Result<(), AccountsError> {
-        let which = kept.map_or(Which::All, Which::AllBut);
+        let which = kept.map_or(SessionFilter::All, SessionFilter::Except);
         self.end_which(user_id, which, SessionEnd::SignedOutEverywhere, client).await?;
         Ok(())
     }
@@ -88,7 +88,7 @@ impl Sessions {
     async fn end_which(
         &self,
         user_id: i64,
-        which: Which<'_>,
+        which: SessionFilter<'_>,
         reason: SessionEnd,
         client: &Client,
     ) -> Result<usize, AccountsError> {

@@ -1,17 +1,18 @@
 //! Signing up and in: a code is asked for, and buys a token.
 
-use common::address::ClientAddress;
-use common::client::Client;
-use common::clock::Clock;
-use common::code::{Code, Purpose};
-use common::entity::user;
-use common::name::Name;
-use common::phone::{Country, PhoneNumber};
-use common::store::accounts::{Accounts, AccountsError};
-use common::store::otp::Asker;
-use common::token::Token;
+use common::accounts::entities::user;
+use common::accounts::{Accounts, AccountsError};
+use common::domain::client::Client;
+use common::domain::client::ClientAddress;
+use common::domain::otp::Otp;
+use common::domain::person_name::PersonName;
+use common::domain::phone::{Country, PhoneNumber};
+use common::domain::purpose::Purpose;
+use common::domain::token::Token;
+use common::ledger::otp::OtpRequester;
+use common::runtime::clock::Clock;
 
-use super::codes::{Codes, OtpQueued, RequestError, VerifyError, to_the_end};
+use super::codes::{Codes, OtpQueued, RequestError, VerifyError, run_to_completion};
 use super::sessions::SessionTerms;
 use crate::metrics;
 
@@ -50,10 +51,10 @@ impl SignUp {
         &self,
         number: &PhoneNumber,
         address: ClientAddress,
-        name: &Name,
+        name: &PersonName,
         request_id: &str,
     ) -> Result<OtpQueued, RequestError> {
-        let asker = Asker { purpose: Purpose::SignIn, number, address };
+        let asker = OtpRequester { purpose: Purpose::SignIn, number, address };
         self.codes.ask(asker, Some(name), request_id).await
     }
 
@@ -65,21 +66,21 @@ impl SignUp {
         &self,
         number: PhoneNumber,
         client: &Client,
-        guess: Code,
-        name: Option<Name>,
+        guess: Otp,
+        name: Option<PersonName>,
     ) -> Result<SignIn, VerifyError> {
         let (sign_up, client) = (self.clone(), client.clone());
-        to_the_end(async move { sign_up.buy(&number, &client, &guess, name).await }).await
+        run_to_completion(async move { sign_up.buy(&number, &client, &guess, name).await }).await
     }
 
     async fn buy(
         &self,
         number: &PhoneNumber,
         client: &Client,
-        guess: &Code,
-        name: Option<Name>,
+        guess: &Otp,
+        name: Option<PersonName>,
     ) -> Result<SignIn, VerifyError> {
-        let asker = Asker { purpose: Purpose::SignIn, number, address: client.address };
+        let asker = OtpRequester { purpose: Purpose::SignIn, number, address: client.address };
         let verified = self.codes.prove(asker, guess).await?;
         let name = name.unwrap_or_else(|| verified.name.clone());
         match self.sign_in(number, &name, client).await {
@@ -89,13 +90,13 @@ impl SignUp {
                 Ok(sign_in)
             }
             Err(error) => {
-                self.codes.put_back(&verified).await;
+                self.codes.restore(&verified).await;
                 Err(error.into())
             }
         }
     }
 
-    async fn sign_in(&self, number: &PhoneNumber, name: &Name, client: &Client) -> Result<SignIn, AccountsError> {
+    async fn sign_in(&self, number: &PhoneNumber, name: &PersonName, client: &Client) -> Result<SignIn, AccountsError> {
         let (token, now) = (Token::random(), self.clock.now());
         let session = self.sessions.begin(&token, client, now);
         let signed_in = self.accounts.sign_in(number, name, session, self.sessions.per_user, now).await?;

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use common::code::Code;
-use common::phone::{Country, PhoneNumber};
+use common::domain::otp::Otp;
+use common::domain::phone::{Country, PhoneNumber};
 use time::macros::{format_description, time};
 use time::{Date, OffsetDateTime, PrimitiveDateTime};
 
@@ -15,14 +15,14 @@ pub struct TestNumbers(Vec<TestNumber>);
 #[derive(Clone)]
 struct TestNumber {
     number: PhoneNumber,
-    code: Code,
+    code: Otp,
     ends_at: OffsetDateTime,
 }
 
 impl TestNumbers {
     /// The fixed code of a test number whose time has not ended.
     #[must_use]
-    pub fn code_of(&self, number: &PhoneNumber, now: OffsetDateTime) -> Option<&Code> {
+    pub fn code_of(&self, number: &PhoneNumber, now: OffsetDateTime) -> Option<&Otp> {
         self.0.iter().find(|test| test.number == *number && now < test.ends_at).map(|test| &test.code)
     }
 }
@@ -43,7 +43,7 @@ fn parse(entry: &str) -> Result<TestNumber, &'static str> {
     let any_country: Country = "IN".parse().map_err(|_| "unreachable")?;
     let number = number.starts_with('+').then(|| PhoneNumber::parse(number, any_country));
     let Some(Ok(number)) = number else { return Err("each number has to be one in E.164, like +919876543210") };
-    let code = Code::parse(code).ok_or("each code has to have 4 to 10 digits")?;
+    let code = Otp::parse(code).ok_or("each code has to have 4 to 10 digits")?;
     let last_day = Date::parse(date, format_description!("[year]-[month]-[day]"))
         .map_err(|_| "each end date has to be like 2027-01-31")?;
     let ends = last_day.next_day().ok_or("each end date has to be like 2027-01-31")?;
@@ -66,7 +66,7 @@ mod tests {
     fn a_test_number_works_through_its_last_day() {
         let numbers: TestNumbers = "+919876543210=123456@2027-01-31, +12025550143=4711@2026-12-01".parse().unwrap();
         let number = PhoneNumber::parse("+919876543210", "IN".parse().unwrap()).unwrap();
-        let code = |now| numbers.code_of(&number, now).map(Code::digits);
+        let code = |now| numbers.code_of(&number, now).map(Otp::digits);
         assert_eq!(code(datetime!(2027-01-31 23:59:59 UTC)), Some("123456"));
         assert_eq!(code(datetime!(2027-02-01 00:00:00 UTC)), None);
         let other = PhoneNumber::parse("+919876543211", "IN".parse().unwrap()).unwrap();

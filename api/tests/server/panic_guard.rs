@@ -1,7 +1,7 @@
 //! A handler that panics: its client gets an answer, and nobody else notices.
 
 use api::app::{Methods, guarded};
-use api::cors::AllowedOrigins;
+use api::http::cors::AllowedOrigins;
 use poem::{Endpoint, Request, Response, Route, get, handler, http::StatusCode};
 use serde_json::{Value, json};
 

@@ -9,8 +9,8 @@ use std::{
 };
 
 use api::{
+    http::strict_json::StrictJson,
     server::{self, ConnectionLimits, Drain},
-    strict_json::StrictJson,
 };
 use poem::{Body, EndpointExt, IntoEndpoint, Route, get, handler, post, web::Data};
 use poem_openapi::{Object, OpenApi, OpenApiService, payload::PlainText};

@@ -1,6 +1,6 @@
 use clap::Args;
 
-use crate::phone::{AllowedCountries, Country};
+use crate::domain::phone::{AllowedCountries, Country};
 
 /// Which numbers may be sent to.
 #[derive(Args, Clone, Debug)]

@@ -10,9 +10,10 @@ use rand::RngExt;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{AppConfig, SettingError};
-use crate::code::{CodeLength, OtpKeys};
-use crate::idempotency::IdempotencyKeys;
-use crate::secret::SecretTooShort;
+use crate::crypto::idempotency_keys::IdempotencyKeys;
+use crate::crypto::otp_keys::OtpKeys;
+use crate::crypto::secret::SecretTooShort;
+use crate::domain::otp::OtpLength;
 
 /// How one-time passwords are made and kept.
 #[derive(Args, Clone, Debug)]
@@ -22,8 +23,8 @@ pub struct OtpConfig {
     #[arg(long, env, hide_env_values = true)]
     pub otp_secret: Option<SecretString>,
     /// Digits of an OTP (4 to 10)
-    #[arg(long, env, default_value_t = CodeLength::DEFAULT)]
-    pub otp_length: CodeLength,
+    #[arg(long, env, default_value_t = OtpLength::DEFAULT)]
+    pub otp_length: OtpLength,
     /// Life of an OTP in seconds (30 to 600)
     #[arg(long, env, default_value_t = 300, value_parser = clap::value_parser!(u64).range(30..=600))]
     pub otp_ttl_seconds: u64,

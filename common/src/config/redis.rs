@@ -7,7 +7,7 @@ use rustls::pki_types::pem::PemObject;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::SettingError;
-use crate::store::redis::Redis;
+use crate::ledger::connection::Redis;
 
 /// Where OTPs and jobs are kept.
 #[derive(Args, Clone, Debug)]
@@ -40,7 +40,7 @@ impl RedisConfig {
         if !CertificateDer::pem_slice_iter(&authorities).any(|certificate| certificate.is_ok()) {
             return Err(wrong_file("has to hold certificates in PEM".to_owned()));
         }
-        redis.believing(authorities).map_err(|error| match error.kind() {
+        redis.with_root_certs(authorities).map_err(|error| match error.kind() {
             ErrorKind::InvalidClientConfig => wrong_file("is for a REDIS_URL that begins with rediss://".to_owned()),
             _ => wrong_file("has to hold certificates in PEM".to_owned()),
         })

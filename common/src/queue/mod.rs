@@ -4,7 +4,8 @@
 //! they have ended is done here, because its own ways (`push`, the scheduled set, `vacuum`) stop working with
 //! many jobs. The tests in `tests/queue` hold every behaviour of it that this leans on.
 
-mod housekeeping;
+pub mod job;
+mod maintenance;
 mod script;
 
 use std::fmt;
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use apalis_redis::Config;
 
-pub use housekeeping::{Depth, MAX_STEP, Stock, depth, living_workers, promote_due, prune_ended, retire};
+pub use maintenance::{Depth, InFlightSnapshot, MAX_STEP, depth, deregister, living_workers, promote_due, prune_ended};
 pub use script::QueueScript;
 
 /// The queue's name, and the prefix of all its keys.

@@ -1,9 +1,10 @@
 //! The life of a code: until it expires, is used, or is replaced.
 
-use common::code::{Code, Purpose};
-use common::phone::PhoneNumber;
-use common::store::delivery::Claim;
-use common::store::otp::{Asker, Guessed};
+use common::domain::otp::Otp;
+use common::domain::phone::PhoneNumber;
+use common::domain::purpose::Purpose;
+use common::ledger::deliveries::Claim;
+use common::ledger::otp::{Guessed, OtpRequester};
 use sea_orm::ConnectionTrait;
 
 use super::{HOUR, MILLISECOND, MINUTE, NUMBER, SECOND};
@@ -129,8 +130,8 @@ async fn putting_a_code_back_leaves_a_newer_one_alone() {
     let old = client.code_for(NUMBER).await;
     let number = PhoneNumber::parse(NUMBER, "IN".parse().unwrap()).unwrap();
     let from = std::net::IpAddr::from([203, 0, 113, 1]).into();
-    let asker = Asker { purpose: Purpose::SignIn, number: &number, address: from };
-    let guessed = app.sign_up.codes.otp.verify(asker, &Code::parse(&old).unwrap()).await.unwrap();
+    let asker = OtpRequester { purpose: Purpose::SignIn, number: &number, address: from };
+    let guessed = app.sign_up.codes.otp.verify(asker, &Otp::parse(&old).unwrap()).await.unwrap();
     let Guessed::Right(verified) = guessed else { panic!("a right guess, not {guessed:?}") };
     let new = client.code_for(NUMBER).await;
     app.sign_up.codes.otp.restore(&verified).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use common::phone::{Country, PhoneNumber};
+use common::domain::phone::{Country, PhoneNumber};
 use http::HeaderValue;
 use poem::http::Method;
 use poem::{Body, Request};

@@ -3,11 +3,11 @@
 use std::fmt;
 
 use clap::Subcommand;
-use common::clock::Clock;
-use common::command::{self, CommandError, Output};
-use common::store::breakers::Breaker;
-use common::store::figures::BreakerState;
-use redis::aio::ConnectionManager;
+use common::admin::breakers::Breaker;
+use common::admin::queue_stats::BreakerState;
+use common::ledger::connection::RedisConnection;
+use common::runtime::clock::Clock;
+use common::runtime::command::{self, CommandError, Output};
 use serde::Serialize;
 
 use common::config::ProviderName;
@@ -27,7 +27,7 @@ pub enum BreakerCommand {
     },
 }
 
-pub(super) async fn run(command: BreakerCommand, redis: &mut ConnectionManager) -> Result<(), CommandError> {
+pub(super) async fn run(command: BreakerCommand, redis: &mut RedisConnection) -> Result<(), CommandError> {
     let now = Clock::default().unix_ms();
     match command {
         BreakerCommand::Show(Output { json }) => {

@@ -2,15 +2,15 @@
 
 use std::fmt;
 
-use common::clock::Moment;
-use common::command::{self, CommandError};
-use common::store::delivery::{DeadLetter, dead_letters};
-use common::store::operator::ask_redis;
-use redis::aio::ConnectionManager;
+use common::admin::ask_redis;
+use common::ledger::connection::RedisConnection;
+use common::ledger::deliveries::{DeadLetter, dead_letters};
+use common::runtime::clock::Timestamp;
+use common::runtime::command::{self, CommandError};
 use serde::Serialize;
 
 /// Prints them, newest first, as a table or as JSON.
-pub(super) async fn run(redis: &mut ConnectionManager, json: bool) -> Result<(), CommandError> {
+pub(super) async fn run(redis: &mut RedisConnection, json: bool) -> Result<(), CommandError> {
     command::answer(&Table(ask_redis(dead_letters(redis)).await?), json)
 }
 
@@ -25,7 +25,7 @@ impl fmt::Display for Table {
         writeln!(f, "{:20} {delivery:26} {number:16} {status:9} {reason:22} {provider:9} CODE", "TIME")?;
         for letter in &self.0 {
             let DeadLetter { at, delivery_id, number, status, reason, provider, provider_code } = letter;
-            let (time, provider) = (Moment::of_unix_ms(*at), provider.as_deref().unwrap_or("-"));
+            let (time, provider) = (Timestamp::of_unix_ms(*at), provider.as_deref().unwrap_or("-"));
             let code = provider_code.map_or_else(|| "-".to_owned(), |code| code.to_string());
             writeln!(f, "{time:20} {delivery_id:26} {number:16} {status:9} {reason:22} {provider:9} {code}")?;
         }

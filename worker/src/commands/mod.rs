@@ -5,10 +5,10 @@ mod dead_letters;
 mod queue;
 
 use clap::Subcommand;
-use common::command::{self, CommandError, Output};
+use common::admin;
 use common::config::SettingError;
-use common::metrics::MetricsAddress;
-use common::store::operator;
+use common::runtime::command::{self, CommandError, Output};
+use common::runtime::metrics::MetricsAddress;
 
 pub use self::breaker::BreakerCommand;
 use crate::config::Config;
@@ -37,9 +37,9 @@ pub enum Command {
 /// [`CommandError`].
 pub async fn run(command: Command, config: &Config) -> Result<(), CommandError> {
     match command {
-        Command::DeadLetters(Output { json }) => dead_letters::run(&mut operator::connect(&config.redis)?, json).await,
-        Command::Queue(Output { json }) => queue::run(&mut operator::connect(&config.redis)?, json).await,
-        Command::Breaker(command) => breaker::run(command, &mut operator::connect(&config.redis)?).await,
+        Command::DeadLetters(Output { json }) => dead_letters::run(&mut admin::connect(&config.redis)?, json).await,
+        Command::Queue(Output { json }) => queue::run(&mut admin::connect(&config.redis)?, json).await,
+        Command::Breaker(command) => breaker::run(command, &mut admin::connect(&config.redis)?).await,
         Command::Health { ready } => match config.metrics_addr {
             MetricsAddress::At(address) if address.port() != 0 => command::ask_health(address, ready).await,
             _ => Err(SettingError::new("METRICS_ADDR", "does not say where the worker answers").into()),

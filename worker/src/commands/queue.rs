@@ -3,20 +3,20 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use common::clock::Clock;
-use common::command::{self, CommandError};
+use common::admin::ask_redis;
+use common::admin::queue_stats::QueueStats;
+use common::ledger::connection::RedisConnection;
+use common::ledger::deliveries::dead_letters;
 use common::queue;
-use common::store::delivery::dead_letters;
-use common::store::figures::Figures;
-use common::store::operator::ask_redis;
-use redis::aio::ConnectionManager;
+use common::runtime::clock::Clock;
+use common::runtime::command::{self, CommandError};
 use serde::Serialize;
 
-use crate::runner::RunnerSettings;
+use crate::queue::runner::RunnerSettings;
 
-pub(super) async fn run(redis: &mut ConnectionManager, json: bool) -> Result<(), CommandError> {
+pub(super) async fn run(redis: &mut RedisConnection, json: bool) -> Result<(), CommandError> {
     let now = Clock::default().unix_ms();
-    let figures = ask_redis(Figures::read(redis, &[], now)).await?;
+    let figures = ask_redis(QueueStats::read(redis, &[], now)).await?;
     let workers = ask_redis(queue::living_workers(redis, now, RunnerSettings::default().given_up_after())).await?;
     let mut reasons = BTreeMap::new();
     for letter in ask_redis(dead_letters(redis)).await? {

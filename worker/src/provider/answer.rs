@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::delivery::Reason;
+use common::domain::delivery::Reason;
 use reqwest::{Client, IntoUrl, RequestBuilder, Response, StatusCode, redirect};
 use serde::Deserialize;
 

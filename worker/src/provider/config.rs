@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use common::clock::Clock;
 use common::config::{
     AppConfig, CallbackConfig, ProviderChoice, ProviderName, SettingError, TWILIO_STATUS_PATH, is_twilio_sid,
 };
-use common::dev_inbox::InboxPublisher;
+use common::ledger::dev_inbox::InboxPublisher;
+use common::runtime::clock::Clock;
 use reqwest::Url;
 
 use super::console::Console;

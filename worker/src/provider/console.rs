@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use common::clock::Clock;
-use common::dev_inbox::{InboxMessage, InboxPublisher};
-use common::id::DeliveryId;
+use common::domain::ids::DeliveryId;
+use common::ledger::dev_inbox::{InboxMessage, InboxPublisher};
+use common::runtime::clock::Clock;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 

@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::delivery::Reason;
+use common::domain::delivery::Reason;
 use futures_util::future::BoxFuture;
 
 /// A message on its way to a phone. `Debug` hides what it says and to whom.

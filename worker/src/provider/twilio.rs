@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use common::delivery::Reason;
+use common::domain::delivery::Reason;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use reqwest::{Client, Response, Url};

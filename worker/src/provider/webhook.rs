@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use common::clock::Clock;
-use common::delivery::Reason;
+use common::domain::delivery::Reason;
+use common::runtime::clock::Clock;
 use data_encoding::BASE64;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;

@@ -1,0 +1,71 @@
+//! The bearer scheme (RFC 6750): holding a [`CurrentUser`] is the check.
+
+use common::accounts::entities::user;
+use common::accounts::{Accounts, Session};
+use common::domain::token::{Scope, Token};
+use common::runtime::clock::Clock;
+use poem::http::{HeaderMap, header};
+use poem::{Endpoint, Request};
+use poem_openapi::SecurityScheme;
+use poem_openapi::auth::Bearer;
+use time::OffsetDateTime;
+
+use crate::http::error::{ApiError, ErrorKind};
+
+/// Who holds the token of this request.
+#[derive(Clone, Debug)]
+pub struct CurrentUser {
+    /// The user.
+    pub user: user::Model,
+    /// The session that the token belongs to.
+    pub session: Session,
+}
+
+/// The token from `POST /signup`.
+#[derive(Debug, SecurityScheme)]
+#[oai(ty = "bearer", rename = "BearerToken", checker = "checked_before")]
+pub struct BearerToken(pub CurrentUser);
+
+/// [`check_authorization`] has been here before, on every route.
+#[expect(clippy::unused_async, reason = "the scheme asks for a future")]
+async fn checked_before(request: &Request, _: Bearer) -> Option<CurrentUser> {
+    request.extensions().get().cloned()
+}
+
+/// One query, and once a minute the note that the session is used, which may fail.
+async fn current_user(accounts: &Accounts, token: &Token, now: OffsetDateTime) -> Result<CurrentUser, ApiError> {
+    let found = accounts.session_of(token.hash(), Scope::Authentication, now).await?;
+    let (user, session) = found.ok_or(ErrorKind::InvalidAuthorizationHeader)?;
+    if let Err(error) = accounts.note_use(&session, now).await {
+        tracing::warn!(event = "session_use_not_noted", %error);
+    }
+    Ok(CurrentUser { user, session })
+}
+
+/// Lets a request without the header pass, keeps the user of one with a live token, and refuses all others, on public
+/// routes too: a client whose token has ended drops it and repeats.
+pub(crate) async fn check_authorization<E: Endpoint>(
+    next: &E,
+    mut request: Request,
+    accounts: &Accounts,
+    clock: &Clock,
+) -> poem::Result<E::Output> {
+    match bearer_token(request.headers())? {
+        None => next.call(request).await,
+        Some(token) => {
+            let current = current_user(accounts, &token, clock.now()).await?;
+            request.extensions_mut().insert(current);
+            next.call(request).await
+        }
+    }
+}
+
+fn bearer_token(headers: &HeaderMap) -> Result<Option<Token>, ApiError> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let token = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).and_then(Token::parse);
+    match (token, values.next()) {
+        (Some(token), None) => Ok(Some(token)),
+        _ => Err(ErrorKind::InvalidAuthorizationHeader.into()),
+    }
+}

@@ -1,0 +1,280 @@
+//! The one place where a failure becomes a status, a code and a message.
+
+mod failures;
+
+use std::time::Duration;
+
+use common::accounts::AccountsError;
+use common::ledger::limits::{LedgerError, LimitKind};
+use poem::error::{MethodNotAllowedError, NotFoundError, ResponseError};
+use poem::http::{HeaderValue, StatusCode, header};
+use poem::{IntoResponse, Response};
+use poem_openapi::error::{AuthorizationError, ParseParamError};
+use serde_json::{Value, json};
+
+pub(crate) use self::failures::error_schema;
+pub use self::failures::{Failure, Failures};
+use crate::http::strict_json::PayloadError;
+
+/// What can go wrong, as a client sees it. Internals never reach one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum ErrorKind {
+    /// The body names no phone number.
+    #[error("Phone number is required")]
+    PhoneNumberRequired,
+    /// The body has neither a name nor an OTP.
+    #[error("Name is required for OTP generation")]
+    NameRequired,
+    /// The body is not one JSON object of the documented shape.
+    #[error("Invalid request payload")]
+    InvalidPayload,
+    /// The body has one of two OTPs.
+    #[error("Both OTPs are required: the one sent to the current number and the one sent to the new number")]
+    BothOtpsRequired,
+    /// A parameter of the query is not as documented.
+    #[error("Invalid query parameter")]
+    InvalidParameter,
+    /// The number cannot exist.
+    #[error("Invalid phone number")]
+    InvalidPhoneNumber,
+    /// The account has that number already.
+    #[error("This is the account's phone number already")]
+    SamePhoneNumber,
+    /// The number belongs to another account.
+    #[error("The phone number belongs to another account")]
+    PhoneNumberTaken,
+    /// The name is too long or has control characters.
+    #[error("Invalid name: it has to have 1 to 100 characters, none of them a control character")]
+    InvalidPersonName,
+    /// Wrong, used, burned or expired, malformed, or never asked for: one answer for all.
+    #[error("Invalid or expired OTP")]
+    InvalidOtp,
+    /// The header is not `Bearer` and a live token.
+    #[error("Invalid authorization header")]
+    InvalidAuthorizationHeader,
+    /// A protected route without the header.
+    #[error("Unauthorized")]
+    Unauthorized,
+    /// SMS are not sent to that country or kind of number.
+    #[error("SMS are not sent to this number's country or type")]
+    DestinationNotAllowed,
+    /// A report that its sender did not sign.
+    #[error("Bad signature")]
+    BadSignature,
+    /// No such path.
+    #[error("Not found")]
+    NotFound,
+    /// The path does not know the method.
+    #[error("Method not allowed")]
+    MethodNotAllowed,
+    /// The user has changed since the version that the client knows.
+    #[error("Somebody else changed this meanwhile; read it again")]
+    EditConflict,
+    /// The request did not arrive in time.
+    #[error("The request took too long to arrive")]
+    RequestTimeout,
+    /// The body is too long.
+    #[error("Invalid request payload")]
+    PayloadTooLarge,
+    /// The body is not announced as JSON.
+    #[error("Invalid request payload")]
+    UnsupportedMediaType,
+    /// The `Idempotency-Key` header cannot be read.
+    #[error("Invalid Idempotency-Key: it has to have 1 to 255 visible ASCII characters")]
+    InvalidIdempotencyKey,
+    /// The first request with the key still runs.
+    #[error("A request with this Idempotency-Key is still running")]
+    IdempotencyKeyInUse,
+    /// The key belongs to a request with another body.
+    #[error("This Idempotency-Key was used with another request payload")]
+    IdempotencyKeyReused,
+    /// A limit refuses the send.
+    #[error("{}", refusal(*.0).1)]
+    Refused(LimitKind),
+    /// A handler panicked.
+    #[error("Failed to recover")]
+    FailedToRecover,
+    /// A failure that nobody foresaw.
+    #[error("Internal error")]
+    Internal,
+    /// Redis does not answer.
+    #[error("The OTP store is unavailable")]
+    OtpStoreUnavailable,
+    /// The database does not answer.
+    #[error("The user store is unavailable")]
+    UserStoreUnavailable,
+    /// The head of the request is no HTTP/1.1.
+    #[error("This is no HTTP/1.1 request")]
+    BadRequest,
+    /// The head of the request is too long.
+    #[error("The request's head is longer than 16 KiB")]
+    RequestHeadTooLarge,
+    /// The server has no room for another connection.
+    #[error("The service has too many connections. Try again soon.")]
+    Overloaded,
+}
+
+impl ErrorKind {
+    /// The status and the code, which is stable.
+    #[must_use]
+    pub fn status_and_code(self) -> (StatusCode, &'static str) {
+        match self {
+            Self::PhoneNumberRequired => (StatusCode::BAD_REQUEST, "phone_number_required"),
+            Self::NameRequired => (StatusCode::BAD_REQUEST, "name_required"),
+            Self::InvalidPayload => (StatusCode::BAD_REQUEST, "invalid_payload"),
+            Self::BothOtpsRequired => (StatusCode::BAD_REQUEST, "both_otps_required"),
+            Self::SamePhoneNumber => (StatusCode::BAD_REQUEST, "same_phone_number"),
+            Self::PhoneNumberTaken => (StatusCode::CONFLICT, "phone_number_taken"),
+            Self::InvalidParameter => (StatusCode::BAD_REQUEST, "invalid_parameter"),
+            Self::InvalidPhoneNumber => (StatusCode::BAD_REQUEST, "invalid_phone_number"),
+            Self::InvalidPersonName => (StatusCode::BAD_REQUEST, "invalid_name"),
+            Self::InvalidOtp => (StatusCode::UNAUTHORIZED, "invalid_otp"),
+            Self::InvalidAuthorizationHeader => (StatusCode::UNAUTHORIZED, "invalid_authorization_header"),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::DestinationNotAllowed => (StatusCode::FORBIDDEN, "destination_not_allowed"),
+            Self::BadSignature => (StatusCode::FORBIDDEN, "bad_signature"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::EditConflict => (StatusCode::CONFLICT, "edit_conflict"),
+            Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
+            Self::PayloadTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
+            Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+            Self::InvalidIdempotencyKey => (StatusCode::BAD_REQUEST, "invalid_idempotency_key"),
+            Self::IdempotencyKeyInUse => (StatusCode::CONFLICT, "idempotency_key_in_use"),
+            Self::IdempotencyKeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
+            Self::Refused(LimitKind::Blocked) => (StatusCode::FORBIDDEN, refusal(LimitKind::Blocked).0),
+            Self::Refused(kind) => (StatusCode::TOO_MANY_REQUESTS, refusal(kind).0),
+            Self::FailedToRecover | Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
+            Self::OtpStoreUnavailable | Self::UserStoreUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::BadRequest => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::RequestHeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "request_head_too_large"),
+            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+        }
+    }
+
+    /// The body of its answer.
+    pub(crate) fn body(self) -> Value {
+        json!({ "error": self.to_string(), "code": self.status_and_code().1 })
+    }
+
+    /// How soon another try may help, where the failure itself does not say.
+    pub(crate) fn usual_retry_after(self) -> Option<Duration> {
+        let (status, _) = self.status_and_code();
+        let passes = self == Self::IdempotencyKeyInUse || status == StatusCode::SERVICE_UNAVAILABLE;
+        passes.then_some(Duration::from_secs(1))
+    }
+
+    /// Whether its answer says when to try again.
+    fn says_when(self) -> bool {
+        matches!(self, Self::Refused(_)) || self.usual_retry_after().is_some()
+    }
+}
+
+/// Code and message of a refusal. They say nothing about whether the number has an account.
+fn refusal(kind: LimitKind) -> (&'static str, &'static str) {
+    match kind {
+        LimitKind::Burned => ("otp_burned", "Too many wrong OTPs; ask for a new one later"),
+        LimitKind::WrongGuesses => ("wrong_guess_limit", "Too many wrong OTPs for this number; try again later"),
+        LimitKind::Cooldown => ("resend_cooldown", "An OTP was just sent; wait before asking again"),
+        LimitKind::NumberHour => ("number_hour_limit", "Too many OTPs for this number within an hour"),
+        LimitKind::NumberDay => ("number_day_limit", "Too many OTPs for this number within a day"),
+        LimitKind::Address => ("address_limit", "Too many OTPs asked for from this network"),
+        LimitKind::Range => ("range_limit", "Too many OTPs asked for around this number"),
+        LimitKind::Country => ("country_limit", "Too many OTPs asked for in this country"),
+        LimitKind::Service => ("service_limit", "Too many OTPs asked for at the moment"),
+        LimitKind::Blocked => ("number_blocked", "This number is blocked"),
+    }
+}
+
+/// A failure on its way to the client.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{kind}")]
+pub struct ApiError {
+    kind: ErrorKind,
+    retry_after: Option<Duration>,
+}
+
+impl From<ErrorKind> for ApiError {
+    fn from(kind: ErrorKind) -> Self {
+        Self { kind, retry_after: kind.usual_retry_after() }
+    }
+}
+
+impl ApiError {
+    /// A refusal that ends after a while; clients are told whole seconds, rounded up.
+    #[must_use]
+    pub fn retry_after(kind: ErrorKind, wait: Duration) -> Self {
+        Self { kind, retry_after: Some(wait) }
+    }
+}
+
+impl From<LedgerError> for ApiError {
+    fn from(error: LedgerError) -> Self {
+        tracing::error!(event = "otp_store_unavailable", %error);
+        ErrorKind::OtpStoreUnavailable.into()
+    }
+}
+
+impl From<AccountsError> for ApiError {
+    fn from(error: AccountsError) -> Self {
+        tracing::error!(event = "user_store_unavailable", %error);
+        ErrorKind::UserStoreUnavailable.into()
+    }
+}
+
+/// What poem and its extractors raise.
+impl From<poem::Error> for ApiError {
+    fn from(error: poem::Error) -> Self {
+        if let Some(error) = error.downcast_ref::<Self>() {
+            return error.clone();
+        }
+        let kind = match error.downcast_ref::<PayloadError>() {
+            Some(PayloadError::Invalid(_)) => ErrorKind::InvalidPayload,
+            Some(PayloadError::TimedOut) => ErrorKind::RequestTimeout,
+            Some(PayloadError::TooLarge) => ErrorKind::PayloadTooLarge,
+            Some(PayloadError::UnsupportedMediaType) => ErrorKind::UnsupportedMediaType,
+            None if error.is::<NotFoundError>() => ErrorKind::NotFound,
+            None if error.is::<MethodNotAllowedError>() => ErrorKind::MethodNotAllowed,
+            None if error.is::<AuthorizationError>() => ErrorKind::Unauthorized,
+            None if error.is::<ParseParamError>() => ErrorKind::InvalidParameter,
+            None if error.status().is_client_error() => ErrorKind::InvalidPayload,
+            None => {
+                tracing::error!(event = "unforeseen_error", %error);
+                ErrorKind::Internal
+            }
+        };
+        kind.into()
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status(&self) -> StatusCode {
+        self.kind.status_and_code().0
+    }
+
+    fn as_response(&self) -> Response {
+        self.clone().into_response()
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, _) = self.kind.status_and_code();
+        let mut response = poem::web::Json(self.kind.body()).into_response();
+        response.set_status(status);
+        let headers = response.headers_mut();
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(wait) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
+        }
+        response
+    }
+}
+
+/// Rounded up, so that a client that waits that long does not come too early.
+#[must_use]
+pub fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
+}

@@ -1,0 +1,229 @@
+//! The `Idempotency-Key` header (draft-ietf-httpapi-idempotency-key-header): a client that lost an answer repeats its request and
+//! gets the first answer again.
+
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::domain::client::Client;
+use common::ledger::idempotency::{Begun, Claim, IdempotencyError, IdempotencyStore};
+use futures_util::FutureExt;
+use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response};
+use serde::{Deserialize, Serialize};
+
+use crate::http::error::{ApiError, ErrorKind};
+use crate::http::strict_json;
+
+const HEADER: &str = "Idempotency-Key";
+const LONGEST: usize = 255;
+
+/// The headers of an answer that are its operation's own.
+const KEPT_HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::RETRY_AFTER, header::WWW_AUTHENTICATE];
+
+/// Makes an operation with a JSON body repeatable for clients that send the header; all others notice nothing. It finds an
+/// [`IdempotencyStore`] in an `Arc` and the [`Client`] in the request's data.
+pub fn repeatable(operation: impl Endpoint<Output = Response> + 'static) -> impl Endpoint<Output = Response> + 'static {
+    operation.around(|next, request| async move {
+        match key_of(request.headers())? {
+            None => next.call(request).await,
+            Some(key) => answer_once(&*next, request, &key).await,
+        }
+    })
+}
+
+/// 1 to 255 visible ASCII characters, as they are or as a string of RFC 8941, in quotes.
+fn key_of(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let mut values = headers.get_all(HEADER).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let bare = |text: &str| match text.strip_prefix('"') {
+        Some(rest) => rest.strip_suffix('"').map(str::to_owned),
+        None => Some(text.to_owned()),
+    };
+    let well_formed =
+        |key: &String| (1..=LONGEST).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+    match (value.to_str().ok().and_then(bare).filter(well_formed), values.next()) {
+        (Some(key), None) => Ok(Some(key)),
+        _ => Err(ErrorKind::InvalidIdempotencyKey.into()),
+    }
+}
+
+async fn answer_once(next: &impl Endpoint<Output = Response>, request: Request, key: &str) -> poem::Result<Response> {
+    let (mut request, mut body) = request.split();
+    let body = strict_json::read(&request, body.take()?).await?;
+    let parts =
+        (request.data::<Arc<IdempotencyStore>>().cloned(), request.data::<Client>().map(|client| client.address));
+    let (Some(store), Some(client)) = parts else { return Err(ApiError::from(ErrorKind::Internal).into()) };
+    let claim = match store.begin(client, key, body.as_ref()).await.map_err(ApiError::from)? {
+        Begun::Claimed(claim) => claim,
+        Begun::InUse => return Err(ApiError::from(ErrorKind::IdempotencyKeyInUse).into()),
+        Begun::Reused => return Err(ApiError::from(ErrorKind::IdempotencyKeyReused).into()),
+        Begun::Answered(answer) => return Ok(repeat(&answer)?),
+    };
+    request.set_body(body);
+    match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+        Ok(result) => {
+            let response = result.unwrap_or_else(|error| ApiError::from(error).into_response());
+            let answer = KeptAnswer::of(response).await;
+            settle(&store, &claim, answer.as_ref().ok()).await;
+            Ok(answer?.into_response())
+        }
+        Err(panic) => {
+            settle(&store, &claim, None).await;
+            resume_unwind(panic)
+        }
+    }
+}
+
+/// A server's failure is not kept: the next try may succeed. A refusal with an end is kept until then, so that a client that waits
+/// as it was told gets further. The first answer stands in any case; a claim that cannot be settled runs out by itself.
+async fn settle(store: &IdempotencyStore, claim: &Claim, answer: Option<&KeptAnswer>) {
+    let kept = answer.filter(|answer| answer.status < 500);
+    let settled = match kept.and_then(|answer| Some((serde_json::to_vec(answer).ok()?, answer.retry_after()))) {
+        Some((answer, time)) => store.keep(claim, &answer, time).await,
+        None => store.free(claim).await,
+    };
+    if let Err(error) = settled {
+        tracing::warn!(event = "answer_not_kept", %error);
+    }
+}
+
+fn repeat(answer: &[u8]) -> Result<Response, ApiError> {
+    let answer: KeptAnswer = serde_json::from_slice(answer).map_err(|error| {
+        tracing::error!(event = "kept_answer_unreadable", %error);
+        ErrorKind::Internal
+    })?;
+    tracing::info!(event = "answer_repeated", status = answer.status);
+    Ok(answer.into_response())
+}
+
+impl From<IdempotencyError> for ApiError {
+    fn from(error: IdempotencyError) -> Self {
+        match error {
+            IdempotencyError::Store(error) => error.into(),
+            IdempotencyError::CannotOpen => {
+                tracing::error!(event = "kept_answer_unreadable", %error);
+                ErrorKind::Internal.into()
+            }
+        }
+    }
+}
+
+/// An answer as it is sealed.
+#[derive(Deserialize, Serialize)]
+struct KeptAnswer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+impl KeptAnswer {
+    async fn of(mut response: Response) -> Result<Self, ApiError> {
+        let headers = KEPT_HEADERS.iter().filter_map(|name| {
+            let value = response.headers().get(name)?.to_str().ok()?;
+            Some((name.to_string(), value.to_owned()))
+        });
+        let (status, headers) = (response.status().as_u16(), headers.collect());
+        let body = response.take_body().into_string().await.map_err(|error| {
+            tracing::error!(event = "answer_unreadable", %error);
+            ErrorKind::Internal
+        })?;
+        Ok(Self { status, headers, body })
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        let (_, seconds) = self.headers.iter().find(|(name, _)| *name == header::RETRY_AFTER.as_str())?;
+        seconds.parse().ok().map(Duration::from_secs)
+    }
+}
+
+impl IntoResponse for KeptAnswer {
+    fn into_response(self) -> Response {
+        let mut response = Response::builder().body(self.body);
+        response.set_status(StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+        for (name, value) in self.headers {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use poem::endpoint::make;
+    use poem::{Body, EndpointExt};
+
+    use super::*;
+    use crate::http::strict_json::PayloadError;
+
+    fn key_in(values: &[&[u8]]) -> Result<Option<String>, ApiError> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(HEADER, HeaderValue::from_bytes(value).unwrap());
+        }
+        key_of(&headers)
+    }
+
+    #[test]
+    fn a_key_is_visible_ascii_in_quotes_or_without() {
+        let longest = "k".repeat(255);
+        assert_eq!(key_in(&[]), Ok(None));
+        for (value, key) in [
+            ("abc", "abc"),
+            ("\"abc\"", "abc"),
+            ("8e03978e-40d5-43dd-bc93-6894a57f9324", "8e03978e-40d5-43dd-bc93-6894a57f9324"),
+            ("!~", "!~"),
+            ("a\"b", "a\"b"),
+            (&longest, &longest),
+            (&format!("\"{longest}\""), &longest),
+        ] {
+            assert_eq!(key_in(&[value.as_bytes()]), Ok(Some(key.to_owned())), "{value}");
+        }
+    }
+
+    #[test]
+    fn every_other_key_is_refused() {
+        let too_long = "k".repeat(256);
+        let wrong: &[&[&[u8]]] = &[
+            &[b""],
+            &[b"\""],
+            &[b"\"\""],
+            &[b"\"abc"],
+            &[b"\"abc\";a=1"],
+            &[b"a b"],
+            &[b"a\tb"],
+            &[b"\"a b\""],
+            &["k\u{e9}".as_bytes()],
+            &[b"\xff"],
+            &[too_long.as_bytes()],
+            &[b"abc", b"abc"],
+        ];
+        for values in wrong {
+            assert_eq!(key_in(values), Err(ErrorKind::InvalidIdempotencyKey.into()), "{values:?}");
+        }
+    }
+
+    /// Before the body is there, nothing is claimed: there is no store here.
+    #[tokio::test]
+    async fn a_body_that_cannot_be_read_is_the_same_error_as_ever() {
+        let operation = repeatable(make(|_| async { Ok::<_, poem::Error>(Response::default()) }).map_to_response());
+        let late = || {
+            let chunks = futures_util::stream::iter([Err::<&'static [u8], _>(std::io::Error::from(
+                std::io::ErrorKind::TimedOut,
+            ))]);
+            Body::from_bytes_stream(chunks)
+        };
+        let too_long = Body::from(vec![b' '; strict_json::MAX_BODY_BYTES + 1]);
+        for (content_type, body, expected) in [
+            ("application/json", late(), PayloadError::TimedOut),
+            ("application/json", too_long, PayloadError::TooLarge),
+            ("text/plain", Body::from("{}"), PayloadError::UnsupportedMediaType),
+        ] {
+            let request = Request::builder().header(HEADER, "abc").content_type(content_type).body(body);
+            let error = operation.call(request).await.unwrap_err();
+            assert_eq!(error.downcast_ref(), Some(&expected));
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Headers that keep browsers and caches from doing anything with an answer but handing it to who asked.
+
+use poem::http::{HeaderMap, HeaderName, HeaderValue, header};
+
+const NO_STORE: &str = "no-store";
+
+/// What every answer has, unless its route says otherwise. Answers are for one person at one time, so no cache keeps any. Whoever
+/// ends TLS in front of the API sets `Strict-Transport-Security`.
+pub(crate) const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
+    (header::CACHE_CONTROL, NO_STORE),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+];
+
+/// Adds them. What was asked for with a token is never stored, whatever its route says.
+pub(crate) fn protect(headers: &mut HeaderMap, with_token: bool) {
+    for (name, value) in SECURITY_HEADERS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if with_token {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(NO_STORE));
+    }
+}

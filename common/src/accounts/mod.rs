@@ -1,0 +1,136 @@
+//! Users, their sessions and what happened to them, in Postgres or SQLite.
+//!
+//! Whatever is changed together is one statement on Postgres and one transaction on SQLite. On Postgres, whoever ends or renews
+//! sessions locks the user's row first, so that nobody waits for each other in a circle.
+
+pub mod entities;
+mod events;
+mod number_change;
+pub mod pool;
+mod profile;
+mod sessions;
+mod sign_in;
+
+use std::future::Future;
+use std::time::Duration;
+
+use sea_orm::sqlx::{self, Connection, SqliteConnection};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, IsolationLevel,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use secrecy::{ExposeSecret, SecretString};
+
+pub use self::events::Event;
+pub use self::number_change::{Moved, NumberMove};
+pub use self::sessions::{Session, SessionFilter};
+pub use self::sign_in::{NewSession, SignedIn};
+use crate::config::SettingError;
+
+/// How long one call may take, waiting for a connection included.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// How long Postgres itself lets a statement take. Less than [`DEADLINE`], so that a statement that waits for a lock ends, its
+/// connection is free again, and nothing is written long after the client was told that it was not.
+const STATEMENT_LIMIT: Duration = Duration::from_millis(1500);
+
+/// A connection that was idle for longer is tried before it is used: the database may have been restarted.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+
+/// Why users and tokens could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountsError {
+    /// The database refused or was not reached.
+    #[error("database: {0}")]
+    Database(#[from] DbErr),
+    /// No answer within two seconds. A change may or may not have happened.
+    #[error("database: no answer within {DEADLINE:?}")]
+    Deadline,
+}
+
+/// Users, sessions and events.
+#[derive(Clone, Debug)]
+pub struct Accounts {
+    database: DatabaseConnection,
+}
+
+impl Accounts {
+    /// Prepares a pool of connections, which connect when they are needed.
+    ///
+    /// # Errors
+    /// A URL that the driver cannot read; for SQLite also a file that cannot be opened.
+    pub async fn connect(url: &SecretString, connections: u32) -> Result<Self, SettingError> {
+        let mut options = ConnectOptions::new(url.expose_secret());
+        options
+            .max_connections(connections)
+            .acquire_timeout(DEADLINE)
+            .connect_lazy(true)
+            .statement_timeout(STATEMENT_LIMIT)
+            .test_before_acquire_if_idle_for(TRUSTED_IDLE)
+            // sqlx 0.9.0: the task that would look after these can spin for ever, once its count of idle connections underflows.
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .sqlx_logging(false)
+            .map_sqlx_sqlite_opts(|sqlite| {
+                use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+                sqlite
+                    .create_if_missing(true)
+                    .foreign_keys(true)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Full)
+                    .busy_timeout(DEADLINE)
+            })
+            .map_sqlx_sqlite_pool_opts(|pool| pool.after_release(|connection, _| Box::pin(is_outside(connection))));
+        let database = Database::connect(options).await.map_err(|error| {
+            // The driver's messages quote the URL, and the URL may hold a password.
+            SettingError::new("DATABASE_URL", error.to_string().replace(url.expose_secret(), "…"))
+        })?;
+        Ok(Self { database })
+    }
+
+    /// The pool, for migrations.
+    #[must_use]
+    pub fn database(&self) -> &DatabaseConnection {
+        &self.database
+    }
+
+    /// Takes SQLite's write lock at once: a transaction that reads first and then writes is refused under load.
+    async fn begin_write(&self) -> Result<DatabaseTransaction, DbErr> {
+        let options = TransactionOptions {
+            isolation_level: None::<IsolationLevel>,
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
+        self.database.begin_with_options(options).await
+    }
+
+    /// Asks the database for nothing, to learn whether it answers.
+    ///
+    /// # Errors
+    /// [`AccountsError`].
+    pub async fn ping(&self) -> Result<(), AccountsError> {
+        within_deadline(async {
+            self.database.execute_unprepared("SELECT 1").await?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// Whether a connection may be used again: its transaction has ended.
+///
+/// Where a commit fails (a full disk), SQLite ends the transaction by itself. sqlx 0.9.0 then fails to roll it back, and counts the
+/// next one on that connection as nested in it, which is told as committed without ever being.
+async fn is_outside(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // The rollback is on its way; whatever is asked after it waits for it.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
+}
+
+/// A database that hangs is caught by no setting of the pool or of the server.
+async fn within_deadline<T>(call: impl Future<Output = Result<T, DbErr>>) -> Result<T, AccountsError> {
+    match tokio::time::timeout(DEADLINE, call).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(AccountsError::Deadline),
+    }
+}

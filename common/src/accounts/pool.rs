@@ -1,0 +1,42 @@
+//! The pool of connections to the database, looked at from outside.
+
+use std::time::{Duration, Instant};
+
+use sea_orm::sqlx::{Database, Pool};
+use sea_orm::{DatabaseConnection, DbBackend};
+
+use crate::runtime::readiness::LIMIT;
+
+/// What a pool is doing.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct PoolStats {
+    /// Connections, idle ones included.
+    pub open: u32,
+    /// Those that nobody uses.
+    pub idle: u32,
+    /// The most that there may be.
+    pub limit: u32,
+    /// How long it took to get one just now, for as long as a probe may take.
+    pub acquire: Duration,
+}
+
+impl PoolStats {
+    /// Of the pool behind `database`. Takes a connection for a moment.
+    pub async fn of(database: &DatabaseConnection) -> Self {
+        match database.get_database_backend() {
+            DbBackend::Postgres => look_at(database.get_postgres_connection_pool()).await,
+            DbBackend::Sqlite => look_at(database.get_sqlite_connection_pool()).await,
+            // No driver for another one is compiled in.
+            _ => Self::default(),
+        }
+    }
+}
+
+async fn look_at<D: Database>(pool: &Pool<D>) -> PoolStats {
+    let (open, idle) = (pool.size(), u32::try_from(pool.num_idle()).unwrap_or(u32::MAX));
+    let start = Instant::now();
+    let connection = tokio::time::timeout(LIMIT, pool.acquire()).await;
+    let acquire = start.elapsed().min(LIMIT);
+    drop(connection);
+    PoolStats { open, idle, limit: pool.options().get_max_connections(), acquire }
+}

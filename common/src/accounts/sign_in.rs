@@ -1,0 +1,192 @@
+//! A proven number becomes a user with one more session.
+
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter, Statement,
+};
+use time::OffsetDateTime;
+
+use super::events::{Change, insert_event};
+use super::sessions::SessionFilter;
+use super::{Accounts, AccountsError, within_deadline};
+use crate::accounts::entities::{token, user};
+use crate::domain::client::Client;
+use crate::domain::event::{EventDetails, EventKind, SessionEnd};
+use crate::domain::ids::SessionId;
+use crate::domain::person_name::PersonName;
+use crate::domain::phone::PhoneNumber;
+use crate::domain::token::{Scope, TokenHash};
+
+/// Somebody who just proved that a number is theirs.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// The user, new or known.
+    pub user: user::Model,
+    /// Whether this was the number's first sign-in.
+    pub is_new: bool,
+}
+
+/// A session to be kept.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// Its id.
+    pub id: SessionId,
+    /// What is kept of its token.
+    pub hash: TokenHash,
+    /// When the token ends.
+    pub expiry: OffsetDateTime,
+    /// What it gives a right to.
+    pub scope: Scope,
+    /// Who signs in.
+    pub client: Client,
+}
+
+impl NewSession {
+    fn details(&self) -> String {
+        EventDetails { device: self.client.device.name().map(str::to_owned), ..EventDetails::default() }.to_json()
+    }
+}
+
+impl Accounts {
+    /// Finds or makes the user of a number, keeps a session for them and writes the event, all or nothing. Simultaneous first
+    /// sign-ins of one number make one user. A known user keeps the name that they have. Of more than `cap` live sessions those
+    /// that were used least recently end; 0 is no limit.
+    ///
+    /// # Errors
+    /// [`AccountsError`]; after [`AccountsError::Deadline`] the session may exist, but nobody has been told its token.
+    pub async fn sign_in(
+        &self,
+        number: &PhoneNumber,
+        name: &PersonName,
+        session: NewSession,
+        cap: u32,
+        now: OffsetDateTime,
+    ) -> Result<SignedIn, AccountsError> {
+        match self.database.get_database_backend() {
+            DbBackend::Postgres => {
+                let signed_in = within_deadline(self.sign_in_on_postgres(number, name, &session, now)).await?;
+                if !signed_in.is_new && cap > 0 {
+                    self.end_surplus(signed_in.user.id, cap, &session.client, now).await;
+                }
+                Ok(signed_in)
+            }
+            _ => within_deadline(self.sign_in_on_sqlite(number, name, &session, cap, now)).await,
+        }
+    }
+
+    /// After the commit, because a statement does not see what others commit while it runs: of simultaneous sign-ins, the last
+    /// one sees all. The user is signed in whatever comes of this.
+    async fn end_surplus(&self, user_id: i64, cap: u32, client: &Client, now: OffsetDateTime) {
+        if let Err(error) =
+            self.end_sessions(user_id, SessionFilter::BeyondNewest(cap), SessionEnd::SessionLimit, client, now).await
+        {
+            tracing::warn!(event = "surplus_sessions_not_ended", user_id, %error);
+        }
+    }
+
+    /// One statement: one round trip and one commit. The update that changes nothing makes a known user's row come back.
+    async fn sign_in_on_postgres(
+        &self,
+        number: &PhoneNumber,
+        name: &PersonName,
+        session: &NewSession,
+        now: OffsetDateTime,
+    ) -> Result<SignedIn, DbErr> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            id: i64,
+            created_at: OffsetDateTime,
+            name: String,
+            phone_number: String,
+            version: i32,
+            is_new: bool,
+        }
+        const SQL: &str = "
+            WITH signed_in AS (
+                INSERT INTO users (created_at, name, phone_number) VALUES ($1, $2, $3)
+                ON CONFLICT (phone_number) DO UPDATE SET phone_number = excluded.phone_number
+                RETURNING id, created_at, name, phone_number, version, xmax = 0 AS is_new
+            ), kept AS (
+                INSERT INTO tokens (hash, id, user_id, created_at, last_used_at, expiry, scope, device)
+                SELECT $4, $5, id, $1, $1, $6, $7, $8 FROM signed_in
+            ), noted AS (
+                INSERT INTO events (created_at, user_id, kind, address, session_id, details)
+                SELECT $1, id, CASE WHEN is_new THEN $9 ELSE $10 END, $11, $5, $12 FROM signed_in
+            )
+            SELECT * FROM signed_in";
+        let values = [
+            now.into(),
+            name.as_str().into(),
+            number.as_e164().into(),
+            session.hash.clone().into_bytes().into(),
+            session.id.as_str().into(),
+            session.expiry.into(),
+            session.scope.as_str().into(),
+            session.client.device.as_str().into(),
+            EventKind::SignedUp.as_str().into(),
+            EventKind::SignedIn.as_str().into(),
+            session.client.address.to_string().into(),
+            session.details().into(),
+        ];
+        let statement = Statement::from_sql_and_values(DbBackend::Postgres, SQL, values);
+        let row = Row::find_by_statement(statement).one(&self.database).await?;
+        let row = row.ok_or_else(|| DbErr::RecordNotFound("the user that was just written".to_owned()))?;
+        let Row { id, created_at, name, phone_number, version, is_new } = row;
+        Ok(SignedIn { user: user::Model { id, created_at, name, phone_number, version }, is_new })
+    }
+
+    async fn sign_in_on_sqlite(
+        &self,
+        number: &PhoneNumber,
+        name: &PersonName,
+        session: &NewSession,
+        cap: u32,
+        now: OffsetDateTime,
+    ) -> Result<SignedIn, DbErr> {
+        let transaction = self.begin_write().await?;
+        let signed_in = find_or_make_user(&transaction, number, name, now).await?;
+        let user_id = signed_in.user.id;
+        let kept = token::ActiveModel {
+            serial: NotSet,
+            hash: Set(session.hash.clone().into_bytes()),
+            id: Set(session.id.to_string()),
+            user_id: Set(user_id),
+            created_at: Set(now),
+            last_used_at: Set(now),
+            expiry: Set(session.expiry),
+            scope: Set(session.scope.as_str().to_owned()),
+            device: Set(session.client.device.as_str().to_owned()),
+        };
+        token::Entity::insert(kept).exec_without_returning(&transaction).await?;
+        let kind = if signed_in.is_new { EventKind::SignedUp } else { EventKind::SignedIn };
+        let address = Some(session.client.address);
+        let change = Change { user_id, now, kind, address, details: session.details() };
+        insert_event(&transaction, &change, &session.id).await?;
+        if !signed_in.is_new && cap > 0 {
+            let change = Change::end(user_id, SessionEnd::SessionLimit, Some(session.client.address), now);
+            SessionFilter::BeyondNewest(cap).end_in(&transaction, &change).await?;
+        }
+        transaction.commit().await?;
+        Ok(signed_in)
+    }
+}
+
+async fn find_or_make_user(
+    transaction: &DatabaseTransaction,
+    number: &PhoneNumber,
+    name: &PersonName,
+    now: OffsetDateTime,
+) -> Result<SignedIn, DbErr> {
+    let known = user::Entity::find().filter(user::Column::PhoneNumber.eq(number.as_e164())).one(transaction).await?;
+    if let Some(user) = known {
+        return Ok(SignedIn { user, is_new: false });
+    }
+    let new = user::ActiveModel {
+        created_at: Set(now),
+        name: Set(name.as_str().to_owned()),
+        phone_number: Set(number.as_e164().to_owned()),
+        version: Set(1),
+        ..Default::default()
+    };
+    Ok(SignedIn { user: user::Entity::insert(new).exec_with_returning(transaction).await?, is_new: true })
+}

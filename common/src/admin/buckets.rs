@@ -1,0 +1,105 @@
+//! The leaky buckets, as operators see and empty them.
+
+use std::fmt;
+
+use crate::ledger::connection::RedisConnection;
+use redis::Script;
+use serde::Serialize;
+
+use crate::admin::{OperatorError, ask_redis};
+use crate::domain::client::ClientAddress;
+use crate::domain::phone::{Country, PhoneNumber};
+use crate::ledger::keys;
+use crate::ledger::limits::LedgerSettings;
+use crate::ledger::script;
+use crate::runtime::clock::Clock;
+
+/// Whose unverified sends a bucket counts.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Bucket {
+    /// Of a client address.
+    Address(ClientAddress),
+    /// To the numbers around this one.
+    Range(PhoneNumber),
+    /// To a country, or to numbers of none.
+    Country(Option<Country>),
+    /// All.
+    Service,
+}
+
+/// How full a bucket is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Level {
+    /// Which bucket.
+    pub bucket: String,
+    /// Sends in it.
+    pub level: f64,
+    /// Sends that it holds, and drains in an hour; 0 where the limit is off.
+    pub capacity: u32,
+}
+
+impl Bucket {
+    pub(super) fn key(&self) -> String {
+        match self {
+            Self::Address(address) => keys::address_bucket(*address),
+            Self::Range(number) => keys::range_bucket(number),
+            Self::Country(country) => keys::country_bucket(*country),
+            Self::Service => keys::service_bucket(),
+        }
+    }
+
+    pub(super) fn capacity(&self, settings: &LedgerSettings) -> u32 {
+        match self {
+            Self::Address(_) => settings.sends_per_address_hour,
+            Self::Range(_) => settings.sends_per_range_hour,
+            Self::Country(country) => settings.country_capacity(*country),
+            Self::Service => settings.sends_per_hour,
+        }
+    }
+
+    /// `level` as a script tells it.
+    pub(super) fn level(&self, level: &str, settings: &LedgerSettings) -> Level {
+        Level { bucket: self.to_string(), level: level.parse().unwrap_or(0.0), capacity: self.capacity(settings) }
+    }
+
+    /// How full it is now; it is empty after that where `empty` says so.
+    ///
+    /// # Errors
+    /// [`OperatorError`].
+    pub async fn look(
+        &self,
+        redis: &mut RedisConnection,
+        settings: &LedgerSettings,
+        clock: &Clock,
+        empty: bool,
+    ) -> Result<Level, OperatorError> {
+        let parts = [include_str!("../ledger/lua/limits.lua"), include_str!("../ledger/lua/bucket.lua")];
+        let script = Script::new(&script::text(&parts, settings));
+        let mut call = script.prepare_invoke();
+        call.key(self.key()).arg(clock.unix_ms()).arg(self.capacity(settings)).arg(empty);
+        let level: String = ask_redis(call.invoke_async(redis)).await?;
+        Ok(self.level(&level, settings))
+    }
+}
+
+/// As people call it. A range is told as far as its numbers agree.
+impl fmt::Display for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => write!(f, "address {address}"),
+            Self::Range(number) => write!(f, "range of {number}"),
+            Self::Country(Some(country)) => write!(f, "country {country}"),
+            Self::Country(None) => f.write_str("country none"),
+            Self::Service => f.write_str("service"),
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.capacity {
+            0 => write!(f, "{}: {:.1}, and its limit is off", self.bucket, self.level),
+            capacity => write!(f, "{}: {:.1} of {capacity}", self.bucket, self.level),
+        }
+    }
+}

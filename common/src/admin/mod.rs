@@ -1,0 +1,70 @@
+//! What operators' commands ask of Redis and the database, and how long they wait for it.
+
+pub mod breakers;
+pub mod buckets;
+pub mod numbers;
+pub mod queue_stats;
+pub mod users;
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::ledger::connection::RedisConnection;
+use redis::{RedisError, RedisResult};
+use sea_orm::DbErr;
+
+use crate::accounts::AccountsError;
+use crate::config::{RedisConfig, SettingError};
+
+/// How long an operator waits for one answer of a store that may be away.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why a store could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// Redis refused or was lost.
+    #[error("REDIS_URL: {0}")]
+    Redis(#[from] RedisError),
+    /// Redis does not answer.
+    #[error("REDIS_URL: no answer within {PATIENCE:?}")]
+    RedisAway,
+    /// The database refused or was lost.
+    #[error("DATABASE_URL: {0}")]
+    Database(#[from] DbErr),
+    /// The same, of what has a deadline of its own.
+    #[error("DATABASE_URL: {0}")]
+    Accounts(#[from] AccountsError),
+    /// The database does not answer. A change may have happened.
+    #[error("DATABASE_URL: no answer within {PATIENCE:?}")]
+    DatabaseAway,
+}
+
+/// A connection for one command.
+///
+/// # Errors
+/// A URL that is not one of Redis.
+pub fn connect(config: &RedisConfig) -> Result<RedisConnection, OperatorError> {
+    Ok(config.server()?.connection(PATIENCE)?)
+}
+
+/// Waits for Redis, but not for ever.
+///
+/// # Errors
+/// Redis refuses, or does not answer.
+pub async fn ask_redis<T>(call: impl Future<Output = RedisResult<T>>) -> Result<T, OperatorError> {
+    match tokio::time::timeout(PATIENCE, call).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(OperatorError::RedisAway),
+    }
+}
+
+/// Waits for the database, but not for ever.
+pub(super) async fn ask_database<T>(call: impl Future<Output = Result<T, DbErr>>) -> Result<T, OperatorError> {
+    match tokio::time::timeout(PATIENCE, call).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(OperatorError::DatabaseAway),
+    }
+}

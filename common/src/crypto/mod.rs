@@ -1,0 +1,5 @@
+//! What derives from `OTP_SECRET`: seals and tags.
+
+pub mod idempotency_keys;
+pub mod otp_keys;
+pub mod secret;

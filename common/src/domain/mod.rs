@@ -1,0 +1,14 @@
+//! What is parsed at the edge. `Debug` and `Display` show no secret and no whole number.
+
+pub mod client;
+pub mod cursor;
+pub mod delivery;
+pub mod event;
+pub mod ids;
+pub mod message;
+pub mod otp;
+pub mod person_name;
+pub mod phone;
+pub mod purpose;
+pub mod token;
+pub(crate) mod words;

@@ -1,0 +1,110 @@
+//! What a code is asked for.
+
+use crate::domain::phone::PhoneNumber;
+use crate::domain::words::words;
+
+words! {
+    /// The kinds of [`Purpose`]: what the SMS has to say about its code.
+    PurposeKind, {
+        /// Signing up or in.
+        SignIn = "sign_in",
+        /// Deleting an account.
+        DeleteAccount = "delete_account",
+        /// Moving an account away from a number.
+        LeaveNumber = "leave_number",
+        /// Moving an account to a number.
+        TakeNumber = "take_number",
+    }
+}
+
+/// What a code is asked for. A code for one purpose never serves another: not of another kind, nor for another account, nor for a
+/// move to another number.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Purpose<'a> {
+    /// Signing up or in.
+    SignIn,
+    /// Deleting an account; sent to its number.
+    DeleteAccount {
+        /// Whose.
+        user: i64,
+    },
+    /// Moving an account away from the number that the code is sent to.
+    LeaveNumber {
+        /// Whose.
+        user: i64,
+        /// The number that it moves to.
+        new: &'a PhoneNumber,
+    },
+    /// Moving an account to the number that the code is sent to.
+    TakeNumber {
+        /// Whose.
+        user: i64,
+    },
+}
+
+impl Purpose<'_> {
+    /// Without whose account it is about.
+    #[must_use]
+    pub fn kind(self) -> PurposeKind {
+        match self {
+            Self::SignIn => PurposeKind::SignIn,
+            Self::DeleteAccount { .. } => PurposeKind::DeleteAccount,
+            Self::LeaveNumber { .. } => PurposeKind::LeaveNumber,
+            Self::TakeNumber { .. } => PurposeKind::TakeNumber,
+        }
+    }
+
+    /// All of it, as keys and seals carry it: the kind, and what follows it after dots, in at most 49 characters. It may hold
+    /// a whole number.
+    pub(crate) fn text(self) -> String {
+        let kind = self.kind().as_str();
+        match self {
+            Self::SignIn => kind.to_owned(),
+            Self::DeleteAccount { user } | Self::TakeNumber { user } => format!("{kind}.{user}"),
+            Self::LeaveNumber { user, new } => format!("{kind}.{user}.{}", new.as_e164()),
+        }
+    }
+}
+
+impl PurposeKind {
+    /// The kind in the text of a purpose.
+    pub(crate) fn of_text(text: &str) -> Option<Self> {
+        text.split('.').next().and_then(Self::from_ledger)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_purpose_has_a_text_of_its_own_that_tells_its_kind() {
+        let parse = |number| PhoneNumber::parse(number, "IN".parse().unwrap()).unwrap();
+        let (one, other) = (parse("+919876543210"), parse("+919876543211"));
+        let purposes = [
+            Purpose::SignIn,
+            Purpose::DeleteAccount { user: 1 },
+            Purpose::DeleteAccount { user: 11 },
+            Purpose::LeaveNumber { user: 1, new: &one },
+            Purpose::LeaveNumber { user: 1, new: &other },
+            Purpose::LeaveNumber { user: 11, new: &one },
+            Purpose::TakeNumber { user: 1 },
+            Purpose::TakeNumber { user: i64::MAX },
+        ];
+        let mut texts: Vec<_> = purposes.iter().map(|purpose| purpose.text()).collect();
+        for (purpose, text) in purposes.iter().zip(&texts) {
+            assert_eq!(PurposeKind::of_text(text), Some(purpose.kind()), "{text}");
+            assert!(!text.contains([':', '\n']) && text.len() <= 49, "{text}");
+        }
+        texts.sort();
+        texts.dedup();
+        assert_eq!(texts.len(), purposes.len());
+        assert_eq!(PurposeKind::of_text("number_changed"), None);
+    }
+
+    #[test]
+    fn debug_shows_no_whole_number() {
+        let new = PhoneNumber::parse("+919876543210", "IN".parse().unwrap()).unwrap();
+        assert!(!format!("{:?}", Purpose::LeaveNumber { user: 1, new: &new }).contains("9876543210"));
+    }
+}

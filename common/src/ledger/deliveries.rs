@@ -1,0 +1,288 @@
+//! Deliveries as the worker moves them on: tries claimed, codes opened, outcomes recorded.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::ledger::connection::RedisConnection;
+use rand::RngExt;
+use redis::{FromRedisValue, RedisError, Value};
+use serde::{Deserialize, Serialize};
+use ulid::Ulid;
+
+use crate::crypto::otp_keys::{CannotOpen, OtpKeys};
+use crate::domain::message::{Message, NoticeKind};
+use crate::domain::purpose::PurposeKind;
+use crate::ledger::keys;
+use crate::ledger::limits::{GUESSES_PER_CHALLENGE, LONGEST_LIFE};
+use crate::ledger::outcome::{BreakerEvent, Outcome};
+use crate::ledger::script;
+use crate::queue::QueueScript;
+use crate::queue::job::SendOtp;
+use crate::runtime::clock::{Clock, millis};
+
+/// Failures in a row that open a provider's breaker.
+const BREAKER_FAILURES: u32 = 5;
+/// How long a breaker stays open the first time, and at most.
+const BREAKER_PAUSE: Duration = Duration::from_secs(1);
+const BREAKER_LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// A call whose slot is this near is waited for by the worker itself.
+const HOLD: Duration = Duration::from_secs(1);
+/// Nothing is sent with less left of its life.
+const LEAST_LIFE: Duration = Duration::from_secs(1);
+/// Dead letters that are kept.
+const DEAD_LETTERS_KEPT: u32 = 1_000;
+
+/// A provider as the scripts know it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProviderTerms {
+    /// Its name, which names its breaker too.
+    pub name: &'static str,
+    /// How long a try is claimed for: the provider's time limit and a margin, in milliseconds.
+    pub claim_for: i64,
+}
+
+/// What to do about a job.
+#[derive(Debug)]
+pub enum Claim {
+    /// Send: this try is ours.
+    Send(Box<Attempt>),
+    /// Nobody wants the SMS any more, or its code cannot be had.
+    Drop {
+        /// Why, for logs and counters.
+        reason: String,
+    },
+    /// Not now: another job will come for it.
+    Wait {
+        /// Why, for logs.
+        why: String,
+    },
+    /// The delivery has ended before, or another job has taken it over.
+    Ended,
+}
+
+/// One try at one SMS. `Debug` hides to whom.
+pub struct Attempt {
+    /// The number to send to, in E.164.
+    pub to: String,
+    /// What to say, or why that cannot be had.
+    pub message: Result<Message, CannotOpen>,
+    /// When that is worth nothing any more (Unix ms): the code's expiry, or the notice's.
+    pub expires_at: i64,
+    /// When the client asked (Unix ms).
+    pub requested_at: i64,
+    /// 1 for the first.
+    pub number: u32,
+    /// Whether a try before this one was never recorded, so that this one may send a second SMS.
+    pub after_unrecorded: bool,
+    /// Who is to send it.
+    pub provider: String,
+    /// When the call may begin (Unix ms): within a second.
+    pub start_at: i64,
+    /// Providers that refused it before.
+    pub excluded: Vec<String>,
+}
+
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt")
+            .field("number", &self.number)
+            .field("provider", &self.provider)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A delivery that ended without being sent.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct DeadLetter {
+    /// When it ended (Unix ms).
+    pub at: i64,
+    /// Which one.
+    pub delivery_id: String,
+    /// Masked.
+    pub number: String,
+    /// `failed` or `dropped`.
+    pub status: String,
+    /// Why.
+    pub reason: String,
+    /// Who refused it, if anybody was asked.
+    pub provider: Option<String>,
+    /// The provider's own code.
+    pub provider_code: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct DeliverySettings<'a> {
+    providers: &'a [ProviderTerms],
+    provider_rate: u32,
+    longest_life: i64,
+    guesses_per_challenge: u32,
+    breaker_failures: u32,
+    breaker_pause: i64,
+    breaker_longest_pause: i64,
+    hold: i64,
+    least_life: i64,
+    dead_letters_kept: u32,
+    dead_letters: &'static str,
+    challenge_prefix: &'static str,
+    bucket_prefix: &'static str,
+    sends_prefix: &'static str,
+    breaker_prefix: &'static str,
+    rate_prefix: &'static str,
+}
+
+/// What Redis runs under these settings.
+#[derive(Debug)]
+struct Scripts {
+    claim: QueueScript,
+    record: QueueScript,
+}
+
+impl Scripts {
+    fn new(settings: &DeliverySettings<'_>) -> Self {
+        const BEFORE_BOTH: &str = concat!(
+            include_str!("lua/limits.lua"),
+            include_str!("lua/give_back.lua"),
+            include_str!("lua/deliveries.lua"),
+            include_str!("lua/breaker.lua"),
+            include_str!("lua/next_job.lua"),
+        );
+        let claim = [BEFORE_BOTH, include_str!("lua/rate.lua"), include_str!("lua/claim.lua")];
+        let record = [BEFORE_BOTH, include_str!("lua/record.lua")];
+        Self {
+            claim: QueueScript::new(&script::text(&claim, settings)),
+            record: QueueScript::new(&script::text(&record, settings)),
+        }
+    }
+}
+
+/// The deliveries in Redis.
+#[derive(Clone, Debug)]
+pub struct DeliveryStore {
+    redis: RedisConnection,
+    keys: OtpKeys,
+    scripts: Arc<Scripts>,
+    clock: Clock,
+}
+
+impl DeliveryStore {
+    /// The deliveries whose codes `keys` open, to be sent by the first of `providers` that can, with `rate` calls a second
+    /// over all workers at most (0: as many as there are).
+    #[must_use]
+    pub fn new(redis: RedisConnection, keys: OtpKeys, providers: &[ProviderTerms], rate: u32, clock: Clock) -> Self {
+        let settings = DeliverySettings {
+            providers,
+            provider_rate: rate,
+            longest_life: millis(LONGEST_LIFE),
+            guesses_per_challenge: GUESSES_PER_CHALLENGE,
+            breaker_failures: BREAKER_FAILURES,
+            breaker_pause: millis(BREAKER_PAUSE),
+            breaker_longest_pause: millis(BREAKER_LONGEST_PAUSE),
+            hold: millis(HOLD),
+            least_life: millis(LEAST_LIFE),
+            dead_letters_kept: DEAD_LETTERS_KEPT,
+            dead_letters: keys::DEAD_LETTERS,
+            challenge_prefix: keys::CHALLENGE_PREFIX,
+            bucket_prefix: keys::BUCKET_PREFIX,
+            sends_prefix: keys::SENDS_PREFIX,
+            breaker_prefix: keys::BREAKER_PREFIX,
+            rate_prefix: keys::RATE_PREFIX,
+        };
+        Self { redis, keys, scripts: Arc::new(Scripts::new(&settings)), clock }
+    }
+
+    /// Claims a try, if the SMS is still wanted, nobody else is at it and a provider takes calls. A claimant that lost the
+    /// answer may ask again.
+    ///
+    /// # Errors
+    /// Redis cannot be reached or refuses; the try may be claimed all the same.
+    pub async fn claim(&self, job: &SendOtp, claimant: Ulid) -> Result<Claim, RedisError> {
+        let mut redis = self.redis.clone();
+        let (jitter, next_job_id): (f64, _) = (rand::rng().random(), Ulid::generate());
+        let answer: Vec<Value> = self
+            .scripts
+            .claim
+            .prepare_invoke()
+            .key(keys::delivery(&job.delivery_id))
+            .arg(self.clock.unix_ms())
+            .arg(&job.delivery_id)
+            .arg(claimant.to_string())
+            .arg(job.job_id.as_deref().unwrap_or_default())
+            .arg(next_job_id.to_string())
+            .arg(job.next(next_job_id).to_json())
+            .arg(jitter)
+            .invoke_async(&mut redis)
+            .await?;
+        self.read_claim(answer)
+    }
+
+    fn read_claim(&self, answer: Vec<Value>) -> Result<Claim, RedisError> {
+        let verdict: Option<String> = answer.first().cloned().map(FromRedisValue::from_redis_value).transpose()?;
+        let because = |answer: Vec<Value>| {
+            let (_, reason): (String, String) = FromRedisValue::from_redis_value(Value::Array(answer))?;
+            Ok::<_, RedisError>(reason)
+        };
+        match verdict.as_deref() {
+            Some("drop") => Ok(Claim::Drop { reason: because(answer)? }),
+            Some("wait") => Ok(Claim::Wait { why: because(answer)? }),
+            Some("send") => self.read_try(answer).map(|attempt| Claim::Send(Box::new(attempt))),
+            _ => Ok(Claim::Ended),
+        }
+    }
+
+    fn read_try(&self, answer: Vec<Value>) -> Result<Attempt, RedisError> {
+        type SealedFields = (String, String, String, String, String, Vec<u8>);
+        type TryFields = (i64, u32, i64, bool, String, i64, String);
+        let (sealed, rest) = answer.split_at_checked(6).unwrap_or((&answer, &[]));
+        let (_, purpose, to, challenge, key_id, sealed): SealedFields =
+            FromRedisValue::from_redis_value(Value::Array(sealed.to_vec()))?;
+        let (expires_at, number, requested_at, after_unrecorded, provider, start_at, excluded): TryFields =
+            FromRedisValue::from_redis_value(Value::Array(rest.to_vec()))?;
+        let message = match (NoticeKind::from_ledger(&purpose), PurposeKind::of_text(&purpose)) {
+            (Some(kind), _) => Ok(Message::Notice(kind)),
+            (None, Some(kind)) => {
+                let opened = self.keys.open(&key_id, &sealed, &purpose, &to, &challenge);
+                opened.map(|code| Message::Otp { kind, code })
+            }
+            (None, None) => Err(CannotOpen),
+        };
+        let excluded = excluded.split_whitespace().map(str::to_owned).collect();
+        Ok(Attempt { to, message, expires_at, requested_at, number, after_unrecorded, provider, start_at, excluded })
+    }
+
+    /// Records what came of a try, and writes the job of the next one with it. Says what that did to the breaker.
+    ///
+    /// # Errors
+    /// Redis cannot be reached or refuses.
+    pub async fn record(
+        &self,
+        job: &SendOtp,
+        claimant: Ulid,
+        outcome: &Outcome,
+    ) -> Result<Option<BreakerEvent>, RedisError> {
+        let (mut redis, next_job_id) = (self.redis.clone(), Ulid::generate());
+        let (_, breaker): (bool, String) = self
+            .scripts
+            .record
+            .prepare_invoke()
+            .key(keys::delivery(&job.delivery_id))
+            .arg(self.clock.unix_ms())
+            .arg(&job.delivery_id)
+            .arg(claimant.to_string())
+            .arg(serde_json::json!(outcome).to_string())
+            .arg(next_job_id.to_string())
+            .arg(job.next(next_job_id).to_json())
+            .invoke_async(&mut redis)
+            .await?;
+        Ok(BreakerEvent::from_ledger(&breaker))
+    }
+}
+
+/// The last deliveries that ended without being sent, newest first. Entries that cannot be read are left out.
+///
+/// # Errors
+/// Redis cannot be reached or refuses.
+pub async fn dead_letters(redis: &mut RedisConnection) -> Result<Vec<DeadLetter>, RedisError> {
+    let entries: Vec<String> = redis::cmd("LRANGE").arg(keys::DEAD_LETTERS).arg(0).arg(-1).query_async(redis).await?;
+    Ok(entries.iter().filter_map(|entry| serde_json::from_str(entry).ok()).collect())
+}

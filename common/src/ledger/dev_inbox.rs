@@ -1,0 +1,76 @@
+//! The development inbox: what the console provider would have sent, on its way from the workers to the API. It goes over
+//! a channel of Redis, which stores nothing.
+
+use std::fmt;
+
+use crate::ledger::connection::RedisConnection;
+use futures_util::StreamExt;
+use redis::RedisResult;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::phone::masked;
+use crate::ledger::connection::Redis;
+
+const CHANNEL: &str = "cheershare:dev:inbox";
+
+/// An SMS as a phone would show it. `Debug` hides what it says and to whom.
+#[derive(Clone, Deserialize, Serialize)]
+pub struct InboxMessage {
+    /// Which one.
+    pub id: String,
+    /// Unix ms.
+    pub sent_at: i64,
+    /// E.164.
+    pub to: String,
+    /// What the phone shows.
+    pub body: String,
+}
+
+impl fmt::Debug for InboxMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InboxMessage").field("id", &self.id).field("to", &masked(&self.to)).finish_non_exhaustive()
+    }
+}
+
+/// Tells every API process of a message.
+#[derive(Clone)]
+pub struct InboxPublisher(RedisConnection);
+
+impl fmt::Debug for InboxPublisher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InboxPublisher")
+    }
+}
+
+impl InboxPublisher {
+    /// Over this connection.
+    #[must_use]
+    pub fn new(connection: RedisConnection) -> Self {
+        Self(connection)
+    }
+
+    /// Whoever listens gets it; nobody has to.
+    ///
+    /// # Errors
+    /// Redis does not answer.
+    pub async fn publish(&self, message: &InboxMessage) -> RedisResult<()> {
+        let text = serde_json::to_string(message).map_err(std::io::Error::from)?;
+        redis::cmd("PUBLISH").arg(CHANNEL).arg(text).query_async(&mut self.0.clone()).await
+    }
+}
+
+/// Passes messages on until the connection is lost.
+///
+/// # Errors
+/// Redis cannot be reached.
+pub async fn listen(redis: &Redis, mut on_message: impl FnMut(InboxMessage)) -> RedisResult<()> {
+    let mut subscription = redis.client().get_async_pubsub().await?;
+    subscription.subscribe(CHANNEL).await?;
+    let mut messages = subscription.on_message();
+    while let Some(message) = messages.next().await {
+        if let Ok(message) = serde_json::from_slice(message.get_payload_bytes()) {
+            on_message(message);
+        }
+    }
+    Ok(())
+}

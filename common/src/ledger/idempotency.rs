@@ -1,0 +1,145 @@
+//! Requests that a client may repeat with an `Idempotency-Key`: claimed while they run, and their answers kept for a while.
+
+use std::fmt;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use crate::ledger::connection::RedisConnection;
+use redis::Script;
+use ulid::Ulid;
+
+use crate::crypto::idempotency_keys::IdempotencyKeys;
+use crate::domain::client::ClientAddress;
+use crate::ledger::keys;
+use crate::ledger::limits::{LedgerError, within_deadline};
+use crate::runtime::clock::{Clock, millis};
+
+/// How long the first answer is given again, from the first request on.
+pub const KEEP: Duration = Duration::from_secs(10 * 60);
+/// How long a claim lasts whose request never ended, because its process died. Longer than any request takes.
+pub const LONGEST_CLAIM: Duration = Duration::from_secs(15);
+/// How many records an address may have; past that the oldest goes.
+pub const MOST_OF_AN_ADDRESS: u32 = 1_000;
+
+static BEGIN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/idempotency_begin.lua")));
+static END: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/idempotency_end.lua")));
+
+/// Why nothing is known about a repeated request.
+#[derive(Debug, thiserror::Error)]
+pub enum IdempotencyError {
+    /// Redis was not reached.
+    #[error(transparent)]
+    Store(#[from] LedgerError),
+    /// The kept answer was changed.
+    #[error("the sealed answer cannot be opened with any OTP_SECRET")]
+    CannotOpen,
+}
+
+/// What to do about a request. `Debug` hides the answer: it may hold a token.
+#[derive(Eq, PartialEq)]
+pub enum Begun {
+    /// It is the first: run it, then [`IdempotencyStore::keep`] or [`IdempotencyStore::free`].
+    Claimed(Claim),
+    /// The first one still runs.
+    InUse,
+    /// The client's key belongs to a request with another body.
+    Reused,
+    /// The first one's answer.
+    Answered(Vec<u8>),
+}
+
+impl fmt::Debug for Begun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Claimed(_) => "Claimed(…)",
+            Self::InUse => "InUse",
+            Self::Reused => "Reused",
+            Self::Answered(_) => "Answered(…)",
+        })
+    }
+}
+
+/// The right to run a request and to say what came of it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Claim {
+    of_address: String,
+    record: String,
+    id: String,
+    began_at: i64,
+}
+
+/// Repeated requests in Redis.
+#[derive(Clone, Debug)]
+pub struct IdempotencyStore {
+    redis: RedisConnection,
+    keys: IdempotencyKeys,
+    clock: Clock,
+}
+
+impl IdempotencyStore {
+    /// Names, fingerprints and answers are hidden by `keys`.
+    #[must_use]
+    pub fn new(redis: RedisConnection, keys: IdempotencyKeys, clock: Clock) -> Self {
+        Self { redis, keys, clock }
+    }
+
+    /// Claims a request, or finds what came of the first one with this key. A key is its client's own: that of another address is
+    /// another one. It holds no control character.
+    ///
+    /// # Errors
+    /// [`IdempotencyError`]; where Redis was not reached, the key may be claimed all the same, for [`LONGEST_CLAIM`].
+    pub async fn begin(&self, client: ClientAddress, key: &str, body: &[u8]) -> Result<Begun, IdempotencyError> {
+        let (first, older) = self.keys.tags(client, key, body);
+        let now = self.clock.unix_ms();
+        let claim = Claim {
+            of_address: keys::idempotency_of_address(client),
+            record: keys::idempotency(&first.name),
+            id: Ulid::generate().to_string(),
+            began_at: now,
+        };
+        let mut call = BEGIN.prepare_invoke();
+        call.key(&claim.of_address).key(&claim.record);
+        call.arg(now).arg(now + millis(LONGEST_CLAIM)).arg(&claim.id).arg(millis(KEEP)).arg(MOST_OF_AN_ADDRESS);
+        call.arg(first.fingerprint);
+        for tags in older {
+            call.key(keys::idempotency(&tags.name)).arg(tags.fingerprint);
+        }
+        let mut redis = self.redis.clone();
+        let answer: (String, String, Vec<u8>) = within_deadline(call.invoke_async(&mut redis)).await?;
+        let (verdict, record, sealed) = answer;
+        match verdict.as_str() {
+            "claimed" => Ok(Begun::Claimed(claim)),
+            "in_use" => Ok(Begun::InUse),
+            "reused" => Ok(Begun::Reused),
+            _ => self.keys.open(&sealed, &record).map(Begun::Answered).ok_or(IdempotencyError::CannotOpen),
+        }
+    }
+
+    /// Keeps the answer until [`KEEP`] after the request began, or only for a shorter `time` from now. A claim that ran out
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn keep(&self, claim: &Claim, answer: &[u8], time: Option<Duration>) -> Result<(), LedgerError> {
+        let now = self.clock.unix_ms();
+        let longest = claim.began_at + millis(KEEP);
+        let expires_at = time.map_or(longest, |time| longest.min(now.saturating_add(millis(time))));
+        self.end(claim, &self.keys.seal(answer, &claim.record), now, expires_at).await
+    }
+
+    /// Keeps nothing: the next request with the key is a first one.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn free(&self, claim: &Claim) -> Result<(), LedgerError> {
+        self.end(claim, b"", self.clock.unix_ms(), 0).await
+    }
+
+    async fn end(&self, claim: &Claim, sealed: &[u8], now: i64, expires_at: i64) -> Result<(), LedgerError> {
+        let mut call = END.prepare_invoke();
+        call.key(&claim.of_address).key(&claim.record);
+        call.arg(&claim.id).arg(sealed).arg(now).arg(expires_at);
+        let mut redis = self.redis.clone();
+        within_deadline(call.invoke_async(&mut redis)).await
+    }
+}

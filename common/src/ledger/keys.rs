@@ -1,0 +1,134 @@
+//! The names of the ledger's keys in Redis. The queue's are in `queue`.
+
+use crate::domain::client::ClientAddress;
+use crate::domain::phone::{Country, PhoneNumber};
+use crate::domain::purpose::Purpose;
+
+/// What the names of all challenges start with; purpose and number follow.
+pub(crate) const CHALLENGE_PREFIX: &str = "cheershare:otp:";
+/// What the names of all deliveries start with; the id follows.
+pub(crate) const DELIVERY_PREFIX: &str = "cheershare:delivery:";
+/// What the names of all leaky buckets start with.
+pub(crate) const BUCKET_PREFIX: &str = "cheershare:bucket:";
+/// What the names of all logs of sends start with; the number follows, and the tag of a known address.
+pub(crate) const SENDS_PREFIX: &str = "cheershare:sends:";
+
+/// What the names of all logs of wrong guesses at a number from an address start with; both follow.
+const WRONG_BY_BOTH_PREFIX: &str = "cheershare:wrong:both:";
+
+/// What the names of all breakers start with; the provider follows.
+pub(crate) const BREAKER_PREFIX: &str = "cheershare:breaker:";
+/// What the names of the call rates start with; the provider follows.
+pub(crate) const RATE_PREFIX: &str = "cheershare:rate:";
+/// Deliveries that ended without being sent.
+pub(crate) const DEAD_LETTERS: &str = "cheershare:dead_letters";
+
+/// The breaker of a provider.
+pub(crate) fn breaker(provider: &str) -> String {
+    format!("{BREAKER_PREFIX}{provider}")
+}
+
+/// Digits that a range of numbers leaves open.
+const RANGE_DIGITS: usize = 3;
+
+/// The challenge of a number.
+pub(crate) fn challenge(purpose: Purpose<'_>, number: &PhoneNumber) -> String {
+    format!("{CHALLENGE_PREFIX}{}:{}", purpose.text(), number.as_e164())
+}
+
+/// One SMS that was asked for.
+pub(crate) fn delivery(id: &str) -> String {
+    format!("{DELIVERY_PREFIX}{id}")
+}
+
+/// The cooldown of a number.
+pub(crate) fn number(number: &PhoneNumber) -> String {
+    format!("cheershare:number:{}", number.as_e164())
+}
+
+/// When a number was sent to.
+pub(crate) fn sends(number: &PhoneNumber) -> String {
+    format!("{SENDS_PREFIX}{}", number.as_e164())
+}
+
+/// The tags of addresses from which a number signed in.
+pub(crate) fn known_addresses(number: &PhoneNumber) -> String {
+    format!("cheershare:known:{}", number.as_e164())
+}
+
+/// When a number was guessed at.
+pub(crate) fn wrong_by_number(number: &PhoneNumber) -> String {
+    format!("cheershare:wrong:number:{}", number.as_e164())
+}
+
+/// When an address guessed.
+pub(crate) fn wrong_by_address(address: ClientAddress) -> String {
+    format!("cheershare:wrong:address:{address}")
+}
+
+/// When an address guessed at a number.
+pub(crate) fn wrong_by_both(number: &PhoneNumber, address: ClientAddress) -> String {
+    format!("{WRONG_BY_BOTH_PREFIX}{}:{address}", number.as_e164())
+}
+
+/// What matches all keys with a number in their names, and some of longer numbers. There is nothing in a number that a
+/// pattern would take for more than itself.
+pub(crate) fn pattern_of(number: &PhoneNumber) -> String {
+    format!("cheershare:*:{}*", number.as_e164())
+}
+
+/// The purpose of a challenge of that number, by the challenge's key.
+pub(crate) fn purpose_in<'a>(key: &'a str, number: &PhoneNumber) -> Option<&'a str> {
+    key.strip_prefix(CHALLENGE_PREFIX)?.strip_suffix(number.as_e164())?.strip_suffix(':')
+}
+
+/// Whether that key is one of [`wrong_by_both`] of the number.
+pub(crate) fn is_wrong_by_both(key: &str, number: &PhoneNumber) -> bool {
+    key.strip_prefix(WRONG_BY_BOTH_PREFIX)
+        .and_then(|rest| rest.strip_prefix(number.as_e164()))
+        .is_some_and(|rest| rest.starts_with(':'))
+}
+
+/// That an operator has blocked a number, and until when.
+pub(crate) fn blocked(number: &PhoneNumber) -> String {
+    format!("cheershare:blocked:{}", number.as_e164())
+}
+
+/// A request that its client may repeat, by the tag of client and key.
+pub(crate) fn idempotency(tag: &str) -> String {
+    format!("cheershare:idempotency:{tag}")
+}
+
+/// The names of an address's requests that may be repeated.
+pub(crate) fn idempotency_of_address(address: ClientAddress) -> String {
+    format!("cheershare:idempotency:address:{address}")
+}
+
+/// Unverified sends asked for by an address.
+pub(crate) fn address_bucket(address: ClientAddress) -> String {
+    format!("{BUCKET_PREFIX}address:{address}")
+}
+
+/// Unverified sends to neighbours of a number.
+pub(crate) fn range_bucket(number: &PhoneNumber) -> String {
+    format!("{BUCKET_PREFIX}range:{}", range_of(number))
+}
+
+/// What all numbers of a range begin with.
+pub(crate) fn range_of(number: &PhoneNumber) -> &str {
+    let e164 = number.as_e164();
+    e164.get(..e164.len().saturating_sub(RANGE_DIGITS)).unwrap_or(e164)
+}
+
+/// Unverified sends to a country; numbers of no country share one.
+pub(crate) fn country_bucket(country: Option<Country>) -> String {
+    match country {
+        Some(country) => format!("{BUCKET_PREFIX}country:{country}"),
+        None => format!("{BUCKET_PREFIX}country:none"),
+    }
+}
+
+/// Unverified sends in all.
+pub(crate) fn service_bucket() -> String {
+    format!("{BUCKET_PREFIX}all")
+}

@@ -1,0 +1,155 @@
+//! What the ledger's scripts are told, and the words that they answer with.
+
+use std::future::Future;
+use std::time::Duration;
+
+use redis::{RedisError, RedisResult};
+use serde::Serialize;
+
+use crate::config::LimitConfig;
+use crate::domain::phone::Country;
+use crate::domain::words::words;
+use crate::ledger::keys;
+use crate::runtime::clock::millis;
+
+/// Wrong guesses that a challenge bears, from strangers and from known addresses each.
+pub(crate) const GUESSES_PER_CHALLENGE: u32 = 5;
+/// Longest that one code may live, resends included (NIST SP 800-63B, OWASP ASVS).
+pub(crate) const LONGEST_LIFE: Duration = Duration::from_secs(10 * 60);
+/// How long a delivery can be looked up: a day after its end.
+pub(crate) const KEEP_DELIVERY: Duration = Duration::from_secs(24 * 60 * 60 + 10 * 60);
+/// Addresses that a number is remembered by.
+const KNOWN_ADDRESSES: u32 = 20;
+/// How long one call of the API may take.
+const DEADLINE: Duration = Duration::from_secs(1);
+
+/// Why the ledger could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// Redis refused or was not reached.
+    #[error("Redis: {0}")]
+    Redis(#[from] RedisError),
+    /// No answer within a second. The change may or may not have happened.
+    #[error("Redis: no answer within {DEADLINE:?}")]
+    Deadline,
+    /// The code may have been used up by a guess whose answer was lost; that is being undone.
+    #[error("Redis: the answer to an earlier guess was lost")]
+    RollbackPending,
+}
+
+/// A Redis that hangs, or is being looked for again, is an error before a client loses patience.
+pub(crate) async fn within_deadline<T>(call: impl Future<Output = RedisResult<T>>) -> Result<T, LedgerError> {
+    match tokio::time::timeout(DEADLINE, call).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(LedgerError::Deadline),
+    }
+}
+
+/// Settings of the scripts, all durations in milliseconds.
+#[derive(Clone, Debug, Serialize)]
+pub struct LedgerSettings {
+    ttl: i64,
+    longest_life: i64,
+    keep_delivery: i64,
+    guesses_per_challenge: u32,
+    known_addresses: u32,
+    cooldown: i64,
+    sends_per_number_hour: u32,
+    sends_per_number_day: u32,
+    pub(crate) sends_per_address_hour: u32,
+    pub(crate) sends_per_range_hour: u32,
+    pub(crate) sends_per_hour: u32,
+    wrong_guesses_per_hour: u32,
+    wrong_guesses_per_address_hour: u32,
+    wrong_guesses_per_number_hour: u32,
+    wrong_guesses_per_number_day: u32,
+    bucket_prefix: &'static str,
+    delivery_prefix: &'static str,
+    #[serde(skip)]
+    default_country: Country,
+    #[serde(skip)]
+    sends_per_country_hour: u32,
+    #[serde(skip)]
+    sends_per_foreign_country_hour: u32,
+}
+
+impl LedgerSettings {
+    /// New codes live for `ttl`; sends to `default_country` have a bucket of their own size.
+    #[must_use]
+    pub fn new(limits: &LimitConfig, ttl: Duration, default_country: Country) -> Self {
+        Self {
+            ttl: millis(ttl),
+            longest_life: millis(LONGEST_LIFE),
+            keep_delivery: millis(KEEP_DELIVERY),
+            guesses_per_challenge: GUESSES_PER_CHALLENGE,
+            known_addresses: KNOWN_ADDRESSES,
+            cooldown: i64::from(limits.send_cooldown_seconds) * 1000,
+            sends_per_number_hour: limits.sends_per_number_hour,
+            sends_per_number_day: limits.sends_per_number_day,
+            sends_per_address_hour: limits.sends_per_address_hour,
+            sends_per_range_hour: limits.sends_per_range_hour,
+            sends_per_hour: limits.sends_per_hour,
+            wrong_guesses_per_hour: limits.wrong_guesses_per_hour,
+            wrong_guesses_per_address_hour: limits.wrong_guesses_per_address_hour,
+            wrong_guesses_per_number_hour: limits.wrong_guesses_per_number_hour,
+            wrong_guesses_per_number_day: limits.wrong_guesses_per_number_day,
+            bucket_prefix: keys::BUCKET_PREFIX,
+            delivery_prefix: keys::DELIVERY_PREFIX,
+            default_country,
+            sends_per_country_hour: limits.sends_per_country_hour,
+            sends_per_foreign_country_hour: limits.sends_per_foreign_country_hour,
+        }
+    }
+
+    pub(crate) fn country_capacity(&self, country: Option<Country>) -> u32 {
+        if country == Some(self.default_country) {
+            self.sends_per_country_hour
+        } else {
+            self.sends_per_foreign_country_hour
+        }
+    }
+}
+
+words! {
+    /// A limit that refuses a send.
+    LimitKind, {
+        /// Five wrong guesses at the code that lives.
+        Burned = "burned",
+        /// Wrong guesses at the number, in an hour or a day.
+        WrongGuesses = "wrong_guesses",
+        /// The last send was too short a while ago.
+        Cooldown = "cooldown",
+        /// Sends to the number in an hour.
+        NumberHour = "number_hour",
+        /// Sends to the number in a day.
+        NumberDay = "number_day",
+        /// Unverified sends of the address.
+        Address = "address",
+        /// Unverified sends to the range of numbers.
+        Range = "range",
+        /// Unverified sends to the country.
+        Country = "country",
+        /// Unverified sends in all: the spend guard.
+        Service = "service",
+        /// An operator has blocked the number.
+        Blocked = "blocked",
+    }
+}
+
+words! {
+    /// Why a guess was not right. For operators only.
+    WrongGuess, {
+        /// Other digits.
+        Wrong = "wrong",
+        /// The code has expired.
+        Expired = "expired",
+        /// Five wrong guesses came before.
+        Burned = "burned",
+        /// There is no code, or it has been used.
+        None = "none",
+        /// Too many wrong guesses in an hour or a day: this one was not looked at.
+        Closed = "closed",
+        /// An operator has blocked the number: this one was not looked at.
+        Blocked = "blocked",
+    }
+}

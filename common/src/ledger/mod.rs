@@ -1,0 +1,14 @@
+//! What Redis knows of numbers, codes, deliveries and repeated requests. Every check-and-change is one script.
+
+pub mod connection;
+pub mod deliveries;
+pub mod delivery_status;
+pub mod dev_inbox;
+pub mod idempotency;
+pub(crate) mod keys;
+pub mod limits;
+pub mod notices;
+pub mod otp;
+pub mod outcome;
+mod pending_rollbacks;
+pub(crate) mod script;

@@ -1,0 +1,281 @@
+//! The OTP ledger as the API uses it: codes asked for, guessed, used up and put back, and all limits on that.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use crate::ledger::connection::RedisConnection;
+use redis::{Script, ScriptInvocation};
+use ulid::Ulid;
+
+use crate::crypto::otp_keys::OtpKeys;
+use crate::domain::client::ClientAddress;
+use crate::domain::ids::{ChallengeId, DeliveryId};
+use crate::domain::otp::{Otp, OtpLength};
+use crate::domain::person_name::PersonName;
+use crate::domain::phone::PhoneNumber;
+use crate::domain::purpose::Purpose;
+use crate::ledger::keys;
+use crate::ledger::limits::{LedgerError, LedgerSettings, LimitKind, WrongGuess, within_deadline};
+use crate::ledger::pending_rollbacks::PendingRollbacks;
+use crate::ledger::script;
+use crate::queue::QueueScript;
+use crate::queue::job::SendOtp;
+use crate::runtime::clock::Clock;
+
+/// How often, and how far apart, a lost use of a code is tried to be taken back: for half a minute or so.
+const TAKE_BACK_TRIES: u32 = 30;
+const TAKE_BACK_PAUSE: Duration = Duration::from_millis(250);
+
+static RESTORE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/restore.lua")));
+
+/// Who asks, for which number and for what.
+#[derive(Clone, Copy, Debug)]
+pub struct OtpRequester<'a> {
+    /// What the code is for.
+    pub purpose: Purpose<'a>,
+    /// Whose phone gets it.
+    pub number: &'a PhoneNumber,
+    /// Where the request comes from.
+    pub address: ClientAddress,
+}
+
+/// What came of asking for a code.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Requested {
+    /// Challenge, delivery and job are written.
+    Queued {
+        /// The SMS that will be sent.
+        delivery: DeliveryId,
+        /// What is left of the code's life.
+        expires_in: Duration,
+        /// How long until the number may ask again.
+        resend_in: Duration,
+    },
+    /// A limit is reached; nothing was written.
+    Refused {
+        /// Which limit.
+        kind: LimitKind,
+        /// Until it allows a send again; of several limits, the last to do so.
+        retry_after: Duration,
+    },
+}
+
+/// What came of a guess.
+#[derive(Debug)]
+pub enum Guessed {
+    /// The code is used up, unless [`OtpStore::restore`] puts it back.
+    Right(Verified),
+    /// All other guesses, which a client must not be able to tell apart.
+    Wrong(WrongGuess),
+}
+
+/// One use of a code, which may have to be taken back.
+#[derive(Clone, Debug)]
+struct Redemption {
+    key: String,
+    id: String,
+}
+
+/// A right guess.
+#[derive(Debug)]
+pub struct Verified {
+    redemption: Redemption,
+    /// The name given when the code was asked for; empty where none was.
+    pub name: PersonName,
+}
+
+/// What Redis runs under these settings.
+#[derive(Debug)]
+struct Scripts {
+    request: QueueScript,
+    verify: Script,
+}
+
+impl Scripts {
+    fn new(settings: &LedgerSettings) -> Self {
+        const LIMITS: &str = include_str!("lua/limits.lua");
+        let verify = [LIMITS, include_str!("lua/give_back.lua"), include_str!("lua/verify.lua")];
+        Self {
+            request: QueueScript::new(&script::text(&[LIMITS, include_str!("lua/request.lua")], settings)),
+            verify: Script::new(&script::text(&verify, settings)),
+        }
+    }
+}
+
+/// The OTP ledger in Redis.
+#[derive(Clone, Debug)]
+pub struct OtpStore {
+    redis: RedisConnection,
+    keys: OtpKeys,
+    code_length: OtpLength,
+    settings: LedgerSettings,
+    scripts: Arc<Scripts>,
+    clock: Clock,
+    unsettled: PendingRollbacks,
+}
+
+impl OtpStore {
+    /// A ledger whose new codes have `code_length` digits.
+    #[must_use]
+    pub fn new(
+        redis: RedisConnection,
+        keys: OtpKeys,
+        code_length: OtpLength,
+        settings: LedgerSettings,
+        clock: Clock,
+    ) -> Self {
+        let scripts = Arc::new(Scripts::new(&settings));
+        Self { redis, keys, code_length, settings, scripts, clock, unsettled: PendingRollbacks::default() }
+    }
+
+    /// Asks for a code: the limits are decided, and challenge, delivery and job written together or not at all. With a
+    /// `test_code` that is the code, nothing is sent, and only the limits on guesses count. A `name` is kept for who signs in.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn request(
+        &self,
+        asker: OtpRequester<'_>,
+        name: Option<&PersonName>,
+        test_code: Option<&Otp>,
+        request_id: Option<String>,
+    ) -> Result<Requested, LedgerError> {
+        let OtpRequester { purpose, number, address } = asker;
+        let challenge = ChallengeId::random();
+        let delivery = DeliveryId::random();
+        let code = test_code.cloned().unwrap_or_else(|| Otp::random(self.code_length));
+        let new = self.keys.seal(&code, purpose, number, &challenge);
+        let job = SendOtp {
+            delivery_id: delivery.to_string(),
+            request_id,
+            traceparent: crate::runtime::telemetry::traces::traceparent(),
+            job_id: None,
+        };
+        let known_keys = self.keys.ids().collect::<Vec<_>>().join(",");
+
+        let mut call = self.scripts.request.prepare_invoke();
+        call.key(keys::challenge(purpose, number))
+            .key(keys::delivery(delivery.as_str()))
+            .key(keys::number(number))
+            .key(keys::sends(number))
+            .key(keys::known_addresses(number))
+            .key(keys::wrong_by_number(number))
+            .key(keys::address_bucket(address))
+            .key(keys::range_bucket(number))
+            .key(keys::country_bucket(number.country()))
+            .key(keys::service_bucket())
+            .key(keys::blocked(number));
+        self.common_arguments(&mut call, asker);
+        call.arg(purpose.text())
+            .arg(number.as_e164())
+            .arg(name.map_or("", PersonName::as_str))
+            .arg(self.settings.country_capacity(number.country()))
+            .arg(challenge.as_str())
+            .arg(new.key_id)
+            .arg(new.sealed)
+            .arg(new.tag)
+            .arg(known_keys)
+            .arg(delivery.as_str())
+            .arg(Ulid::generate().to_string())
+            .arg(job.to_json())
+            .arg(test_code.is_some());
+        let (outcome, first, second): (String, u64, u64) = self.invoke(&call).await?;
+        let (first, second) = (Duration::from_millis(first), Duration::from_millis(second));
+        Ok(match LimitKind::from_ledger(&outcome) {
+            None => Requested::Queued { delivery, expires_in: first, resend_in: second },
+            Some(kind) => Requested::Refused { kind, retry_after: first },
+        })
+    }
+
+    /// Compares a guess and counts a wrong one. Of simultaneous right guesses one is [`Guessed::Right`].
+    ///
+    /// # Errors
+    /// [`LedgerError`]; the code is good again as soon as Redis answers.
+    pub async fn verify(&self, asker: OtpRequester<'_>, guess: &Otp) -> Result<Guessed, LedgerError> {
+        let OtpRequester { purpose, number, address } = asker;
+        let redemption = Redemption { key: keys::challenge(purpose, number), id: Ulid::generate().to_string() };
+        let mut call = self.scripts.verify.prepare_invoke();
+        call.key(&redemption.key)
+            .key(keys::number(number))
+            .key(keys::known_addresses(number))
+            .key(keys::wrong_by_number(number))
+            .key(keys::wrong_by_address(address))
+            .key(keys::wrong_by_both(number, address))
+            .key(keys::blocked(number));
+        self.common_arguments(&mut call, asker);
+        call.arg(&redemption.id);
+        for guess in self.keys.guess_tags(guess, purpose, number) {
+            call.arg(guess.key_id).arg(guess.tag);
+        }
+        let unsettled = self.unsettled.has(&redemption.key);
+        // Redis may run the script after nobody waits for its answer any more.
+        let answer = self.invoke(&call).await.inspect_err(|_| self.restore_in_background(redemption.clone()));
+        let (outcome, name): (String, String) = answer?;
+        Ok(match WrongGuess::from_ledger(&outcome) {
+            None => {
+                self.unsettled.settle(&redemption.key);
+                Guessed::Right(Verified { redemption, name: PersonName::from_store(name) })
+            }
+            // A code that looks used may be one whose use is taken back next: nobody should be told that it is wrong.
+            Some(WrongGuess::None) if unsettled || self.unsettled.has(&redemption.key) => {
+                return Err(LedgerError::RollbackPending);
+            }
+            Some(why) => Guessed::Wrong(why),
+        })
+    }
+
+    /// Makes the code of a sign-in that failed good again, unless a newer one has been asked for.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; the code is good again as soon as Redis answers.
+    pub async fn restore(&self, verified: &Verified) -> Result<(), LedgerError> {
+        let restored = self.restore_redemption(&verified.redemption).await;
+        restored.inspect_err(|_| self.restore_in_background(verified.redemption.clone())).map(|_| ())
+    }
+
+    /// Ends the number's challenge for this purpose, if there is one: its code is not good any more. All limits stay but its own
+    /// count of wrong guesses, as after its use.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; the challenge may have ended all the same.
+    pub async fn end(&self, purpose: Purpose<'_>, number: &PhoneNumber) -> Result<(), LedgerError> {
+        let mut redis = self.redis.clone();
+        let mut call = redis::cmd("DEL");
+        call.arg(keys::challenge(purpose, number));
+        within_deadline(call.query_async(&mut redis)).await
+    }
+
+    async fn restore_redemption(&self, redemption: &Redemption) -> Result<bool, LedgerError> {
+        let mut call = RESTORE.prepare_invoke();
+        call.key(&redemption.key).arg(&redemption.id);
+        self.invoke(&call).await
+    }
+
+    /// Tries in the background, until the attempt is taken back or Redis has said twice that there is nothing to take back.
+    fn restore_in_background(&self, redemption: Redemption) {
+        let store = self.clone();
+        let held = self.unsettled.hold(&redemption.key, &redemption.id);
+        tokio::spawn(async move {
+            let _until_it_ends = held;
+            let mut answers = 0;
+            for _ in 0..TAKE_BACK_TRIES {
+                match store.restore_redemption(&redemption).await {
+                    Ok(true) => return,
+                    Ok(false) if answers == 1 => return,
+                    Ok(false) => answers += 1,
+                    Err(_) => {}
+                }
+                tokio::time::sleep(TAKE_BACK_PAUSE).await;
+            }
+        });
+    }
+
+    fn common_arguments(&self, call: &mut ScriptInvocation<'_>, asker: OtpRequester<'_>) {
+        call.arg(self.clock.unix_ms()).arg(self.keys.address_tags(asker.number, asker.address).join(" "));
+    }
+
+    async fn invoke<T: redis::FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, LedgerError> {
+        let mut redis = self.redis.clone();
+        within_deadline(call.invoke_async(&mut redis)).await
+    }
+}

@@ -1,0 +1,101 @@
+//! Runs jobs for apalis: each in a task of its own, that ends even if the apalis worker does not live to see it.
+
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use apalis::prelude::{AbortError, Codec, Service, Task};
+use common::queue::job::SendOtp;
+use futures_util::FutureExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::PollSemaphore;
+use tracing::error;
+
+use crate::metrics;
+use crate::queue::in_flight::InFlightJobs;
+
+/// A job as it is in Redis. It is decoded where it is run, because apalis ends the whole worker over a
+/// payload that does not decode.
+#[derive(Debug)]
+pub(crate) struct Payload(Vec<u8>);
+
+/// Leaves payloads as they are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Undecoded;
+
+impl Codec<Payload> for Undecoded {
+    type Error = Infallible;
+    type Compact = Vec<u8>;
+
+    fn encode(&self, payload: &Payload) -> Result<Vec<u8>, Infallible> {
+        Ok(payload.0.clone())
+    }
+
+    fn decode(&self, bytes: &Vec<u8>) -> Result<Payload, Infallible> {
+        Ok(Payload(bytes.clone()))
+    }
+}
+
+/// The service that apalis calls with each job.
+pub(crate) struct JobService<H> {
+    handler: H,
+    /// Bounds what runs, jobs that outlived their apalis worker included.
+    slots: PollSemaphore,
+    slot: Option<OwnedSemaphorePermit>,
+    in_flight: InFlightJobs,
+}
+
+impl<H> JobService<H> {
+    pub(crate) fn new(handler: H, slots: Arc<Semaphore>, in_flight: InFlightJobs) -> Self {
+        Self { handler, slots: PollSemaphore::new(slots), slot: None, in_flight }
+    }
+}
+
+impl<H, F> Service<Task<Payload>> for JobService<H>
+where
+    H: Fn(SendOtp) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    type Response = ();
+    type Error = AbortError;
+    type Future = Pin<Box<dyn Future<Output = Result<(), AbortError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), AbortError>> {
+        if self.slot.is_none() {
+            self.slot = ready!(self.slots.poll_acquire(cx));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, task: Task<Payload>) -> Self::Future {
+        let slot = self.slot.take();
+        let handler = self.handler.clone();
+        let job_id = task.task_id().map(ToString::to_string).unwrap_or_default();
+        let running = self.in_flight.start(job_id.clone());
+        let job = tokio::spawn(async move {
+            let _until_it_ends = (slot, running);
+            run(&handler, &job_id, &task.args).await
+        });
+        Box::pin(async move { job.await.unwrap_or_else(|gone| Err(AbortError::new(gone))) })
+    }
+}
+
+async fn run<H, F>(handler: &H, job_id: &str, payload: &Payload) -> Result<(), AbortError>
+where
+    H: Fn(SendOtp) -> F,
+    F: Future<Output = ()>,
+{
+    let job: SendOtp = serde_json::from_slice(&payload.0).map_err(|error| {
+        metrics::job_ran("unreadable");
+        error!(event = "job_unreadable", job_id, %error);
+        AbortError::new("unreadable payload")
+    })?;
+    let delivery_id = job.delivery_id.clone();
+    AssertUnwindSafe(async { handler(job).await }).catch_unwind().await.map_err(|_| {
+        metrics::job_ran("panicked");
+        error!(event = "job_panicked", job_id, delivery_id);
+        AbortError::new("panicked")
+    })
+}

@@ -1,0 +1,52 @@
+//! What any worker does for the queue beside running jobs.
+
+use std::time::Duration;
+
+use common::ledger::connection::RedisConnection;
+use common::queue::{MAX_STEP, promote_due, prune_ended};
+use common::runtime::clock::Clock;
+use redis::RedisResult;
+use tokio::time::sleep;
+
+use crate::metrics;
+use crate::queue::queue_error::{Outage, within};
+
+const PROMOTE_EVERY: Duration = Duration::from_millis(200);
+const PRUNE_EVERY: Duration = Duration::from_secs(1);
+const STEP_LIMIT: Duration = Duration::from_secs(5);
+
+/// Brings due retries back to the queue and forgets ended jobs, without end.
+pub(crate) async fn maintain(redis: RedisConnection, clock: Clock) {
+    let promote = repeat("bring due retries back", PROMOTE_EVERY, || {
+        let (mut redis, now) = (redis.clone(), clock.unix_ms());
+        async move { promote_due(&mut redis, now, MAX_STEP).await }
+    });
+    let prune = repeat("forget ended jobs", PRUNE_EVERY, || {
+        let mut redis = redis.clone();
+        async move {
+            let removed = prune_ended(&mut redis, MAX_STEP).await?;
+            metrics::removed("jobs", removed as u64);
+            Ok(removed)
+        }
+    });
+    tokio::join!(promote, prune);
+}
+
+/// Forgets what has ended until now, as far as Redis lets it.
+pub(crate) async fn tidy_up(mut redis: RedisConnection) {
+    while prune_ended(&mut redis, MAX_STEP).await.is_ok_and(|pruned| pruned == MAX_STEP) {}
+}
+
+/// Takes a step every `period`, and the next one at once while there is more to do.
+async fn repeat<F>(work: &'static str, period: Duration, step: impl Fn() -> F)
+where
+    F: Future<Output = RedisResult<usize>>,
+{
+    let mut outage = Outage::new(work);
+    loop {
+        let done = outage.note(within(STEP_LIMIT, step()).await);
+        if done != Some(MAX_STEP) {
+            sleep(period).await;
+        }
+    }
+}

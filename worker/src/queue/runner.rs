@@ -1,0 +1,161 @@
+//! Runs jobs off the queue, whatever Redis does in the meantime.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::ledger::connection::Redis;
+use common::queue::job::SendOtp;
+use common::queue::{self, Concurrency};
+use common::runtime::clock::Clock;
+use redis::RedisResult;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tracing::{info, warn};
+use ulid::Ulid;
+
+use crate::queue::apalis_worker::WorkerContext;
+use crate::queue::drain::Drain;
+use crate::queue::heartbeat::keep_alive;
+use crate::queue::in_flight::InFlightJobs;
+use crate::queue::maintenance::{maintain, tidy_up};
+
+/// A pause of Redis that is shorter than this does not end the worker.
+pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
+const MIN_BACKOFF: Duration = Duration::from_millis(100);
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
+/// For the last words to Redis, once what ran has ended or was given up.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// How to work the queue.
+#[derive(Clone, Debug)]
+pub struct RunnerSettings {
+    /// Jobs at once.
+    pub concurrency: Concurrency,
+    /// How long jobs may go on after the stop signal.
+    pub shutdown_deadline: Duration,
+    /// A worker beats twice in this time. Whole seconds.
+    pub heartbeat: Duration,
+    /// After so many silent heartbeats a worker's jobs are given to the others. The clocks of the workers' machines
+    /// have to agree better than that.
+    pub missed_heartbeats: usize,
+    /// How often to look for jobs that nobody told of.
+    pub poll_interval: Duration,
+}
+
+impl RunnerSettings {
+    /// How long a worker may be silent.
+    #[must_use]
+    pub fn given_up_after(&self) -> Duration {
+        let missed = u32::try_from(self.missed_heartbeats).unwrap_or(u32::MAX);
+        self.heartbeat.saturating_mul(missed)
+    }
+}
+
+impl Default for RunnerSettings {
+    fn default() -> Self {
+        Self {
+            concurrency: Concurrency::default(),
+            shutdown_deadline: Duration::from_secs(15),
+            heartbeat: Duration::from_secs(2),
+            missed_heartbeats: 5,
+            poll_interval: Duration::from_millis(500),
+        }
+    }
+}
+
+/// Runs `handler` for each job, until `shutdown`. Then nothing more is fetched, jobs that were fetched but not
+/// started go back to the queue at once, and those that run may go on until the deadline.
+///
+/// Each job runs in a task of its own, which ends even when Redis fails the worker meanwhile. A panic ends its
+/// job and nothing else. Redis may be away when this starts and at any time after.
+///
+/// # Errors
+/// The settings of `redis` cannot be worked with. Nothing that happens later is an error.
+pub async fn run<H, F>(
+    redis: &Redis,
+    settings: RunnerSettings,
+    clock: Clock,
+    handler: H,
+    shutdown: CancellationToken,
+) -> RedisResult<()>
+where
+    H: Fn(SendOtp) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let connection = redis.connection(RESPONSE_TIMEOUT)?;
+    let _house = AbortOnDropHandle::new(tokio::spawn(maintain(connection.clone(), clock)));
+    let workplace = WorkerContext {
+        redis: redis.clone(),
+        connection,
+        config: queue::config(settings.concurrency, settings.heartbeat, settings.missed_heartbeats),
+        poll_interval: settings.poll_interval,
+        slots: Arc::new(Semaphore::new(settings.concurrency.get())),
+        handler,
+    };
+    let deadline = CancellationToken::new();
+    let retirements = TaskTracker::new();
+    supervise(&workplace, &settings, &shutdown, &deadline, &retirements).await;
+
+    retirements.close();
+    if timeout(settings.shutdown_deadline, retirements.wait()).await.is_err() {
+        deadline.cancel();
+        let _late = timeout(LAST_WORDS, retirements.wait()).await;
+    }
+    let _late = timeout(LAST_WORDS, tidy_up(workplace.connection)).await;
+    Ok(())
+}
+
+/// Has one worker after the other work, each under a name of its own, with growing pauses between those that
+/// end soon.
+async fn supervise<H, F>(
+    workplace: &WorkerContext<H>,
+    settings: &RunnerSettings,
+    shutdown: &CancellationToken,
+    deadline: &CancellationToken,
+    retirements: &TaskTracker,
+) where
+    H: Fn(SendOtp) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let mut backoff = MIN_BACKOFF;
+    while !shutdown.is_cancelled() {
+        let name = unique_name();
+        info!(event = "worker_starting", worker = name);
+        let started = Instant::now();
+        let in_flight = InFlightJobs::new(2 * (settings.concurrency.get() + settings.concurrency.batch()));
+        let alive = AbortOnDropHandle::new(tokio::spawn(keep_alive(
+            workplace.connection.clone(),
+            name.clone(),
+            settings.heartbeat / 2,
+        )));
+        let end = shutdown.run_until_cancelled(workplace.work(&name, in_flight.clone())).await;
+        let retirement = Drain {
+            redis: workplace.connection.clone(),
+            worker: name.clone(),
+            in_flight,
+            shutdown: shutdown.clone(),
+            deadline: deadline.clone(),
+        };
+        retirements.spawn(async move {
+            retirement.run().await;
+            drop(alive);
+        });
+        if let Some(reason) = end {
+            if started.elapsed() > MAX_BACKOFF {
+                backoff = MIN_BACKOFF;
+            }
+            warn!(event = "worker_ended", worker = name, reason, restart_in = ?backoff);
+            let _ = shutdown.run_until_cancelled(sleep(backoff)).await;
+            backoff = MAX_BACKOFF.min(backoff * 2);
+        }
+    }
+}
+
+/// A name that no worker had before: apalis-redis refuses one that it still takes for alive.
+fn unique_name() -> String {
+    let host = hostname::get().unwrap_or_default();
+    let process = std::process::id();
+    format!("{}-{process}-{}", host.to_string_lossy(), Ulid::generate())
+}
