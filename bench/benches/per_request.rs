@@ -24,7 +24,7 @@ use common::domain::purpose::Purpose;
 use common::domain::token::Token;
 use common::ledger::connection::Redis;
 use common::ledger::limits::LedgerSettings;
-use common::ledger::otp::{OtpRequester, OtpStore, Requested};
+use common::ledger::otp::{OtpRequester, OtpStore, SendOutcome};
 use common::runtime::clock::Clock;
 use criterion::{Criterion, criterion_group, criterion_main};
 use tokio::runtime::Runtime;
@@ -115,8 +115,8 @@ async fn send(store: &OtpStore, next: &AtomicU64, times: u64) -> Duration {
             for number in (first + lane..first + times).step_by(AT_ONCE as usize) {
                 let number = PhoneNumber::of_store(&format!("+9198{number:08}")).unwrap();
                 let asker = OtpRequester { purpose: Purpose::SignIn, number: &number, address };
-                let requested = store.request(asker, Some(&name), None, None).await.unwrap();
-                assert!(matches!(requested, Requested::Queued { .. }), "{requested:?}");
+                let requested = store.send(asker, Some(&name), None, None).await.unwrap();
+                assert!(matches!(requested, SendOutcome::Queued { .. }), "{requested:?}");
             }
         });
     }

@@ -9,7 +9,7 @@ use common::domain::person_name::PersonName;
 use common::domain::phone::{AllowedCountries, PhoneNumber};
 use common::domain::purpose::Purpose;
 use common::ledger::limits::{LedgerError, LimitKind};
-use common::ledger::otp::{Guessed, OtpRequester, OtpStore, Requested, Verified};
+use common::ledger::otp::{OtpRequester, OtpStore, SendOutcome, Verified, VerifyOutcome};
 use common::runtime::clock::Clock;
 use tracing::Instrument;
 
@@ -99,14 +99,14 @@ impl Codes {
         let OtpRequester { purpose, number, address } = asker;
         self.check_destination(number, address)?;
         let test_code = self.test_code_of(number);
-        match self.otp.request(asker, name, test_code, Some(request_id.to_owned())).await? {
-            Requested::Queued { delivery, expires_in, resend_in } => {
+        match self.otp.send(asker, name, test_code, Some(request_id.to_owned())).await? {
+            SendOutcome::Queued { delivery, expires_in, resend_in } => {
                 let (purpose, is_test) = (purpose.kind().as_str(), test_code.is_some());
                 metrics::otp_queued(is_test);
                 tracing::info!(event = "otp_queued", delivery_id = %delivery, purpose, %number, is_test);
                 Ok(OtpQueued { delivery_id: delivery.to_string(), expires_in, resend_in })
             }
-            Requested::Refused { kind, retry_after } => {
+            SendOutcome::Refused { kind, retry_after } => {
                 self.refusals.send(kind, number, address);
                 Err(RequestError::Refused { kind, retry_after })
             }
@@ -137,11 +137,11 @@ impl Codes {
     /// [`VerifyError::Wrong`] and [`VerifyError::Otp`]; then the code is as it was, but for the count of wrong guesses.
     pub async fn prove(&self, asker: OtpRequester<'_>, guess: &Otp) -> Result<Verified, VerifyError> {
         match self.otp.verify(asker, guess).await? {
-            Guessed::Right(verified) => {
+            VerifyOutcome::Right(verified) => {
                 metrics::guessed_right();
                 Ok(verified)
             }
-            Guessed::Wrong(why) => {
+            VerifyOutcome::Wrong(why) => {
                 self.refusals.guess(why, asker.number, asker.address);
                 Err(VerifyError::Wrong)
             }

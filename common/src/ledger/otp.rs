@@ -39,9 +39,9 @@ pub struct OtpRequester<'a> {
     pub address: ClientAddress,
 }
 
-/// What came of asking for a code.
+/// The outcome of [`OtpStore::send`].
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Requested {
+pub enum SendOutcome {
     /// Challenge, delivery and job are written.
     Queued {
         /// The SMS that will be sent.
@@ -60,10 +60,10 @@ pub enum Requested {
     },
 }
 
-/// What came of a guess.
+/// The outcome of [`OtpStore::verify`].
 #[derive(Debug)]
-pub enum Guessed {
-    /// The code is used up, unless [`OtpStore::restore`] puts it back.
+pub enum VerifyOutcome {
+    /// The code is used up, unless [`OtpStore::restore`] makes it good again.
     Right(Verified),
     /// All other guesses, which a client must not be able to tell apart.
     Wrong(WrongGuess),
@@ -133,13 +133,13 @@ impl OtpStore {
     ///
     /// # Errors
     /// [`LedgerError`].
-    pub async fn request(
+    pub async fn send(
         &self,
         asker: OtpRequester<'_>,
         name: Option<&PersonName>,
         test_code: Option<&Otp>,
         request_id: Option<String>,
-    ) -> Result<Requested, LedgerError> {
+    ) -> Result<SendOutcome, LedgerError> {
         let OtpRequester { purpose, number, address } = asker;
         let challenge = ChallengeId::random();
         let delivery = DeliveryId::random();
@@ -182,16 +182,16 @@ impl OtpStore {
         let (outcome, first, second): (String, u64, u64) = self.invoke(&call).await?;
         let (first, second) = (Duration::from_millis(first), Duration::from_millis(second));
         Ok(match LimitKind::from_ledger(&outcome) {
-            None => Requested::Queued { delivery, expires_in: first, resend_in: second },
-            Some(kind) => Requested::Refused { kind, retry_after: first },
+            None => SendOutcome::Queued { delivery, expires_in: first, resend_in: second },
+            Some(kind) => SendOutcome::Refused { kind, retry_after: first },
         })
     }
 
-    /// Compares a guess and counts a wrong one. Of simultaneous right guesses one is [`Guessed::Right`].
+    /// Compares a guess and counts a wrong one. Of simultaneous right guesses one is [`VerifyOutcome::Right`].
     ///
     /// # Errors
     /// [`LedgerError`]; the code is good again as soon as Redis answers.
-    pub async fn verify(&self, asker: OtpRequester<'_>, guess: &Otp) -> Result<Guessed, LedgerError> {
+    pub async fn verify(&self, asker: OtpRequester<'_>, guess: &Otp) -> Result<VerifyOutcome, LedgerError> {
         let OtpRequester { purpose, number, address } = asker;
         let redemption = Redemption { key: keys::challenge(purpose, number), id: Ulid::generate().to_string() };
         let mut call = self.scripts.verify.prepare_invoke();
@@ -214,13 +214,13 @@ impl OtpStore {
         Ok(match WrongGuess::from_ledger(&outcome) {
             None => {
                 self.unsettled.settle(&redemption.key);
-                Guessed::Right(Verified { redemption, name: PersonName::from_store(name) })
+                VerifyOutcome::Right(Verified { redemption, name: PersonName::from_store(name) })
             }
             // A code that looks used may be one whose use is taken back next: nobody should be told that it is wrong.
             Some(WrongGuess::None) if unsettled || self.unsettled.has(&redemption.key) => {
                 return Err(LedgerError::RollbackPending);
             }
-            Some(why) => Guessed::Wrong(why),
+            Some(why) => VerifyOutcome::Wrong(why),
         })
     }
 

@@ -4,7 +4,7 @@ use common::domain::otp::Otp;
 use common::domain::phone::PhoneNumber;
 use common::domain::purpose::Purpose;
 use common::ledger::deliveries::Claim;
-use common::ledger::otp::{Guessed, OtpRequester};
+use common::ledger::otp::{OtpRequester, VerifyOutcome};
 use sea_orm::ConnectionTrait;
 
 use super::{HOUR, MILLISECOND, MINUTE, NUMBER, SECOND};
@@ -132,7 +132,7 @@ async fn putting_a_code_back_leaves_a_newer_one_alone() {
     let from = std::net::IpAddr::from([203, 0, 113, 1]).into();
     let asker = OtpRequester { purpose: Purpose::SignIn, number: &number, address: from };
     let guessed = app.sign_up.codes.otp.verify(asker, &Otp::parse(&old).unwrap()).await.unwrap();
-    let Guessed::Right(verified) = guessed else { panic!("a right guess, not {guessed:?}") };
+    let VerifyOutcome::Right(verified) = guessed else { panic!("a right guess, not {guessed:?}") };
     let new = client.code_for(NUMBER).await;
     app.sign_up.codes.otp.restore(&verified).await.unwrap();
     is_refused(client.verify(NUMBER, &old).await);
