@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use common::ledger::connection::RedisConnection;
 use common::queue::job::SendOtp;
-use common::queue::{Concurrency, Depth, NAMES, QueueScript, depth};
+use common::queue::{Depth, NAMES, QueueScript, depth};
 use common::runtime::clock::Clock;
 use redis::Commands;
 use tokio::runtime::{Builder, Runtime};
@@ -121,7 +121,7 @@ pub(super) fn deliveries(count: usize) -> impl Iterator<Item = String> {
 /// The default settings, with `jobs` at once and an orphan window of 3 s.
 pub(super) fn settings(jobs: u16) -> RunnerSettings {
     RunnerSettings {
-        concurrency: Concurrency::try_from(jobs).unwrap(),
+        concurrency: jobs,
         heartbeat: Duration::from_secs(1),
         missed_heartbeats: 3,
         ..RunnerSettings::default()

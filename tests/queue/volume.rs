@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::queue::{Concurrency, MAX_CONCURRENCY, NAMES};
+use common::queue::{MAX_CONCURRENCY, NAMES, batch_size};
 use common::runtime::clock::Clock;
 use redis::Commands;
 
@@ -37,8 +37,7 @@ async fn a_worker_that_stops_leaves_no_record_of_ended_jobs() {
 async fn the_jobs_of_the_biggest_worker_come_back() {
     let queue = Queue::new();
     let log = Log::default();
-    let concurrency = Concurrency::try_from(MAX_CONCURRENCY).unwrap();
-    let most = concurrency.get() + concurrency.batch();
+    let most = usize::from(MAX_CONCURRENCY) + batch_size(MAX_CONCURRENCY);
     queue.enqueue(deliveries(most)).await;
     let mut redis = queue.server.connection();
     let ids: Vec<String> = redis.lrange(&NAMES.active, 0, -1).unwrap();

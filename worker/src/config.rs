@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use clap::builder::RangedI64ValueParser;
 use clap::{Args, Parser};
 use common::config::{AppConfig, CallbackConfig, DatabaseConfig, OtpConfig, RedisConfig};
-use common::queue::Concurrency;
+use common::queue::{DEFAULT_CONCURRENCY, MAX_CONCURRENCY};
 use common::runtime::metrics::MetricsAddress;
 use common::runtime::telemetry::TelemetryConfig;
 
@@ -63,8 +64,8 @@ pub struct Config {
 #[derive(Args, Clone, Debug)]
 pub struct WorkConfig {
     /// Open provider calls of one worker (1 to 6000)
-    #[arg(long, env, default_value_t)]
-    pub worker_concurrency: Concurrency,
+    #[arg(long, env, default_value_t = DEFAULT_CONCURRENCY, value_parser = concurrency())]
+    pub worker_concurrency: u16,
     /// Calls a second to each provider, over all workers; 0 is no limit
     #[arg(long, env, default_value_t = 0)]
     pub provider_rate: u32,
@@ -88,4 +89,8 @@ impl WorkConfig {
     pub fn event_retention(&self) -> Duration {
         Duration::from_secs(self.event_retention_days * 24 * 60 * 60)
     }
+}
+
+fn concurrency() -> RangedI64ValueParser<u16> {
+    clap::value_parser!(u16).range(1..=MAX_CONCURRENCY.into())
 }

@@ -8,9 +8,6 @@ pub mod job;
 mod maintenance;
 mod script;
 
-use std::fmt;
-use std::num::ParseIntError;
-use std::str::FromStr;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -25,6 +22,9 @@ pub const NAME: &str = "cheershare:sms";
 /// The most jobs that one worker runs at once. Above about 7,000 in flight, the script of apalis-redis that
 /// takes back a dead worker's jobs fails ("too many results to unpack").
 pub const MAX_CONCURRENCY: u16 = 6_000;
+
+/// The jobs that one worker runs at once where nothing is set.
+pub const DEFAULT_CONCURRENCY: u16 = 200;
 
 /// The most jobs that one fetch takes.
 const MAX_BATCH: u16 = 500;
@@ -82,65 +82,20 @@ pub static NAMES: LazyLock<Names> = LazyLock::new(|| {
     }
 });
 
-/// How many jobs a worker runs at once: 1 to [`MAX_CONCURRENCY`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Concurrency(u16);
-
-/// A number of jobs at once that a worker cannot have.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a whole number from 1 to {MAX_CONCURRENCY}")]
-pub struct InvalidConcurrency;
-
-impl Concurrency {
-    /// As a number of jobs.
-    #[must_use]
-    pub fn get(self) -> usize {
-        usize::from(self.0)
-    }
-
-    /// How many jobs one fetch takes. Small beside the slots, because a fetched job that waits for a slot
-    /// here cannot be run by another worker.
-    #[must_use]
-    pub fn batch(self) -> usize {
-        usize::from((self.0 / 4).clamp(1, MAX_BATCH))
-    }
-}
-
-impl Default for Concurrency {
-    fn default() -> Self {
-        Self(200)
-    }
-}
-
-impl TryFrom<u16> for Concurrency {
-    type Error = InvalidConcurrency;
-
-    fn try_from(jobs: u16) -> Result<Self, Self::Error> {
-        if (1..=MAX_CONCURRENCY).contains(&jobs) { Ok(Self(jobs)) } else { Err(InvalidConcurrency) }
-    }
-}
-
-impl FromStr for Concurrency {
-    type Err = InvalidConcurrency;
-
-    fn from_str(jobs: &str) -> Result<Self, Self::Err> {
-        jobs.parse().map_err(|_: ParseIntError| InvalidConcurrency).and_then(|jobs: u16| Self::try_from(jobs))
-    }
-}
-
-impl fmt::Display for Concurrency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+/// How many jobs one fetch takes of a worker that runs `concurrency` at once. Small beside that, because
+/// a fetched job that waits for its turn here cannot be run by another worker.
+#[must_use]
+pub fn batch_size(concurrency: u16) -> usize {
+    usize::from((concurrency / 4).clamp(1, MAX_BATCH))
 }
 
 /// How apalis-redis is to work this queue. A worker that is silent for `heartbeat` times `missed_heartbeats`
 /// loses its jobs to the others.
 #[must_use]
-pub fn config(concurrency: Concurrency, heartbeat: Duration, missed_heartbeats: usize) -> Config {
+pub fn config(concurrency: u16, heartbeat: Duration, missed_heartbeats: usize) -> Config {
     Config::default()
         .queue(NAME)
-        .batch_size(concurrency.batch())
+        .batch_size(batch_size(concurrency))
         .heartbeat_interval(heartbeat)
         .missed_heartbeats(missed_heartbeats)
         // It walks the active list for every job, and Redis stalls.
@@ -166,15 +121,10 @@ mod tests {
     }
 
     #[test]
-    fn concurrency_is_bounded() {
-        for wrong in ["0", "6001", "70000", "-1", "", "many"] {
-            assert_eq!(wrong.parse::<Concurrency>(), Err(InvalidConcurrency), "{wrong}");
-        }
-        for (right, batch) in [("1", 1), ("200", 50), ("6000", 500)] {
-            let concurrency: Concurrency = right.parse().unwrap();
-            assert_eq!(concurrency.to_string(), right);
-            assert_eq!(concurrency.batch(), batch);
-            assert!(concurrency.get() + concurrency.batch() < 7_000);
+    fn a_fetch_takes_few_jobs() {
+        for (concurrency, batch) in [(1, 1), (200, 50), (MAX_CONCURRENCY, 500)] {
+            assert_eq!(batch_size(concurrency), batch);
+            assert!(usize::from(concurrency) + batch < 7_000);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use common::ledger::connection::Redis;
 use common::queue::job::SendOtp;
-use common::queue::{self, Concurrency};
+use common::queue::{self, DEFAULT_CONCURRENCY};
 use common::runtime::clock::Clock;
 use redis::RedisResult;
 use tokio::sync::Semaphore;
@@ -31,8 +31,8 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How to work the queue.
 #[derive(Clone, Debug)]
 pub struct RunnerSettings {
-    /// Jobs at once.
-    pub concurrency: Concurrency,
+    /// Jobs at once, 1 to [`queue::MAX_CONCURRENCY`].
+    pub concurrency: u16,
     /// How long jobs may go on after the stop signal.
     pub shutdown_deadline: Duration,
     /// A worker beats twice in this time. Whole seconds.
@@ -56,7 +56,7 @@ impl RunnerSettings {
 impl Default for RunnerSettings {
     fn default() -> Self {
         Self {
-            concurrency: Concurrency::default(),
+            concurrency: DEFAULT_CONCURRENCY,
             shutdown_deadline: Duration::from_secs(15),
             heartbeat: Duration::from_secs(2),
             missed_heartbeats: 5,
@@ -91,7 +91,7 @@ where
         connection,
         config: queue::config(settings.concurrency, settings.heartbeat, settings.missed_heartbeats),
         poll_interval: settings.poll_interval,
-        slots: Arc::new(Semaphore::new(settings.concurrency.get())),
+        slots: Arc::new(Semaphore::new(settings.concurrency.into())),
         handler,
     };
     let deadline = CancellationToken::new();
@@ -124,7 +124,7 @@ async fn supervise<H, F>(
         let name = unique_name();
         info!(event = "worker_starting", worker = name);
         let started = Instant::now();
-        let in_flight = InFlightJobs::new(2 * (settings.concurrency.get() + settings.concurrency.batch()));
+        let in_flight = InFlightJobs::new(2 * (usize::from(settings.concurrency) + queue::batch_size(settings.concurrency)));
         let alive = AbortOnDropHandle::new(tokio::spawn(keep_alive(
             workplace.connection.clone(),
             name.clone(),
