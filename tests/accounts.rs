@@ -4,7 +4,7 @@ use common::accounts::{Accounts, NewSession, SignedIn};
 use common::domain::client::{Client, Device};
 use common::domain::ids::SessionId;
 use common::domain::person_name::PersonName;
-use common::domain::phone::PhoneNumber;
+use common::domain::phone::E164;
 use common::domain::token::{Scope, Token, TokenHash};
 use common::runtime::clock::Clock;
 use futures_util::future::join_all;
@@ -41,7 +41,7 @@ impl Kept {
     }
 
     async fn sign_in(&self, number: &str, token: &Token, expiry: OffsetDateTime) -> SignedIn {
-        let number = PhoneNumber::parse(number, "IN".parse().unwrap()).unwrap();
+        let number: E164 = number.parse().unwrap();
         let name = PersonName::parse("Asha").unwrap().unwrap();
         let address = std::net::IpAddr::from([203, 0, 113, 7]).into();
         let session = NewSession {
@@ -64,7 +64,7 @@ impl Kept {
     /// The number of the user who holds that token.
     async fn owner(&self, token: &TokenHash) -> Option<String> {
         let found = self.accounts.session_of(token.clone(), Scope::Authentication, self.now).await.unwrap();
-        found.map(|(user, _)| user.phone_number)
+        found.map(|(user, _)| user.phone_number.into_string())
     }
 
     async fn tokens(&self) -> usize {

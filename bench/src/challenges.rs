@@ -28,7 +28,7 @@ pub(crate) async fn of_product(redis: &mut MultiplexedConnection) -> anyhow::Res
         let challenges: Vec<(String, String, Vec<u8>)> = pipe.query_async(redis).await?;
         for (key, (challenge, key_id, sealed)) in keys.iter().zip(challenges) {
             let number = key.strip_prefix(CHALLENGES).context("a key of another kind")?;
-            let code = otp_keys.open(&key_id, &sealed, "sign_in", number, &challenge)?;
+            let code = otp_keys.open(&key_id, &sealed, "sign_in", &number.parse()?, &challenge)?;
             guesses.push((number.to_owned(), code.digits().to_owned()));
         }
     }

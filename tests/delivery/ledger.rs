@@ -94,8 +94,10 @@ impl Ledger {
     pub(super) async fn ask_beside(&self, last: u32) -> SendOtp {
         let number = PhoneNumber::parse(&format!("+9198765{last:05}"), "IN".parse().unwrap()).unwrap();
         let address = ClientAddress::from("127.0.0.1".parse::<std::net::IpAddr>().unwrap());
-        let asker = OtpRequester { purpose: Purpose::SignIn, number: &number, address };
-        let asked = self.otp.send(asker, PersonName::parse("Asha").unwrap().as_ref(), None, None).await.unwrap();
+        let asker = OtpRequester { purpose: Purpose::SignIn, number: number.e164(), address };
+        let country = number.country();
+        let asked =
+            self.otp.send(asker, country, PersonName::parse("Asha").unwrap().as_ref(), None, None).await.unwrap();
         let SendOutcome::Queued { delivery, .. } = asked else { panic!("{asked:?}") };
         let id: String = self.redis.connection().rpop(&NAMES.active, None).unwrap();
         let job = self.payload(&id);

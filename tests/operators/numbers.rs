@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use common::admin::numbers::Numbers;
-use common::domain::phone::PhoneNumber;
 use common::ledger::limits::LedgerSettings;
 use redis::Commands;
 use serde_json::json;
@@ -167,7 +166,7 @@ mod in_process {
         let client = app.at("203.0.113.7");
         let code = client.code_for(NUMBER).await;
         let country = "IN".parse().unwrap();
-        let number = PhoneNumber::parse(NUMBER, country).unwrap();
+        let number = NUMBER.parse().unwrap();
         let redis = common::ledger::connection::Redis::new(&app.redis.url()).unwrap();
         let limits = <api::config::Cli as clap::Parser>::parse_from(["api"]).config.limits;
         let settings = LedgerSettings::new(&limits, Duration::from_secs(300), country);

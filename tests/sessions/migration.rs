@@ -31,7 +31,7 @@ async fn keep(database: &Database, token: &Token) {
 async fn session(accounts: &Accounts, token: &Token, now: OffsetDateTime) -> Session {
     let found = accounts.session_of(token.hash(), Scope::Authentication, now).await.unwrap();
     let (user, session) = found.expect("a live session");
-    assert_eq!(user.phone_number, NUMBER);
+    assert_eq!(user.phone_number.as_str(), NUMBER);
     session
 }
 

@@ -6,7 +6,7 @@ use common::domain::cursor::PageRequest;
 use common::domain::event::{EventKind, SessionEnd};
 use common::domain::ids::SessionId;
 use common::domain::person_name::PersonName;
-use common::domain::phone::PhoneNumber;
+use common::domain::phone::E164;
 use common::domain::token::{Scope, Token};
 use common::runtime::clock::Clock;
 use futures_util::future::join_all;
@@ -44,7 +44,7 @@ impl Kept {
 
     /// Signs in at one of the two.
     async fn sign_in(&self, store: usize, cap: u32) -> Result<(SignedIn, SessionId), AccountsError> {
-        let number = PhoneNumber::parse(NUMBER, "IN".parse().unwrap()).unwrap();
+        let number: E164 = NUMBER.parse().unwrap();
         let id = SessionId::random();
         let session = NewSession {
             id: id.clone(),

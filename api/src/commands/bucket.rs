@@ -71,7 +71,7 @@ impl OneBucket {
                 let address: IpAddr = text.parse().map_err(|_| wrong("has to be an IP address"))?;
                 Bucket::Address(address.into())
             }
-            (BucketKind::Range, Some(text)) => Bucket::Range(parse_number(text, config)?),
+            (BucketKind::Range, Some(text)) => Bucket::Range(parse_number(text, config)?.e164().clone()),
             (BucketKind::Country, Some("none")) => Bucket::Country(None),
             (BucketKind::Country, Some(text)) => {
                 Bucket::Country(Some(text.parse().map_err(|reason: String| wrong(&reason))?))

@@ -53,16 +53,16 @@ pub(super) async fn run(command: &NumberCommand, config: &Config) -> Result<(), 
     match command {
         NumberCommand::Show(_) => command::answer(&Shown(numbers.record(&number).await?), json),
         NumberCommand::Unlock(_) => {
-            let had = numbers.unlock(&number).await?;
+            let had = numbers.unlock(number.e164()).await?;
             command::answer(&WasUnlocked { number: masked, had }, json)
         }
         NumberCommand::Block { minutes, .. } => {
             let time = minutes.map(|minutes| Duration::from_secs(minutes * 60));
-            let blocked = Some(numbers.block(&number, time).await?);
+            let blocked = Some(numbers.block(number.e164(), time).await?);
             command::answer(&Changed { number: masked, blocked, changed: true }, json)
         }
         NumberCommand::Unblock(_) => {
-            let changed = numbers.unblock(&number).await?;
+            let changed = numbers.unblock(number.e164()).await?;
             command::answer(&Changed { number: masked, blocked: None, changed }, json)
         }
     }

@@ -35,7 +35,7 @@ pub struct OneUser {
 
 pub(super) async fn run(SessionsCommand::End(which): &SessionsCommand, config: &Config) -> Result<(), CommandError> {
     let who = match (&which.number, which.user) {
-        (Some(number), None) => UserSelector::Number(parse_number(number, config)?),
+        (Some(number), None) => UserSelector::Number(parse_number(number, config)?.e164().clone()),
         (None, Some(id)) => UserSelector::Id(id),
         _ => return Err(SettingError::new("NUMBER", "has to be given, or --user; one of the two").into()),
     };
@@ -48,7 +48,7 @@ pub(super) async fn run(SessionsCommand::End(which): &SessionsCommand, config: &
     };
     let ended =
         accounts.end_sessions_by_operator(user.id, Clock::default().now()).await.map_err(OperatorError::from)?;
-    let number = common::domain::phone::masked(&user.phone_number);
+    let number = user.phone_number.to_string();
     command::answer(&Ended { user_id: user.id, number, sessions_ended: ended }, which.output.json)
 }
 

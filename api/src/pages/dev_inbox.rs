@@ -131,7 +131,7 @@ mod tests {
         InboxMessage {
             id: format!("console-{number}"),
             sent_at: 0,
-            to: "+919876543210".to_owned(),
+            to: "+919876543210".parse().unwrap(),
             body: format!("One\nand {number}"),
         }
     }

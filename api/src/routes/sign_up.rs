@@ -157,7 +157,9 @@ impl SignUpApi {
             }
             Some(otp) => {
                 let guess = Otp::parse(&otp).ok_or(ErrorKind::InvalidOtp)?;
-                SignUpAnswer::SignedIn(services.sign_up.verify(number, *client, guess, name).await?.into())
+                SignUpAnswer::SignedIn(
+                    services.sign_up.verify(number.e164().clone(), *client, guess, name).await?.into(),
+                )
             }
         };
         Ok(Json(answer))

@@ -25,7 +25,7 @@ pub struct User {
 impl From<user::Model> for User {
     fn from(user: user::Model) -> Self {
         let user::Model { id, created_at, name, phone_number, version } = user;
-        Self { id, created_at, name, phone_number, version }
+        Self { id, created_at, name, phone_number: phone_number.into_string(), version }
     }
 }
 

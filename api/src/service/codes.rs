@@ -6,7 +6,7 @@ use common::accounts::AccountsError;
 use common::domain::client::ClientAddress;
 use common::domain::otp::Otp;
 use common::domain::person_name::PersonName;
-use common::domain::phone::{AllowedCountries, PhoneNumber};
+use common::domain::phone::{AllowedCountries, E164, PhoneNumber};
 use common::domain::purpose::Purpose;
 use common::ledger::limits::{LedgerError, LimitKind};
 use common::ledger::otp::{OtpRequester, OtpStore, SendOutcome, Verified, VerifyOutcome};
@@ -92,14 +92,19 @@ impl Codes {
     /// [`RequestError`]; then no SMS will be sent, but that after [`RequestError::Store`] Redis may still get to it.
     pub async fn ask(
         &self,
-        asker: OtpRequester<'_>,
+        number: &PhoneNumber,
+        purpose: Purpose<'_>,
+        address: ClientAddress,
         name: Option<&PersonName>,
         request_id: &str,
     ) -> Result<OtpQueued, RequestError> {
-        let OtpRequester { purpose, number, address } = asker;
         self.check_destination(number, address)?;
+        let country = number.country();
+        let number = number.e164();
         let test_code = self.test_code_of(number);
-        match self.otp.send(asker, name, test_code, Some(request_id.to_owned())).await? {
+        let requester = OtpRequester { purpose, number, address };
+        let request_id = Some(request_id.to_owned());
+        match self.otp.send(requester, country, name, test_code, request_id).await? {
             SendOutcome::Queued { delivery, expires_in, resend_in } => {
                 let (purpose, is_test) = (purpose.kind().as_str(), test_code.is_some());
                 metrics::otp_queued(is_test);
@@ -118,16 +123,16 @@ impl Codes {
     /// # Errors
     /// [`RequestError::DestinationNotAllowed`], which is counted.
     pub fn check_destination(&self, number: &PhoneNumber, address: ClientAddress) -> Result<(), RequestError> {
-        if self.test_code_of(number).is_some() || (self.allowed_countries.allow(number) && number.takes_sms()) {
+        if self.test_code_of(number.e164()).is_some() || (self.allowed_countries.allow(number) && number.takes_sms()) {
             return Ok(());
         }
-        self.refusals.destination(number, address);
+        self.refusals.destination(number.e164(), address);
         Err(RequestError::DestinationNotAllowed)
     }
 
     /// The fixed code of a test number, to which nothing is sent.
     #[must_use]
-    pub fn test_code_of(&self, number: &PhoneNumber) -> Option<&Otp> {
+    pub fn test_code_of(&self, number: &E164) -> Option<&Otp> {
         self.test_numbers.code_of(number, self.clock.now())
     }
 
@@ -157,7 +162,7 @@ impl Codes {
 
     /// Ends a sign-in's code that was sent before its number's account went, so that no new account begins with the name that was
     /// given for it.
-    pub(crate) async fn end_sign_in(&self, number: PhoneNumber) {
+    pub(crate) async fn end_sign_in(&self, number: E164) {
         let otp = self.otp.clone();
         retry_in_background("sign_in_code_not_ended", move || {
             let (otp, number) = (otp.clone(), number.clone());

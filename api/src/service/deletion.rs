@@ -47,8 +47,8 @@ impl Deletion {
         address: ClientAddress,
         request_id: &str,
     ) -> Result<OtpQueued, RequestError> {
-        let number = PhoneNumber::of_store(&user.phone_number).ok_or(RequestError::DestinationNotAllowed)?;
-        self.codes.ask(asker(user, &number, address), None, request_id).await
+        let number = PhoneNumber::from_account(&user.phone_number);
+        self.codes.ask(&number, purpose(user), address, None, request_id).await
     }
 
     /// Deletes the user, their sessions and their events. What the ledger knows of the number's limits stays.
@@ -61,12 +61,13 @@ impl Deletion {
     }
 
     async fn delete(&self, user: &user::Model, address: ClientAddress, guess: &Otp) -> Result<(), DeletionError> {
-        let number = PhoneNumber::of_store(&user.phone_number).ok_or(VerifyError::Wrong)?;
-        let verified = self.codes.prove(asker(user, &number, address), guess).await?;
-        match self.accounts.delete_user(user.id, &number).await {
+        let number = &user.phone_number;
+        let requester = OtpRequester { purpose: purpose(user), number, address };
+        let verified = self.codes.prove(requester, guess).await?;
+        match self.accounts.delete_user(user.id, number).await {
             Ok(true) => {
                 tracing::info!(event = "account_deleted", user_id = user.id, %number);
-                self.codes.end_sign_in(number).await;
+                self.codes.end_sign_in(number.clone()).await;
                 Ok(())
             }
             Ok(false) => Err(DeletionError::Outdated),
@@ -78,6 +79,6 @@ impl Deletion {
     }
 }
 
-fn asker<'a>(user: &user::Model, number: &'a PhoneNumber, address: ClientAddress) -> OtpRequester<'a> {
-    OtpRequester { purpose: Purpose::DeleteAccount { user: user.id }, number, address }
+fn purpose(user: &user::Model) -> Purpose<'static> {
+    Purpose::DeleteAccount { user: user.id }
 }

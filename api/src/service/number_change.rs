@@ -3,11 +3,10 @@
 use common::accounts::entities::user;
 use common::accounts::{Accounts, AccountsError, Moved, NumberMove};
 use common::domain::client::Client;
-use common::domain::client::ClientAddress;
 use common::domain::ids::SessionId;
 use common::domain::message::NoticeKind;
 use common::domain::otp::Otp;
-use common::domain::phone::{Country, PhoneNumber};
+use common::domain::phone::{Country, E164, PhoneNumber};
 use common::domain::purpose::Purpose;
 use common::ledger::notices::{Notice, Notices};
 use common::ledger::otp::{OtpRequester, Verified};
@@ -96,14 +95,15 @@ impl NumberChange {
     /// number's was refused, asking again sends the same one.
     pub async fn request(&self, wish: &NumberChangeRequest) -> Result<OtpsQueued, NumberChangeError> {
         let NumberChangeRequest { user, new, client, request_id, .. } = wish;
-        let current = PhoneNumber::of_store(&user.phone_number).ok_or(RequestError::DestinationNotAllowed)?;
-        if *new == current {
+        if *new.e164() == user.phone_number {
             return Err(NumberChangeError::Same);
         }
+        let current = PhoneNumber::from_account(&user.phone_number);
+        let address = client.address;
         // Before anything is sent.
-        self.codes.check_destination(&current, client.address)?;
-        let new_queued = self.codes.ask(taking(user, new, client.address), None, request_id).await?;
-        let current_queued = self.codes.ask(leaving(user, &current, new, client.address), None, request_id).await?;
+        self.codes.check_destination(&current, address)?;
+        let new_queued = self.codes.ask(new, taking(user), address, None, request_id).await?;
+        let current_queued = self.codes.ask(&current, leaving(user, new.e164()), address, None, request_id).await?;
         Ok(OtpsQueued { current: current_queued, new: new_queued })
     }
 
@@ -117,15 +117,15 @@ impl NumberChange {
     }
 
     async fn change(&self, wish: &NumberChangeRequest, guesses: &Guesses) -> Result<user::Model, NumberChangeError> {
-        let current = PhoneNumber::of_store(&wish.user.phone_number).ok_or(VerifyError::Wrong)?;
-        if wish.new == current {
+        let old = &wish.user.phone_number;
+        let new = wish.new.e164();
+        if new == old {
             return Err(NumberChangeError::Same);
         }
-        let both = self.prove_both(wish, &current, guesses).await?;
-        let moved = self.move_account(wish, &current).await;
+        let both = self.prove_both(wish, guesses).await?;
+        let moved = self.move_account(wish).await;
         match moved {
             Ok(Moved::To(user)) => {
-                let (old, new) = (&current, &wish.new);
                 tracing::info!(event = "number_changed", user_id = user.id, %old, %new);
                 tokio::join!(self.tell(old, &wish.request_id), self.codes.end_sign_in(old.clone()));
                 Ok(user)
@@ -136,22 +136,21 @@ impl NumberChange {
                 for verified in &both {
                     self.codes.restore(verified).await;
                 }
-                tokio::spawn(self.clone().tell_if_moved(wish.clone(), current).in_current_span());
+                tokio::spawn(self.clone().tell_if_moved(wish.clone()).in_current_span());
                 Err(VerifyError::from(error).into())
             }
         }
     }
 
     /// The current number first: who does not have it learns nothing about the other code.
-    async fn prove_both(
-        &self,
-        wish: &NumberChangeRequest,
-        current: &PhoneNumber,
-        guesses: &Guesses,
-    ) -> Result<[Verified; 2], VerifyError> {
+    async fn prove_both(&self, wish: &NumberChangeRequest, guesses: &Guesses) -> Result<[Verified; 2], VerifyError> {
         let NumberChangeRequest { user, new, client, .. } = wish;
-        let left = self.codes.prove(leaving(user, current, new, client.address), &guesses.current).await?;
-        match self.codes.prove(taking(user, new, client.address), &guesses.new).await {
+        let new = new.e164();
+        let address = client.address;
+        let leaver = OtpRequester { purpose: leaving(user, new), number: &user.phone_number, address };
+        let taker = OtpRequester { purpose: taking(user), number: new, address };
+        let left = self.codes.prove(leaver, &guesses.current).await?;
+        match self.codes.prove(taker, &guesses.new).await {
             Ok(taken) => Ok([left, taken]),
             Err(error) => {
                 self.codes.restore(&left).await;
@@ -160,20 +159,23 @@ impl NumberChange {
         }
     }
 
-    async fn move_account(&self, wish: &NumberChangeRequest, current: &PhoneNumber) -> Result<Moved, AccountsError> {
+    async fn move_account(&self, wish: &NumberChangeRequest) -> Result<Moved, AccountsError> {
         let NumberChangeRequest { user, session, new, client, .. } = wish;
-        let number_move = NumberMove { user_id: user.id, session, old: current, new };
+        let number_move = NumberMove { user_id: user.id, session, old: &user.phone_number, new: new.e164() };
         self.accounts.move_number(number_move, client, self.codes.clock.now()).await
     }
 
     /// A failure may be a lost answer: then the account has moved all the same, and the old number is told so.
-    async fn tell_if_moved(self, wish: NumberChangeRequest, old: PhoneNumber) {
+    async fn tell_if_moved(self, wish: NumberChangeRequest) {
         retry_in_background("number_changed_or_not", move || {
-            let (change, wish, old) = (self.clone(), wish.clone(), old.clone());
+            let change = self.clone();
+            let wish = wish.clone();
             async move {
-                if change.accounts.number_of(wish.user.id).await?.is_some_and(|number| number == wish.new.as_e164()) {
+                let number = change.accounts.number_of(wish.user.id).await?;
+                if number.is_some_and(|number| number == *wish.new.e164()) {
+                    let old = &wish.user.phone_number;
                     tracing::warn!(event = "number_changed_late", user_id = wish.user.id, %old);
-                    change.tell(&old, &wish.request_id).await;
+                    change.tell(old, &wish.request_id).await;
                 }
                 Ok::<_, AccountsError>(())
             }
@@ -182,7 +184,7 @@ impl NumberChange {
     }
 
     /// Sends the SMS without a code.
-    async fn tell(&self, old: &PhoneNumber, request_id: &str) {
+    async fn tell(&self, old: &E164, request_id: &str) {
         if self.codes.test_code_of(old).is_some() {
             return;
         }
@@ -197,15 +199,10 @@ impl NumberChange {
     }
 }
 
-fn leaving<'a>(
-    user: &user::Model,
-    current: &'a PhoneNumber,
-    new: &'a PhoneNumber,
-    address: ClientAddress,
-) -> OtpRequester<'a> {
-    OtpRequester { purpose: Purpose::LeaveNumber { user: user.id, new }, number: current, address }
+fn leaving<'a>(user: &user::Model, new: &'a E164) -> Purpose<'a> {
+    Purpose::LeaveNumber { user: user.id, new }
 }
 
-fn taking<'a>(user: &user::Model, new: &'a PhoneNumber, address: ClientAddress) -> OtpRequester<'a> {
-    OtpRequester { purpose: Purpose::TakeNumber { user: user.id }, number: new, address }
+fn taking(user: &user::Model) -> Purpose<'static> {
+    Purpose::TakeNumber { user: user.id }
 }

@@ -6,7 +6,7 @@ use common::domain::client::Client;
 use common::domain::client::ClientAddress;
 use common::domain::otp::Otp;
 use common::domain::person_name::PersonName;
-use common::domain::phone::{Country, PhoneNumber};
+use common::domain::phone::{Country, E164, PhoneNumber};
 use common::domain::purpose::Purpose;
 use common::domain::token::Token;
 use common::ledger::otp::OtpRequester;
@@ -54,8 +54,7 @@ impl SignUp {
         name: &PersonName,
         request_id: &str,
     ) -> Result<OtpQueued, RequestError> {
-        let asker = OtpRequester { purpose: Purpose::SignIn, number, address };
-        self.codes.ask(asker, Some(name), request_id).await
+        self.codes.ask(number, Purpose::SignIn, address, Some(name), request_id).await
     }
 
     /// Buys a token with a code. Runs to its end even if the client goes away meanwhile.
@@ -64,7 +63,7 @@ impl SignUp {
     /// [`VerifyError`]; then the code is as it was, but for the count of wrong guesses.
     pub async fn verify(
         &self,
-        number: PhoneNumber,
+        number: E164,
         client: &Client,
         guess: Otp,
         name: Option<PersonName>,
@@ -75,7 +74,7 @@ impl SignUp {
 
     async fn buy(
         &self,
-        number: &PhoneNumber,
+        number: &E164,
         client: &Client,
         guess: &Otp,
         name: Option<PersonName>,
@@ -96,7 +95,7 @@ impl SignUp {
         }
     }
 
-    async fn sign_in(&self, number: &PhoneNumber, name: &PersonName, client: &Client) -> Result<SignIn, AccountsError> {
+    async fn sign_in(&self, number: &E164, name: &PersonName, client: &Client) -> Result<SignIn, AccountsError> {
         let (token, now) = (Token::random(), self.clock.now());
         let session = self.sessions.begin(&token, client, now);
         let signed_in = self.accounts.sign_in(number, name, session, self.sessions.per_user, now).await?;

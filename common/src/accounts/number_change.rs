@@ -11,7 +11,7 @@ use crate::accounts::entities::user;
 use crate::domain::client::Client;
 use crate::domain::event::{EventDetails, EventKind, SessionEnd};
 use crate::domain::ids::SessionId;
-use crate::domain::phone::PhoneNumber;
+use crate::domain::phone::E164;
 
 /// An account that is to move from one number to another; both are proven.
 #[derive(Clone, Copy, Debug)]
@@ -21,9 +21,9 @@ pub struct NumberMove<'a> {
     /// The session that lives on.
     pub session: &'a SessionId,
     /// The number that it has.
-    pub old: &'a PhoneNumber,
+    pub old: &'a E164,
     /// The number that it gets.
-    pub new: &'a PhoneNumber,
+    pub new: &'a E164,
 }
 
 impl NumberMove<'_> {
@@ -76,10 +76,10 @@ impl Accounts {
         let NumberMove { user_id, session, old, new } = number_move;
         let transaction = self.begin_write().await?;
         let update = user::Entity::update_many()
-            .col_expr(user::Column::PhoneNumber, Expr::value(new.as_e164()))
+            .col_expr(user::Column::PhoneNumber, Expr::value(new.clone()))
             .col_expr(user::Column::Version, Expr::col(user::Column::Version).add(1))
             .filter(user::Column::Id.eq(user_id))
-            .filter(user::Column::PhoneNumber.eq(old.as_e164()));
+            .filter(user::Column::PhoneNumber.eq(old.clone()));
         let Some(user) = update.exec_with_returning(&transaction).await?.pop() else { return Ok(Moved::Outdated) };
         let ended = Change::end(user_id, SessionEnd::NumberChanged, Some(client.address), now);
         SessionFilter::Except(session).end_in(&transaction, &ended).await?;
@@ -90,11 +90,11 @@ impl Accounts {
         Ok(Moved::To(user))
     }
 
-    /// The number that an account has now, in E.164; none where there is no such account.
+    /// The number that an account has now; none where there is no such account.
     ///
     /// # Errors
     /// [`AccountsError`].
-    pub async fn number_of(&self, user_id: i64) -> Result<Option<String>, AccountsError> {
+    pub async fn number_of(&self, user_id: i64) -> Result<Option<E164>, AccountsError> {
         let user = within_deadline(user::Entity::find_by_id(user_id).one(&self.database)).await?;
         Ok(user.map(|user| user.phone_number))
     }
@@ -103,13 +103,13 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountsError`]; after [`AccountsError::Deadline`] they may be gone.
-    pub async fn delete_user(&self, user_id: i64, number: &PhoneNumber) -> Result<bool, AccountsError> {
+    pub async fn delete_user(&self, user_id: i64, number: &E164) -> Result<bool, AccountsError> {
         within_deadline(async {
             // Or a server that was slow would still delete somebody who was told that it failed.
             let transaction = self.begin_write().await?;
             let delete = user::Entity::delete_many()
                 .filter(user::Column::Id.eq(user_id))
-                .filter(user::Column::PhoneNumber.eq(number.as_e164()));
+                .filter(user::Column::PhoneNumber.eq(number.clone()));
             let deleted = delete.exec(&transaction).await?.rows_affected > 0;
             transaction.commit().await?;
             Ok(deleted)

@@ -16,6 +16,7 @@ use crate::domain::client::{Client, Device};
 use crate::domain::cursor::{Page, PageRequest};
 use crate::domain::event::{EventDetails, EventKind, SessionEnd};
 use crate::domain::ids::SessionId;
+use crate::domain::phone::E164;
 use crate::domain::token::{Scope, TokenHash};
 
 /// How far behind `last_used_at` may be.
@@ -117,7 +118,7 @@ impl Accounts {
             user_id: i64,
             user_created_at: OffsetDateTime,
             name: String,
-            phone_number: String,
+            phone_number: E164,
             version: i32,
             session_id: String,
             created_at: OffsetDateTime,

@@ -14,7 +14,7 @@ use crate::domain::client::Client;
 use crate::domain::event::{EventDetails, EventKind, SessionEnd};
 use crate::domain::ids::SessionId;
 use crate::domain::person_name::PersonName;
-use crate::domain::phone::PhoneNumber;
+use crate::domain::phone::E164;
 use crate::domain::token::{Scope, TokenHash};
 
 /// Somebody who just proved that a number is theirs.
@@ -56,7 +56,7 @@ impl Accounts {
     /// [`AccountsError`]; after [`AccountsError::Deadline`] the session may exist, but nobody has been told its token.
     pub async fn sign_in(
         &self,
-        number: &PhoneNumber,
+        number: &E164,
         name: &PersonName,
         session: NewSession,
         cap: u32,
@@ -87,7 +87,7 @@ impl Accounts {
     /// One statement: one round trip and one commit. The update that changes nothing makes a known user's row come back.
     async fn sign_in_on_postgres(
         &self,
-        number: &PhoneNumber,
+        number: &E164,
         name: &PersonName,
         session: &NewSession,
         now: OffsetDateTime,
@@ -97,7 +97,7 @@ impl Accounts {
             id: i64,
             created_at: OffsetDateTime,
             name: String,
-            phone_number: String,
+            phone_number: E164,
             version: i32,
             is_new: bool,
         }
@@ -117,7 +117,7 @@ impl Accounts {
         let values = [
             now.into(),
             name.as_str().into(),
-            number.as_e164().into(),
+            number.clone().into(),
             session.hash.clone().into_bytes().into(),
             session.id.as_str().into(),
             session.expiry.into(),
@@ -137,7 +137,7 @@ impl Accounts {
 
     async fn sign_in_on_sqlite(
         &self,
-        number: &PhoneNumber,
+        number: &E164,
         name: &PersonName,
         session: &NewSession,
         cap: u32,
@@ -173,18 +173,18 @@ impl Accounts {
 
 async fn find_or_make_user(
     transaction: &DatabaseTransaction,
-    number: &PhoneNumber,
+    number: &E164,
     name: &PersonName,
     now: OffsetDateTime,
 ) -> Result<SignedIn, DbErr> {
-    let known = user::Entity::find().filter(user::Column::PhoneNumber.eq(number.as_e164())).one(transaction).await?;
+    let known = user::Entity::find().filter(user::Column::PhoneNumber.eq(number.clone())).one(transaction).await?;
     if let Some(user) = known {
         return Ok(SignedIn { user, is_new: false });
     }
     let new = user::ActiveModel {
         created_at: Set(now),
         name: Set(name.as_str().to_owned()),
-        phone_number: Set(number.as_e164().to_owned()),
+        phone_number: Set(number.clone()),
         version: Set(1),
         ..Default::default()
     };

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::admin::{OperatorError, ask_redis};
 use crate::domain::client::ClientAddress;
-use crate::domain::phone::{Country, PhoneNumber};
+use crate::domain::phone::{Country, E164};
 use crate::ledger::keys;
 use crate::ledger::limits::LedgerSettings;
 use crate::ledger::script;
@@ -20,7 +20,7 @@ pub enum Bucket {
     /// Of a client address.
     Address(ClientAddress),
     /// To the numbers around this one.
-    Range(PhoneNumber),
+    Range(E164),
     /// To a country, or to numbers of none.
     Country(Option<Country>),
     /// All.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::admin::buckets::{Bucket, Level};
 use crate::admin::{OperatorError, ask_redis};
-use crate::domain::phone::PhoneNumber;
+use crate::domain::phone::{E164, PhoneNumber};
 use crate::ledger::keys;
 use crate::ledger::limits::{GUESSES_PER_CHALLENGE, LedgerSettings};
 use crate::ledger::script;
@@ -126,8 +126,10 @@ impl Numbers {
         type Delivery = (String, String, String, i64, String, u32);
         type Answer = (i64, i64, Counted, u64, Vec<String>, Vec<Challenge>, Vec<Delivery>);
 
+        let country = number.country();
+        let number = number.e164();
         let (challenges, _) = self.search(number).await?;
-        let buckets = [Bucket::Range(number.clone()), Bucket::Country(number.country()), Bucket::Service];
+        let buckets = [Bucket::Range(number.clone()), Bucket::Country(country), Bucket::Service];
         let script = self.script(include_str!("../ledger/lua/number_record.lua"));
         let mut call = script.prepare_invoke();
         call.arg(self.clock.unix_ms())
@@ -175,7 +177,7 @@ impl Numbers {
     ///
     /// # Errors
     /// [`OperatorError`].
-    pub async fn unlock(&self, number: &PhoneNumber) -> Result<Unlocked, OperatorError> {
+    pub async fn unlock(&self, number: &E164) -> Result<Unlocked, OperatorError> {
         let (challenges, wrong_by_address) = self.search(number).await?;
         let script = self.script(include_str!("../ledger/lua/unlock.lua"));
         let mut call = script.prepare_invoke();
@@ -197,7 +199,7 @@ impl Numbers {
     ///
     /// # Errors
     /// [`OperatorError`].
-    pub async fn block(&self, number: &PhoneNumber, time: Option<Duration>) -> Result<Block, OperatorError> {
+    pub async fn block(&self, number: &E164, time: Option<Duration>) -> Result<Block, OperatorError> {
         let until = time.map(|time| self.clock.unix_ms().saturating_add(millis(time)));
         let mut call = redis::cmd("SET");
         call.arg(keys::blocked(number)).arg(until.unwrap_or(0));
@@ -213,7 +215,7 @@ impl Numbers {
     ///
     /// # Errors
     /// [`OperatorError`].
-    pub async fn unblock(&self, number: &PhoneNumber) -> Result<bool, OperatorError> {
+    pub async fn unblock(&self, number: &E164) -> Result<bool, OperatorError> {
         let mut redis = self.redis.clone();
         let mut call = redis::cmd("DEL");
         call.arg(keys::blocked(number));
@@ -226,7 +228,7 @@ impl Numbers {
 
     /// The keys of a number whose names cannot be told: of its challenges, and of its wrong guesses by address. Redis looks
     /// through all keys, in steps that hold up nobody.
-    async fn search(&self, number: &PhoneNumber) -> Result<(Vec<String>, Vec<String>), OperatorError> {
+    async fn search(&self, number: &E164) -> Result<(Vec<String>, Vec<String>), OperatorError> {
         let (mut redis, mut cursor) = (self.redis.clone(), 0_u64);
         let (mut challenges, mut wrong_by_address) = (Vec::new(), Vec::new());
         loop {

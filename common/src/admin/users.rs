@@ -5,13 +5,13 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use crate::accounts::Accounts;
 use crate::accounts::entities::user;
 use crate::admin::{OperatorError, ask_database};
-use crate::domain::phone::PhoneNumber;
+use crate::domain::phone::E164;
 
 /// A user, as an operator names one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum UserSelector {
     /// By their number.
-    Number(PhoneNumber),
+    Number(E164),
     /// By their id.
     Id(i64),
 }
@@ -22,7 +22,7 @@ pub enum UserSelector {
 /// [`OperatorError`].
 pub async fn find_user(accounts: &Accounts, who: &UserSelector) -> Result<Option<user::Model>, OperatorError> {
     let query = match who {
-        UserSelector::Number(number) => user::Entity::find().filter(user::Column::PhoneNumber.eq(number.as_e164())),
+        UserSelector::Number(number) => user::Entity::find().filter(user::Column::PhoneNumber.eq(number.clone())),
         UserSelector::Id(id) => user::Entity::find_by_id(*id),
     };
     ask_database(query.one(accounts.database())).await

@@ -12,6 +12,7 @@ use ulid::Ulid;
 
 use crate::crypto::otp_keys::{CannotOpen, OtpKeys};
 use crate::domain::message::{Message, NoticeKind};
+use crate::domain::phone::E164;
 use crate::domain::purpose::PurposeKind;
 use crate::ledger::keys;
 use crate::ledger::limits::{GUESSES_PER_CHALLENGE, LONGEST_LIFE};
@@ -63,8 +64,7 @@ pub enum Claim {
 
 /// One try at one SMS. `Debug` hides to whom.
 pub struct Attempt {
-    /// The number to send to, in E.164.
-    pub to: String,
+    pub to: E164,
     /// What to say, or why that cannot be had.
     pub message: Result<Message, CannotOpen>,
     /// When that is worth nothing any more (Unix ms): the code's expiry, or the notice's.
@@ -236,6 +236,7 @@ impl DeliveryStore {
         let (sealed, rest) = answer.split_at_checked(6).unwrap_or((&answer, &[]));
         let (_, purpose, to, challenge, key_id, sealed): SealedFields =
             FromRedisValue::from_redis_value(Value::Array(sealed.to_vec()))?;
+        let to = E164::from_store(to);
         let (expires_at, number, requested_at, after_unrecorded, provider, start_at, excluded): TryFields =
             FromRedisValue::from_redis_value(Value::Array(rest.to_vec()))?;
         let message = match (NoticeKind::from_ledger(&purpose), PurposeKind::of_text(&purpose)) {

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use redis::RedisResult;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::phone::masked;
+use crate::domain::phone::E164;
 use crate::ledger::connection::Redis;
 
 const CHANNEL: &str = "cheershare:dev:inbox";
@@ -20,15 +20,14 @@ pub struct InboxMessage {
     pub id: String,
     /// Unix ms.
     pub sent_at: i64,
-    /// E.164.
-    pub to: String,
+    pub to: E164,
     /// What the phone shows.
     pub body: String,
 }
 
 impl fmt::Debug for InboxMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InboxMessage").field("id", &self.id).field("to", &masked(&self.to)).finish_non_exhaustive()
+        f.debug_struct("InboxMessage").field("id", &self.id).field("to", &self.to).finish_non_exhaustive()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The names of the ledger's keys in Redis. The queue's are in `queue`.
 
 use crate::domain::client::ClientAddress;
-use crate::domain::phone::{Country, PhoneNumber};
+use crate::domain::phone::{Country, E164};
 use crate::domain::purpose::Purpose;
 
 /// What the names of all challenges start with; purpose and number follow.
@@ -32,8 +32,8 @@ pub(crate) fn breaker(provider: &str) -> String {
 const RANGE_DIGITS: usize = 3;
 
 /// The challenge of a number.
-pub(crate) fn challenge(purpose: Purpose<'_>, number: &PhoneNumber) -> String {
-    format!("{CHALLENGE_PREFIX}{}:{}", purpose.text(), number.as_e164())
+pub(crate) fn challenge(purpose: Purpose<'_>, number: &E164) -> String {
+    format!("{CHALLENGE_PREFIX}{}:{}", purpose.text(), number.as_str())
 }
 
 /// One SMS that was asked for.
@@ -42,23 +42,23 @@ pub(crate) fn delivery(id: &str) -> String {
 }
 
 /// The cooldown of a number.
-pub(crate) fn number(number: &PhoneNumber) -> String {
-    format!("cheershare:number:{}", number.as_e164())
+pub(crate) fn number(number: &E164) -> String {
+    format!("cheershare:number:{}", number.as_str())
 }
 
 /// When a number was sent to.
-pub(crate) fn sends(number: &PhoneNumber) -> String {
-    format!("{SENDS_PREFIX}{}", number.as_e164())
+pub(crate) fn sends(number: &E164) -> String {
+    format!("{SENDS_PREFIX}{}", number.as_str())
 }
 
 /// The tags of addresses from which a number signed in.
-pub(crate) fn known_addresses(number: &PhoneNumber) -> String {
-    format!("cheershare:known:{}", number.as_e164())
+pub(crate) fn known_addresses(number: &E164) -> String {
+    format!("cheershare:known:{}", number.as_str())
 }
 
 /// When a number was guessed at.
-pub(crate) fn wrong_by_number(number: &PhoneNumber) -> String {
-    format!("cheershare:wrong:number:{}", number.as_e164())
+pub(crate) fn wrong_by_number(number: &E164) -> String {
+    format!("cheershare:wrong:number:{}", number.as_str())
 }
 
 /// When an address guessed.
@@ -67,31 +67,31 @@ pub(crate) fn wrong_by_address(address: ClientAddress) -> String {
 }
 
 /// When an address guessed at a number.
-pub(crate) fn wrong_by_both(number: &PhoneNumber, address: ClientAddress) -> String {
-    format!("{WRONG_BY_BOTH_PREFIX}{}:{address}", number.as_e164())
+pub(crate) fn wrong_by_both(number: &E164, address: ClientAddress) -> String {
+    format!("{WRONG_BY_BOTH_PREFIX}{}:{address}", number.as_str())
 }
 
 /// What matches all keys with a number in their names, and some of longer numbers. There is nothing in a number that a
 /// pattern would take for more than itself.
-pub(crate) fn pattern_of(number: &PhoneNumber) -> String {
-    format!("cheershare:*:{}*", number.as_e164())
+pub(crate) fn pattern_of(number: &E164) -> String {
+    format!("cheershare:*:{}*", number.as_str())
 }
 
 /// The purpose of a challenge of that number, by the challenge's key.
-pub(crate) fn purpose_in<'a>(key: &'a str, number: &PhoneNumber) -> Option<&'a str> {
-    key.strip_prefix(CHALLENGE_PREFIX)?.strip_suffix(number.as_e164())?.strip_suffix(':')
+pub(crate) fn purpose_in<'a>(key: &'a str, number: &E164) -> Option<&'a str> {
+    key.strip_prefix(CHALLENGE_PREFIX)?.strip_suffix(number.as_str())?.strip_suffix(':')
 }
 
 /// Whether that key is one of [`wrong_by_both`] of the number.
-pub(crate) fn is_wrong_by_both(key: &str, number: &PhoneNumber) -> bool {
+pub(crate) fn is_wrong_by_both(key: &str, number: &E164) -> bool {
     key.strip_prefix(WRONG_BY_BOTH_PREFIX)
-        .and_then(|rest| rest.strip_prefix(number.as_e164()))
+        .and_then(|rest| rest.strip_prefix(number.as_str()))
         .is_some_and(|rest| rest.starts_with(':'))
 }
 
 /// That an operator has blocked a number, and until when.
-pub(crate) fn blocked(number: &PhoneNumber) -> String {
-    format!("cheershare:blocked:{}", number.as_e164())
+pub(crate) fn blocked(number: &E164) -> String {
+    format!("cheershare:blocked:{}", number.as_str())
 }
 
 /// A request that its client may repeat, by the tag of client and key.
@@ -110,13 +110,13 @@ pub(crate) fn address_bucket(address: ClientAddress) -> String {
 }
 
 /// Unverified sends to neighbours of a number.
-pub(crate) fn range_bucket(number: &PhoneNumber) -> String {
+pub(crate) fn range_bucket(number: &E164) -> String {
     format!("{BUCKET_PREFIX}range:{}", range_of(number))
 }
 
 /// What all numbers of a range begin with.
-pub(crate) fn range_of(number: &PhoneNumber) -> &str {
-    let e164 = number.as_e164();
+pub(crate) fn range_of(number: &E164) -> &str {
+    let e164 = number.as_str();
     e164.get(..e164.len().saturating_sub(RANGE_DIGITS)).unwrap_or(e164)
 }
 

@@ -8,7 +8,7 @@ use ulid::Ulid;
 
 use crate::domain::ids::DeliveryId;
 use crate::domain::message::NoticeKind;
-use crate::domain::phone::PhoneNumber;
+use crate::domain::phone::E164;
 use crate::ledger::keys;
 use crate::ledger::limits::{KEEP_DELIVERY, LedgerError, within_deadline};
 use crate::queue::QueueScript;
@@ -24,7 +24,7 @@ static NOTIFY: LazyLock<QueueScript> = LazyLock::new(|| QueueScript::new(include
 #[derive(Clone, Debug)]
 pub struct Notice {
     kind: NoticeKind,
-    number: PhoneNumber,
+    number: E164,
     /// When what it tells happened (Unix ms).
     happened_at: i64,
     delivery: DeliveryId,
@@ -36,7 +36,7 @@ pub struct Notice {
 impl Notice {
     /// News for a number of what happened at `happened_at` (Unix ms). It is worth sending for an hour.
     #[must_use]
-    pub fn new(kind: NoticeKind, number: PhoneNumber, happened_at: i64, request_id: &str) -> Self {
+    pub fn new(kind: NoticeKind, number: E164, happened_at: i64, request_id: &str) -> Self {
         let (delivery, job_id, request_id) = (DeliveryId::random(), Ulid::generate(), request_id.to_owned());
         Self { kind, number, happened_at, delivery, job_id, request_id }
     }
@@ -76,7 +76,7 @@ impl Notices {
         let mut call = NOTIFY.prepare_invoke();
         call.key(keys::delivery(delivery.as_str()))
             .arg(kind.as_str())
-            .arg(number.as_e164())
+            .arg(number.as_str())
             .arg(happened_at)
             .arg(happened_at + millis(WORTH_SENDING_FOR))
             .arg(millis(WORTH_SENDING_FOR + KEEP_DELIVERY))

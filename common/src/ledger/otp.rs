@@ -12,7 +12,7 @@ use crate::domain::client::ClientAddress;
 use crate::domain::ids::{ChallengeId, DeliveryId};
 use crate::domain::otp::{Otp, OtpLength};
 use crate::domain::person_name::PersonName;
-use crate::domain::phone::PhoneNumber;
+use crate::domain::phone::{Country, E164};
 use crate::domain::purpose::Purpose;
 use crate::ledger::keys;
 use crate::ledger::limits::{LedgerError, LedgerSettings, LimitKind, WrongGuess, within_deadline};
@@ -34,7 +34,7 @@ pub struct OtpRequester<'a> {
     /// What the code is for.
     pub purpose: Purpose<'a>,
     /// Whose phone gets it.
-    pub number: &'a PhoneNumber,
+    pub number: &'a E164,
     /// Where the request comes from.
     pub address: ClientAddress,
 }
@@ -130,12 +130,14 @@ impl OtpStore {
 
     /// Asks for a code: the limits are decided, and challenge, delivery and job written together or not at all. With a
     /// `test_code` that is the code, nothing is sent, and only the limits on guesses count. A `name` is kept for who signs in.
+    /// The number's `country` has a limit of its own; numbers of none share one.
     ///
     /// # Errors
     /// [`LedgerError`].
     pub async fn send(
         &self,
         asker: OtpRequester<'_>,
+        country: Option<Country>,
         name: Option<&PersonName>,
         test_code: Option<&Otp>,
         request_id: Option<String>,
@@ -162,14 +164,14 @@ impl OtpStore {
             .key(keys::wrong_by_number(number))
             .key(keys::address_bucket(address))
             .key(keys::range_bucket(number))
-            .key(keys::country_bucket(number.country()))
+            .key(keys::country_bucket(country))
             .key(keys::service_bucket())
             .key(keys::blocked(number));
         self.common_arguments(&mut call, asker);
         call.arg(purpose.text())
-            .arg(number.as_e164())
+            .arg(number.as_str())
             .arg(name.map_or("", PersonName::as_str))
-            .arg(self.settings.country_capacity(number.country()))
+            .arg(self.settings.country_capacity(country))
             .arg(challenge.as_str())
             .arg(new.key_id)
             .arg(new.sealed)
@@ -238,7 +240,7 @@ impl OtpStore {
     ///
     /// # Errors
     /// [`LedgerError`]; the challenge may have ended all the same.
-    pub async fn end(&self, purpose: Purpose<'_>, number: &PhoneNumber) -> Result<(), LedgerError> {
+    pub async fn end(&self, purpose: Purpose<'_>, number: &E164) -> Result<(), LedgerError> {
         let mut redis = self.redis.clone();
         let mut call = redis::cmd("DEL");
         call.arg(keys::challenge(purpose, number));

@@ -64,7 +64,7 @@ impl Console {
 fn print(sms: &Sms) {
     println!(
         "┌── SMS, printed by the console provider (development only, nothing was sent)\n│ to {}\n│ {}\n└──",
-        sms.to,
+        sms.to.as_str(),
         sms.body.replace('\n', "\n│ "),
     );
 }

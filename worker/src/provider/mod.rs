@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::domain::delivery::Reason;
+use common::domain::phone::E164;
 use futures_util::future::BoxFuture;
 
 /// A message on its way to a phone. `Debug` hides what it says and to whom.
@@ -18,8 +19,7 @@ use futures_util::future::BoxFuture;
 pub struct Sms {
     /// The same over all tries.
     pub delivery_id: String,
-    /// E.164.
-    pub to: String,
+    pub to: E164,
     /// What the phone shows.
     pub body: String,
     /// After this it is worth nothing, and is not to be delivered any more. At least a second.

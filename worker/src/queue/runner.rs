@@ -124,7 +124,8 @@ async fn supervise<H, F>(
         let name = unique_name();
         info!(event = "worker_starting", worker = name);
         let started = Instant::now();
-        let in_flight = InFlightJobs::new(2 * (usize::from(settings.concurrency) + queue::batch_size(settings.concurrency)));
+        let in_flight =
+            InFlightJobs::new(2 * (usize::from(settings.concurrency) + queue::batch_size(settings.concurrency)));
         let alive = AbortOnDropHandle::new(tokio::spawn(keep_alive(
             workplace.connection.clone(),
             name.clone(),

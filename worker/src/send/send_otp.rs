@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use common::domain::delivery::Reason;
 use common::domain::message::Message;
-use common::domain::phone::masked;
 use common::ledger::deliveries::{Attempt, Claim, DeliveryStore};
 use common::ledger::outcome::{BreakerEvent, Outcome, ProviderState};
 use common::queue::job::SendOtp;
@@ -130,13 +129,13 @@ impl OtpSender {
         if attempt.message.as_ref().is_ok_and(|message| message.code().is_some()) {
             metrics::accepted(waited_ms);
         }
-        let (delivery_id, provider, number) = (&job.delivery_id, &attempt.provider, masked(&attempt.to));
+        let (delivery_id, provider, number) = (&job.delivery_id, &attempt.provider, &attempt.to);
         tracing::info!(
             event = "sms_sent",
             delivery_id,
             provider,
             provider_id,
-            number,
+            %number,
             waited_ms,
             r#try = attempt.number
         );
@@ -161,12 +160,12 @@ impl OtpSender {
             Next::NextProvider => Outcome::next_provider(provider, reason),
             Next::GiveUp => Outcome::failed(provider, reason),
         };
-        let (delivery_id, number, r#try) = (&job.delivery_id, masked(&attempt.to), attempt.number);
+        let (delivery_id, number, r#try) = (&job.delivery_id, &attempt.to, attempt.number);
         if error.class == FailureClass::Misconfigured {
             // The breaker's event is the one that an operator gets, not one for each SMS.
-            tracing::debug!(event = "sms_try_failed", delivery_id, provider, number, %error, r#try, ?next);
+            tracing::debug!(event = "sms_try_failed", delivery_id, provider, %number, %error, r#try, ?next);
         } else {
-            tracing::warn!(event = "sms_try_failed", delivery_id, provider, number, %error, r#try, ?next);
+            tracing::warn!(event = "sms_try_failed", delivery_id, provider, %number, %error, r#try, ?next);
         }
         outcome.with_provider_state(state_shown_by(error.class), error.provider_code, error.retry_after)
     }

@@ -3,6 +3,8 @@
 use sea_orm::entity::prelude::*;
 use time::OffsetDateTime;
 
+use crate::domain::phone::E164;
+
 /// A row of `users`.
 #[derive(Clone, DeriveEntityModel, Eq, PartialEq)]
 #[sea_orm(table_name = "users")]
@@ -16,9 +18,8 @@ pub struct Model {
     /// As the person gave it.
     #[sea_orm(column_type = "Text")]
     pub name: String,
-    /// E.164.
     #[sea_orm(column_type = "Text", unique)]
-    pub phone_number: String,
+    pub phone_number: E164,
     /// Grows with each change.
     pub version: i32,
 }

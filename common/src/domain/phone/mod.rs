@@ -1,5 +1,6 @@
 //! Phone numbers in E.164, and the countries they belong to.
 
+mod e164;
 mod numbering_plan;
 mod parser;
 
@@ -10,19 +11,21 @@ use phonenumber::metadata::DATABASE;
 use phonenumber::{Mode, country};
 use unicode_normalization::UnicodeNormalization;
 
+pub use self::e164::E164;
 pub use self::numbering_plan::NumberingPlan;
 
 /// Longest spelling of a number that is looked at, in bytes: E.164 has 15 digits, the rest is punctuation.
 const LONGEST_SPELLING: usize = 64;
-/// The plus and 15 digits (ITU-T E.164). The library knows longer ones.
-const LONGEST_E164: usize = 16;
+/// Digits of the longest calling code.
+const LONGEST_CODE: usize = 3;
 /// What people write between digits.
 const PUNCTUATION: &str = " ()-./\u{2010}\u{2013}";
 
-/// A phone number that can exist. `Display` and `Debug` hide all but its country code and last two digits.
+/// A phone number that can exist, and what its numbering plan says of it. `Display` and `Debug` are
+/// masked as [`E164`]'s.
 #[derive(Clone, Eq, PartialEq, Hash)]
 pub struct PhoneNumber {
-    e164: String,
+    e164: E164,
     country: Option<Country>,
     takes_sms: bool,
 }
@@ -52,15 +55,20 @@ impl PhoneNumber {
         read(&dialled, default_country).ok_or(InvalidPhoneNumber)
     }
 
-    /// A number that was parsed before it was stored, in E.164; none where the numbering plans of today do not know it any more.
+    /// The number of an account, which took an SMS when the account began. Where the numbering plans
+    /// of today do not know it any more, it belongs to the first country of its calling code, and
+    /// takes SMS as before: its owner can still leave it.
     #[must_use]
-    pub fn of_store(e164: &str) -> Option<Self> {
-        parser::read_international(e164)
+    pub fn from_account(e164: &E164) -> Self {
+        parser::read_international(e164.as_str()).filter(|number| number.e164 == *e164).unwrap_or_else(|| Self {
+            e164: e164.clone(),
+            country: country_of_calling_code(e164),
+            takes_sms: true,
+        })
     }
 
-    /// `+` and up to 15 digits.
     #[must_use]
-    pub fn as_e164(&self) -> &str {
+    pub fn e164(&self) -> &E164 {
         &self.e164
     }
 
@@ -106,17 +114,16 @@ fn read(dialled: &str, default_country: Country) -> Option<PhoneNumber> {
     })
 }
 
-/// A number that has been parsed before, as the stores keep it: `+` and digits, shown masked.
-#[must_use]
-pub fn masked(e164: &str) -> String {
-    let (shown, rest) = e164.split_at_checked(3).unwrap_or((e164, ""));
-    let (hidden, last) = rest.split_at_checked(rest.len().saturating_sub(2)).unwrap_or(("", ""));
-    format!("{shown}{}{last}", "*".repeat(hidden.len()))
+fn country_of_calling_code(e164: &E164) -> Option<Country> {
+    (1..=LONGEST_CODE).find_map(|length| {
+        let code: u16 = e164.as_str().get(1..=length)?.parse().ok()?;
+        DATABASE.region(&code)?.first()?.parse().ok()
+    })
 }
 
 impl fmt::Display for PhoneNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&masked(&self.e164))
+        self.e164.fmt(f)
     }
 }
 

@@ -19,7 +19,7 @@ fn usual_spellings_are_one_number() {
         "＋９１９８７６５４３２１０",
     ] {
         let number = PhoneNumber::parse(spelling, india());
-        assert_eq!(number.as_ref().map(PhoneNumber::as_e164), Ok("+919876543210"), "{spelling}");
+        assert_eq!(number.as_ref().map(|number| number.e164().as_str()), Ok("+919876543210"), "{spelling}");
     }
 }
 
@@ -73,7 +73,7 @@ fn a_number_with_a_country_code_is_the_same_everywhere() {
     for e164 in examples {
         for default_country in ["IN", "US"] {
             let number = PhoneNumber::parse(&e164, default_country.parse().unwrap());
-            let read = number.as_ref().map(|number| (number.as_e164(), number.takes_sms()));
+            let read = number.as_ref().map(|number| (number.e164().as_str(), number.takes_sms()));
             assert_eq!(read, Ok((e164.as_str(), true)), "{e164} in {default_country}");
             count += 1;
         }
@@ -99,7 +99,7 @@ fn a_number_may_begin_with_the_digits_of_its_country_code() {
         ("06 20 123 4567", "HU", "+36201234567"),
     ] {
         let number = PhoneNumber::parse(spelling, country.parse().unwrap());
-        assert_eq!(number.as_ref().map(PhoneNumber::as_e164), Ok(e164), "{spelling} in {country}");
+        assert_eq!(number.as_ref().map(|number| number.e164().as_str()), Ok(e164), "{spelling} in {country}");
     }
 }
 
@@ -115,7 +115,7 @@ fn the_trunk_prefix_does_not_make_another_number() {
         ("+241 06 03 12 34", "+24106031234"),
     ] {
         let number = PhoneNumber::parse(spelling, india());
-        assert_eq!(number.as_ref().map(PhoneNumber::as_e164), Ok(e164), "{spelling}");
+        assert_eq!(number.as_ref().map(|number| number.e164().as_str()), Ok(e164), "{spelling}");
     }
 }
 
@@ -171,4 +171,17 @@ fn plans_of_all_countries() {
     }
     let some = AllowedCountries::from_str("LK,IN,IN").unwrap().plans();
     assert_eq!(some.iter().map(|plan| plan.country.to_string()).collect::<Vec<_>>(), ["IN", "LK"]);
+}
+
+#[test]
+fn an_account_keeps_a_number_that_its_plan_has_dropped() {
+    for (dropped, country) in [("+91123", "IN"), ("+12005550143", "US")] {
+        assert!(PhoneNumber::parse(dropped, india()).is_err(), "{dropped}");
+        let number = PhoneNumber::from_account(&dropped.parse().unwrap());
+        assert_eq!(number.e164().as_str(), dropped);
+        assert_eq!(number.country(), Some(country.parse().unwrap()));
+        assert!(number.takes_sms());
+    }
+    let known = PhoneNumber::parse("+919876543210", india()).unwrap();
+    assert_eq!(PhoneNumber::from_account(known.e164()), known);
 }

@@ -11,10 +11,8 @@ use phonenumber::Type;
 use phonenumber::metadata::{DATABASE, Descriptor, Metadata};
 use regex::{Error, Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 
-use super::{Country, LONGEST_E164, PhoneNumber};
+use super::{Country, LONGEST_CODE, PhoneNumber};
 
-/// Digits of the longest calling code.
-const LONGEST_CODE: usize = 3;
 /// A national number of less digits, or a number whose digits without the plus are no more, does not exist.
 const SHORTEST: usize = 2;
 
@@ -74,9 +72,9 @@ pub(super) fn read_international(dialled: &str) -> Option<PhoneNumber> {
     };
     let region = region_of(regions, &national).filter(|_| national.len() >= SHORTEST)?;
     let kinds = region.kinds_of(&national);
-    let e164 = format!("+{code}{national}");
-    let valid = !kinds.is_empty() && e164.len() <= LONGEST_E164;
-    valid.then(|| PhoneNumber { e164, country: region.country, takes_sms: takes_sms(&kinds) })
+    // The library knows numbers that are longer than E.164 has them.
+    let e164 = format!("+{code}{national}").parse().ok()?;
+    (!kinds.is_empty()).then(|| PhoneNumber { e164, country: region.country, takes_sms: takes_sms(&kinds) })
 }
 
 fn takes_sms(kinds: &[Type]) -> bool {
