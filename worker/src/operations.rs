@@ -1,81 +1,59 @@
-//! What operators and their programs ask a worker: `GET /metrics`, `/healthz` and `/readyz`.
+//! The server for operators and their programs: `GET /metrics`, `/healthz` and `/readyz`.
 
-use std::convert::Infallible;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::io;
 use std::time::Duration;
 
 use common::runtime::metrics::{CONTENT_TYPE, MetricsAddress};
 use common::runtime::readiness::{Check, Readiness};
-use http::uri::Scheme;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use poem::endpoint::BoxEndpoint;
 use poem::http::StatusCode;
+use poem::http::uri::Scheme;
+use poem::listener::{Acceptor, TcpAcceptor};
 use poem::web::{Data, Json, LocalAddr, RemoteAddr};
-use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, handler};
+use poem::{EndpointExt, IntoResponse, Response, Route, Server, get, handler};
 use serde_json::json;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::metrics::Scrape;
 
-/// For those who ask; one more is hung up on.
-const CONNECTIONS: usize = 20;
-/// The life of a connection, which brings one request: whoever is slower is cut off.
-const LIFE: Duration = Duration::from_secs(10);
+/// A connection that is silent for so long is closed.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// After an accept error such as "too many open files", which would repeat at once.
 const PAUSE_AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(100);
 
-/// Answers at `address` until what this returns is dropped.
+/// Serves at `address` until the returned handle is dropped.
 pub(crate) async fn serve(
     address: MetricsAddress,
     scrape: Scrape,
     readiness: Readiness,
-) -> Option<AbortOnDropHandle<()>> {
-    let listener = address.listen().await?;
+) -> Option<AbortOnDropHandle<io::Result<()>>> {
+    let listener = TcpAcceptor::from_tokio(address.listen().await?).ok()?;
+    let server = Server::new_with_acceptor(PausingAcceptor(listener)).idle_timeout(IDLE_TIMEOUT);
     let routes = Route::new()
         .at("/metrics", get(metrics).data(scrape))
         .at("/healthz", get(health))
         .at("/readyz", get(ready).data(readiness));
-    Some(AbortOnDropHandle::new(tokio::spawn(accept(listener, Arc::new(routes.map_to_response().boxed())))))
+    Some(AbortOnDropHandle::new(tokio::spawn(server.run(routes))))
 }
 
-async fn accept(listener: TcpListener, routes: Arc<BoxEndpoint<'static>>) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                if let Ok(slot) = Arc::clone(&slots).try_acquire_owned() {
-                    let answered = answer(stream, peer, Arc::clone(&routes));
-                    tokio::spawn(async move {
-                        // Late or broken, it is over.
-                        let _ = tokio::time::timeout(LIFE, answered).await;
-                        drop(slot);
-                    });
-                }
-            }
-            Err(error) => {
-                tracing::warn!(event = "accept_failed", %error);
-                tokio::time::sleep(PAUSE_AFTER_ACCEPT_ERROR).await;
-            }
-        }
+/// poem's server accepts again at once after an error.
+struct PausingAcceptor(TcpAcceptor);
+
+impl Acceptor for PausingAcceptor {
+    type Io = TcpStream;
+
+    fn local_addr(&self) -> Vec<LocalAddr> {
+        self.0.local_addr()
     }
-}
 
-/// One request, one answer.
-async fn answer(stream: TcpStream, peer: SocketAddr, routes: Arc<BoxEndpoint<'static>>) -> hyper::Result<()> {
-    let service = service_fn(move |request| {
-        let routes = Arc::clone(&routes);
-        async move {
-            let remote = RemoteAddr(peer.into());
-            let request = Request::from((request, LocalAddr::default(), remote, Scheme::HTTP));
-            Ok::<hyper::Response<_>, Infallible>(routes.get_response(request).await.into())
+    async fn accept(&mut self) -> io::Result<(TcpStream, LocalAddr, RemoteAddr, Scheme)> {
+        let accepted = self.0.accept().await;
+        if let Err(error) = &accepted {
+            tracing::warn!(event = "accept_failed", %error);
+            tokio::time::sleep(PAUSE_AFTER_ACCEPT_ERROR).await;
         }
-    });
-    http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service).await
+        accepted
+    }
 }
 
 #[handler]
@@ -88,16 +66,23 @@ fn health() -> Response {
     Json(json!({ "status": "ok" })).into_response()
 }
 
-/// As the API's.
+/// Has the form of the API's answer.
 #[handler]
 async fn ready(readiness: Data<&Readiness>) -> Response {
     let checks = readiness.check().await;
-    let told = |Check { ok, time }: Check| json!({ "ok": ok, "time_ms": time.as_secs_f64() * 1000.0 });
-    let (redis, database) = (told(checks.redis), told(checks.database));
-    let body = Json(json!({ "ready": checks.ok(), "redis": redis, "database": database, "stopping": checks.stopping }));
+    let body = Json(json!({
+        "ready": checks.ok(),
+        "redis": json_of(checks.redis),
+        "database": json_of(checks.database),
+        "stopping": checks.stopping,
+    }));
     if checks.ok() {
         body.into_response()
     } else {
         body.with_status(StatusCode::SERVICE_UNAVAILABLE).with_header("retry-after", "1").into_response()
     }
+}
+
+fn json_of(Check { ok, time }: Check) -> serde_json::Value {
+    json!({ "ok": ok, "time_ms": time.as_secs_f64() * 1000.0 })
 }

@@ -26,6 +26,7 @@ pub use self::number_change::{Moved, NumberMove};
 pub use self::sessions::{Session, SessionFilter};
 pub use self::sign_in::{NewSession, SignedIn};
 use crate::config::SettingError;
+use crate::runtime::timeout::with_timeout;
 
 /// How long one call may take, waiting for a connection included.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -129,8 +130,5 @@ async fn is_outside(connection: &mut SqliteConnection) -> Result<bool, sqlx::Err
 
 /// A database that hangs is caught by no setting of the pool or of the server.
 async fn within_deadline<T>(call: impl Future<Output = Result<T, DbErr>>) -> Result<T, AccountsError> {
-    match tokio::time::timeout(DEADLINE, call).await {
-        Ok(answer) => Ok(answer?),
-        Err(_) => Err(AccountsError::Deadline),
-    }
+    with_timeout(DEADLINE, AccountsError::Deadline, call).await
 }

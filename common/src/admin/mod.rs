@@ -15,9 +15,10 @@ use sea_orm::DbErr;
 
 use crate::accounts::AccountsError;
 use crate::config::{RedisConfig, SettingError};
+use crate::runtime::timeout::with_timeout;
 
 /// How long an operator waits for one answer of a store that may be away.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why a store could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +30,7 @@ pub enum OperatorError {
     #[error("REDIS_URL: {0}")]
     Redis(#[from] RedisError),
     /// Redis does not answer.
-    #[error("REDIS_URL: no answer within {PATIENCE:?}")]
+    #[error("REDIS_URL: no answer within {TIMEOUT:?}")]
     RedisAway,
     /// The database refused or was lost.
     #[error("DATABASE_URL: {0}")]
@@ -38,7 +39,7 @@ pub enum OperatorError {
     #[error("DATABASE_URL: {0}")]
     Accounts(#[from] AccountsError),
     /// The database does not answer. A change may have happened.
-    #[error("DATABASE_URL: no answer within {PATIENCE:?}")]
+    #[error("DATABASE_URL: no answer within {TIMEOUT:?}")]
     DatabaseAway,
 }
 
@@ -47,7 +48,7 @@ pub enum OperatorError {
 /// # Errors
 /// A URL that is not one of Redis.
 pub fn connect(config: &RedisConfig) -> Result<RedisConnection, OperatorError> {
-    Ok(config.server()?.connection(PATIENCE)?)
+    Ok(config.server()?.connection(TIMEOUT)?)
 }
 
 /// Waits for Redis, but not for ever.
@@ -55,16 +56,10 @@ pub fn connect(config: &RedisConfig) -> Result<RedisConnection, OperatorError> {
 /// # Errors
 /// Redis refuses, or does not answer.
 pub async fn ask_redis<T>(call: impl Future<Output = RedisResult<T>>) -> Result<T, OperatorError> {
-    match tokio::time::timeout(PATIENCE, call).await {
-        Ok(answer) => Ok(answer?),
-        Err(_) => Err(OperatorError::RedisAway),
-    }
+    with_timeout(TIMEOUT, OperatorError::RedisAway, call).await
 }
 
 /// Waits for the database, but not for ever.
 pub(super) async fn ask_database<T>(call: impl Future<Output = Result<T, DbErr>>) -> Result<T, OperatorError> {
-    match tokio::time::timeout(PATIENCE, call).await {
-        Ok(answer) => Ok(answer?),
-        Err(_) => Err(OperatorError::DatabaseAway),
-    }
+    with_timeout(TIMEOUT, OperatorError::DatabaseAway, call).await
 }

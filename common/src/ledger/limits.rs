@@ -11,6 +11,7 @@ use crate::domain::phone::Country;
 use crate::domain::words::words;
 use crate::ledger::keys;
 use crate::runtime::clock::millis;
+use crate::runtime::timeout::with_timeout;
 
 /// Wrong guesses that a challenge bears, from strangers and from known addresses each.
 pub(crate) const GUESSES_PER_CHALLENGE: u32 = 5;
@@ -39,10 +40,7 @@ pub enum LedgerError {
 
 /// A Redis that hangs, or is being looked for again, is an error before a client loses patience.
 pub(crate) async fn within_deadline<T>(call: impl Future<Output = RedisResult<T>>) -> Result<T, LedgerError> {
-    match tokio::time::timeout(DEADLINE, call).await {
-        Ok(answer) => Ok(answer?),
-        Err(_) => Err(LedgerError::Deadline),
-    }
+    with_timeout(DEADLINE, LedgerError::Deadline, call).await
 }
 
 /// Settings of the scripts, all durations in milliseconds.

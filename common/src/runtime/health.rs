@@ -1,49 +1,58 @@
-//! Asks a program that runs on this machine whether it is well, as a container's health check does: images need no curl.
+//! Asks a program that runs on this machine whether it is well. A container's health check runs this,
+//! so that images need no curl.
 
-use std::io;
+use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use reqwest::{Client, StatusCode, redirect};
 
-/// How long it may take to answer. `/readyz` gives its stores a second.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// Longest answer that is read, in bytes.
-const LONGEST: u64 = 16 * 1024;
+/// `/readyz` gives its stores a second.
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Why a program is not taken to be well.
 #[derive(Debug, thiserror::Error)]
 pub enum HealthError {
-    /// Nobody answers there.
-    #[error("{0}: {1}")]
-    Unreachable(SocketAddr, io::Error),
-    /// It takes too long.
-    #[error("{0}: no answer within {PATIENCE:?}")]
+    /// Nobody answers there, or somebody who does not speak HTTP.
+    #[error("{address}: {}", cause(.error))]
+    Unreachable { address: SocketAddr, error: reqwest::Error },
+    #[error("{0}: no answer within {TIMEOUT:?}")]
     NoAnswer(SocketAddr),
     /// It answers that it is not well, or is something else.
-    #[error("{0} answers {1}")]
-    Unwell(SocketAddr, String),
+    #[error("{0} answers {1} {2}")]
+    Unwell(SocketAddr, StatusCode, String),
 }
 
-/// Asks what listens at `address`, where that may be all addresses of this machine, for `/healthz` or `/readyz`. Answers
-/// the body of a 200.
+/// Asks the program that listens at `address`, which may stand for all addresses of this machine, for
+/// `/healthz` or `/readyz`. Returns the body of a 200.
 ///
 /// # Errors
 /// [`HealthError`].
 pub async fn ask(address: SocketAddr, ready: bool) -> Result<String, HealthError> {
     let address = SocketAddr::new(reachable(address.ip()), address.port());
-    let path = if ready { "/readyz" } else { "/healthz" };
-    let answer = tokio::time::timeout(PATIENCE, get(address, path)).await;
-    let answer = answer.map_err(|_| HealthError::NoAnswer(address))?;
-    let answer = answer.map_err(|error| HealthError::Unreachable(address, error))?;
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    let status = head.lines().next().and_then(|line| line.strip_prefix("HTTP/1.1 ")).unwrap_or_default();
-    if status.starts_with("200") {
-        Ok(body.to_owned())
-    } else {
-        Err(HealthError::Unwell(address, format!("{status} {body}").trim().to_owned()))
+    let path = if ready { "readyz" } else { "healthz" };
+    let answer = get(&format!("http://{address}/{path}")).await;
+    let (status, body) = answer.map_err(|error| match error.is_timeout() {
+        true => HealthError::NoAnswer(address),
+        false => HealthError::Unreachable { address, error },
+    })?;
+    if status == StatusCode::OK { Ok(body) } else { Err(HealthError::Unwell(address, status, body)) }
+}
+
+async fn get(url: &str) -> reqwest::Result<(StatusCode, String)> {
+    // Without TLS no certificates are read, and a machine may have none.
+    let client = Client::builder().tls_certs_only([]).no_proxy().redirect(redirect::Policy::none()).timeout(TIMEOUT);
+    let answer = client.build()?.get(url).send().await?;
+    Ok((answer.status(), answer.text().await?))
+}
+
+/// The innermost error, such as "Connection refused": the outer ones repeat the URL.
+fn cause(error: &reqwest::Error) -> &dyn Error {
+    let mut cause: &dyn Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
     }
+    cause
 }
 
 fn reachable(ip: IpAddr) -> IpAddr {
@@ -52,15 +61,6 @@ fn reachable(ip: IpAddr) -> IpAddr {
         IpAddr::V6(v6) if v6.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         other => other,
     }
-}
-
-async fn get(address: SocketAddr, path: &str) -> io::Result<String> {
-    let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.take(LONGEST).read_to_string(&mut answer).await?;
-    Ok(answer)
 }
 
 #[cfg(test)]

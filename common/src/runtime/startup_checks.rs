@@ -1,7 +1,7 @@
-//! What a program says of its stores when it first meets them: why one cannot be reached, and that Redis may lose what it is given.
+//! Logs at the start of a program why a store cannot be reached, and that Redis may lose data.
 //!
-//! Connections to Redis heal by themselves, and those who wait for one learn only that there was no answer. So here one is made for
-//! the sake of its error.
+//! The shared connection to Redis reconnects by itself and tells its users only that there was no
+//! answer. So a connection of its own is made here, whose error gives the reason.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -11,41 +11,36 @@ use redis::{AsyncConnectionConfig, InfoDict, RedisResult};
 
 use crate::accounts::Accounts;
 use crate::ledger::connection::Redis;
+use crate::runtime::retry::{Backoff, retry_until_ok};
 
-/// Between two tries to reach a store that is away.
-const PAUSE: Duration = Duration::from_secs(1);
-/// For one try.
-const LIMIT: Duration = Duration::from_secs(2);
+const BACKOFF: Backoff = Backoff::constant(Duration::from_secs(1));
+const REDIS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Tries to reach both stores until each has answered once. To be run beside whatever else the program does.
+/// Repeats both checks until each store has answered once. Runs beside the rest of the program.
 pub async fn run(redis: Redis, accounts: Accounts) {
     tokio::join!(check_redis(&redis), check_database(&accounts));
 }
 
 async fn check_redis(redis: &Redis) {
-    let mut absence = LogOnce::of("redis", "REDIS_URL");
-    let mut connection = loop {
-        match connect(redis).await {
-            Ok(connection) => break connection,
-            Err(error) => absence.note(&error),
-        }
-        tokio::time::sleep(PAUSE).await;
-    };
-    absence.over();
+    let mut log = LogOnce::new("redis", "REDIS_URL");
+    let mut connection = retry_until_ok(BACKOFF, || connect(redis), |error| log.unreachable(&error)).await;
+    log.reached();
     // CONFIG is often refused where Redis is somebody else's.
     match redis::cmd("INFO").query_async::<InfoDict>(&mut connection).await {
-        Ok(info) => warn_of(&info),
+        Ok(info) => warn_of_data_loss(&info),
         Err(error) => tracing::warn!(event = "redis_not_inspected", setting = "REDIS_URL", %error),
     }
 }
 
 async fn connect(redis: &Redis) -> RedisResult<MultiplexedConnection> {
-    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(LIMIT)).set_response_timeout(Some(LIMIT));
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(REDIS_TIMEOUT))
+        .set_response_timeout(Some(REDIS_TIMEOUT));
     redis.client().get_multiplexed_async_connection_with_config(&config).await
 }
 
-/// Jobs, codes and limits are in Redis and nowhere else.
-fn warn_of(info: &InfoDict) {
+/// Jobs, OTPs and limits are in Redis and nowhere else.
+fn warn_of_data_loss(info: &InfoDict) {
     if info.get::<u8>("aof_enabled") == Some(0) {
         tracing::warn!(
             event = "redis_may_lose_jobs",
@@ -66,37 +61,33 @@ fn warn_of(info: &InfoDict) {
 }
 
 async fn check_database(accounts: &Accounts) {
-    let mut absence = LogOnce::of("database", "DATABASE_URL");
-    while let Err(error) = accounts.ping().await {
-        absence.note(&error);
-        tokio::time::sleep(PAUSE).await;
-    }
-    absence.over();
+    let mut log = LogOnce::new("database", "DATABASE_URL");
+    retry_until_ok(BACKOFF, || accounts.ping(), |error| log.unreachable(&error)).await;
+    log.reached();
 }
 
-/// A store that was not reached yet. Each reason is told once.
+/// Logs each reason why a store is not reached once, and that it is reached after that.
 struct LogOnce {
     store: &'static str,
     setting: &'static str,
-    told: Option<String>,
+    logged: Option<String>,
 }
 
 impl LogOnce {
-    fn of(store: &'static str, setting: &'static str) -> Self {
-        Self { store, setting, told: None }
+    fn new(store: &'static str, setting: &'static str) -> Self {
+        Self { store, setting, logged: None }
     }
 
-    fn note(&mut self, error: &impl Display) {
+    fn unreachable(&mut self, error: &impl Display) {
         let error = error.to_string();
-        if self.told.as_ref() != Some(&error) {
-            let (store, setting) = (self.store, self.setting);
-            tracing::warn!(event = "store_unreachable", store, setting, error);
-            self.told = Some(error);
+        if self.logged.as_ref() != Some(&error) {
+            tracing::warn!(event = "store_unreachable", store = self.store, setting = self.setting, error);
+            self.logged = Some(error);
         }
     }
 
-    fn over(self) {
-        if self.told.is_some() {
+    fn reached(self) {
+        if self.logged.is_some() {
             tracing::info!(event = "store_reached", store = self.store);
         }
     }

@@ -1,4 +1,4 @@
-//! One life of an apalis worker: from registering in Redis until it is stopped or Redis fails it.
+//! One apalis worker: from its registration in Redis until it is stopped or Redis fails it.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use apalis::prelude::{BackendExt, Strategy, WorkerBuilder};
 use apalis_redis::{Config, RedisStorage};
-use common::ledger::connection::Redis;
-use common::ledger::connection::RedisConnection;
+use common::ledger::connection::{Redis, RedisConnection};
 use common::queue::job::SendOtp;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::Semaphore;
@@ -17,7 +16,7 @@ use crate::queue::in_flight::InFlightJobs;
 use crate::queue::job_service::{JobService, Payload, Undecoded};
 use crate::queue::wake::wakes;
 
-/// What every life of the worker shares.
+/// What one apalis worker after the other works with.
 #[derive(Clone)]
 pub(crate) struct WorkerContext<H> {
     pub(crate) redis: Redis,
@@ -33,8 +32,8 @@ where
     H: Fn(SendOtp) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
-    /// Takes jobs off the queue under `name`, which no worker had before, until something ends it: returns
-    /// what. When this is dropped nothing more is taken, and the jobs that run go on.
+    /// Takes jobs off the queue under `name`, which no worker had before, until something ends it.
+    /// Returns the reason. When this is dropped nothing more is taken, and the jobs that run go on.
     pub(crate) async fn work(&self, name: &str, in_flight: InFlightJobs) -> String {
         AssertUnwindSafe(self.poll(name, in_flight)).catch_unwind().await.unwrap_or_else(|_| "it panicked".to_owned())
     }

@@ -20,12 +20,12 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Jobs {
     running: HashSet<String>,
-    /// The latest to end, because apalis-redis acknowledges a job only some time after it has ended.
+    /// The latest ones: apalis-redis acknowledges a job only some time after it has ended.
     ended: VecDeque<String>,
 }
 
 impl InFlightJobs {
-    /// `remember` is how many ended jobs can wait for their acknowledgement at most.
+    /// `remember` is the number of ended jobs that can wait for their acknowledgement at most.
     pub(crate) fn new(remember: usize) -> Self {
         Self(Arc::new(Inner { jobs: Mutex::default(), running: watch::Sender::new(0), remember }))
     }
@@ -38,7 +38,7 @@ impl InFlightJobs {
         Running { in_flight: self.clone(), job_id }
     }
 
-    pub(crate) fn stock(&self) -> InFlightSnapshot {
+    pub(crate) fn snapshot(&self) -> InFlightSnapshot {
         let jobs = self.jobs();
         InFlightSnapshot {
             ended: jobs.ended.iter().cloned().collect(),
@@ -46,7 +46,7 @@ impl InFlightJobs {
         }
     }
 
-    /// How many jobs run, to look at or to wait for.
+    /// The number of jobs that run, to be read or waited for.
     pub(crate) fn running(&self) -> watch::Receiver<usize> {
         self.0.running.subscribe()
     }
@@ -56,7 +56,6 @@ impl InFlightJobs {
     }
 }
 
-/// A job that runs.
 #[derive(Debug)]
 pub(crate) struct Running {
     in_flight: InFlightJobs,
@@ -86,7 +85,7 @@ mod tests {
         assert_eq!(*in_flight.running().borrow(), 4);
         drop(running.into_iter().take(3).collect::<Vec<_>>());
         assert_eq!(*in_flight.running().borrow(), 0);
-        assert_eq!(in_flight.stock().ended.len(), 2);
-        assert!(in_flight.stock().running.is_empty());
+        assert_eq!(in_flight.snapshot().ended.len(), 2);
+        assert!(in_flight.snapshot().running.is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! Runs jobs for apalis: each in a task of its own, that ends even if the apalis worker does not live to see it.
+//! Runs jobs for apalis, each in a task of its own: it ends even if its apalis worker ended before.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -16,12 +16,11 @@ use tracing::error;
 use crate::metrics;
 use crate::queue::in_flight::InFlightJobs;
 
-/// A job as it is in Redis. It is decoded where it is run, because apalis ends the whole worker over a
-/// payload that does not decode.
+/// A job as Redis has it. It is decoded where it runs, because apalis ends the whole worker when it
+/// cannot decode a payload.
 #[derive(Debug)]
 pub(crate) struct Payload(Vec<u8>);
 
-/// Leaves payloads as they are.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Undecoded;
 
@@ -41,7 +40,7 @@ impl Codec<Payload> for Undecoded {
 /// The service that apalis calls with each job.
 pub(crate) struct JobService<H> {
     handler: H,
-    /// Bounds what runs, jobs that outlived their apalis worker included.
+    /// Bounds the jobs that run, also those that outlived their apalis worker.
     slots: PollSemaphore,
     slot: Option<OwnedSemaphorePermit>,
     in_flight: InFlightJobs,

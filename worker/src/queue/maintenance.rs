@@ -1,24 +1,26 @@
-//! What any worker does for the queue beside running jobs.
+//! What each worker does for the queue beside running jobs.
 
 use std::time::Duration;
 
 use common::ledger::connection::RedisConnection;
 use common::queue::{MAX_STEP, promote_due, prune_ended};
 use common::runtime::clock::Clock;
+use common::runtime::timeout::with_timeout;
 use redis::RedisResult;
 use tokio::time::sleep;
 
 use crate::metrics;
-use crate::queue::queue_error::{Outage, within};
+use crate::queue::queue_error::{LogOnChange, QueueError};
 
 const PROMOTE_EVERY: Duration = Duration::from_millis(200);
 const PRUNE_EVERY: Duration = Duration::from_secs(1);
-const STEP_LIMIT: Duration = Duration::from_secs(5);
+const STEP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Brings due retries back to the queue and forgets ended jobs, without end.
+/// Brings due retries back to the queue and removes ended jobs. Never ends.
 pub(crate) async fn maintain(redis: RedisConnection, clock: Clock) {
     let promote = repeat("bring due retries back", PROMOTE_EVERY, || {
-        let (mut redis, now) = (redis.clone(), clock.unix_ms());
+        let mut redis = redis.clone();
+        let now = clock.unix_ms();
         async move { promote_due(&mut redis, now, MAX_STEP).await }
     });
     let prune = repeat("forget ended jobs", PRUNE_EVERY, || {
@@ -32,8 +34,8 @@ pub(crate) async fn maintain(redis: RedisConnection, clock: Clock) {
     tokio::join!(promote, prune);
 }
 
-/// Forgets what has ended until now, as far as Redis lets it.
-pub(crate) async fn tidy_up(mut redis: RedisConnection) {
+/// Removes the jobs that have ended until now, until Redis fails.
+pub(crate) async fn remove_ended_jobs(mut redis: RedisConnection) {
     while prune_ended(&mut redis, MAX_STEP).await.is_ok_and(|pruned| pruned == MAX_STEP) {}
 }
 
@@ -42,9 +44,9 @@ async fn repeat<F>(work: &'static str, period: Duration, step: impl Fn() -> F)
 where
     F: Future<Output = RedisResult<usize>>,
 {
-    let mut outage = Outage::new(work);
+    let mut log = LogOnChange::new(work);
     loop {
-        let done = outage.note(within(STEP_LIMIT, step()).await);
+        let done = log.observe(with_timeout(STEP_TIMEOUT, QueueError::NoAnswer, step()).await);
         if done != Some(MAX_STEP) {
             sleep(period).await;
         }

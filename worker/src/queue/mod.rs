@@ -1,4 +1,4 @@
-//! One life of an apalis worker after the other, and what runs beside its jobs.
+//! One apalis worker after the other, and what runs beside its jobs.
 
 mod apalis_worker;
 mod drain;

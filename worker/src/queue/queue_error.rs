@@ -1,8 +1,6 @@
-//! Trouble with Redis, told once: a line when it begins and a line when it is over.
+//! Failures of Redis, logged when they begin and when they are over.
 
-use std::time::Duration;
-
-use redis::{RedisError, RedisResult};
+use redis::RedisError;
 use tracing::{info, warn};
 
 /// Why Redis did not do what was asked.
@@ -14,43 +12,26 @@ pub(crate) enum QueueError {
     NoAnswer,
 }
 
-/// Waits for `answer` at most `limit`: while Redis is down, the connection itself waits without end.
-pub(crate) async fn within<T>(limit: Duration, answer: impl Future<Output = RedisResult<T>>) -> Result<T, QueueError> {
-    match tokio::time::timeout(limit, answer).await {
-        Ok(answer) => Ok(answer?),
-        Err(_) => Err(QueueError::NoAnswer),
-    }
-}
-
-/// Whether one kind of work is in trouble.
+/// Logs that one kind of work fails when it begins to, and when it succeeds again.
 #[derive(Debug)]
-pub(crate) struct Outage {
+pub(crate) struct LogOnChange {
     work: &'static str,
-    lasts: bool,
+    fails: bool,
 }
 
-impl Outage {
+impl LogOnChange {
     pub(crate) fn new(work: &'static str) -> Self {
-        Self { work, lasts: false }
+        Self { work, fails: false }
     }
 
-    /// Takes the result of a try, and logs it when it differs in kind from the one before.
-    pub(crate) fn note<T>(&mut self, result: Result<T, QueueError>) -> Option<T> {
-        match result {
-            Ok(value) => {
-                if self.lasts {
-                    info!(event = "queue_trouble_over", work = self.work);
-                }
-                self.lasts = false;
-                Some(value)
-            }
-            Err(error) => {
-                if !self.lasts {
-                    warn!(event = "queue_trouble", work = self.work, %error);
-                }
-                self.lasts = true;
-                None
-            }
+    /// Takes the result of an attempt, and logs it when the one before came out differently.
+    pub(crate) fn observe<T>(&mut self, result: Result<T, QueueError>) -> Option<T> {
+        let failed_before = std::mem::replace(&mut self.fails, result.is_err());
+        match &result {
+            Ok(_) if failed_before => info!(event = "queue_trouble_over", work = self.work),
+            Err(error) if !failed_before => warn!(event = "queue_trouble", work = self.work, %error),
+            _ => {}
         }
+        result.ok()
     }
 }

@@ -17,16 +17,16 @@ use ulid::Ulid;
 
 use crate::queue::apalis_worker::WorkerContext;
 use crate::queue::drain::Drain;
-use crate::queue::heartbeat::keep_alive;
+use crate::queue::heartbeat::send_heartbeats;
 use crate::queue::in_flight::InFlightJobs;
-use crate::queue::maintenance::{maintain, tidy_up};
+use crate::queue::maintenance::{maintain, remove_ended_jobs};
 
-/// A pause of Redis that is shorter than this does not end the worker.
+/// A Redis that hangs for less than this does not end the worker.
 pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 const MIN_BACKOFF: Duration = Duration::from_millis(100);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
-/// For the last words to Redis, once what ran has ended or was given up.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// For each of the last calls of Redis, after running jobs have ended or were given up.
+const LAST_CALL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How to work the queue.
 #[derive(Clone, Debug)]
@@ -35,17 +35,17 @@ pub struct RunnerSettings {
     pub concurrency: u16,
     /// How long jobs may go on after the stop signal.
     pub shutdown_deadline: Duration,
-    /// A worker beats twice in this time. Whole seconds.
+    /// A worker sends two heartbeats in this time. Whole seconds.
     pub heartbeat: Duration,
-    /// After so many silent heartbeats a worker's jobs are given to the others. The clocks of the workers' machines
-    /// have to agree better than that.
+    /// After so many missed heartbeats a worker's jobs go to the others. The clocks of the workers'
+    /// machines have to agree better than that.
     pub missed_heartbeats: usize,
-    /// How often to look for jobs that nobody told of.
+    /// How often to look for jobs whose wake-up was lost.
     pub poll_interval: Duration,
 }
 
 impl RunnerSettings {
-    /// How long a worker may be silent.
+    /// How long after its last heartbeat a worker loses its jobs.
     #[must_use]
     pub fn given_up_after(&self) -> Duration {
         let missed = u32::try_from(self.missed_heartbeats).unwrap_or(u32::MAX);
@@ -65,11 +65,11 @@ impl Default for RunnerSettings {
     }
 }
 
-/// Runs `handler` for each job, until `shutdown`. Then nothing more is fetched, jobs that were fetched but not
-/// started go back to the queue at once, and those that run may go on until the deadline.
+/// Runs `handler` for each job, until `shutdown`. Then nothing more is fetched, jobs that were fetched
+/// but not started go back to the queue at once, and those that run may go on until the deadline.
 ///
-/// Each job runs in a task of its own, which ends even when Redis fails the worker meanwhile. A panic ends its
-/// job and nothing else. Redis may be away when this starts and at any time after.
+/// Each job runs in a task of its own, which ends even when Redis fails the worker meanwhile. A panic
+/// ends its job and nothing else. Redis may be away when this starts and at any time after.
 ///
 /// # Errors
 /// The settings of `redis` cannot be worked with. Nothing that happens later is an error.
@@ -85,8 +85,8 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     let connection = redis.connection(RESPONSE_TIMEOUT)?;
-    let _house = AbortOnDropHandle::new(tokio::spawn(maintain(connection.clone(), clock)));
-    let workplace = WorkerContext {
+    let _maintenance = AbortOnDropHandle::new(tokio::spawn(maintain(connection.clone(), clock)));
+    let context = WorkerContext {
         redis: redis.clone(),
         connection,
         config: queue::config(settings.concurrency, settings.heartbeat, settings.missed_heartbeats),
@@ -95,26 +95,26 @@ where
         handler,
     };
     let deadline = CancellationToken::new();
-    let retirements = TaskTracker::new();
-    supervise(&workplace, &settings, &shutdown, &deadline, &retirements).await;
+    let drains = TaskTracker::new();
+    supervise(&context, &settings, &shutdown, &deadline, &drains).await;
 
-    retirements.close();
-    if timeout(settings.shutdown_deadline, retirements.wait()).await.is_err() {
+    drains.close();
+    if timeout(settings.shutdown_deadline, drains.wait()).await.is_err() {
         deadline.cancel();
-        let _late = timeout(LAST_WORDS, retirements.wait()).await;
+        let _late = timeout(LAST_CALL_TIMEOUT, drains.wait()).await;
     }
-    let _late = timeout(LAST_WORDS, tidy_up(workplace.connection)).await;
+    let _late = timeout(LAST_CALL_TIMEOUT, remove_ended_jobs(context.connection)).await;
     Ok(())
 }
 
-/// Has one worker after the other work, each under a name of its own, with growing pauses between those that
-/// end soon.
+/// Runs one apalis worker after the other, each under a name of its own, with growing pauses between
+/// those that end soon.
 async fn supervise<H, F>(
-    workplace: &WorkerContext<H>,
+    context: &WorkerContext<H>,
     settings: &RunnerSettings,
     shutdown: &CancellationToken,
     deadline: &CancellationToken,
-    retirements: &TaskTracker,
+    drains: &TaskTracker,
 ) where
     H: Fn(SendOtp) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = ()> + Send + 'static,
@@ -126,22 +126,22 @@ async fn supervise<H, F>(
         let started = Instant::now();
         let in_flight =
             InFlightJobs::new(2 * (usize::from(settings.concurrency) + queue::batch_size(settings.concurrency)));
-        let alive = AbortOnDropHandle::new(tokio::spawn(keep_alive(
-            workplace.connection.clone(),
+        let heartbeat = AbortOnDropHandle::new(tokio::spawn(send_heartbeats(
+            context.connection.clone(),
             name.clone(),
             settings.heartbeat / 2,
         )));
-        let end = shutdown.run_until_cancelled(workplace.work(&name, in_flight.clone())).await;
-        let retirement = Drain {
-            redis: workplace.connection.clone(),
+        let end = shutdown.run_until_cancelled(context.work(&name, in_flight.clone())).await;
+        let drain = Drain {
+            redis: context.connection.clone(),
             worker: name.clone(),
             in_flight,
             shutdown: shutdown.clone(),
             deadline: deadline.clone(),
         };
-        retirements.spawn(async move {
-            retirement.run().await;
-            drop(alive);
+        drains.spawn(async move {
+            drain.run().await;
+            drop(heartbeat);
         });
         if let Some(reason) = end {
             if started.elapsed() > MAX_BACKOFF {
@@ -157,6 +157,5 @@ async fn supervise<H, F>(
 /// A name that no worker had before: apalis-redis refuses one that it still takes for alive.
 fn unique_name() -> String {
     let host = hostname::get().unwrap_or_default();
-    let process = std::process::id();
-    format!("{}-{process}-{}", host.to_string_lossy(), Ulid::generate())
+    format!("{}-{}-{}", host.to_string_lossy(), std::process::id(), Ulid::generate())
 }

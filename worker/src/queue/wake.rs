@@ -10,22 +10,22 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::queue::queue_error::{Outage, QueueError};
+use crate::queue::queue_error::{LogOnChange, QueueError};
 
-/// A message can come while a fetch is under way that looked before the job was there. So each is followed by
-/// a second wake.
-const ECHO: Duration = Duration::from_millis(20);
+/// A message can come while a fetch runs that looked before the job was there. So each message is
+/// followed by a second wake-up.
+const SECOND_WAKE_AFTER: Duration = Duration::from_millis(20);
 
-/// How long to wait before connecting again. Until then the poll interval finds the jobs.
-const RECONNECT: Duration = Duration::from_millis(500);
+/// Until it is connected again the poll interval finds the jobs.
+const RECONNECT_AFTER: Duration = Duration::from_millis(500);
 
 /// Yields whenever there may be a job. Stops listening when dropped.
 pub(crate) fn wakes(redis: &Redis) -> impl Stream<Item = ()> + Unpin + Send + Sync + 'static {
-    // One wake that was not yet looked at says as much as many.
+    // One wake-up that was not taken yet is as good as many.
     let (wake, mut woken) = mpsc::channel(1);
     let listener = AbortOnDropHandle::new(tokio::spawn(listen_always(redis.clone(), wake)));
     stream::poll_fn(move |cx| {
-        let _lives_as_long = &listener;
+        let _keep_alive = &listener;
         let poll = woken.poll_recv(cx);
         if poll.is_ready() {
             // apalis asks once and then works; this makes it ask again, which is what registers its waker.
@@ -36,24 +36,24 @@ pub(crate) fn wakes(redis: &Redis) -> impl Stream<Item = ()> + Unpin + Send + Sy
 }
 
 async fn listen_always(redis: Redis, wake: mpsc::Sender<()>) {
-    let mut outage = Outage::new("listen for new jobs");
+    let mut log = LogOnChange::new("listen for new jobs");
     loop {
-        let end = listen(&redis, &wake, &mut outage).await;
-        outage.note(end.map_err(QueueError::from));
-        tokio::time::sleep(RECONNECT).await;
+        let end = listen(&redis, &wake, &mut log).await;
+        log.observe(end.map_err(QueueError::from));
+        tokio::time::sleep(RECONNECT_AFTER).await;
     }
 }
 
-async fn listen(redis: &Redis, wake: &mpsc::Sender<()>, outage: &mut Outage) -> RedisResult<()> {
+async fn listen(redis: &Redis, wake: &mpsc::Sender<()>, log: &mut LogOnChange) -> RedisResult<()> {
     let mut subscription = redis.client().get_async_pubsub().await?;
     subscription.subscribe(&NAMES.wake).await?;
-    outage.note(Ok(()));
+    log.observe(Ok(()));
     // For what was added while nobody listened.
     let _full = wake.try_send(());
     let mut messages = subscription.on_message();
     while messages.next().await.is_some() {
         let _full = wake.try_send(());
-        while let Ok(Some(_)) = timeout(ECHO, messages.next()).await {
+        while let Ok(Some(_)) = timeout(SECOND_WAKE_AFTER, messages.next()).await {
             let _full = wake.try_send(());
         }
         let _full = wake.try_send(());

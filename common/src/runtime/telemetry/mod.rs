@@ -71,9 +71,11 @@ fn logs<S: Subscriber + for<'span> LookupSpan<'span>>(config: &TelemetryConfig) 
     if text { logs.boxed() } else { logs.json().with_span_list(false).boxed() }
 }
 
-/// Spans of traces are not for logs, which have their own.
+/// Spans of traces are not for logs, which have spans of their own. What poem's server logs of itself
+/// is said by `metrics_listening`.
 fn filter(config: &TelemetryConfig) -> Targets {
-    config.log.clone().with_target(traces::TARGET, LevelFilter::OFF)
+    let targets = config.log.clone();
+    targets.with_target(traces::TARGET, LevelFilter::OFF).with_target("poem::server", LevelFilter::WARN)
 }
 
 fn filter_directives(value: &str) -> Result<Targets, &'static str> {
