@@ -7,7 +7,7 @@ use crate::support::fake_twilio::SENDER;
 
 const NUMBER: &str = "+919876543210";
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn ask_read_the_sms_sign_in_and_come_back() {
     let app = App::start().await;
 

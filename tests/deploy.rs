@@ -55,7 +55,7 @@ fn settings_set_in(text: &str) -> Vec<&str> {
     found
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn every_setting_in_deploy_is_one_of_a_program() {
     let settings = settings_of_all_programs().await;
     let mut met = BTreeSet::new();

@@ -6,7 +6,7 @@ use std::path::Path;
 use redis::Connection;
 use serde_json::json;
 
-use crate::idempotency;
+use crate::api::idempotency;
 use crate::support::app::{Plan, SOON};
 use crate::support::eventually;
 use crate::support::fake_twilio::Reply;

@@ -11,31 +11,22 @@
     reason = "a test fails by panicking, in its support code too"
 )]
 
+#[macro_use(async_test)]
+extern crate async_test;
+
 mod accounts;
-mod contract;
+mod api;
 mod conversation;
-mod delivery;
 mod deploy;
 mod documentation;
-mod expiry;
 mod fault_table;
-mod first_contact;
-mod idempotency;
 mod ledger;
-mod metrics;
+mod migration;
 mod operators;
-mod outages;
-mod own_account;
-mod pages;
 mod queue;
-mod queue_under_failure;
+mod runtime;
 mod secrets_at_rest;
-mod server_times;
-mod sessions;
 mod settings;
-mod shutdown;
-mod simultaneous;
-mod sms_text;
 #[allow(dead_code, reason = "shared with the long runs, which use the rest")]
 mod support;
-mod traces;
+mod worker;

@@ -56,7 +56,7 @@ async fn talkative_app() -> App {
     plan.set("LOG", "debug").set("RUST_LOG", "debug").start().await
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn a_scan_finds_what_is_there() {
     let app = talkative_app().await;
     app.sign_in("Asha of the scan", NUMBER).await;
@@ -66,7 +66,7 @@ async fn a_scan_finds_what_is_there() {
     assert!(has(&logs, b"listening") && has(&logs, b"worker_started"));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn no_otp_and_no_token_is_kept_in_clear() {
     let app = talkative_app().await;
     // While the SMS waits for its second try, job, challenge and retry are all at rest.
@@ -99,7 +99,7 @@ async fn no_otp_and_no_token_is_kept_in_clear() {
     the_logs_hold_no_number(&app);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn changes_of_accounts_give_nothing_away() {
     const NEW: &str = "+919123456780";
     let app = talkative_app().await;
@@ -128,7 +128,7 @@ async fn changes_of_accounts_give_nothing_away() {
     assert!(events.is_empty(), "{events:?}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn failures_give_nothing_away_either() {
     let mut app = talkative_app().await;
     // Twilio repeats the number in what it says.

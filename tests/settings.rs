@@ -79,7 +79,7 @@ async fn each_is_refused(program: &str, wrong: &[(&str, &str)]) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn the_api_names_the_setting_that_is_wrong() {
     each_is_refused(
         "api",
@@ -135,7 +135,7 @@ async fn the_api_names_the_setting_that_is_wrong() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn the_worker_names_the_setting_that_is_wrong() {
     // With six digits in place of {code}.
     let too_long = format!("{{code}}{}", "a".repeat(1_595));
@@ -175,7 +175,7 @@ async fn the_worker_names_the_setting_that_is_wrong() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn production_refuses_what_is_for_development() {
     for (program, missing) in [("api", "OTP_SECRET"), ("worker", "OTP_SECRET"), ("api", "TRUSTED_PROXIES")] {
         let mut settings = production();
@@ -191,14 +191,14 @@ async fn production_refuses_what_is_for_development() {
     is_refused("worker", &settings, "SMS_PROVIDERS").await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn production_runs_with_all_that_it_asks_for() {
     let app = Plan::new().set("APP_ENV", "production").set("TRUSTED_PROXIES", "none").start().await;
     let signed_in = app.sign_in("Asha", "+919876543210").await;
     app.client().protected(signed_in.token()).await.expect(200);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn help_says_all_but_secrets() {
     let mut settings = production();
     let urls = [
@@ -233,7 +233,7 @@ async fn help_says_all_but_secrets() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn a_flag_wins_over_the_environment() {
     let mut settings = development();
     settings.insert("PORT".to_owned(), "abc".to_owned());
@@ -242,7 +242,7 @@ async fn a_flag_wins_over_the_environment() {
     api.wait_for_event("listening", SOON).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn a_taken_port_is_one_clear_line() {
     let app = Plan::new().workers(0).start().await;
     let mut settings = app.settings.clone();
@@ -251,7 +251,7 @@ async fn a_taken_port_is_one_clear_line() {
     is_refused("api", &settings, port).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn the_document_can_be_printed_without_any_service() {
     let app = Plan::new().workers(0).start().await;
     let served = app.client().get("/openapi.json", None).await.expect(200);
@@ -281,7 +281,7 @@ async fn migrate(app: &App, arguments: &[&str]) -> String {
     ended.stdout
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn migrations_go_up_down_and_up_again() {
     let app = Plan::new().apis(0).workers(0).start().await;
     assert_eq!(tables(&app.database).await, ["tokens", "users"]);
@@ -302,7 +302,7 @@ async fn migrations_go_up_down_and_up_again() {
     assert_eq!(migrate(&app, &["status"]).await, up);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn migration_names_a_database_that_it_cannot_use() {
     for url in ["mysql://user:hunter2hunter2@localhost/db", "postgres://user:hunter2hunter2@127.0.0.1:1/db"] {
         let ended = run("migration", &["up"], &settings(&[("DATABASE_URL", url)])).await;

@@ -21,7 +21,7 @@ async fn ask(client: &Client, number: String) -> Promise {
     Promise { number, id, asked, answered: Instant::now() }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn of_twenty_thousand_that_wait_the_live_are_sent_and_the_dead_are_not() {
     let mut app = Plan::new().workers(2).set("OTP_TTL_SECONDS", &LONG.as_secs().to_string()).start().await;
     app.settings.insert("OTP_TTL_SECONDS".to_owned(), SHORT.as_secs().to_string());

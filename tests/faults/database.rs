@@ -34,7 +34,7 @@ async fn start_in(server: &PostgresServer) -> (App, Before) {
     (app, before)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn postgres_is_stopped() {
     let mut server = PostgresServer::start(CONNECTIONS);
     let (mut app, before) = start_in(&server).await;
@@ -44,7 +44,7 @@ async fn postgres_is_stopped() {
     DATABASE_MISSING.is_over(&mut app, &before).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn postgres_is_restarted_and_no_request_fails_after_it() {
     let mut server = PostgresServer::start(CONNECTIONS);
     let (app, _) = start_in(&server).await;
@@ -77,7 +77,7 @@ async fn take_all(server: &PostgresServer) -> Vec<DatabaseConnection> {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn postgres_is_out_of_connections() {
     let server = PostgresServer::start(CONNECTIONS);
     let (mut app, before) = start_in(&server).await;
@@ -95,7 +95,7 @@ async fn postgres_is_out_of_connections() {
     DATABASE_MISSING.is_over(&mut app, &before).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn a_lock_is_held_on_users() {
     let server = PostgresServer::start(CONNECTIONS);
     let (mut app, before) = start_in(&server).await;
@@ -125,7 +125,7 @@ async fn a_lock_is_held_on_users() {
 
 /// With a limit on what files may grow to, a write fails as it does on a full disk, but for the number of the error: no root
 /// and no file system of its own are needed, and the file that has no room left is the one that SQLite writes to (its log).
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn the_disk_of_sqlite_is_full() {
     const BLOCKS: u32 = 2_048;
     let mut app = Plan::new().apis(0).start().await;

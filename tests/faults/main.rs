@@ -10,11 +10,14 @@
     reason = "a test fails by panicking, in its support code too"
 )]
 
+#[macro_use(async_test)]
+extern crate async_test;
+
 mod accounts;
 mod backlog;
 mod database;
 mod fault;
-mod outages;
+mod long_outages;
 mod random;
 mod redis;
 mod rolling;

@@ -116,7 +116,7 @@ async fn break_things<T>(app: &mut App, random: &mut StdRng, sign_ups: impl Futu
     unreachable!("rounds do not end")
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn every_sign_up_gets_its_sms_or_is_told_why_not() {
     let seed = seed();
     let plan = Plan::new().workers(WORKERS).append_only().set("OTP_TTL_SECONDS", &LIFE.as_secs().to_string());

@@ -38,7 +38,7 @@ fn configure(redis: &mut Connection, name: &str, value: &str) {
     let () = cmd("CONFIG").arg("SET").arg(name).arg(value).query(redis).unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn redis_is_stopped() {
     let (mut app, before) = start().await;
     app.redis.stop();
@@ -48,7 +48,7 @@ async fn redis_is_stopped() {
     fault.is_over(&mut app, &before).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn redis_hangs_for_ten_seconds() {
     let (mut app, before) = start().await;
     app.redis.pause();
@@ -58,7 +58,7 @@ async fn redis_hangs_for_ten_seconds() {
     fault.is_over(&mut app, &before).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn redis_is_out_of_memory() {
     let (mut app, before) = start().await;
     let mut redis = app.redis.connection();
@@ -71,7 +71,7 @@ async fn redis_is_out_of_memory() {
     fault.is_over(&mut app, &before).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn redis_is_a_read_only_replica() {
     let (mut app, before) = start().await;
     let mut redis = app.redis.connection();

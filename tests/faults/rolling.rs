@@ -105,7 +105,7 @@ impl Fleet {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn every_process_is_replaced_three_times_and_nobody_notices() {
     let start = Instant::now();
     let mut fleet = Fleet::start(Plan::new(), 3, 2).await;
@@ -117,7 +117,7 @@ async fn every_process_is_replaced_three_times_and_nobody_notices() {
     fleet.close(&tally, start).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn the_secret_is_rotated_and_every_right_code_signs_in() {
     const NEW: &str = "another-secret-of-the-tests-1b7e9c40d25f8a63";
     const TTL: Duration = Duration::from_secs(30);

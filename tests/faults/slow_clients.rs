@@ -33,7 +33,7 @@ async fn ordinary_requests(client: &Client, token: &str, number: &str) -> Durati
     longest
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn five_thousand_slow_clients_are_cut_and_hold_nobody_up() {
     let app = Plan::new().start().await;
     let token = app.sign_in("Ravi", "+919876543210").await.token().to_owned();

@@ -59,7 +59,7 @@ async fn redis_is_refused(app: &mut App, reason: &str) {
     client.ask("Asha", NUMBER).await.expect_error(503, "The OTP store is unavailable", "unavailable");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn redis_by_tls_and_only_with_a_certificate_to_believe() {
     let (authority, other) = (Authority::new("Ours"), Authority::new("Theirs"));
     let redis = Redis::start_append_only();
@@ -121,7 +121,7 @@ async fn postgres_is_refused(app: &mut App, reason: &str, number: &str) {
     app.client().verify(number, &code).await.expect(200);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn postgres_by_tls_and_only_with_a_certificate_to_believe() {
     let (authority, other) = (Authority::new("Ours"), Authority::new("Theirs"));
     let server = PostgresServer::start(CONNECTIONS);

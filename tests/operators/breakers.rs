@@ -7,7 +7,7 @@ use crate::support::app::{Plan, SOON};
 use crate::support::eventually;
 use crate::support::fake_twilio::Reply;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn a_reset_breaker_lets_calls_through() {
     let app = Plan::new().start().await;
     let closed = json(&app, "worker breaker show").await;
@@ -37,7 +37,7 @@ async fn a_reset_breaker_lets_calls_through() {
     assert_eq!(told, "The breaker of twilio is closed. Before: closed, failures: 0.\n");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn the_queue_is_told_in_numbers() {
     let mut app = Plan::new().workers(0).start().await;
     app.twilio.script(NUMBER, [Reply::error(400, 21211)]);

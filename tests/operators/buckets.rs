@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{NUMBER, json, text};
 use crate::support::app::Plan;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn an_emptied_bucket_takes_sends_again() {
     for (setting, refusal, bucket, name) in [
         ("SENDS_PER_ADDRESS_HOUR", "address_limit", "address 127.0.0.1", "address 127.0.0.1"),

@@ -13,7 +13,7 @@ async fn fails(app: &App, line: &str, name: &str) {
     assert!(stderr.starts_with(name), "{line}: {stderr}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn wrong_arguments_are_named() {
     let app = Plan::new().workers(0).start().await;
     for (line, name) in [
@@ -43,7 +43,7 @@ async fn wrong_arguments_are_named() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn a_store_that_is_away_is_named() {
     let mut app = Plan::new().workers(0).start().await;
     app.redis.stop();

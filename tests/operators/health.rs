@@ -14,7 +14,7 @@ fn everywhere(address: &str) -> Settings {
         .into()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn a_program_that_lives_is_told_from_one_that_can_work() {
     let mut app = App::start().await;
     let worker = app.workers[0].wait_for_event("metrics_listening", crate::support::app::SOON).await;
@@ -37,7 +37,7 @@ async fn a_program_that_lives_is_told_from_one_that_can_work() {
     app.redis.resume();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn nobody_there_is_a_failure() {
     let app = crate::support::app::Plan::new().workers(0).start().await;
     let settings = everywhere(&format!(":{}", free_port()));

@@ -14,7 +14,7 @@ use crate::support::in_process::Setup;
 /// A guess of another length than the OTP is never right.
 const WRONG: &str = "0000000";
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn show_tells_of_a_number_that_never_asked() {
     let app = Plan::new().workers(0).start().await;
     let record = json(&app, &format!("api number show {NUMBER}")).await;
@@ -26,7 +26,7 @@ async fn show_tells_of_a_number_that_never_asked() {
     assert!(record["blocked"].is_null());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn show_tells_what_is_known_and_neither_number_nor_code() {
     let app = Plan::new()
         .set("SEND_COOLDOWN_SECONDS", "600")
@@ -78,7 +78,7 @@ async fn show_tells_what_is_known_and_neither_number_nor_code() {
     assert_eq!(record["cooldown_seconds"], 0);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn unlock_lets_a_number_ask_and_guess_at_once() {
     const OTHER: &str = "+919876543211";
     let app = Plan::new()
@@ -112,7 +112,7 @@ async fn unlock_lets_a_number_ask_and_guess_at_once() {
     app.sign_in("Ravi", OTHER).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn unlock_opens_it_from_known_addresses_too() {
     let app = Plan::new().set("SEND_COOLDOWN_SECONDS", "600").set("SENDS_PER_NUMBER_HOUR", "1").start().await;
     app.sign_in("Asha", NUMBER).await;
@@ -122,7 +122,7 @@ async fn unlock_opens_it_from_known_addresses_too() {
     app.sign_in("Asha", NUMBER).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn a_blocked_number_can_neither_ask_nor_guess_until_it_is_unblocked() {
     let app = App::start().await;
     let code = app.code_for("Asha", NUMBER).await;
@@ -145,7 +145,7 @@ async fn a_blocked_number_can_neither_ask_nor_guess_until_it_is_unblocked() {
     assert_eq!(told, format!("{MASKED} was not blocked.\n"));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn a_number_is_blocked_for_a_time() {
     let app = App::start().await;
     let told = text(&app, &format!("api number block {NUMBER} --minutes 2")).await;
@@ -160,7 +160,7 @@ async fn a_number_is_blocked_for_a_time() {
 mod in_process {
     use super::*;
 
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    #[async_test]
     async fn a_block_ends_by_the_clock() {
         let app = Setup::limits_off().start().await;
         let client = app.at("203.0.113.7");

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Ended, MASKED, NUMBER, json, run_with, settings_of, text};
 use crate::support::app::{App, Plan};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn ended_sessions_do_not_open_anything() {
     let app = Plan::new().apis(2).start().await;
     let mut tokens = Vec::new();
@@ -35,7 +35,7 @@ async fn ended_sessions_do_not_open_anything() {
     assert_eq!(json(&app, &format!("api sessions end --user {id}")).await["sessions_ended"], 0);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[async_test]
 async fn nobody_of_that_name_is_told_so() {
     let app = Plan::new().workers(0).start().await;
     for (arguments, told) in

@@ -5,6 +5,6 @@ mod failure;
 mod liveness;
 mod promptness;
 mod retries;
-mod shutdown;
+mod stopping;
 mod support;
 mod volume;

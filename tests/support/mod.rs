@@ -9,6 +9,8 @@ pub(crate) mod fake_webhook;
 pub(crate) mod http_server;
 pub(crate) mod in_process;
 pub(crate) mod load_balancer;
+pub(crate) mod markdown;
+pub(crate) mod numbers;
 pub(crate) mod operators;
 pub(crate) mod postgres_server;
 pub(crate) mod process;

@@ -1,0 +1,7 @@
+//! What stands around every operation.
+
+mod bearer;
+mod cors;
+mod paths_and_methods;
+mod security_headers;
+mod strict_json;

@@ -1,0 +1,14 @@
+//! What clients meet: the API over HTTP.
+
+mod deliveries;
+mod document;
+mod http;
+pub(crate) mod idempotency;
+mod outages;
+mod own_account;
+mod pages;
+mod server_deadlines;
+pub(crate) mod sessions;
+mod sign_up;
+mod simultaneous;
+mod twilio_status;

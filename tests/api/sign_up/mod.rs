@@ -1,0 +1,7 @@
+//! `POST /signup`, both halves.
+
+mod expiry;
+mod limits_over_http;
+mod refunds;
+mod sending;
+mod verifying;

@@ -1,0 +1,6 @@
+//! What both programs have in common: how they start, stop, and let themselves be watched.
+
+mod metrics;
+mod shutdown;
+mod startup_checks;
+mod traces;

@@ -1,0 +1,7 @@
+//! The worker: from the job to the SMS.
+
+mod provider;
+mod queue_under_failure;
+mod retention;
+mod send;
+mod sms_text;
