@@ -13,7 +13,8 @@ use crate::commands::Command;
 use crate::provider::config::ProviderConfig;
 use crate::send::sms_text::SmsTextConfig;
 
-/// Sends the SMS that the API queues. Every option is also an environment variable and may stand in `.env`.
+/// Sends the SMS that the API queues. Every option is also an environment variable and may stand in
+/// `.env`.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "worker", version)]
 pub struct Cli {

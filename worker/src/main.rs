@@ -6,7 +6,8 @@ use common::runtime::command;
 use common::runtime::telemetry;
 use worker::config::Cli;
 
-/// A request makes and drops some hundred small values, and the system's allocator took a fifth of its time.
+/// A request makes and drops some hundred small values, and the system's allocator took a fifth of
+/// its time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -56,8 +56,8 @@ impl FromStr for ProviderOrder {
     }
 }
 
-/// Who sends, and the settings of Twilio by whose presence that is decided where nothing is said. API and worker share
-/// it: the API has a development inbox where nobody sends.
+/// Who sends, and the settings of Twilio by whose presence that is decided where nothing is said.
+/// API and worker share it: the API has a development inbox where nobody sends.
 #[derive(Args, Clone)]
 pub struct ProviderChoice {
     /// `twilio`, `webhook`, `console` (prints SMS for developers), comma-separated in the order in which they are tried
@@ -97,7 +97,8 @@ impl ProviderChoice {
         })
     }
 
-    /// Whether messages are shown in the development inbox: in development, with no provider that sends.
+    /// Whether messages are shown in the development inbox: in development, with no provider that
+    /// sends.
     #[must_use]
     pub fn has_dev_inbox(&self, app: &AppConfig) -> bool {
         !app.is_production() && self.order().0 == [ProviderName::Console]

@@ -3,8 +3,8 @@
 use std::fmt::Display;
 use std::process::ExitCode;
 
-/// To be called before the first connection: more than one cryptography library may be compiled in, so rustls has to
-/// be told which to use.
+/// To be called before the first connection: more than one cryptography library may be compiled in,
+/// so rustls has to be told which to use.
 pub fn prepare() {
     // It fails only when it has been done before.
     let _ = rustls::crypto::ring::default_provider().install_default();

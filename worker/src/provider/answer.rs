@@ -9,7 +9,8 @@ use serde::Deserialize;
 use super::{FailureClass, SendError, Sms};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
-/// The longest that a provider is believed to want to be left alone: a wrong answer must not end all sending.
+/// The longest that a provider is believed to want to be left alone: a wrong answer must not end
+/// all sending.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(5 * 60);
 
 #[derive(Default, Deserialize)]
@@ -17,7 +18,8 @@ struct Refusal {
     code: Option<u32>,
 }
 
-/// A client that keeps connections open between messages, follows no redirects, and takes `time_limit` for each at most.
+/// A client that keeps connections open between messages, follows no redirects, and takes
+/// `time_limit` for each at most.
 ///
 /// # Errors
 /// TLS cannot be set up on this machine.
@@ -29,8 +31,8 @@ pub(super) fn client(time_limit: Duration) -> Result<Client, reqwest::Error> {
         .build()
 }
 
-/// Starts a request that ends with the SMS's life, so that a connection that takes long to be made carries no SMS that has
-/// expired.
+/// Starts a request that ends with the SMS's life, so that a connection that takes long to be made
+/// carries no SMS that has expired.
 pub(super) fn post(client: &Client, url: impl IntoUrl, time_limit: Duration, sms: &Sms) -> RequestBuilder {
     client.post(url).timeout(time_limit.min(sms.valid_for))
 }

@@ -1,4 +1,5 @@
-//! Prints messages instead of sending them, and shows them in the development inbox. For development only.
+//! Prints messages instead of sending them, and shows them in the development inbox. For
+//! development only.
 
 use std::time::Duration;
 

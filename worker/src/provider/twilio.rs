@@ -47,8 +47,8 @@ pub struct Twilio {
     /// The API key's secret, or the account's auth token.
     secret: SecretString,
     sender: Sender,
-    /// Where Twilio reports what becomes of a message, spelled as the API checks signatures with it; the
-    /// delivery's id is added as its query.
+    /// Where Twilio reports what becomes of a message, spelled as the API checks signatures with
+    /// it; the delivery's id is added as its query.
     status_callback: Option<String>,
     timeout: Duration,
     http: Client,

@@ -1,4 +1,5 @@
-//! Posts messages to a URL, signed after the Standard Webhooks specification, so that any SMS service can be plugged in.
+//! Posts messages to a URL, signed after the Standard Webhooks specification, so that any SMS
+//! service can be plugged in.
 
 use std::fmt;
 use std::time::Duration;
@@ -140,7 +141,8 @@ mod tests {
 
     #[test]
     fn a_signature_is_the_hmac_of_id_timestamp_and_body() {
-        // Computed with: printf 'msg_1.1700000000.{}' | openssl dgst -sha256 -hmac <24 times "k"> -binary | base64
+        // Computed with: printf 'msg_1.1700000000.{}' | openssl dgst -sha256 -hmac <24 times "k">
+        // -binary | base64
         let secret = WebhookSecret::parse(&format!("whsec_{}", BASE64.encode(&[b'k'; 24]))).unwrap();
         assert_eq!(secret.sign("msg_1", 1_700_000_000, "{}"), "v1,E3sCg9uS8x43RKlJqcda1EcaYZxNkN+l2u7RBZBSZQQ=");
     }

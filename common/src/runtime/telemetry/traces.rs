@@ -1,5 +1,5 @@
-//! Traces by OTLP over HTTP: one span a request and one a run of a job, joined into one trace by the W3C Trace Context that a job
-//! carries. Where nobody collects them nothing of this runs.
+//! Traces by OTLP over HTTP: one span a request and one a run of a job, joined into one trace by
+//! the W3C Trace Context that a job carries. Where nobody collects them nothing of this runs.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -45,7 +45,8 @@ impl Export {
     }
 }
 
-/// The layer that exports to `collector`, and the export itself. The SDK reads the standard's other `OTEL_…` variables.
+/// The layer that exports to `collector`, and the export itself. The SDK reads the standard's other
+/// `OTEL_…` variables.
 pub(super) fn export<S>(
     collector: &str,
     service: &'static str,
@@ -96,7 +97,8 @@ pub(super) fn collector(value: &str) -> Result<String, &'static str> {
     }
 }
 
-/// Makes a span that has not begun a part of the trace that `traceparent` (W3C Trace Context) names. What is none changes nothing.
+/// Makes a span that has not begun a part of the trace that `traceparent` (W3C Trace Context)
+/// names. What is none changes nothing.
 pub fn join(span: &Span, traceparent: &str) {
     if !span.is_disabled() {
         let parent =
@@ -106,7 +108,8 @@ pub fn join(span: &Span, traceparent: &str) {
     }
 }
 
-/// What makes others a part of the current trace, as W3C Trace Context says it; none where nothing is exported.
+/// What makes others a part of the current trace, as W3C Trace Context says it; none where nothing
+/// is exported.
 #[must_use]
 pub fn traceparent() -> Option<String> {
     let context = Context::current();
