@@ -10,7 +10,6 @@ use crate::accounts::Accounts;
 use crate::accounts::pool::PoolStats;
 use crate::ledger::connection::{RedisConnection, takes_writes};
 
-/// For each store.
 pub const TIMEOUT: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-//! `worker breaker`: whether the providers are called.
+//! `worker breaker`: the state of the providers' breakers.
 
 use std::fmt;
 
@@ -11,7 +11,6 @@ use common::runtime::clock::Clock;
 use common::runtime::command::{self, CommandError, Output};
 use serde::Serialize;
 
-/// What can be done with breakers.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum BreakerCommand {
     /// Print the state of each
@@ -20,7 +19,6 @@ pub enum BreakerCommand {
     Reset {
         /// Whose
         provider: ProviderName,
-        /// How to answer.
         #[command(flatten)]
         output: Output,
     },

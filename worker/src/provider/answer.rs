@@ -1,4 +1,4 @@
-//! What an HTTP provider's answer, or its silence, means: in one place for all of them.
+//! What the answer of an HTTP provider means, or that there is none. All HTTP providers use this.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{FailureClass, SendError, Sms};
 
-const CONNECT_LIMIT: Duration = Duration::from_secs(3);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The longest that a provider is believed to want to be left alone: a wrong answer must not end
 /// all sending.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(5 * 60);
@@ -25,7 +25,7 @@ struct Refusal {
 /// TLS cannot be set up on this machine.
 pub(super) fn client(time_limit: Duration) -> Result<Client, reqwest::Error> {
     Client::builder()
-        .connect_timeout(CONNECT_LIMIT.min(time_limit))
+        .connect_timeout(CONNECT_TIMEOUT.min(time_limit))
         .timeout(time_limit)
         .redirect(redirect::Policy::none())
         .build()

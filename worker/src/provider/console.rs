@@ -15,7 +15,6 @@ use super::{SendError, Sms, SmsProvider};
 /// A message that the inbox misses was printed all the same.
 const INBOX_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The provider of developers.
 #[derive(Clone, Debug)]
 pub struct Console {
     inbox: Option<InboxPublisher>,

@@ -124,9 +124,12 @@ impl OtpSender {
     fn compose(&self, job: &SendOtp, attempt: &Attempt, message: &Message) -> Option<Sms> {
         let left = u64::try_from(attempt.expires_at - self.clock.unix_ms()).unwrap_or(0);
         let valid_for = Duration::from_secs(left / 1000);
-        let body = self.text.render(message, Duration::from_millis(left));
-        let (delivery_id, to) = (job.delivery_id.clone(), attempt.to.clone());
-        (!valid_for.is_zero()).then_some(Sms { delivery_id, to, body, valid_for })
+        (!valid_for.is_zero()).then(|| Sms {
+            delivery_id: job.delivery_id.clone(),
+            to: attempt.to.clone(),
+            body: self.text.render(message, Duration::from_millis(left)),
+            valid_for,
+        })
     }
 
     fn sent(&self, job: &SendOtp, attempt: &Attempt, provider_id: String) -> Outcome {
@@ -134,32 +137,32 @@ impl OtpSender {
         if attempt.message.as_ref().is_ok_and(|message| message.code().is_some()) {
             metrics::accepted(waited_ms);
         }
-        let (delivery_id, provider, number) = (&job.delivery_id, &attempt.provider, &attempt.to);
         tracing::info!(
             event = "sms_sent",
-            delivery_id,
-            provider,
+            delivery_id = job.delivery_id,
+            provider = attempt.provider,
             provider_id,
-            %number,
+            number = %attempt.to,
             waited_ms,
             r#try = attempt.number
         );
-        Outcome::sent(provider, provider_id)
+        Outcome::sent(&attempt.provider, provider_id)
     }
 
     fn not_sent(&self, job: &SendOtp, attempt: &Attempt, provider: &dyn SmsProvider, error: &SendError) -> Outcome {
-        let others_left = self
-            .providers
-            .iter()
-            .any(|other| other.name() != provider.name() && !attempt.excluded.iter().any(|name| name == other.name()));
+        let is_excluded = |name| attempt.excluded.iter().any(|excluded| excluded == name);
+        let others_left =
+            self.providers.iter().any(|other| other.name() != provider.name() && !is_excluded(other.name()));
         let next = retry::after(error, attempt.number, others_left, self.clock.unix_ms(), attempt.expires_at);
-        let (provider, reason) = (provider.name(), error.reason);
+        let provider = provider.name();
         let outcome = match next {
-            Next::Retry { at } => Outcome::retry(provider, reason, at),
-            Next::NextProvider => Outcome::next_provider(provider, reason),
-            Next::GiveUp => Outcome::failed(provider, reason),
+            Next::Retry { at } => Outcome::retry(provider, error.reason, at),
+            Next::NextProvider => Outcome::next_provider(provider, error.reason),
+            Next::GiveUp => Outcome::failed(provider, error.reason),
         };
-        let (delivery_id, number, r#try) = (&job.delivery_id, &attempt.to, attempt.number);
+        let delivery_id = &job.delivery_id;
+        let number = &attempt.to;
+        let r#try = attempt.number;
         if error.class == FailureClass::Misconfigured {
             // An operator is told once, by the breaker's event, and not for each SMS.
             tracing::debug!(event = "sms_try_failed", delivery_id, provider, %number, %error, r#try, ?next);
@@ -179,7 +182,8 @@ fn provider_state(class: FailureClass) -> ProviderState {
 }
 
 fn log_breaker(event: Option<BreakerEvent>, outcome: &Outcome) {
-    let (provider, reason) = (outcome.provider(), outcome.reason().unwrap_or_default());
+    let provider = outcome.provider();
+    let reason = outcome.reason().unwrap_or_default();
     match event {
         Some(BreakerEvent::Opened) => tracing::error!(event = "breaker_opened", provider, reason),
         Some(BreakerEvent::Reopened) => tracing::info!(event = "breaker_reopened", provider, reason),
@@ -188,8 +192,7 @@ fn log_breaker(event: Option<BreakerEvent>, outcome: &Outcome) {
     }
 }
 
-/// A claim or record whose answer was lost may be repeated: the claimant tells the script whose it
-/// is.
+/// A call whose answer was lost may be repeated: by the claimant the script knows its own claim.
 fn log_retry(what: &'static str, error: &RedisError) {
     tracing::warn!(event = "redis_waited_for", what, %error);
 }

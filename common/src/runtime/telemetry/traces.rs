@@ -26,9 +26,9 @@ pub const TARGET: &str = "traces";
 
 const SETTING: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const HEADER: &str = "traceparent";
-/// How long the last spans may take to leave when the program ends.
-const LAST_SPANS: Duration = Duration::from_secs(2);
-/// A collector that is away is told of once in this time.
+/// For the export of the last spans when the program ends.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
+/// Between two warnings that spans are lost.
 const WARNING_EVERY: Duration = Duration::from_secs(60);
 
 /// The export of traces; by default none.
@@ -41,7 +41,7 @@ impl Export {
     pub async fn finish(self) {
         let Some(provider) = self.0 else { return };
         // It blocks its thread. What goes wrong was logged by the exporter.
-        let _ = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(LAST_SPANS)).await;
+        let _ = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(SHUTDOWN_TIMEOUT)).await;
     }
 }
 
@@ -88,7 +88,6 @@ fn resource(service: &'static str) -> Resource {
     }
 }
 
-/// A collector's base URL.
 pub(super) fn collector(value: &str) -> Result<String, &'static str> {
     let rest = value.strip_prefix("http://").or_else(|| value.strip_prefix("https://"));
     match rest {
