@@ -3,8 +3,7 @@
 use std::process::ExitCode;
 
 use api::config::Cli;
-use common::runtime::command;
-use common::runtime::telemetry;
+use common::runtime::{command, startup};
 
 /// A request makes and drops some hundred small values, and the system's allocator took a fifth of its time.
 #[global_allocator]
@@ -12,24 +11,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = match common::config::load::<Cli>() {
-        Ok(cli) => cli,
-        Err(error) => return common::runtime::startup::refuse(&error),
-    };
-    common::runtime::startup::prepare();
-    match cli.command {
-        Some(command) => command::end(api::commands::run(&command, &cli.config).await),
-        None => {
-            let traces = match telemetry::start(cli.config.telemetry(), "cheershare-api") {
-                Ok(traces) => traces,
-                Err(error) => return common::runtime::startup::refuse(&error),
-            };
-            let served = api::startup::serve(cli.config).await;
-            traces.finish().await;
-            match served {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => common::runtime::startup::refuse(&format!("{error:#}")),
-            }
+    startup::prepare();
+    match common::config::load::<Cli>() {
+        Err(error) => startup::refuse(&error),
+        Ok(Cli { command: Some(command), config }) => command::end(api::commands::run(&command, &config).await),
+        Ok(Cli { command: None, config }) => {
+            let telemetry = config.telemetry().clone();
+            startup::run(&telemetry, "cheershare-api", api::startup::serve(config)).await
         }
     }
 }

@@ -13,54 +13,42 @@ use crate::commands::Command;
 use crate::provider::config::ProviderConfig;
 use crate::send::sms_text::SmsTextConfig;
 
-/// Sends the SMS that the API queues. Every option is also an environment variable and may stand in `.env`.
+/// Sends the SMS that the API queues. Every option is also an environment variable and may stand in
+/// `.env`.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "worker", version)]
 pub struct Cli {
-    /// What to do; to work, where nothing is said.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// The settings.
     #[command(flatten)]
     pub config: Config,
 }
 
-/// Everything that the worker can be told.
 #[derive(Args, Clone, Debug)]
 pub struct Config {
-    /// Where it runs and what it is called.
     #[command(flatten)]
     pub app: AppConfig,
-    /// Where users and tokens are.
     #[command(flatten)]
     pub database: DatabaseConfig,
-    /// Where OTPs and jobs are.
     #[command(flatten)]
     pub redis: RedisConfig,
-    /// How OTPs are made.
     #[command(flatten)]
     pub otp: OtpConfig,
-    /// What the SMS says.
     #[command(flatten)]
     pub text: SmsTextConfig,
-    /// Who sends.
     #[command(flatten)]
     pub providers: ProviderConfig,
-    /// Where Twilio reports to.
     #[command(flatten)]
     pub callbacks: CallbackConfig,
-    /// How it works.
     #[command(flatten)]
     pub work: WorkConfig,
     /// Address and port of metrics, health and readiness, or `off`; port 0 takes any that is free and logs it
     #[arg(long, env, default_value = "127.0.0.1:9465")]
     pub metrics_addr: MetricsAddress,
-    /// How it logs.
     #[command(flatten)]
     pub telemetry: TelemetryConfig,
 }
 
-/// How the worker works.
 #[derive(Args, Clone, Debug)]
 pub struct WorkConfig {
     /// Open provider calls of one worker (1 to 6000)
@@ -78,13 +66,11 @@ pub struct WorkConfig {
 }
 
 impl WorkConfig {
-    /// How long running jobs have to finish.
     #[must_use]
     pub fn shutdown_grace(&self) -> Duration {
         Duration::from_secs(self.shutdown_grace)
     }
 
-    /// How long events of accounts are kept.
     #[must_use]
     pub fn event_retention(&self) -> Duration {
         Duration::from_secs(self.event_retention_days * 24 * 60 * 60)

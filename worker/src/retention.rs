@@ -1,4 +1,5 @@
-//! Takes out of the database what is past its time, a bounded step at a time: expired tokens and old events.
+//! Takes out of the database what is past its time, a bounded step at a time: expired tokens and
+//! old events.
 
 use std::future::Future;
 use std::time::Duration;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sea_orm::sqlx::{Database, Pool};
 use sea_orm::{DatabaseConnection, DbBackend};
 
-use crate::runtime::readiness::LIMIT;
+use crate::runtime::readiness::TIMEOUT;
 
 /// What a pool is doing.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -35,8 +35,8 @@ impl PoolStats {
 async fn look_at<D: Database>(pool: &Pool<D>) -> PoolStats {
     let (open, idle) = (pool.size(), u32::try_from(pool.num_idle()).unwrap_or(u32::MAX));
     let start = Instant::now();
-    let connection = tokio::time::timeout(LIMIT, pool.acquire()).await;
-    let acquire = start.elapsed().min(LIMIT);
+    let connection = tokio::time::timeout(TIMEOUT, pool.acquire()).await;
+    let acquire = start.elapsed().min(TIMEOUT);
     drop(connection);
     PoolStats { open, idle, limit: pool.options().get_max_connections(), acquire }
 }

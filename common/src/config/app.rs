@@ -4,7 +4,6 @@ use clap::{Args, ValueEnum};
 
 use super::SettingError;
 
-/// Where the program runs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum AppEnv {
     /// On a developer's machine: defaults for everything.

@@ -1,4 +1,5 @@
-//! Settings from flags, the environment and `.env`: one struct a concern; each program takes only what it needs.
+//! Settings from flags, the environment and `.env`: one struct a concern; each program takes only
+//! what it needs.
 
 mod app;
 mod callbacks;
@@ -23,7 +24,8 @@ pub use self::otp::OtpConfig;
 pub use self::providers::{ProviderChoice, ProviderName, ProviderOrder, is_twilio_sid};
 pub use self::redis::RedisConfig;
 
-/// A setting that is missing or wrong, by the name of its environment variable. Never holds the value.
+/// A setting that is missing or wrong, by the name of its environment variable. Never holds the
+/// value.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{name}: {reason}")]
 pub struct SettingError {
@@ -38,8 +40,9 @@ impl SettingError {
     }
 }
 
-/// Reads a program's settings: flags win over the environment, which wins over `.env`. An empty variable
-/// counts as not set. Prints help or version and ends the process where that was asked for.
+/// Reads a program's settings: flags win over the environment, which wins over `.env`. An empty
+/// variable counts as not set. Prints help or version and ends the process where that was asked
+/// for.
 ///
 /// # Errors
 /// The first setting that is missing or malformed.
@@ -93,7 +96,8 @@ fn explain(command: &Command, error: &clap::Error) -> SettingError {
     SettingError::new(variable_of(command, &argument), reason)
 }
 
-/// The environment variable behind an argument such as `--port <PORT>`, or else the argument itself.
+/// The environment variable behind an argument such as `--port <PORT>`, or else the argument
+/// itself.
 fn variable_of(command: &Command, argument: &str) -> String {
     let flag = argument.split_whitespace().next().unwrap_or_default();
     let long = flag.trim_start_matches("--");

@@ -59,7 +59,6 @@ impl OtpConfig {
         }
     }
 
-    /// Life of an OTP.
     #[must_use]
     pub fn ttl(&self) -> Duration {
         Duration::from_secs(self.otp_ttl_seconds)

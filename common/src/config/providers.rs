@@ -5,7 +5,7 @@ use secrecy::SecretString;
 
 use super::AppConfig;
 
-/// A kind of provider.
+/// A provider as settings, logs and breakers name it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum ProviderName {
     /// Twilio's API.
@@ -17,10 +17,7 @@ pub enum ProviderName {
 }
 
 impl ProviderName {
-    /// All there are.
-    pub const ALL: [Self; 3] = [Self::Twilio, Self::Webhook, Self::Console];
-
-    /// As settings and breakers call it.
+    /// As settings, logs and breakers write it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -36,7 +33,7 @@ impl ProviderName {
 pub struct ProviderOrder(Vec<ProviderName>);
 
 impl ProviderOrder {
-    /// In order; at least one.
+    /// At least one.
     pub fn iter(&self) -> impl Iterator<Item = ProviderName> {
         self.0.iter().copied()
     }
@@ -48,8 +45,8 @@ impl FromStr for ProviderOrder {
     fn from_str(list: &str) -> Result<Self, Self::Err> {
         let mut order = Vec::new();
         for name in list.split(',') {
-            let known = ProviderName::ALL.into_iter().find(|known| known.as_str() == name.trim());
-            let name = known.ok_or("has to be a list of twilio, webhook and console")?;
+            let name = <ProviderName as ValueEnum>::from_str(name.trim(), false)
+                .map_err(|_| "has to be a list of twilio, webhook and console")?;
             if order.contains(&name) {
                 return Err("names a provider twice");
             }
@@ -59,8 +56,8 @@ impl FromStr for ProviderOrder {
     }
 }
 
-/// Who sends, and the settings of Twilio by whose presence that is decided where nothing is said. API and worker share
-/// it: the API has a development inbox where nobody sends.
+/// Who sends, and the settings of Twilio by whose presence that is decided where nothing is said.
+/// API and worker share it: the API has a development inbox where nobody sends.
 #[derive(Args, Clone)]
 pub struct ProviderChoice {
     /// `twilio`, `webhook`, `console` (prints SMS for developers), comma-separated in the order in which they are tried
@@ -100,7 +97,8 @@ impl ProviderChoice {
         })
     }
 
-    /// Whether messages are shown in the development inbox: in development, with no provider that sends.
+    /// Whether messages are shown in the development inbox: in development, with no provider that
+    /// sends.
     #[must_use]
     pub fn has_dev_inbox(&self, app: &AppConfig) -> bool {
         !app.is_production() && self.order().0 == [ProviderName::Console]

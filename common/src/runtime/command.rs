@@ -64,7 +64,8 @@ pub fn print(text: &str) -> Result<(), CommandError> {
     }
 }
 
-/// Asks the program that listens at `address` whether it is well, as [`health::ask`] does, and prints its answer.
+/// Asks the program that listens at `address` whether it is well, as [`health::ask`] does, and
+/// prints its answer.
 ///
 /// # Errors
 /// It is not, or as [`answer`].
@@ -72,8 +73,9 @@ pub async fn ask_health(address: SocketAddr, ready: bool) -> Result<(), CommandE
     print(&format!("{}\n", health::ask(address, ready).await?))
 }
 
-/// How a program ends after a command: 0 when it is done, 1 when what it is about was not found or is not well, 2 when an
-/// argument or a setting is wrong or a store does not answer. Why is one line of standard error.
+/// How a program ends after a command: 0 when it is done, 1 when what it is about was not found or
+/// is not well, 2 when an argument or a setting is wrong or a store does not answer. Why is one
+/// line of standard error.
 #[must_use]
 pub fn end(done: Result<(), CommandError>) -> ExitCode {
     let Err(error) = done else { return ExitCode::SUCCESS };

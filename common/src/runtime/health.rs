@@ -1,5 +1,5 @@
-//! Asks a program that runs on this machine whether it is well. A container's health check runs this,
-//! so that images need no curl.
+//! Asks a program that runs on this machine whether it is well. A container's health check runs
+//! this, so that images need no curl.
 
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -23,8 +23,8 @@ pub enum HealthError {
     Unwell(SocketAddr, StatusCode, String),
 }
 
-/// Asks the program that listens at `address`, which may stand for all addresses of this machine, for
-/// `/healthz` or `/readyz`. Returns the body of a 200.
+/// Asks the program that listens at `address`, which may stand for all addresses of this machine,
+/// for `/healthz` or `/readyz`. Returns the body of a 200.
 ///
 /// # Errors
 /// [`HealthError`].

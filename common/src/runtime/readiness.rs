@@ -1,19 +1,17 @@
-//! Whether the process takes work: it was not asked to stop, Redis takes writes, the database answers; and how fast.
+//! Readiness: whether Redis takes writes, the database answers and the process was not asked to
+//! stop.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use crate::ledger::connection::RedisConnection;
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::Accounts;
 use crate::accounts::pool::PoolStats;
-use crate::ledger::connection::takes_writes;
+use crate::ledger::connection::{RedisConnection, takes_writes};
 
-/// Longest that one answer may take.
-pub const LIMIT: Duration = Duration::from_secs(1);
+pub const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Asks both stores, and knows whether the process is stopping.
 #[derive(Clone, Debug)]
 pub struct Readiness {
     redis: RedisConnection,
@@ -21,16 +19,16 @@ pub struct Readiness {
     stopping: CancellationToken,
 }
 
-/// What came of asking one store.
+/// One store's part of the readiness.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Check {
-    /// Whether it answered within [`LIMIT`].
+    /// Whether it answered within a second.
     pub ok: bool,
-    /// How long that took, [`LIMIT`] at most.
+    /// How long the answer took, a second at most.
     pub time: Duration,
 }
 
-/// What came of asking both at once.
+/// The readiness of the process.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Checks {
     /// Redis: whether it takes writes.
@@ -50,7 +48,7 @@ impl Checks {
 }
 
 impl Readiness {
-    /// Of these two stores, until `stopping` is cancelled.
+    /// `stopping` is cancelled when the process is asked to stop.
     #[must_use]
     pub fn new(redis: RedisConnection, accounts: Accounts, stopping: CancellationToken) -> Self {
         Self { redis, accounts, stopping }
@@ -59,11 +57,10 @@ impl Readiness {
     /// Asks both stores at once. Logs nothing.
     pub async fn check(&self) -> Checks {
         let mut redis = self.redis.clone();
-        let (redis, database) = tokio::join!(timed(takes_writes(&mut redis)), timed(self.accounts.ping()),);
+        let (redis, database) = tokio::join!(timed(takes_writes(&mut redis)), timed(self.accounts.ping()));
         Checks { redis, database, stopping: self.stopping.is_cancelled() }
     }
 
-    /// Looks at the pool of connections to the database.
     pub async fn pool(&self) -> PoolStats {
         PoolStats::of(self.accounts.database()).await
     }
@@ -71,6 +68,6 @@ impl Readiness {
 
 async fn timed<E>(answer: impl Future<Output = Result<(), E>>) -> Check {
     let start = Instant::now();
-    let answer = tokio::time::timeout(LIMIT, answer).await;
-    Check { ok: matches!(answer, Ok(Ok(()))), time: start.elapsed().min(LIMIT) }
+    let answer = tokio::time::timeout(TIMEOUT, answer).await;
+    Check { ok: matches!(answer, Ok(Ok(()))), time: start.elapsed().min(TIMEOUT) }
 }

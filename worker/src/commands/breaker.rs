@@ -1,18 +1,16 @@
-//! `worker breaker`: whether the providers are called.
+//! `worker breaker`: the state of the providers' breakers.
 
 use std::fmt;
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use common::admin::breakers::Breaker;
 use common::admin::queue_stats::BreakerState;
+use common::config::ProviderName;
 use common::ledger::connection::RedisConnection;
 use common::runtime::clock::Clock;
 use common::runtime::command::{self, CommandError, Output};
 use serde::Serialize;
 
-use common::config::ProviderName;
-
-/// What can be done with breakers.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum BreakerCommand {
     /// Print the state of each
@@ -21,7 +19,6 @@ pub enum BreakerCommand {
     Reset {
         /// Whose
         provider: ProviderName,
-        /// How to answer.
         #[command(flatten)]
         output: Output,
     },
@@ -32,7 +29,7 @@ pub(super) async fn run(command: BreakerCommand, redis: &mut RedisConnection) ->
     match command {
         BreakerCommand::Show(Output { json }) => {
             let mut breakers = Vec::new();
-            for provider in ProviderName::ALL {
+            for provider in ProviderName::value_variants() {
                 breakers.push(Breaker::read(redis, provider.as_str(), now).await?);
             }
             command::answer(&Table(breakers), json)

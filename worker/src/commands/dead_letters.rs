@@ -20,12 +20,15 @@ struct Table(Vec<DeadLetter>);
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (delivery, number) = ("DELIVERY", "NUMBER");
-        let (status, reason, provider) = ("STATUS", "REASON", "PROVIDER");
-        writeln!(f, "{:20} {delivery:26} {number:16} {status:9} {reason:22} {provider:9} CODE", "TIME")?;
+        writeln!(
+            f,
+            "{:20} {:26} {:16} {:9} {:22} {:9} CODE",
+            "TIME", "DELIVERY", "NUMBER", "STATUS", "REASON", "PROVIDER",
+        )?;
         for letter in &self.0 {
             let DeadLetter { at, delivery_id, number, status, reason, provider, provider_code } = letter;
-            let (time, provider) = (Timestamp::of_unix_ms(*at), provider.as_deref().unwrap_or("-"));
+            let time = Timestamp::of_unix_ms(*at);
+            let provider = provider.as_deref().unwrap_or("-");
             let code = provider_code.map_or_else(|| "-".to_owned(), |code| code.to_string());
             writeln!(f, "{time:20} {delivery_id:26} {number:16} {status:9} {reason:22} {provider:9} {code}")?;
         }

@@ -1,4 +1,4 @@
-//! What an HTTP provider's answer, or its silence, means: in one place for all of them.
+//! What the answer of an HTTP provider means, or that there is none. All HTTP providers use this.
 
 use std::time::Duration;
 
@@ -8,8 +8,9 @@ use serde::Deserialize;
 
 use super::{FailureClass, SendError, Sms};
 
-const CONNECT_LIMIT: Duration = Duration::from_secs(3);
-/// The longest that a provider is believed to want to be left alone: a wrong answer must not end all sending.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// The longest that a provider is believed to want to be left alone: a wrong answer must not end
+/// all sending.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(5 * 60);
 
 #[derive(Default, Deserialize)]
@@ -17,20 +18,21 @@ struct Refusal {
     code: Option<u32>,
 }
 
-/// A client that keeps connections open between messages, follows no redirects, and takes `time_limit` for each at most.
+/// A client that keeps connections open between messages, follows no redirects, and takes
+/// `time_limit` for each at most.
 ///
 /// # Errors
 /// TLS cannot be set up on this machine.
 pub(super) fn client(time_limit: Duration) -> Result<Client, reqwest::Error> {
     Client::builder()
-        .connect_timeout(CONNECT_LIMIT.min(time_limit))
+        .connect_timeout(CONNECT_TIMEOUT.min(time_limit))
         .timeout(time_limit)
         .redirect(redirect::Policy::none())
         .build()
 }
 
-/// Starts a request that ends with the SMS's life, so that a connection that takes long to be made carries no SMS that has
-/// expired.
+/// Starts a request that ends with the SMS's life, so that a connection that takes long to be made
+/// carries no SMS that has expired.
 pub(super) fn post(client: &Client, url: impl IntoUrl, time_limit: Duration, sms: &Sms) -> RequestBuilder {
     client.post(url).timeout(time_limit.min(sms.valid_for))
 }

@@ -1,7 +1,9 @@
-//! Prints messages instead of sending them, and shows them in the development inbox. For development only.
+//! Prints messages instead of sending them, and shows them in the development inbox. For
+//! development only.
 
 use std::time::Duration;
 
+use common::config::{AppConfig, ProviderName, SettingError};
 use common::domain::ids::DeliveryId;
 use common::ledger::dev_inbox::{InboxMessage, InboxPublisher};
 use common::runtime::clock::Clock;
@@ -9,18 +11,14 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::{SendError, Sms, SmsProvider};
-use common::config::ProviderName;
 
-/// How long the inbox is waited for. A message that it misses was printed all the same.
-const INBOX_LIMIT: Duration = Duration::from_millis(500);
+/// A message that the inbox misses was printed all the same.
+const INBOX_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The provider of developers.
 #[derive(Clone, Debug)]
 pub struct Console {
-    /// Where messages are shown, if anywhere.
-    pub inbox: Option<InboxPublisher>,
-    /// Messages are dated by it.
-    pub clock: Clock,
+    inbox: Option<InboxPublisher>,
+    clock: Clock,
 }
 
 impl SmsProvider for Console {
@@ -46,6 +44,18 @@ impl SmsProvider for Console {
 }
 
 impl Console {
+    /// # Errors
+    /// In production.
+    pub fn from_config(app: &AppConfig, inbox: Option<InboxPublisher>, clock: Clock) -> Result<Self, SettingError> {
+        if app.is_production() {
+            return Err(SettingError::new(
+                "SMS_PROVIDERS",
+                "console prints OTPs and is refused when APP_ENV=production; set up twilio or webhook",
+            ));
+        }
+        Ok(Self { inbox, clock })
+    }
+
     async fn show(&self, inbox: &InboxPublisher, id: &str, sms: &Sms) {
         let message = InboxMessage {
             id: id.to_owned(),
@@ -53,7 +63,7 @@ impl Console {
             to: sms.to.clone(),
             body: sms.body.clone(),
         };
-        let shown = tokio::time::timeout(INBOX_LIMIT, inbox.publish(&message)).await;
+        let shown = tokio::time::timeout(INBOX_TIMEOUT, inbox.publish(&message)).await;
         if !matches!(shown, Ok(Ok(()))) {
             tracing::warn!(event = "inbox_missed", delivery_id = sms.delivery_id, "the SMS is printed only");
         }

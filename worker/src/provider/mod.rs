@@ -17,12 +17,11 @@ use futures_util::future::BoxFuture;
 /// A message on its way to a phone. `Debug` hides what it says and to whom.
 #[derive(Clone)]
 pub struct Sms {
-    /// The same over all tries.
+    /// The same for all attempts.
     pub delivery_id: String,
     pub to: E164,
-    /// What the phone shows.
     pub body: String,
-    /// After this it is worth nothing, and is not to be delivered any more. At least a second.
+    /// Until its OTP or notice expires: it is not to be delivered after that. At least a second.
     pub valid_for: Duration,
 }
 
@@ -32,12 +31,11 @@ impl fmt::Debug for Sms {
     }
 }
 
-/// Somebody who sends SMS.
 pub trait SmsProvider: fmt::Debug + Send + Sync {
-    /// A short name for settings, logs and the breaker.
+    /// As settings, logs and the breaker have it.
     fn name(&self) -> &'static str;
 
-    /// Hands a message over. The answer is the provider's id of the message.
+    /// Returns the provider's id of the message.
     fn send<'a>(&'a self, sms: &'a Sms) -> BoxFuture<'a, Result<String, SendError>>;
 
     /// How long [`SmsProvider::send`] takes at most.
@@ -49,57 +47,54 @@ pub trait SmsProvider: fmt::Debug + Send + Sync {
 pub struct Providers(Vec<Arc<dyn SmsProvider>>);
 
 impl Providers {
-    /// In this order; at least one.
+    /// At least one.
     #[must_use]
     pub fn new(in_order: Vec<Arc<dyn SmsProvider>>) -> Self {
         Self(in_order)
     }
 
-    /// The one of this name.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<&dyn SmsProvider> {
         self.iter().find(|provider| provider.name() == name)
     }
 
-    /// In order.
     pub fn iter(&self) -> impl Iterator<Item = &dyn SmsProvider> {
         self.0.iter().map(AsRef::as_ref)
     }
 }
 
-/// Why a message was not accepted.
+/// Why a provider did not accept a message.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{class:?}: {}, provider's code {provider_code:?}", .reason.as_str())]
 pub struct SendError {
-    /// What it means for another try.
     pub class: FailureClass,
-    /// What is told of it.
+    /// For the delivery's status.
     pub reason: Reason,
     /// The provider's own code, for whoever looks it up.
     pub provider_code: Option<u32>,
-    /// How long the provider asks to be left alone.
+    /// How long the provider asks to wait.
     pub retry_after: Option<Duration>,
 }
 
 impl SendError {
-    /// A failure without a word from the provider.
+    /// Without details from the provider.
     #[must_use]
     pub fn new(class: FailureClass, reason: Reason) -> Self {
         Self { class, reason, provider_code: None, retry_after: None }
     }
 }
 
-/// What a failure means for another try of the same message.
+/// What a failure means for another attempt at the same message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum FailureClass {
     /// This provider will never accept this message.
     Permanent,
-    /// It will accept no message until an operator mends our settings or account.
+    /// This provider accepts no message until an operator corrects our settings or account.
     Misconfigured,
-    /// Too fast; later.
+    /// This provider gets more messages than it takes.
     Throttled,
-    /// It may work the next time.
+    /// The next attempt may succeed.
     Transient,
-    /// The request was written and no answer came: the SMS may be on its way.
+    /// The request was written and no answer came: the SMS may arrive.
     Ambiguous,
 }

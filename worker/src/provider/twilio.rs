@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use clap::Args;
+use common::config::{CallbackConfig, ProviderChoice, ProviderName, SettingError, TWILIO_STATUS_PATH, is_twilio_sid};
 use common::domain::delivery::Reason;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -11,33 +13,25 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::answer::{self, reason_of, refused, unanswered};
+use super::config::{http_url, no_tls, required};
 use super::{FailureClass, SendError, Sms, SmsProvider};
-use common::config::ProviderName;
 
 /// The longest `ValidityPeriod` that Twilio takes.
 const LONGEST_VALIDITY: Duration = Duration::from_secs(36_000);
 
-/// How to reach Twilio and who we are there.
-#[derive(Clone)]
-pub struct TwilioAccount {
-    /// `https://api.twilio.com`, or a proxy's or test's.
-    pub base_url: Url,
-    /// The account (`AC…`).
-    pub sid: String,
-    /// User name of the basic authentication: an API key's (`SK…`), or the account's.
-    pub user: String,
-    /// The API key's secret, or the account's auth token.
-    pub secret: SecretString,
-    /// Who sends.
-    pub sender: Sender,
-    /// Where Twilio is to report what becomes of a message, in the very spelling that the API checks signatures with; the
-    /// delivery's id is added as its query.
-    pub status_callback: Option<String>,
+/// Twilio's settings that only the worker needs.
+#[derive(Args, Clone)]
+pub struct TwilioConfig {
+    /// SID of Twilio's API key (SK…), where one is used [default: TWILIO_SID]
+    #[arg(long, env, hide_env_values = true, value_parser = user_sid)]
+    twilio_api_key_sid: Option<String>,
+    /// Where Twilio is, for tests and proxies
+    #[arg(long, env, default_value = "https://api.twilio.com", hide_env_values = true, value_parser = http_url)]
+    twilio_base_url: Url,
 }
 
-/// Who a message comes from.
 #[derive(Clone, Debug)]
-pub enum Sender {
+enum Sender {
     /// A number of ours in E.164, or a short code.
     Number(String),
     /// A Messaging Service (`MG…`), which picks the number.
@@ -47,9 +41,16 @@ pub enum Sender {
 /// Sends by Twilio. `Debug` hides the account.
 #[derive(Clone)]
 pub struct Twilio {
-    account: TwilioAccount,
     url: String,
-    time_limit: Duration,
+    /// User name of the basic authentication: an API key's (`SK…`), or the account's (`AC…`).
+    user: String,
+    /// The API key's secret, or the account's auth token.
+    secret: SecretString,
+    sender: Sender,
+    /// Where Twilio reports what becomes of a message, spelled as the API checks signatures with
+    /// it; the delivery's id is added as its query.
+    status_callback: Option<String>,
+    timeout: Duration,
     http: Client,
 }
 
@@ -61,30 +62,48 @@ struct Message {
 }
 
 impl Twilio {
-    /// A client that keeps connections open between messages, and takes `time_limit` for each at most.
-    ///
     /// # Errors
-    /// TLS cannot be set up on this machine.
-    pub fn new(account: TwilioAccount, time_limit: Duration) -> Result<Self, reqwest::Error> {
-        let http = answer::client(time_limit)?;
-        let base = account.base_url.as_str().trim_end_matches('/');
-        let url = format!("{base}/2010-04-01/Accounts/{}/Messages.json", account.sid);
-        Ok(Self { account, url, time_limit, http })
+    /// A setting that is missing or wrong, or TLS cannot be set up on this machine.
+    pub fn from_config(
+        shared: &ProviderChoice,
+        own: &TwilioConfig,
+        callbacks: &CallbackConfig,
+        timeout: Duration,
+    ) -> Result<Self, SettingError> {
+        let account = required(&shared.twilio_sid, "TWILIO_SID", "Twilio")?;
+        let secret = required(&shared.twilio_api_key, "TWILIO_API_KEY", "Twilio")?;
+        let sender = match &shared.twilio_messaging_service_sid {
+            Some(service) => Sender::MessagingService(service.clone()),
+            None => Sender::Number(required(&shared.twilio_phone_number, "TWILIO_PHONE_NUMBER", "Twilio")?),
+        };
+        let status_callback = callbacks.both().map(|(public_url, _)| format!("{public_url}{TWILIO_STATUS_PATH}"));
+        if let Some(Err(error)) = status_callback.as_deref().map(Url::parse) {
+            return Err(SettingError::new("PUBLIC_URL", error.to_string()));
+        }
+        let base = own.twilio_base_url.as_str().trim_end_matches('/');
+        Ok(Self {
+            url: format!("{base}/2010-04-01/Accounts/{account}/Messages.json"),
+            user: own.twilio_api_key_sid.clone().unwrap_or(account),
+            secret,
+            sender,
+            status_callback,
+            timeout,
+            http: answer::client(timeout).map_err(no_tls)?,
+        })
     }
 
     async fn post(&self, sms: &Sms) -> Result<String, SendError> {
         let validity = sms.valid_for.min(LONGEST_VALIDITY).as_secs().max(1).to_string();
-        let (sender_field, sender) = match &self.account.sender {
+        let (sender_field, sender) = match &self.sender {
             Sender::Number(number) => ("From", number),
             Sender::MessagingService(sid) => ("MessagingServiceSid", sid),
         };
-        let status_callback =
-            self.account.status_callback.as_ref().map(|url| format!("{url}?delivery_id={}", sms.delivery_id));
+        let status_callback = self.status_callback.as_ref().map(|url| format!("{url}?delivery_id={}", sms.delivery_id));
         let mut form =
             vec![("To", sms.to.as_str()), (sender_field, sender), ("Body", &sms.body), ("ValidityPeriod", &validity)];
         form.extend(status_callback.as_deref().map(|url| ("StatusCallback", url)));
-        let answer = answer::post(&self.http, &self.url, self.time_limit, sms)
-            .basic_auth(&self.account.user, Some(self.account.secret.expose_secret()))
+        let answer = answer::post(&self.http, &self.url, self.timeout, sms)
+            .basic_auth(&self.user, Some(self.secret.expose_secret()))
             .form(&form)
             .send()
             .await
@@ -109,7 +128,7 @@ impl SmsProvider for Twilio {
     }
 
     fn time_limit(&self) -> Duration {
-        self.time_limit
+        self.timeout
     }
 }
 
@@ -123,4 +142,9 @@ async fn accepted(answer: Response) -> Result<String, SendError> {
         }),
         _ => Ok(message.sid),
     }
+}
+
+fn user_sid(text: &str) -> Result<String, &'static str> {
+    let well_formed = is_twilio_sid("SK", text) || is_twilio_sid("AC", text);
+    well_formed.then(|| text.to_owned()).ok_or("has to be SK and 32 hexadecimal digits")
 }

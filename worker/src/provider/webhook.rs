@@ -1,8 +1,11 @@
-//! Posts messages to a URL, signed after the Standard Webhooks specification, so that any SMS service can be plugged in.
+//! Posts messages to a URL, signed after the Standard Webhooks specification, so that any SMS
+//! service can be plugged in.
 
 use std::fmt;
 use std::time::Duration;
 
+use clap::Args;
+use common::config::{ProviderName, SettingError};
 use common::domain::delivery::Reason;
 use common::runtime::clock::Clock;
 use data_encoding::BASE64;
@@ -15,15 +18,25 @@ use serde_json::json;
 use sha2::Sha256;
 
 use super::answer::{self, refused, unanswered};
+use super::config::{http_url, no_tls, required};
 use super::{FailureClass, SendError, Sms, SmsProvider};
-use common::config::ProviderName;
+
+#[derive(Args, Clone)]
+pub struct WebhookConfig {
+    /// Where `webhook` posts SMS to
+    #[arg(long, env, hide_env_values = true, value_parser = http_url)]
+    sms_webhook_url: Option<Url>,
+    /// Secret that signs them (Standard Webhooks): `whsec_` and 24 to 64 bytes in base64
+    #[arg(long, env, hide_env_values = true, value_parser = WebhookSecret::parse)]
+    sms_webhook_secret: Option<WebhookSecret>,
+}
 
 /// Hands messages to a URL of the operator's. `Debug` hides it: it may hold a password.
 #[derive(Clone)]
 pub struct Webhook {
     url: Url,
     secret: WebhookSecret,
-    time_limit: Duration,
+    timeout: Duration,
     http: Client,
     clock: Clock,
 }
@@ -39,8 +52,6 @@ struct Accepted {
 }
 
 impl WebhookSecret {
-    /// Reads a secret.
-    ///
     /// # Errors
     /// Text of another form.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
@@ -67,12 +78,16 @@ impl fmt::Debug for WebhookSecret {
 }
 
 impl Webhook {
-    /// Posts to `url`, and waits `time_limit` for the answer at most.
-    ///
     /// # Errors
-    /// TLS cannot be set up on this machine.
-    pub fn new(url: Url, secret: WebhookSecret, time_limit: Duration, clock: Clock) -> Result<Self, reqwest::Error> {
-        Ok(Self { url, secret, time_limit, http: answer::client(time_limit)?, clock })
+    /// A setting that is missing, or TLS cannot be set up on this machine.
+    pub fn from_config(config: &WebhookConfig, timeout: Duration, clock: Clock) -> Result<Self, SettingError> {
+        Ok(Self {
+            url: required(&config.sms_webhook_url, "SMS_WEBHOOK_URL", "the provider webhook")?,
+            secret: required(&config.sms_webhook_secret, "SMS_WEBHOOK_SECRET", "the provider webhook")?,
+            timeout,
+            http: answer::client(timeout).map_err(no_tls)?,
+            clock,
+        })
     }
 
     async fn post(&self, sms: &Sms) -> Result<String, SendError> {
@@ -82,7 +97,7 @@ impl Webhook {
         })
         .to_string();
         let timestamp = self.clock.unix_ms().div_euclid(1000);
-        let answer = answer::post(&self.http, self.url.clone(), self.time_limit, sms)
+        let answer = answer::post(&self.http, self.url.clone(), self.timeout, sms)
             .header("content-type", "application/json")
             .header("webhook-id", &sms.delivery_id)
             .header("webhook-timestamp", timestamp)
@@ -116,7 +131,7 @@ impl SmsProvider for Webhook {
     }
 
     fn time_limit(&self) -> Duration {
-        self.time_limit
+        self.timeout
     }
 }
 
@@ -126,7 +141,8 @@ mod tests {
 
     #[test]
     fn a_signature_is_the_hmac_of_id_timestamp_and_body() {
-        // Computed with: printf 'msg_1.1700000000.{}' | openssl dgst -sha256 -hmac <24 times "k"> -binary | base64
+        // Computed with: printf 'msg_1.1700000000.{}' | openssl dgst -sha256 -hmac <24 times "k">
+        // -binary | base64
         let secret = WebhookSecret::parse(&format!("whsec_{}", BASE64.encode(&[b'k'; 24]))).unwrap();
         assert_eq!(secret.sign("msg_1", 1_700_000_000, "{}"), "v1,E3sCg9uS8x43RKlJqcda1EcaYZxNkN+l2u7RBZBSZQQ=");
     }

@@ -1,8 +1,8 @@
 //! The end of a worker, after a stop or after Redis failed it.
 //!
-//! apalis itself gives buffered jobs back only after the last running one has ended, and leaves them
-//! all to the orphan window when Redis fails. Here jobs that were not started go back at once, and
-//! those that run are acknowledged when they end.
+//! apalis itself gives buffered jobs back only after the last running one has ended, and leaves
+//! them all to the orphan window when Redis fails. Here jobs that were not started go back at once,
+//! and those that run are acknowledged when they end.
 
 use std::time::Duration;
 
@@ -31,7 +31,8 @@ pub(crate) struct Drain {
 }
 
 impl Drain {
-    /// Gives back the jobs that were not started, waits for those that run, and deregisters the worker.
+    /// Gives back the jobs that were not started, waits for those that run, and deregisters the
+    /// worker.
     pub(crate) async fn run(self) {
         if self.deregister_until_done().await == 0 {
             return;

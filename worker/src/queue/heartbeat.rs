@@ -1,7 +1,7 @@
 //! Sends a worker's heartbeat however busy the worker is.
 //!
-//! apalis-redis sends it only when it polls, and it does not poll while every slot is taken. Without
-//! this, the other workers would take its running jobs, and it would end itself.
+//! apalis-redis sends it only when it polls, and it does not poll while every slot is taken.
+//! Without this, the other workers would take its running jobs, and it would end itself.
 
 use std::time::Duration;
 

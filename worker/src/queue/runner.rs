@@ -65,11 +65,12 @@ impl Default for RunnerSettings {
     }
 }
 
-/// Runs `handler` for each job, until `shutdown`. Then nothing more is fetched, jobs that were fetched
-/// but not started go back to the queue at once, and those that run may go on until the deadline.
+/// Runs `handler` for each job, until `shutdown`. Then nothing more is fetched, jobs that were
+/// fetched but not started go back to the queue at once, and those that run may go on until the
+/// deadline.
 ///
-/// Each job runs in a task of its own, which ends even when Redis fails the worker meanwhile. A panic
-/// ends its job and nothing else. Redis may be away when this starts and at any time after.
+/// Each job runs in a task of its own, which ends even when Redis fails the worker meanwhile. A
+/// panic ends its job and nothing else. Redis may be away when this starts and at any time after.
 ///
 /// # Errors
 /// The settings of `redis` cannot be worked with. Nothing that happens later is an error.
@@ -107,8 +108,8 @@ where
     Ok(())
 }
 
-/// Runs one apalis worker after the other, each under a name of its own, with growing pauses between
-/// those that end soon.
+/// Runs one apalis worker after the other, each under a name of its own, with growing pauses
+/// between those that end soon.
 async fn supervise<H, F>(
     context: &WorkerContext<H>,
     settings: &RunnerSettings,

@@ -28,7 +28,8 @@ pub(crate) fn wakes(redis: &Redis) -> impl Stream<Item = ()> + Unpin + Send + Sy
         let _keep_alive = &listener;
         let poll = woken.poll_recv(cx);
         if poll.is_ready() {
-            // apalis asks once and then works; this makes it ask again, which is what registers its waker.
+            // apalis asks once and then works; this makes it ask again, which is what registers its
+            // waker.
             cx.waker().wake_by_ref();
         }
         poll

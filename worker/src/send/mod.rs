@@ -1,4 +1,4 @@
-//! The job: is the SMS still wanted, claim an attempt, send, record what came of it.
+//! The job: claim an attempt if the SMS is still wanted, send, record the outcome.
 
 pub mod retry;
 pub mod send_otp;

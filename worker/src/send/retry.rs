@@ -1,4 +1,4 @@
-//! Which failure is worth another try, by whom, when, and until when.
+//! Whether a failed attempt is followed by another one, by which provider, and when.
 
 use std::time::Duration;
 
@@ -11,29 +11,28 @@ use crate::provider::{FailureClass, SendError};
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 
-/// What becomes of a delivery after a failed try.
+/// What follows a failed attempt.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Next {
-    /// Another try.
+    /// Another attempt, at `at` (Unix ms).
     Retry {
-        /// When (Unix ms).
         at: i64,
     },
-    /// A try by another provider, at once.
+    /// An attempt by another provider, at once.
     NextProvider,
-    /// None.
     GiveUp,
 }
 
-/// Decides after try number `tries` (1 for the first) failed at `now` (Unix ms). Nothing is tried again when the code
-/// will have expired by then: then it is another provider's turn. After a misconfiguration the job waits behind the breaker, for an operator may mend it.
+/// Decides what follows after `attempts` attempts, the last of which failed at `now` (Unix ms). No
+/// retry is due after the SMS expires: then it is another provider's turn. After a misconfiguration
+/// the job waits behind the breaker, because an operator may correct it.
 #[must_use]
-pub fn after(error: &SendError, tries: u32, others_left: bool, now: i64, expires_at: i64) -> Next {
+pub fn after(error: &SendError, attempts: u32, others_left: bool, now: i64, expires_at: i64) -> Next {
     let wait = match error.class {
         FailureClass::Permanent if others_left && another_may_accept(error.reason) => return Next::NextProvider,
         FailureClass::Permanent | FailureClass::Ambiguous => return Next::GiveUp,
         FailureClass::Transient | FailureClass::Throttled | FailureClass::Misconfigured => {
-            error.retry_after.unwrap_or_default().saturating_add(backoff(tries))
+            error.retry_after.unwrap_or_default().saturating_add(backoff(attempts))
         }
     };
     let at = now.saturating_add(millis(wait));
@@ -46,14 +45,15 @@ pub fn after(error: &SendError, tries: u32, others_left: bool, now: i64, expires
     }
 }
 
-/// A number that is wrong is wrong everywhere; a country that one account does not serve, another may.
+/// A number that is wrong is wrong everywhere; a country that one account does not serve, another
+/// may.
 fn another_may_accept(reason: Reason) -> bool {
     reason == Reason::CountryNotEnabled
 }
 
 /// Exponential, with full jitter.
-fn backoff(tries: u32) -> Duration {
-    let doublings = tries.saturating_sub(1).min(16);
+fn backoff(attempts: u32) -> Duration {
+    let doublings = attempts.saturating_sub(1).min(16);
     let ceiling = FIRST_BACKOFF.saturating_mul(1 << doublings).min(LONGEST_BACKOFF);
     rand::rng().random_range(Duration::ZERO..=ceiling)
 }
@@ -86,10 +86,10 @@ mod tests {
 
     #[test]
     fn the_backoff_grows_and_is_bounded() {
-        for (tries, ceiling) in [(1, 500), (2, 1_000), (5, 8_000), (7, 30_000), (100, 30_000)] {
-            let longest = (0..500).map(|_| backoff(tries)).max().unwrap();
+        for (attempts, ceiling) in [(1, 500), (2, 1_000), (5, 8_000), (7, 30_000), (100, 30_000)] {
+            let longest = (0..500).map(|_| backoff(attempts)).max().unwrap();
             let ceiling = Duration::from_millis(ceiling);
-            assert!(longest <= ceiling && longest > ceiling / 2, "try {tries}: {longest:?}");
+            assert!(longest <= ceiling && longest > ceiling / 2, "after {attempts}: {longest:?}");
         }
     }
 

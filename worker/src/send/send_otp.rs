@@ -1,6 +1,5 @@
-//! The job: still wanted? claim, send, record.
+//! The job: claim an attempt if the SMS is still wanted, send, record the outcome.
 
-use std::future::Future;
 use std::time::Duration;
 
 use common::domain::delivery::Reason;
@@ -9,6 +8,7 @@ use common::ledger::deliveries::{Attempt, Claim, DeliveryStore};
 use common::ledger::outcome::{BreakerEvent, Outcome, ProviderState};
 use common::queue::job::SendOtp;
 use common::runtime::clock::{Clock, millis};
+use common::runtime::retry::{Backoff, retry_until_ok};
 use redis::RedisError;
 use tracing::Instrument;
 use ulid::Ulid;
@@ -21,40 +21,38 @@ use crate::send::trace;
 
 /// A claim outlives the provider's time limit by this, so that the outcome is recorded under it.
 pub const CLAIM_MARGIN: Duration = Duration::from_secs(2);
-/// A call that begins this long after its instant still ends, and is recorded, within its claim.
-const FRESH: Duration = Duration::from_secs(1);
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// A call that begins this long after `Attempt::start_at` still ends, and is recorded, within its
+/// claim.
+const START_WINDOW: Duration = Duration::from_secs(1);
+/// Between calls of a Redis that does not answer.
+const REDIS_BACKOFF: Backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(2) };
 
-/// Sends one-time passwords, and news without one.
+/// Sends the SMS of deliveries: OTPs and notices.
 #[derive(Clone, Debug)]
 pub struct OtpSender {
-    /// What was asked for.
     pub deliveries: DeliveryStore,
-    /// Who sends.
     pub providers: Providers,
-    /// What the SMS says.
     pub text: SmsText,
-    /// SMS expire by it.
     pub clock: Clock,
 }
 
 impl OtpSender {
-    /// Does one job. Redis is waited for, however long it takes: a job is not over before its outcome is recorded.
+    /// Runs one job. It waits for Redis as long as that takes: a job has not ended before its
+    /// outcome is recorded.
     pub async fn run(&self, job: SendOtp) {
         let span = trace::job(&job);
-        let outcome = self.work(&job).instrument(span.clone()).await;
+        let outcome = self.deliver(&job).instrument(span.clone()).await;
         span.record("outcome", outcome);
         metrics::job_ran(outcome);
     }
 
-    /// Answers what the job came to.
+    /// Returns the outcome as `cheershare_jobs_total` has it.
     #[tracing::instrument(name = "job", skip_all, fields(request_id = job.request_id))]
-    async fn work(&self, job: &SendOtp) -> &'static str {
+    async fn deliver(&self, job: &SendOtp) -> &'static str {
         let claimant = Ulid::generate();
         let delivery_id = &job.delivery_id;
-        let (outcome, tries) = match self.claim(job, claimant).await {
-            Claim::Send(attempt) => (self.try_once(job, &attempt).await, attempt.number),
+        let attempt = match self.claim(job, claimant).await {
+            Claim::Send(attempt) => attempt,
             Claim::Drop { reason } => {
                 tracing::info!(event = "sms_dropped", delivery_id, reason);
                 return "dropped";
@@ -65,26 +63,38 @@ impl OtpSender {
             }
             Claim::Ended => return "ended_before",
         };
-        let breaker = until_redis_answers("record", || self.deliveries.record(job, claimant, &outcome)).await;
-        report_breaker(breaker, &outcome);
-        metrics::tried(&outcome, tries)
+        let outcome = self.send(job, &attempt).await;
+        let record = || self.deliveries.record(job, claimant, &outcome);
+        let breaker = retry_until_ok(REDIS_BACKOFF, record, |error| log_retry("record", &error)).await;
+        log_breaker(breaker, &outcome);
+        match outcome.status() {
+            "queued" => "retried",
+            end => {
+                metrics::delivery_ended(attempt.number);
+                end
+            }
+        }
     }
 
-    /// Claims until there is an answer that is fresh enough: behind a Redis that hung, or a process that was frozen, the
-    /// claim may have run out, and another worker may be sending.
+    /// Claims, and waits until the attempt may start. Repeats where that comes too late, after
+    /// Redis hung or the process was frozen: the claim may have expired, and another worker may be
+    /// sending.
     async fn claim(&self, job: &SendOtp, claimant: Ulid) -> Claim {
         loop {
-            let claim = until_redis_answers("claim", || self.deliveries.claim(job, claimant)).await;
+            let claim = || self.deliveries.claim(job, claimant);
+            let claim = retry_until_ok(REDIS_BACKOFF, claim, |error| log_retry("claim", &error)).await;
             let Claim::Send(attempt) = &claim else { return claim };
-            self.wait_for_slot(attempt).await;
-            if self.clock.unix_ms() - attempt.start_at <= millis(FRESH) {
+            let wait = u64::try_from(attempt.start_at - self.clock.unix_ms()).unwrap_or(0);
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+            if self.clock.unix_ms() - attempt.start_at <= millis(START_WINDOW) {
                 return claim;
             }
         }
     }
 
-    async fn try_once(&self, job: &SendOtp, attempt: &Attempt) -> Outcome {
-        let (delivery_id, provider_name) = (&job.delivery_id, attempt.provider.as_str());
+    async fn send(&self, job: &SendOtp, attempt: &Attempt) -> Outcome {
+        let delivery_id = &job.delivery_id;
+        let provider_name = attempt.provider.as_str();
         if attempt.after_unrecorded {
             metrics::may_repeat();
             tracing::warn!(event = "sms_may_repeat", delivery_id, reason = "a try before was never recorded");
@@ -101,77 +111,69 @@ impl OtpSender {
             return Outcome::dropped(provider_name, Reason::Expired);
         };
         let Some(provider) = self.providers.named(provider_name) else {
-            // The claim knows only the names that this worker gave it.
+            // It does not happen: the script chooses among the names that this worker gave it.
             return Outcome::failed(provider_name, Reason::Misconfigured);
         };
         match metrics::provider_call(provider.name(), provider.send(&sms)).await {
-            Ok(provider_id) => self.after_success(job, attempt, provider_id),
-            Err(error) => self.after_failure(job, attempt, provider, &error),
+            Ok(provider_id) => self.sent(job, attempt, provider_id),
+            Err(error) => self.not_sent(job, attempt, provider, &error),
         }
     }
 
-    async fn wait_for_slot(&self, attempt: &Attempt) {
-        let wait = u64::try_from(attempt.start_at - self.clock.unix_ms()).unwrap_or(0);
-        tokio::time::sleep(Duration::from_millis(wait)).await;
-    }
-
-    /// None where less than a second is left of its life.
+    /// None where less than a second is left until the OTP or notice expires.
     fn compose(&self, job: &SendOtp, attempt: &Attempt, message: &Message) -> Option<Sms> {
         let left = u64::try_from(attempt.expires_at - self.clock.unix_ms()).unwrap_or(0);
         let valid_for = Duration::from_secs(left / 1000);
-        let body = self.text.render(message, Duration::from_millis(left));
-        let (delivery_id, to) = (job.delivery_id.clone(), attempt.to.clone());
-        (!valid_for.is_zero()).then_some(Sms { delivery_id, to, body, valid_for })
+        (!valid_for.is_zero()).then(|| Sms {
+            delivery_id: job.delivery_id.clone(),
+            to: attempt.to.clone(),
+            body: self.text.render(message, Duration::from_millis(left)),
+            valid_for,
+        })
     }
 
-    fn after_success(&self, job: &SendOtp, attempt: &Attempt, provider_id: String) -> Outcome {
+    fn sent(&self, job: &SendOtp, attempt: &Attempt, provider_id: String) -> Outcome {
         let waited_ms = self.clock.unix_ms() - attempt.requested_at;
         if attempt.message.as_ref().is_ok_and(|message| message.code().is_some()) {
             metrics::accepted(waited_ms);
         }
-        let (delivery_id, provider, number) = (&job.delivery_id, &attempt.provider, &attempt.to);
         tracing::info!(
             event = "sms_sent",
-            delivery_id,
-            provider,
+            delivery_id = job.delivery_id,
+            provider = attempt.provider,
             provider_id,
-            %number,
+            number = %attempt.to,
             waited_ms,
             r#try = attempt.number
         );
-        Outcome::sent(provider, provider_id)
+        Outcome::sent(&attempt.provider, provider_id)
     }
 
-    fn after_failure(
-        &self,
-        job: &SendOtp,
-        attempt: &Attempt,
-        provider: &dyn SmsProvider,
-        error: &SendError,
-    ) -> Outcome {
-        let others_left = self
-            .providers
-            .iter()
-            .any(|other| other.name() != provider.name() && !attempt.excluded.iter().any(|name| name == other.name()));
+    fn not_sent(&self, job: &SendOtp, attempt: &Attempt, provider: &dyn SmsProvider, error: &SendError) -> Outcome {
+        let is_excluded = |name| attempt.excluded.iter().any(|excluded| excluded == name);
+        let others_left =
+            self.providers.iter().any(|other| other.name() != provider.name() && !is_excluded(other.name()));
         let next = retry::after(error, attempt.number, others_left, self.clock.unix_ms(), attempt.expires_at);
-        let (provider, reason) = (provider.name(), error.reason);
+        let provider = provider.name();
         let outcome = match next {
-            Next::Retry { at } => Outcome::retry(provider, reason, at),
-            Next::NextProvider => Outcome::next_provider(provider, reason),
-            Next::GiveUp => Outcome::failed(provider, reason),
+            Next::Retry { at } => Outcome::retry(provider, error.reason, at),
+            Next::NextProvider => Outcome::next_provider(provider, error.reason),
+            Next::GiveUp => Outcome::failed(provider, error.reason),
         };
-        let (delivery_id, number, r#try) = (&job.delivery_id, &attempt.to, attempt.number);
+        let delivery_id = &job.delivery_id;
+        let number = &attempt.to;
+        let r#try = attempt.number;
         if error.class == FailureClass::Misconfigured {
-            // The breaker's event is the one that an operator gets, not one for each SMS.
+            // An operator is told once, by the breaker's event, and not for each SMS.
             tracing::debug!(event = "sms_try_failed", delivery_id, provider, %number, %error, r#try, ?next);
         } else {
             tracing::warn!(event = "sms_try_failed", delivery_id, provider, %number, %error, r#try, ?next);
         }
-        outcome.with_provider_state(state_shown_by(error.class), error.provider_code, error.retry_after)
+        outcome.with_provider_state(provider_state(error.class), error.provider_code, error.retry_after)
     }
 }
 
-fn state_shown_by(class: FailureClass) -> ProviderState {
+fn provider_state(class: FailureClass) -> ProviderState {
     match class {
         FailureClass::Permanent => ProviderState::Works,
         FailureClass::Misconfigured => ProviderState::Misconfigured,
@@ -179,8 +181,9 @@ fn state_shown_by(class: FailureClass) -> ProviderState {
     }
 }
 
-fn report_breaker(event: Option<BreakerEvent>, outcome: &Outcome) {
-    let (provider, reason) = (outcome.provider(), outcome.reason().unwrap_or_default());
+fn log_breaker(event: Option<BreakerEvent>, outcome: &Outcome) {
+    let provider = outcome.provider();
+    let reason = outcome.reason().unwrap_or_default();
     match event {
         Some(BreakerEvent::Opened) => tracing::error!(event = "breaker_opened", provider, reason),
         Some(BreakerEvent::Reopened) => tracing::info!(event = "breaker_reopened", provider, reason),
@@ -189,18 +192,7 @@ fn report_breaker(event: Option<BreakerEvent>, outcome: &Outcome) {
     }
 }
 
-/// Repeats a script until Redis has answered. What it did before an answer was lost is found by the claim.
-async fn until_redis_answers<T, F>(what: &'static str, mut call: impl FnMut() -> F) -> T
-where
-    F: Future<Output = Result<T, RedisError>>,
-{
-    let mut pause = FIRST_PAUSE;
-    loop {
-        match call().await {
-            Ok(answer) => return answer,
-            Err(error) => tracing::warn!(event = "redis_waited_for", what, %error),
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
-    }
+/// A call whose answer was lost may be repeated: by the claimant the script knows its own claim.
+fn log_retry(what: &'static str, error: &RedisError) {
+    tracing::warn!(event = "redis_waited_for", what, %error);
 }

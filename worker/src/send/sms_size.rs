@@ -1,32 +1,33 @@
 //! How many segments an SMS takes (3GPP TS 23.038, 23.040): carriers bill each of them.
 
-/// The default alphabet of GSM-7.
+/// The default alphabet of GSM-7; each character is one septet.
 const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿\
                      abcdefghijklmnopqrstuvwxyzäöñüà";
-/// Its extension, of which each character takes two septets.
+/// Its extension; each character is two septets.
 const EXTENSION: &str = "\u{c}^{}\\[~]|€";
 
-/// What an SMS takes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SmsSize {
-    /// `GSM-7` or, where a single character is not in it, `UCS-2` for all.
+    /// `GSM-7`, or `UCS-2` where one character is not in GSM-7.
     pub encoding: &'static str,
-    /// Characters as the encoding counts them: in GSM-7 those of the extension are two, in UCS-2 those above U+FFFF.
+    /// Septets in GSM-7; in UCS-2 units of 16 bits, of which a character above U+FFFF takes two.
     pub characters: usize,
-    /// Messages that are sent, and put together again by the phone.
+    /// Messages that are sent; the phone joins them.
     pub segments: usize,
 }
 
 impl SmsSize {
-    /// Measures a text.
     #[must_use]
     pub fn of(text: &str) -> Self {
-        let (encoding, widths, single, each) = match text.chars().map(septets).collect::<Option<Vec<_>>>() {
+        let septets = text.chars().map(septets).collect::<Option<Vec<_>>>();
+        // The capacity of an SMS by itself, and of each segment of a longer one, which has a
+        // header.
+        let (encoding, widths, single, segment) = match septets {
             Some(widths) => ("GSM-7", widths, 160, 153),
             None => ("UCS-2", text.chars().map(char::len_utf16).collect(), 70, 67),
         };
         let characters = widths.iter().sum();
-        let segments = if characters <= single { 1 } else { parts(&widths, each) };
+        let segments = if characters <= single { 1 } else { segments(&widths, segment) };
         Self { encoding, characters, segments }
     }
 }
@@ -35,16 +36,18 @@ fn septets(character: char) -> Option<usize> {
     if BASIC.contains(character) { Some(1) } else { EXTENSION.contains(character).then_some(2) }
 }
 
-/// No character is cut in two.
-fn parts(widths: &[usize], capacity: usize) -> usize {
-    let (mut parts, mut used) = (1, 0);
+/// No character is split between two segments.
+fn segments(widths: &[usize], capacity: usize) -> usize {
+    let mut segments = 1;
+    let mut used = 0;
     for width in widths {
         if used + width > capacity {
-            (parts, used) = (parts + 1, 0);
+            segments += 1;
+            used = 0;
         }
         used += width;
     }
-    parts
+    segments
 }
 
 #[cfg(test)]

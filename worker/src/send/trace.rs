@@ -1,10 +1,11 @@
-//! What a trace tells of a job.
+//! The span of a job.
 
 use common::queue::job::SendOtp;
 use common::runtime::telemetry::traces::{self, TARGET};
 use tracing::{Span, field};
 
-/// The span of one run of a job, in the trace of the request that it comes from. `outcome` is recorded at its end.
+/// The span of one run of a job, in the trace of the request that it comes from. `outcome` is
+/// recorded at its end.
 pub(crate) fn job(job: &SendOtp) -> Span {
     let span = tracing::info_span!(
         target: TARGET,

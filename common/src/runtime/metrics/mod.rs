@@ -1,7 +1,9 @@
-//! Metrics in Prometheus' text format: how a program names, keeps and shows them. Each program has its own list.
+//! Metrics in Prometheus' text format: their tables, the exporter, and the address where they are
+//! shown.
 
 mod stores;
 
+use std::io;
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
@@ -16,40 +18,50 @@ pub use stores::{STORE_METRICS, observe_stores};
 /// What [`Exporter::text`] is, as HTTP says it.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// How often histograms are summed up where nobody asks for them.
+/// The exporter keeps each value of a histogram until then, or until somebody asks.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
-/// A metric: its name, what it is, and what it says.
+/// A row of a table of metrics.
 #[derive(Clone, Copy, Debug)]
 pub struct Metric {
     /// Ends in `_total` for a counter, and in `_seconds` for a time.
     pub name: &'static str,
-    /// What it is.
     pub kind: Kind,
-    /// For people.
     pub help: &'static str,
 }
 
-/// What a metric is.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
-    /// It only grows.
     Counter,
-    /// It goes up and down.
     Gauge,
-    /// How often values were at most as large as each of these bounds.
+    /// With the upper bounds of its buckets.
     Histogram(&'static [f64]),
 }
 
-/// All metrics of this process.
+/// A table of metrics, and a constant for the name of each.
+#[macro_export]
+macro_rules! metrics {
+    ($table:ident: $($constant:ident: $kind:ident $(($bounds:expr))? = $name:literal, $help:literal;)+) => {
+        $(const $constant: &str = $name;)+
+
+        pub const $table: &[$crate::runtime::metrics::Metric] = &[
+            $($crate::runtime::metrics::Metric {
+                name: $name,
+                kind: $crate::runtime::metrics::Kind::$kind $(($bounds))?,
+                help: $help,
+            }),+
+        ];
+    };
+}
+
 #[derive(Clone, Debug)]
 pub struct Exporter(PrometheusHandle);
 
 impl Exporter {
-    /// Keeps what the process counts from now on. Called once, inside a runtime.
+    /// Records the metrics of this process from now on. Called once, inside a runtime.
     ///
     /// # Errors
-    /// Somebody else keeps it already, or a histogram has no bounds.
+    /// There is an exporter already, or a histogram has no bounds.
     pub fn start(metrics: impl Iterator<Item = &'static Metric> + Clone) -> Result<Self, BuildError> {
         let mut builder = PrometheusBuilder::new();
         for Metric { name, kind, .. } in metrics.clone() {
@@ -75,19 +87,17 @@ impl Exporter {
         Ok(Self(handle))
     }
 
-    /// All of it, in Prometheus' text format 0.0.4.
+    /// All metrics in Prometheus' text format 0.0.4.
     #[must_use]
     pub fn text(&self) -> String {
         self.0.render()
     }
 }
 
-/// Where metrics are shown.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum MetricsAddress {
-    /// Nowhere.
     Off,
-    /// At this address and port; port 0 takes any that is free.
+    /// Port 0 takes any that is free.
     At(SocketAddr),
 }
 
@@ -103,21 +113,23 @@ impl FromStr for MetricsAddress {
 }
 
 impl MetricsAddress {
-    /// Listens there. A program is worth running without its metrics, so an address that is taken is a warning.
+    /// Listens there. An address that is taken is a warning: the program is of use without its
+    /// metrics.
     pub async fn listen(self) -> Option<TcpListener> {
         let Self::At(address) = self else { return None };
-        let bound = TcpListener::bind(address).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
-        match bound {
-            Ok((address, listener)) => {
-                tracing::info!(event = "metrics_listening", %address);
-                Some(listener)
-            }
-            Err(error) => {
+        bind(address)
+            .await
+            .inspect_err(|error| {
                 tracing::warn!(event = "metrics_not_listening", setting = "METRICS_ADDR", %address, %error);
-                None
-            }
-        }
+            })
+            .ok()
     }
+}
+
+async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await?;
+    tracing::info!(event = "metrics_listening", address = %listener.local_addr()?);
+    Ok(listener)
 }
 
 #[cfg(test)]

@@ -1,41 +1,27 @@
-//! What both programs tell of Redis and the database, looked up when somebody asks.
+//! The metrics of Redis and the database, which both programs have.
 
 use metrics::{gauge, histogram};
 
-use super::{Kind, Metric};
 use crate::accounts::pool::PoolStats;
 use crate::runtime::readiness::Readiness;
 
-const UP: &str = "cheershare_store_up";
-const ANSWER: &str = "cheershare_store_answer_seconds";
-const OPEN: &str = "cheershare_database_connections_open";
-const IDLE: &str = "cheershare_database_connections_idle";
-const LIMIT: &str = "cheershare_database_connections_limit";
-const ACQUIRE: &str = "cheershare_database_acquire_seconds";
+crate::metrics! { STORE_METRICS:
+    UP: Gauge = "cheershare_store_up",
+        "Whether the store answered this process within a second, at this scrape, Redis also that it takes writes: 1 or 0.";
+    ANSWER: Gauge = "cheershare_store_answer_seconds",
+        "How long the store took to answer, at this scrape.";
+    OPEN: Gauge = "cheershare_database_connections_open",
+        "Connections to the database that the pool holds, idle ones included.";
+    IDLE: Gauge = "cheershare_database_connections_idle",
+        "Connections to the database that wait in the pool.";
+    LIMIT: Gauge = "cheershare_database_connections_limit",
+        "Connections to the database that the pool may hold.";
+    ACQUIRE: Histogram(&[0.000_1, 0.001, 0.01, 0.1, 0.5, 1.0])
+        = "cheershare_database_acquire_seconds",
+        "How long it took to get a connection from the pool, tried once a scrape, for a second at most.";
+}
 
-/// The metrics of the stores.
-pub const STORE_METRICS: &[Metric] = &[
-    Metric {
-        name: UP,
-        kind: Kind::Gauge,
-        help: "Whether the store answered this process within a second, at this scrape, Redis also that it takes writes: 1 or 0.",
-    },
-    Metric { name: ANSWER, kind: Kind::Gauge, help: "How long the store took to answer, at this scrape." },
-    Metric {
-        name: OPEN,
-        kind: Kind::Gauge,
-        help: "Connections to the database that the pool holds, idle ones included.",
-    },
-    Metric { name: IDLE, kind: Kind::Gauge, help: "Connections to the database that wait in the pool." },
-    Metric { name: LIMIT, kind: Kind::Gauge, help: "Connections to the database that the pool may hold." },
-    Metric {
-        name: ACQUIRE,
-        kind: Kind::Histogram(&[0.000_1, 0.001, 0.01, 0.1, 0.5, 1.0]),
-        help: "How long it took to get a connection from the pool, tried once a scrape, for a second at most.",
-    },
-];
-
-/// Looks them up, within about a second.
+/// Reads them now, for about a second at most.
 pub async fn observe_stores(readiness: &Readiness) {
     let (checks, pool) = tokio::join!(readiness.check(), readiness.pool());
     for (store, check) in [("redis", checks.redis), ("database", checks.database)] {

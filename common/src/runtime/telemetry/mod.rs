@@ -1,4 +1,5 @@
-//! Logs: text for people at a terminal, JSON for machines. And traces, where somebody collects them.
+//! Logs: text for people at a terminal, JSON for machines. And traces, where somebody collects
+//! them.
 
 pub mod traces;
 
@@ -39,8 +40,9 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts logging to standard output, and the export of traces where there is a collector. Called once, by the `main` of a
-/// program that is called `service` in its traces. What it returns has to be finished at the program's end.
+/// Starts logging to standard output, and the export of traces where there is a collector. Called
+/// once, by the `main` of a program that is called `service` in its traces. What it returns has to
+/// be finished at the program's end.
 ///
 /// # Errors
 /// A collector that cannot be worked with.
@@ -71,8 +73,8 @@ fn logs<S: Subscriber + for<'span> LookupSpan<'span>>(config: &TelemetryConfig) 
     if text { logs.boxed() } else { logs.json().with_span_list(false).boxed() }
 }
 
-/// Spans of traces are not for logs, which have spans of their own. What poem's server logs of itself
-/// is said by `metrics_listening`.
+/// Spans of traces are not for logs, which have spans of their own. What poem's server logs of
+/// itself is said by `metrics_listening`.
 fn filter(config: &TelemetryConfig) -> Targets {
     let targets = config.log.clone();
     targets.with_target(traces::TARGET, LevelFilter::OFF).with_target("poem::server", LevelFilter::WARN)

@@ -1,5 +1,5 @@
-//! Traces by OTLP over HTTP: one span a request and one a run of a job, joined into one trace by the W3C Trace Context that a job
-//! carries. Where nobody collects them nothing of this runs.
+//! Traces by OTLP over HTTP: one span a request and one a run of a job, joined into one trace by
+//! the W3C Trace Context that a job carries. Where nobody collects them nothing of this runs.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -26,9 +26,9 @@ pub const TARGET: &str = "traces";
 
 const SETTING: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const HEADER: &str = "traceparent";
-/// How long the last spans may take to leave when the program ends.
-const LAST_SPANS: Duration = Duration::from_secs(2);
-/// A collector that is away is told of once in this time.
+/// For the export of the last spans when the program ends.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
+/// Between two warnings that spans are lost.
 const WARNING_EVERY: Duration = Duration::from_secs(60);
 
 /// The export of traces; by default none.
@@ -41,11 +41,12 @@ impl Export {
     pub async fn finish(self) {
         let Some(provider) = self.0 else { return };
         // It blocks its thread. What goes wrong was logged by the exporter.
-        let _ = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(LAST_SPANS)).await;
+        let _ = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(SHUTDOWN_TIMEOUT)).await;
     }
 }
 
-/// The layer that exports to `collector`, and the export itself. The SDK reads the standard's other `OTEL_…` variables.
+/// The layer that exports to `collector`, and the export itself. The SDK reads the standard's other
+/// `OTEL_…` variables.
 pub(super) fn export<S>(
     collector: &str,
     service: &'static str,
@@ -87,7 +88,6 @@ fn resource(service: &'static str) -> Resource {
     }
 }
 
-/// A collector's base URL.
 pub(super) fn collector(value: &str) -> Result<String, &'static str> {
     let rest = value.strip_prefix("http://").or_else(|| value.strip_prefix("https://"));
     match rest {
@@ -96,7 +96,8 @@ pub(super) fn collector(value: &str) -> Result<String, &'static str> {
     }
 }
 
-/// Makes a span that has not begun a part of the trace that `traceparent` (W3C Trace Context) names. What is none changes nothing.
+/// Makes a span that has not begun a part of the trace that `traceparent` (W3C Trace Context)
+/// names. What is none changes nothing.
 pub fn join(span: &Span, traceparent: &str) {
     if !span.is_disabled() {
         let parent =
@@ -106,7 +107,8 @@ pub fn join(span: &Span, traceparent: &str) {
     }
 }
 
-/// What makes others a part of the current trace, as W3C Trace Context says it; none where nothing is exported.
+/// What makes others a part of the current trace, as W3C Trace Context says it; none where nothing
+/// is exported.
 #[must_use]
 pub fn traceparent() -> Option<String> {
     let context = Context::current();

@@ -1,4 +1,4 @@
-//! What the SMS says.
+//! The text of each SMS.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -15,9 +15,9 @@ use crate::send::sms_size::SmsSize;
 const DEFAULT: &str = "Thank you for choosing {app}! Your one-time password is {code}.";
 /// The longest text that providers take, in characters.
 const LONGEST: usize = 1_600;
+/// RFC 1035, without the dot at the end.
 const LONGEST_HOST: usize = 253;
 
-/// What the SMS says.
 #[derive(Args, Clone, Debug)]
 pub struct SmsTextConfig {
     /// Text of the SMS with a sign-in's OTP, with {code} and, where wanted, {app} and {minutes} (until the OTP expires)
@@ -30,14 +30,15 @@ pub struct SmsTextConfig {
 }
 
 impl SmsTextConfig {
-    /// The text of all SMS. One that can need more than one segment is logged, because each is paid for.
+    /// Logs each text that can take more than one segment, because each segment is paid for.
     ///
     /// # Errors
     /// A text that can be longer than 1,600 characters.
     pub fn text(&self, app: &AppConfig, otp: &OtpConfig) -> Result<SmsText, SettingError> {
         let text =
             SmsText { template: self.sms_template.clone(), app: app.app_name.clone(), origin: self.otp_origin.clone() };
-        // All codes are as long, and digits are the same in every encoding; a minute more never makes a text shorter.
+        // A text is longest with the whole life of an OTP left; which digits the OTP has makes no
+        // difference.
         let code = Otp::random(otp.otp_length);
         let codes = PurposeKind::ALL.iter().map(|kind| Message::Otp { kind: *kind, code: code.clone() });
         for message in codes.chain(NoticeKind::ALL.iter().map(|kind| Message::Notice(*kind))) {
@@ -48,7 +49,7 @@ impl SmsTextConfig {
 }
 
 fn check_size(message: &Message, longest: &str) -> Result<(), SettingError> {
-    // Of the other texts the name is the one part that an operator chooses.
+    // The app's name is the one part of the other texts that an operator chooses.
     let setting = match message {
         Message::Otp { kind: PurposeKind::SignIn, .. } => "SMS_TEMPLATE",
         Message::Otp { .. } | Message::Notice(_) => "APP_NAME",
@@ -63,7 +64,6 @@ fn check_size(message: &Message, longest: &str) -> Result<(), SettingError> {
     Ok(())
 }
 
-/// Makes the text of each SMS.
 #[derive(Clone, Debug)]
 pub struct SmsText {
     template: Template,
@@ -72,13 +72,13 @@ pub struct SmsText {
 }
 
 impl SmsText {
-    /// The text of a message that lives for `left`; a code with an origin in the format of origin-bound one-time codes
-    /// (<https://wicg.github.io/sms-one-time-codes/>).
+    /// The text of a message that expires after `left`. Where there is an origin, an OTP gets the
+    /// last line of an origin-bound one-time code (<https://wicg.github.io/sms-one-time-codes/>).
     #[must_use]
     pub fn render(&self, message: &Message, left: Duration) -> String {
         let mut text = match message {
-            Message::Otp { kind, code } => self.text_of_code(*kind, code, left),
-            Message::Notice(kind) => self.text_of_notice(*kind),
+            Message::Otp { kind, code } => self.otp_text(*kind, code, left),
+            Message::Notice(kind) => self.notice_text(*kind),
         };
         if let (Some(OtpOrigin(host)), Some(code)) = (&self.origin, message.code()) {
             text.truncate(text.trim_end().len());
@@ -87,9 +87,11 @@ impl SmsText {
         text
     }
 
-    /// What can take an account away says what it is for, so that nobody tells it to somebody who "only wants to sign you in".
-    fn text_of_code(&self, kind: PurposeKind, code: &Otp, left: Duration) -> String {
-        let (digits, app) = (code.digits(), &self.app);
+    /// An OTP that can cost its owner the account says what it is for, so that nobody passes it on
+    /// to somebody who "only wants to sign you in".
+    fn otp_text(&self, kind: PurposeKind, code: &Otp, left: Duration) -> String {
+        let digits = code.digits();
+        let app = &self.app;
         match kind {
             PurposeKind::SignIn => self.template.fill(code, app, left),
             PurposeKind::DeleteAccount => {
@@ -104,7 +106,7 @@ impl SmsText {
         }
     }
 
-    fn text_of_notice(&self, kind: NoticeKind) -> String {
+    fn notice_text(&self, kind: NoticeKind) -> String {
         let app = &self.app;
         match kind {
             NoticeKind::NumberChanged => format!(
@@ -178,7 +180,8 @@ impl FromStr for OtpOrigin {
                 && !label.ends_with('-')
         };
         let is_name = host.len() <= LONGEST_HOST && host.split('.').all(is_label);
-        // What browsers take for an address is none, such as 0x7f.1; nor is broken Punycode.
+        // Neither an IP address as browsers read it (0x7f.1 is one) nor broken Punycode is a host
+        // name.
         match Url::parse(&format!("https://{host}")) {
             Ok(url) if is_name && url.domain() == Some(&host) => Ok(Self(host)),
             _ => Err("has to be a host name like example.com, without https://, port or path"),

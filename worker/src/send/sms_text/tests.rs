@@ -58,7 +58,8 @@ fn a_template_that_cannot_be_meant_is_refused() {
     }
 }
 
-/// 50,000 texts of what templates are made of: one is taken if nothing is left of its braces without the placeholders.
+/// 50,000 texts of what templates are made of: one is taken if nothing is left of its braces
+/// without the placeholders.
 #[test]
 fn random_templates_are_taken_or_refused_as_they_should_be() {
     const PIECES: [&str; 12] =
