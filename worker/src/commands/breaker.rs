@@ -5,12 +5,12 @@ use std::fmt;
 use clap::Subcommand;
 use common::admin::breakers::Breaker;
 use common::admin::queue_stats::BreakerState;
+use common::config::ProviderName;
 use common::ledger::connection::RedisConnection;
 use common::runtime::clock::Clock;
 use common::runtime::command::{self, CommandError, Output};
 use serde::Serialize;
-
-use common::config::ProviderName;
+use strum::VariantArray;
 
 /// What can be done with breakers.
 #[derive(Clone, Copy, Debug, Subcommand)]
@@ -32,13 +32,13 @@ pub(super) async fn run(command: BreakerCommand, redis: &mut RedisConnection) ->
     match command {
         BreakerCommand::Show(Output { json }) => {
             let mut breakers = Vec::new();
-            for provider in ProviderName::ALL {
-                breakers.push(Breaker::read(redis, provider.as_str(), now).await?);
+            for provider in ProviderName::VARIANTS {
+                breakers.push(Breaker::read(redis, provider.into_str(), now).await?);
             }
             command::answer(&Table(breakers), json)
         }
         BreakerCommand::Reset { provider, output } => {
-            let before = Breaker::reset(redis, provider.as_str(), now).await?;
+            let before = Breaker::reset(redis, provider.into_str(), now).await?;
             command::answer(&Reset { before }, output.json)
         }
     }

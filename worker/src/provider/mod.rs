@@ -69,7 +69,7 @@ impl Providers {
 
 /// Why a message was not accepted.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{class:?}: {}, provider's code {provider_code:?}", .reason.as_str())]
+#[error("{class:?}: {}, provider's code {provider_code:?}", .reason.into_str())]
 pub struct SendError {
     /// What it means for another try.
     pub class: FailureClass,

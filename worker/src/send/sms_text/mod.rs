@@ -9,6 +9,7 @@ use common::domain::message::{Message, NoticeKind};
 use common::domain::otp::Otp;
 use common::domain::purpose::PurposeKind;
 use reqwest::Url;
+use strum::VariantArray;
 
 use crate::send::sms_size::SmsSize;
 
@@ -39,8 +40,8 @@ impl SmsTextConfig {
             SmsText { template: self.sms_template.clone(), app: app.app_name.clone(), origin: self.otp_origin.clone() };
         // All codes are as long, and digits are the same in every encoding; a minute more never makes a text shorter.
         let code = Otp::random(otp.otp_length);
-        let codes = PurposeKind::ALL.iter().map(|kind| Message::Otp { kind: *kind, code: code.clone() });
-        for message in codes.chain(NoticeKind::ALL.iter().map(|kind| Message::Notice(*kind))) {
+        let codes = PurposeKind::VARIANTS.iter().map(|kind| Message::Otp { kind: *kind, code: code.clone() });
+        for message in codes.chain(NoticeKind::VARIANTS.iter().map(|kind| Message::Notice(*kind))) {
             check_size(&message, &text.render(&message, otp.ttl()))?;
         }
         Ok(text)
