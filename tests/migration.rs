@@ -22,7 +22,7 @@ async fn keep(database: &Database, token: &Token) {
     let hash = HEXLOWER.encode(&token.hash().into_bytes());
     let hash = if database.is_postgres() { format!("'\\x{hash}'") } else { format!("x'{hash}'") };
     let expiry = "2099-01-01T00:00:00Z";
-    let scope = Scope::Authentication.as_str();
+    let scope = Scope::Authentication.into_str();
     let sql = format!(
         "INSERT INTO tokens (hash, user_id, expiry, scope) SELECT {hash}, id, '{expiry}', '{scope}' FROM users"
     );

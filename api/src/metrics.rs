@@ -184,11 +184,11 @@ impl Scrape {
     async fn text(&self) -> String {
         observe_stores(&self.readiness).await;
         for (kind, count) in self.refusals.sends() {
-            counter!(SENDS_REFUSED, "limit" => kind.as_str()).absolute(count);
+            counter!(SENDS_REFUSED, "limit" => kind.into_str()).absolute(count);
         }
         counter!(SENDS_REFUSED, "limit" => "destination").absolute(self.refusals.destinations());
         for (why, count) in self.refusals.guesses() {
-            counter!(VERIFICATIONS, "result" => why.as_str()).absolute(count);
+            counter!(VERIFICATIONS, "result" => why.into_str()).absolute(count);
         }
         self.exporter.text()
     }

@@ -10,6 +10,7 @@ use common::domain::client::ClientAddress;
 use common::domain::phone::E164;
 use common::ledger::limits::{LimitKind, WrongGuess};
 use common::runtime::clock::Clock;
+use strum::VariantArray;
 
 /// A kind of refusal is logged at most this often, in ms.
 const LOG_EVERY: i64 = 1_000;
@@ -37,8 +38,8 @@ impl Refusals {
     #[must_use]
     pub fn new(clock: Clock) -> Self {
         Self {
-            sends: Arc::new(Counters::of(LimitKind::ALL)),
-            guesses: Arc::new(Counters::of(WrongGuess::ALL)),
+            sends: Arc::new(Counters::of(LimitKind::VARIANTS)),
+            guesses: Arc::new(Counters::of(WrongGuess::VARIANTS)),
             destinations: Arc::new(Counters::of(&[()])),
             clock,
         }
@@ -46,7 +47,7 @@ impl Refusals {
 
     /// A limit refused a send.
     pub fn send(&self, kind: LimitKind, number: &E164, address: ClientAddress) {
-        self.sends.note("send_refused", kind, kind.as_str(), (number, address), &self.clock);
+        self.sends.note("send_refused", kind, kind.into_str(), (number, address), &self.clock);
     }
 
     /// The number's country or type is not served.
@@ -56,12 +57,12 @@ impl Refusals {
 
     /// A guess was not right.
     pub fn guess(&self, why: WrongGuess, number: &E164, address: ClientAddress) {
-        self.guesses.note("guess_refused", why, why.as_str(), (number, address), &self.clock);
+        self.guesses.note("guess_refused", why, why.into_str(), (number, address), &self.clock);
     }
 
     /// Sends refused so far, by kind of limit.
     pub fn sends(&self) -> impl Iterator<Item = (LimitKind, u64)> {
-        LimitKind::ALL.iter().map(|kind| (*kind, self.sends.count(*kind)))
+        LimitKind::VARIANTS.iter().map(|kind| (*kind, self.sends.count(*kind)))
     }
 
     /// Sends refused so far because of their destination.
@@ -72,7 +73,7 @@ impl Refusals {
 
     /// Guesses that were not right so far, by why.
     pub fn guesses(&self) -> impl Iterator<Item = (WrongGuess, u64)> {
-        WrongGuess::ALL.iter().map(|why| (*why, self.guesses.count(*why)))
+        WrongGuess::VARIANTS.iter().map(|why| (*why, self.guesses.count(*why)))
     }
 }
 

@@ -155,8 +155,8 @@ async fn counters_tell_operators_why() {
     client.verify(&spread(0), "12345").await.expect(401);
     let refusals = &app.sign_up.codes.refusals;
     let named = |kind: &str, count: u64| (count > 0).then(|| format!("{kind} {count}"));
-    let sends: Vec<_> = refusals.sends().filter_map(|(kind, count)| named(kind.as_str(), count)).collect();
-    let mut guesses: Vec<_> = refusals.guesses().filter_map(|(kind, count)| named(kind.as_str(), count)).collect();
+    let sends: Vec<_> = refusals.sends().filter_map(|(kind, count)| named(kind.into_str(), count)).collect();
+    let mut guesses: Vec<_> = refusals.guesses().filter_map(|(kind, count)| named(kind.into_str(), count)).collect();
     guesses.sort();
     assert_eq!(sends, ["number_hour 45"]);
     assert_eq!(guesses, ["closed 7", "expired 1", "none 1", "wrong 3"]);

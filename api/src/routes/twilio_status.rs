@@ -44,7 +44,7 @@ impl Endpoint for TwilioStatus {
             return Err(ApiError::from(ErrorKind::BadSignature).into());
         }
         if let (Some(id), Some(report)) = (delivery, report_in(&form)) {
-            tracing::info!(event = "sms_reported", delivery_id = %id, status = report.status.as_str());
+            tracing::info!(event = "sms_reported", delivery_id = %id, status = report.status.into_str());
             self.deliveries.report(&id, &report).await.map_err(ApiError::from)?;
         }
         Ok(StatusCode::NO_CONTENT)

@@ -106,7 +106,7 @@ impl Codes {
         let request_id = Some(request_id.to_owned());
         match self.otp.send(requester, country, name, test_code, request_id).await? {
             SendOutcome::Queued { delivery, expires_in, resend_in } => {
-                let (purpose, is_test) = (purpose.kind().as_str(), test_code.is_some());
+                let (purpose, is_test) = (purpose.kind().into_str(), test_code.is_some());
                 metrics::otp_queued(is_test);
                 tracing::info!(event = "otp_queued", delivery_id = %delivery, purpose, %number, is_test);
                 Ok(OtpQueued { delivery_id: delivery.to_string(), expires_in, resend_in })

@@ -94,7 +94,7 @@ impl Sessions {
     ) -> Result<usize, AccountsError> {
         let ended = self.accounts.end_sessions(user_id, which, reason, client, self.clock.now()).await?;
         for session_id in &ended {
-            tracing::info!(event = "session_ended", user_id, %session_id, reason = reason.as_str());
+            tracing::info!(event = "session_ended", user_id, %session_id, reason = reason.into_str());
         }
         Ok(ended.len())
     }

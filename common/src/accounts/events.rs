@@ -36,7 +36,7 @@ impl Event {
     /// None for a kind that only a later version knows.
     fn of(row: event::Model) -> Option<Self> {
         let event::Model { id, created_at, kind, address, session_id, details, .. } = row;
-        let (kind, details) = (EventKind::from_ledger(&kind)?, EventDetails::from_json(&details));
+        let (kind, details) = (kind.parse().ok()?, EventDetails::from_json(&details));
         Some(Self { id, created_at, kind, address, session_id, details })
     }
 }
@@ -62,7 +62,7 @@ impl Change {
     /// `$1` to `$5` of a statement: user, now, and the event's kind, address and details.
     fn values(&self) -> Vec<Value> {
         let Self { user_id, now, kind, address, details } = self;
-        let (kind, address) = (kind.as_str(), address.map(|address| address.to_string()));
+        let (kind, address) = (kind.into_str(), address.map(|address| address.to_string()));
         vec![(*user_id).into(), (*now).into(), kind.into(), address.into(), details.as_str().into()]
     }
 }
@@ -87,7 +87,7 @@ pub(super) async fn insert_event(
         id: NotSet,
         created_at: Set(change.now),
         user_id: Set(change.user_id),
-        kind: Set(change.kind.as_str().to_owned()),
+        kind: Set(change.kind.into_str().to_owned()),
         address: Set(change.address.map(|address| address.to_string())),
         session_id: Set(Some(session.to_string())),
         details: Set(change.details.clone()),

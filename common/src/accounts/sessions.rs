@@ -82,7 +82,7 @@ impl SessionFilter<'_> {
             chosen,
             change: "DELETE FROM tokens
                 WHERE user_id = (SELECT id FROM owner) AND serial IN (SELECT serial FROM chosen) RETURNING id",
-            values: std::iter::once(Scope::Authentication.as_str().into()).chain(value).collect(),
+            values: std::iter::once(Scope::Authentication.into_str().into()).chain(value).collect(),
         }
     }
 
@@ -126,7 +126,7 @@ impl Accounts {
             expiry: OffsetDateTime,
             device: String,
         }
-        let values = [token.clone().into_bytes().into(), scope.as_str().into(), now.into()];
+        let values = [token.clone().into_bytes().into(), scope.into_str().into(), now.into()];
         let query = Statement::from_sql_and_values(self.database.get_database_backend(), SQL, values);
         let found = within_deadline(Row::find_by_statement(query).one(&self.database)).await?;
         Ok(found.map(|row| {
@@ -175,7 +175,7 @@ impl Accounts {
     ) -> Result<Page<Session>, AccountsError> {
         let mut query = token::Entity::find()
             .filter(token::Column::UserId.eq(user_id))
-            .filter(token::Column::Scope.eq(Scope::Authentication.as_str()))
+            .filter(token::Column::Scope.eq(Scope::Authentication.into_str()))
             .filter(token::Column::Expiry.gt(now));
         if let Some(cursor) = page.cursor {
             query = query.filter(token::Column::Serial.lt(cursor.row()));

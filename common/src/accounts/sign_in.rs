@@ -121,10 +121,10 @@ impl Accounts {
             session.hash.clone().into_bytes().into(),
             session.id.as_str().into(),
             session.expiry.into(),
-            session.scope.as_str().into(),
+            session.scope.into_str().into(),
             session.client.device.as_str().into(),
-            EventKind::SignedUp.as_str().into(),
-            EventKind::SignedIn.as_str().into(),
+            EventKind::SignedUp.into_str().into(),
+            EventKind::SignedIn.into_str().into(),
             session.client.address.to_string().into(),
             session.details().into(),
         ];
@@ -154,7 +154,7 @@ impl Accounts {
             created_at: Set(now),
             last_used_at: Set(now),
             expiry: Set(session.expiry),
-            scope: Set(session.scope.as_str().to_owned()),
+            scope: Set(session.scope.into_str().to_owned()),
             device: Set(session.client.device.as_str().to_owned()),
         };
         token::Entity::insert(kept).exec_without_returning(&transaction).await?;

@@ -2,11 +2,13 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use secrecy::SecretString;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::AppConfig;
 
 /// A provider as settings, logs and breakers name it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, Debug, EnumString, Eq, IntoStaticStr, PartialEq, ValueEnum, VariantArray)]
+#[strum(const_into_str, serialize_all = "snake_case")]
 pub enum ProviderName {
     /// Twilio's API.
     Twilio,
@@ -14,18 +16,6 @@ pub enum ProviderName {
     Webhook,
     /// Prints what it should send, for developers.
     Console,
-}
-
-impl ProviderName {
-    /// As settings, logs and breakers write it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Twilio => "twilio",
-            Self::Webhook => "webhook",
-            Self::Console => "console",
-        }
-    }
 }
 
 /// Providers in the order in which they are tried, each once.
@@ -45,8 +35,8 @@ impl FromStr for ProviderOrder {
     fn from_str(list: &str) -> Result<Self, Self::Err> {
         let mut order = Vec::new();
         for name in list.split(',') {
-            let name = <ProviderName as ValueEnum>::from_str(name.trim(), false)
-                .map_err(|_| "has to be a list of twilio, webhook and console")?;
+            let known = name.trim().parse();
+            let name = known.map_err(|_| "has to be a list of twilio, webhook and console")?;
             if order.contains(&name) {
                 return Err("names a provider twice");
             }

@@ -1,82 +1,77 @@
 //! What is written down of an account: its audit trail.
 
-use serde_json::{Map, Value};
+use serde::{Deserialize, Deserializer, Serialize};
+use strum::{EnumString, IntoStaticStr};
 
-use crate::domain::words::words;
-
-words! {
-    /// What happened.
-    EventKind, {
-        /// The number signed in for the first time.
-        SignedUp = "signed_up",
-        /// The number signed in again.
-        SignedIn = "signed_in",
-        /// A session got a new token.
-        Renewed = "renewed",
-        /// A session was ended.
-        SignedOut = "signed_out",
-        /// The account has another number.
-        NumberChanged = "number_changed",
-    }
+/// What happened.
+#[derive(Clone, Copy, Debug, EnumString, Eq, IntoStaticStr, PartialEq)]
+#[strum(const_into_str, serialize_all = "snake_case")]
+pub enum EventKind {
+    /// The number signed in for the first time.
+    SignedUp,
+    /// The number signed in again.
+    SignedIn,
+    /// A session got a new token.
+    Renewed,
+    /// A session was ended.
+    SignedOut,
+    /// The account has another number.
+    NumberChanged,
 }
 
-words! {
-    /// Why a session was ended.
-    SessionEnd, {
-        /// By itself.
-        SignedOut = "signed_out",
-        /// By another session of the same user.
-        EndedElsewhere = "ended_elsewhere",
-        /// With all, or all others, at once.
-        SignedOutEverywhere = "signed_out_everywhere",
-        /// By the operator.
-        EndedByOperator = "ended_by_operator",
-        /// A newer sign-in took its place.
-        SessionLimit = "session_limit",
-        /// The account moved to another number.
-        NumberChanged = "number_changed",
-    }
+/// Why a session was ended.
+#[derive(Clone, Copy, Debug, EnumString, Eq, IntoStaticStr, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[strum(const_into_str, serialize_all = "snake_case")]
+pub enum SessionEnd {
+    /// By itself.
+    SignedOut,
+    /// By another session of the same user.
+    EndedElsewhere,
+    /// With all, or all others, at once.
+    SignedOutEverywhere,
+    /// By the operator.
+    EndedByOperator,
+    /// A newer sign-in took its place.
+    SessionLimit,
+    /// The account moved to another number.
+    NumberChanged,
 }
 
 /// What else there is to say, by kind. Never a code, a token or a whole number.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default)]
 pub struct EventDetails {
     /// What signed in, where it said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
     /// Why a session was ended.
+    #[serde(deserialize_with = "known", skip_serializing_if = "Option::is_none")]
     pub reason: Option<SessionEnd>,
     /// The number that the account had, masked.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub old_number: Option<String>,
     /// The number that it has since, masked.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub new_number: Option<String>,
 }
 
 impl EventDetails {
-    /// As the database keeps them: an object in JSON.
+    /// As the database keeps them.
     pub(crate) fn to_json(&self) -> String {
-        let reason = self.reason.map(|reason| reason.as_str().to_owned());
-        let known = [
-            ("device", self.device.clone()),
-            ("reason", reason),
-            ("old_number", self.old_number.clone()),
-            ("new_number", self.new_number.clone()),
-        ];
-        let said = known.into_iter().filter_map(|(name, text)| Some((name.to_owned(), Value::String(text?))));
-        Value::Object(said.collect::<Map<_, _>>()).to_string()
+        serde_json::json!(self).to_string()
     }
 
     /// What cannot be read, because a later version wrote it, says nothing.
     pub(crate) fn from_json(text: &str) -> Self {
-        let object: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
-        let said = |name| object.get(name).and_then(Value::as_str);
-        let text = |name| said(name).map(str::to_owned);
-        Self {
-            device: text("device"),
-            reason: said("reason").and_then(SessionEnd::from_ledger),
-            old_number: text("old_number"),
-            new_number: text("new_number"),
-        }
+        serde_json::from_str(text).unwrap_or_default()
     }
+}
+
+/// A reason that only a later version knows is none.
+fn known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SessionEnd>, D::Error> {
+    let word = Option::<String>::deserialize(deserializer)?;
+    Ok(word.and_then(|word| word.parse().ok()))
 }
 
 #[cfg(test)]

@@ -1,15 +1,16 @@
 //! What an SMS has to say.
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
 use crate::domain::otp::Otp;
 use crate::domain::purpose::PurposeKind;
-use crate::domain::words::words;
 
-words! {
-    /// News that an SMS brings. It carries no code.
-    NoticeKind, {
-        /// An account has moved away from this number.
-        NumberChanged = "number_changed",
-    }
+/// News that an SMS brings. It carries no code.
+#[derive(Clone, Copy, Debug, EnumString, Eq, IntoStaticStr, PartialEq, VariantArray)]
+#[strum(const_into_str, serialize_all = "snake_case")]
+pub enum NoticeKind {
+    /// An account has moved away from this number.
+    NumberChanged,
 }
 
 /// What an SMS has to say.

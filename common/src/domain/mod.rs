@@ -11,4 +11,3 @@ pub mod person_name;
 pub mod phone;
 pub mod purpose;
 pub mod token;
-pub(crate) mod words;

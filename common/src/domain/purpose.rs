@@ -1,20 +1,21 @@
 //! What a code is asked for.
 
-use crate::domain::phone::E164;
-use crate::domain::words::words;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
-words! {
-    /// The kinds of [`Purpose`]: what the SMS has to say about its code.
-    PurposeKind, {
-        /// Signing up or in.
-        SignIn = "sign_in",
-        /// Deleting an account.
-        DeleteAccount = "delete_account",
-        /// Moving an account away from a number.
-        LeaveNumber = "leave_number",
-        /// Moving an account to a number.
-        TakeNumber = "take_number",
-    }
+use crate::domain::phone::E164;
+
+/// The kinds of [`Purpose`]: what the SMS has to say about its code.
+#[derive(Clone, Copy, Debug, EnumString, Eq, IntoStaticStr, PartialEq, VariantArray)]
+#[strum(const_into_str, serialize_all = "snake_case")]
+pub enum PurposeKind {
+    /// Signing up or in.
+    SignIn,
+    /// Deleting an account.
+    DeleteAccount,
+    /// Moving an account away from a number.
+    LeaveNumber,
+    /// Moving an account to a number.
+    TakeNumber,
 }
 
 /// What a code is asked for. A code for one purpose never serves another: not of another kind, nor for another account, nor for a
@@ -57,7 +58,7 @@ impl Purpose<'_> {
     /// All of it, as keys and seals carry it: the kind, and what follows it after dots, in at most 49 characters. It may hold
     /// a whole number.
     pub(crate) fn text(self) -> String {
-        let kind = self.kind().as_str();
+        let kind = self.kind().into_str();
         match self {
             Self::SignIn => kind.to_owned(),
             Self::DeleteAccount { user } | Self::TakeNumber { user } => format!("{kind}.{user}"),
@@ -68,8 +69,8 @@ impl Purpose<'_> {
 
 impl PurposeKind {
     /// The kind in the text of a purpose.
-    pub(crate) fn of_text(text: &str) -> Option<Self> {
-        text.split('.').next().and_then(Self::from_ledger)
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        text.split('.').next().and_then(|kind| kind.parse().ok())
     }
 }
 
@@ -93,13 +94,13 @@ mod tests {
         ];
         let mut texts: Vec<_> = purposes.iter().map(|purpose| purpose.text()).collect();
         for (purpose, text) in purposes.iter().zip(&texts) {
-            assert_eq!(PurposeKind::of_text(text), Some(purpose.kind()), "{text}");
+            assert_eq!(PurposeKind::from_text(text), Some(purpose.kind()), "{text}");
             assert!(!text.contains([':', '\n']) && text.len() <= 49, "{text}");
         }
         texts.sort();
         texts.dedup();
         assert_eq!(texts.len(), purposes.len());
-        assert_eq!(PurposeKind::of_text("number_changed"), None);
+        assert_eq!(PurposeKind::from_text("number_changed"), None);
     }
 
     #[test]

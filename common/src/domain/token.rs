@@ -3,6 +3,7 @@
 use std::fmt;
 
 use sha2::{Digest, Sha256};
+use strum::IntoStaticStr;
 
 use crate::domain::ids::random_base32;
 
@@ -69,20 +70,11 @@ impl fmt::Debug for TokenHash {
 }
 
 /// What a token gives a right to.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, IntoStaticStr, PartialEq)]
+#[strum(const_into_str, serialize_all = "snake_case")]
 pub enum Scope {
     /// Being signed in.
     Authentication,
-}
-
-impl Scope {
-    /// The name in the `tokens` table.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Authentication => "authentication",
-        }
-    }
 }
 
 #[cfg(test)]

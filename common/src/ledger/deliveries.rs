@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use crate::crypto::otp_keys::{CannotOpen, OtpKeys};
-use crate::domain::message::{Message, NoticeKind};
+use crate::domain::message::Message;
 use crate::domain::phone::E164;
 use crate::domain::purpose::PurposeKind;
 use crate::ledger::keys;
@@ -239,7 +239,7 @@ impl DeliveryStore {
         let to = E164::from_store(to);
         let (expires_at, number, requested_at, after_unrecorded, provider, start_at, excluded): TryFields =
             FromRedisValue::from_redis_value(Value::Array(rest.to_vec()))?;
-        let message = match (NoticeKind::from_ledger(&purpose), PurposeKind::of_text(&purpose)) {
+        let message = match (purpose.parse().ok(), PurposeKind::from_text(&purpose)) {
             (Some(kind), _) => Ok(Message::Notice(kind)),
             (None, Some(kind)) => {
                 let opened = self.keys.open(&key_id, &sealed, &purpose, &to, &challenge);
@@ -275,7 +275,7 @@ impl DeliveryStore {
             .arg(job.next(next_job_id).to_json())
             .invoke_async(&mut redis)
             .await?;
-        Ok(BreakerEvent::from_ledger(&breaker))
+        Ok(breaker.parse().ok())
     }
 }
 

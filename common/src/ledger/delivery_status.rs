@@ -66,10 +66,10 @@ impl DeliveryStatuses {
         let mut call = redis::cmd("HMGET");
         call.arg(keys::delivery(id.as_str())).arg("status").arg("reason");
         let (status, reason): (Option<String>, Option<String>) = within_deadline(call.query_async(&mut redis)).await?;
-        let Some(status) = status.as_deref().and_then(DeliveryStatus::from_ledger) else { return Ok(None) };
+        let Some(status) = status.and_then(|status| status.parse().ok()) else { return Ok(None) };
         let ended_badly =
             matches!(status, DeliveryStatus::Failed | DeliveryStatus::Dropped | DeliveryStatus::Undelivered);
-        let reason = reason.filter(|_| ended_badly).and_then(|reason| Reason::from_ledger(&reason));
+        let reason = reason.filter(|_| ended_badly).and_then(|reason| reason.parse().ok());
         Ok(Some(DeliveryProgress { status, reason }))
     }
 
@@ -82,8 +82,8 @@ impl DeliveryStatuses {
         let mut call = REPORT.prepare_invoke();
         call.key(keys::delivery(id.as_str()))
             .arg(self.clock.unix_ms())
-            .arg(report.status.as_str())
-            .arg(report.reason.map_or("", Reason::as_str))
+            .arg(report.status.into_str())
+            .arg(report.reason.map_or("", |reason| reason.into_str()))
             .arg(&report.provider_id);
         within_deadline(call.invoke_async(&mut redis)).await
     }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use redis::{RedisError, RedisResult};
 use serde::Serialize;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::config::LimitConfig;
 use crate::domain::phone::Country;
-use crate::domain::words::words;
 use crate::ledger::keys;
 use crate::runtime::clock::millis;
 use crate::runtime::timeout::with_timeout;
@@ -108,46 +108,46 @@ impl LedgerSettings {
     }
 }
 
-words! {
-    /// A limit that refuses a send.
-    LimitKind, {
-        /// Five wrong guesses at the code that lives.
-        Burned = "burned",
-        /// Wrong guesses at the number, in an hour or a day.
-        WrongGuesses = "wrong_guesses",
-        /// The last send was too short a while ago.
-        Cooldown = "cooldown",
-        /// Sends to the number in an hour.
-        NumberHour = "number_hour",
-        /// Sends to the number in a day.
-        NumberDay = "number_day",
-        /// Unverified sends of the address.
-        Address = "address",
-        /// Unverified sends to the range of numbers.
-        Range = "range",
-        /// Unverified sends to the country.
-        Country = "country",
-        /// Unverified sends in all: the spend guard.
-        Service = "service",
-        /// An operator has blocked the number.
-        Blocked = "blocked",
-    }
+/// A limit that refuses a send.
+#[derive(Clone, Copy, Debug, EnumString, Eq, Hash, IntoStaticStr, PartialEq, VariantArray)]
+#[strum(const_into_str, serialize_all = "snake_case")]
+pub enum LimitKind {
+    /// Five wrong guesses at the code that lives.
+    Burned,
+    /// Wrong guesses at the number, in an hour or a day.
+    WrongGuesses,
+    /// The last send was too short a while ago.
+    Cooldown,
+    /// Sends to the number in an hour.
+    NumberHour,
+    /// Sends to the number in a day.
+    NumberDay,
+    /// Unverified sends of the address.
+    Address,
+    /// Unverified sends to the range of numbers.
+    Range,
+    /// Unverified sends to the country.
+    Country,
+    /// Unverified sends in all: the spend guard.
+    Service,
+    /// An operator has blocked the number.
+    Blocked,
 }
 
-words! {
-    /// Why a guess was not right. For operators only.
-    WrongGuess, {
-        /// Other digits.
-        Wrong = "wrong",
-        /// The code has expired.
-        Expired = "expired",
-        /// Five wrong guesses came before.
-        Burned = "burned",
-        /// There is no code, or it has been used.
-        None = "none",
-        /// Too many wrong guesses in an hour or a day: this one was not looked at.
-        Closed = "closed",
-        /// An operator has blocked the number: this one was not looked at.
-        Blocked = "blocked",
-    }
+/// Why a guess was not right. For operators only.
+#[derive(Clone, Copy, Debug, EnumString, Eq, Hash, IntoStaticStr, PartialEq, VariantArray)]
+#[strum(const_into_str, serialize_all = "snake_case")]
+pub enum WrongGuess {
+    /// Other digits.
+    Wrong,
+    /// The code has expired.
+    Expired,
+    /// Five wrong guesses came before.
+    Burned,
+    /// There is no code, or it has been used.
+    None,
+    /// Too many wrong guesses in an hour or a day: this one was not looked at.
+    Closed,
+    /// An operator has blocked the number: this one was not looked at.
+    Blocked,
 }

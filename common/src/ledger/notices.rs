@@ -75,7 +75,7 @@ impl Notices {
         };
         let mut call = NOTIFY.prepare_invoke();
         call.key(keys::delivery(delivery.as_str()))
-            .arg(kind.as_str())
+            .arg(kind.into_str())
             .arg(number.as_str())
             .arg(happened_at)
             .arg(happened_at + millis(WORTH_SENDING_FOR))

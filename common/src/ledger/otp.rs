@@ -183,7 +183,7 @@ impl OtpStore {
             .arg(test_code.is_some());
         let (outcome, first, second): (String, u64, u64) = self.invoke(&call).await?;
         let (first, second) = (Duration::from_millis(first), Duration::from_millis(second));
-        Ok(match LimitKind::from_ledger(&outcome) {
+        Ok(match outcome.parse().ok() {
             None => SendOutcome::Queued { delivery, expires_in: first, resend_in: second },
             Some(kind) => SendOutcome::Refused { kind, retry_after: first },
         })
@@ -213,7 +213,7 @@ impl OtpStore {
         // Redis may run the script after nobody waits for its answer any more.
         let answer = self.invoke(&call).await.inspect_err(|_| self.restore_in_background(redemption.clone()));
         let (outcome, name): (String, String) = answer?;
-        Ok(match WrongGuess::from_ledger(&outcome) {
+        Ok(match outcome.parse().ok() {
             None => {
                 self.unsettled.settle(&redemption.key);
                 VerifyOutcome::Right(Verified { redemption, name: PersonName::from_store(name) })

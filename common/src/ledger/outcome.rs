@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use strum::EnumString;
 
 use crate::domain::delivery::{DeliveryStatus, Reason};
-use crate::domain::words::words;
 use crate::runtime::clock::millis;
 
 /// What a try showed about the provider.
@@ -45,7 +45,7 @@ impl Outcome {
     fn new(provider: &str, status: DeliveryStatus) -> Self {
         Self {
             provider: provider.to_owned(),
-            status: status.as_str(),
+            status: status.into_str(),
             reason: None,
             provider_state: None,
             provider_id: None,
@@ -67,7 +67,7 @@ impl Outcome {
     /// To be tried again at `at` (Unix ms); the reason is told if it never works.
     #[must_use]
     pub fn retry(provider: &str, reason: Reason, at: i64) -> Self {
-        let reason = Some(reason.as_str());
+        let reason = Some(reason.into_str());
         Self { reason, retry_at: Some(at), ..Self::new(provider, DeliveryStatus::Queued) }
     }
 
@@ -81,7 +81,7 @@ impl Outcome {
     #[must_use]
     pub fn failed(provider: &str, reason: Reason) -> Self {
         let surely_not_sent = reason != Reason::NoAnswer;
-        Self { reason: Some(reason.as_str()), surely_not_sent, ..Self::new(provider, DeliveryStatus::Failed) }
+        Self { reason: Some(reason.into_str()), surely_not_sent, ..Self::new(provider, DeliveryStatus::Failed) }
     }
 
     /// Not wanted any more.
@@ -89,7 +89,7 @@ impl Outcome {
     pub fn dropped(provider: &str, reason: Reason) -> Self {
         Self {
             surely_not_sent: true,
-            ..Self { status: DeliveryStatus::Dropped.as_str(), ..Self::failed(provider, reason) }
+            ..Self { status: DeliveryStatus::Dropped.into_str(), ..Self::failed(provider, reason) }
         }
     }
 
@@ -126,14 +126,14 @@ impl Outcome {
     }
 }
 
-words! {
-    /// What a try did to its provider's breaker.
-    BreakerEvent, {
-        /// Sends wait from now on.
-        Opened = "opened",
-        /// The probe failed: sends go on waiting, for longer.
-        Reopened = "reopened",
-        /// Sends go out again.
-        Closed = "closed",
-    }
+/// What a try did to its provider's breaker.
+#[derive(Clone, Copy, Debug, EnumString, Eq, PartialEq)]
+#[strum(serialize_all = "snake_case")]
+pub enum BreakerEvent {
+    /// Sends wait from now on.
+    Opened,
+    /// The probe failed: sends go on waiting, for longer.
+    Reopened,
+    /// Sends go out again.
+    Closed,
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 use common::admin::breakers::Breaker;
 use common::admin::queue_stats::BreakerState;
 use common::config::ProviderName;
@@ -10,6 +10,7 @@ use common::ledger::connection::RedisConnection;
 use common::runtime::clock::Clock;
 use common::runtime::command::{self, CommandError, Output};
 use serde::Serialize;
+use strum::VariantArray;
 
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum BreakerCommand {
@@ -29,13 +30,13 @@ pub(super) async fn run(command: BreakerCommand, redis: &mut RedisConnection) ->
     match command {
         BreakerCommand::Show(Output { json }) => {
             let mut breakers = Vec::new();
-            for provider in ProviderName::value_variants() {
-                breakers.push(Breaker::read(redis, provider.as_str(), now).await?);
+            for provider in ProviderName::VARIANTS {
+                breakers.push(Breaker::read(redis, provider.into_str(), now).await?);
             }
             command::answer(&Table(breakers), json)
         }
         BreakerCommand::Reset { provider, output } => {
-            let before = Breaker::reset(redis, provider.as_str(), now).await?;
+            let before = Breaker::reset(redis, provider.into_str(), now).await?;
             command::answer(&Reset { before }, output.json)
         }
     }

@@ -23,7 +23,7 @@ pub struct Console {
 
 impl SmsProvider for Console {
     fn name(&self) -> &'static str {
-        ProviderName::Console.as_str()
+        ProviderName::Console.into_str()
     }
 
     fn send<'a>(&'a self, sms: &'a Sms) -> BoxFuture<'a, Result<String, SendError>> {

@@ -65,7 +65,7 @@ impl Providers {
 
 /// Why a provider did not accept a message.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{class:?}: {}, provider's code {provider_code:?}", .reason.as_str())]
+#[error("{class:?}: {}, provider's code {provider_code:?}", .reason.into_str())]
 pub struct SendError {
     pub class: FailureClass,
     /// For the delivery's status.

@@ -120,7 +120,7 @@ impl fmt::Debug for Twilio {
 
 impl SmsProvider for Twilio {
     fn name(&self) -> &'static str {
-        ProviderName::Twilio.as_str()
+        ProviderName::Twilio.into_str()
     }
 
     fn send<'a>(&'a self, sms: &'a Sms) -> BoxFuture<'a, Result<String, SendError>> {

@@ -123,7 +123,7 @@ impl fmt::Debug for Webhook {
 
 impl SmsProvider for Webhook {
     fn name(&self) -> &'static str {
-        ProviderName::Webhook.as_str()
+        ProviderName::Webhook.into_str()
     }
 
     fn send<'a>(&'a self, sms: &'a Sms) -> BoxFuture<'a, Result<String, SendError>> {

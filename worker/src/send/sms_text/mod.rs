@@ -9,6 +9,7 @@ use common::domain::message::{Message, NoticeKind};
 use common::domain::otp::Otp;
 use common::domain::purpose::PurposeKind;
 use reqwest::Url;
+use strum::VariantArray;
 
 use crate::send::sms_size::SmsSize;
 
@@ -40,8 +41,8 @@ impl SmsTextConfig {
         // A text is longest with the whole life of an OTP left; which digits the OTP has makes no
         // difference.
         let code = Otp::random(otp.otp_length);
-        let codes = PurposeKind::ALL.iter().map(|kind| Message::Otp { kind: *kind, code: code.clone() });
-        for message in codes.chain(NoticeKind::ALL.iter().map(|kind| Message::Notice(*kind))) {
+        let codes = PurposeKind::VARIANTS.iter().map(|kind| Message::Otp { kind: *kind, code: code.clone() });
+        for message in codes.chain(NoticeKind::VARIANTS.iter().map(|kind| Message::Notice(*kind))) {
             check_size(&message, &text.render(&message, otp.ttl()))?;
         }
         Ok(text)
