@@ -1,5 +1,7 @@
 //! The HTTP API.
 
+#![allow(missing_docs, reason = "where a name says it all there is no comment")]
+
 pub mod app;
 pub mod commands;
 pub mod config;
@@ -7,8 +9,9 @@ pub mod document;
 pub mod http;
 pub mod metrics;
 pub mod pages;
-pub mod refusals;
+pub mod rejections;
 pub mod routes;
 pub mod server;
 pub mod service;
 pub mod startup;
+pub mod state;

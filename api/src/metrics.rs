@@ -10,8 +10,8 @@ use poem::http::{Method, StatusCode};
 use poem::{EndpointExt, IntoEndpoint};
 use poem::{IntoResponse, Request, Response, Route, get, handler, web::Data};
 
-use crate::app::Methods;
-use crate::refusals::Refusals;
+use crate::http::known_routes::KnownRoute;
+use crate::rejections::Rejections;
 
 const REQUESTS: &str = "cheershare_http_requests_total";
 const REQUEST_SECONDS: &str = "cheershare_http_request_duration_seconds";
@@ -61,48 +61,42 @@ pub const API_METRICS: &[Metric] = &[
     Metric { name: TOKENS_ISSUED, kind: Kind::Counter, help: "Bearer tokens that were issued: sign-ins." },
 ];
 
-/// An OTP is on its way, or known anyway.
 pub(crate) fn otp_queued(is_test: bool) {
     counter!(OTPS_QUEUED, "kind" => if is_test { "test" } else { "sms" }).increment(1);
 }
 
-/// A guess was right.
-pub(crate) fn guessed_right() {
+pub(crate) fn otp_verified() {
     counter!(VERIFICATIONS, "result" => "right").increment(1);
 }
 
-/// Somebody holds a new token.
 pub(crate) fn signed_in(is_new: bool) {
     counter!(SIGN_UPS).increment(u64::from(is_new));
     counter!(TOKENS_ISSUED).increment(1);
 }
 
-/// A connection was turned away.
 pub(crate) fn connection_refused() {
     counter!(CONNECTIONS_REFUSED).increment(1);
 }
 
-/// A request that is counted and timed.
+/// Counts and times a request, from [`RequestMetrics::begin`] to [`RequestMetrics::end`].
 #[derive(Debug)]
-pub(crate) struct Measured {
+pub(crate) struct RequestMetrics {
     route: SharedString,
     method: &'static str,
     start: Instant,
-    _until_it_ends: InFlight,
+    _in_flight: InFlight,
 }
 
-impl Measured {
-    /// From now on. `routes` knows the patterns of paths.
-    pub(crate) fn begin(request: &Request, routes: &Methods) -> Self {
+impl RequestMetrics {
+    pub(crate) fn begin(request: &Request, route: Option<&KnownRoute>) -> Self {
         Self {
-            route: route_of(request, routes),
-            method: known(request.method()),
+            route: route_label(route),
+            method: method_label(request.method()),
             start: Instant::now(),
-            _until_it_ends: InFlight::begin(),
+            _in_flight: InFlight::begin(),
         }
     }
 
-    /// Until now.
     pub(crate) fn end(self, status: StatusCode) {
         histogram!(REQUEST_SECONDS, "route" => self.route.clone(), "method" => self.method)
             .record(self.start.elapsed());
@@ -111,15 +105,13 @@ impl Measured {
     }
 }
 
-/// The pattern of a request's path. A client may ask for anything.
-pub(crate) fn route_of(request: &Request, routes: &Methods) -> SharedString {
-    routes
-        .pattern_of(request.uri().path())
-        .map_or(SharedString::const_str("other"), |pattern| Arc::clone(pattern).into())
+/// A client may ask for any path.
+pub(crate) fn route_label(route: Option<&KnownRoute>) -> SharedString {
+    route.map_or(SharedString::const_str("other"), |route| Arc::clone(&route.pattern).into())
 }
 
 /// A client may call its method anything.
-pub(crate) fn known(method: &Method) -> &'static str {
+pub(crate) fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
@@ -132,7 +124,6 @@ pub(crate) fn known(method: &Method) -> &'static str {
     }
 }
 
-/// Counted for as long as it lives.
 #[derive(Debug)]
 struct InFlight;
 
@@ -149,12 +140,12 @@ impl Drop for InFlight {
     }
 }
 
-/// What is asked when somebody wants to see the metrics.
+/// Answers a scrape.
 #[derive(Clone, Debug)]
 pub struct Scrape {
     exporter: Exporter,
     readiness: Readiness,
-    refusals: Refusals,
+    rejections: Rejections,
 }
 
 impl Scrape {
@@ -162,7 +153,7 @@ impl Scrape {
     ///
     /// # Errors
     /// The process counts already.
-    pub fn start(readiness: Readiness, refusals: Refusals) -> Result<Self, BuildError> {
+    pub fn start(readiness: Readiness, rejections: Rejections) -> Result<Self, BuildError> {
         let exporter = Exporter::start(STORE_METRICS.iter().chain(API_METRICS))?;
         for name in [CONNECTIONS_REFUSED, SIGN_UPS, TOKENS_ISSUED] {
             counter!(name).absolute(0);
@@ -172,7 +163,7 @@ impl Scrape {
         }
         counter!(VERIFICATIONS, "result" => "right").absolute(0);
         gauge!(IN_FLIGHT).set(0.0);
-        Ok(Self { exporter, readiness, refusals })
+        Ok(Self { exporter, readiness, rejections })
     }
 
     /// `GET /metrics`, and nothing else.
@@ -183,11 +174,11 @@ impl Scrape {
 
     async fn text(&self) -> String {
         observe_stores(&self.readiness).await;
-        for (kind, count) in self.refusals.sends() {
+        for (kind, count) in self.rejections.sends() {
             counter!(SENDS_REFUSED, "limit" => kind.into_str()).absolute(count);
         }
-        counter!(SENDS_REFUSED, "limit" => "destination").absolute(self.refusals.destinations());
-        for (why, count) in self.refusals.guesses() {
+        counter!(SENDS_REFUSED, "limit" => "destination").absolute(self.rejections.destinations());
+        for (why, count) in self.rejections.guesses() {
             counter!(VERIFICATIONS, "result" => why.into_str()).absolute(count);
         }
         self.exporter.text()

@@ -43,7 +43,7 @@ async fn pumping_a_foreign_country_stops_by_the_fifty_first_send() {
     app.at("198.51.100.2").sign_in(RETURNING).await;
     app.at(&address(301)).sign_in(NUMBER).await;
     app.at(&address(302)).sign_in("+447400123456").await;
-    let refusals: Vec<_> = app.sign_up.codes.refusals.sends().filter(|(_, count)| *count > 0).collect();
+    let refusals: Vec<_> = app.state.rejections.sends().filter(|(_, count)| *count > 0).collect();
     let country = common::ledger::limits::LimitKind::Country;
     assert_eq!(refusals, [(country, 251)], "operators can see it");
 }

@@ -109,7 +109,7 @@ async fn a_sign_in_that_failed_leaves_the_code_as_it_was() {
     let client = app.at(&address(0));
     let code = client.code_for(NUMBER).await;
     client.guess_wrong(NUMBER, &code, 3).await;
-    let database = app.sign_up.accounts.database();
+    let database = app.state.accounts.database();
     database.execute_unprepared("ALTER TABLE tokens RENAME TO away").await.unwrap();
     // More often than a challenge takes wrong guesses: a right one is none.
     for _ in 0..7 {
@@ -130,13 +130,13 @@ async fn putting_a_code_back_leaves_a_newer_one_alone() {
     let number = NUMBER.parse().unwrap();
     let from = std::net::IpAddr::from([203, 0, 113, 1]).into();
     let asker = OtpRequester { purpose: Purpose::SignIn, number: &number, address: from };
-    let guessed = app.sign_up.codes.otp.verify(asker, &Otp::parse(&old).unwrap()).await.unwrap();
+    let guessed = app.state.otp.store.verify(asker, &Otp::parse(&old).unwrap()).await.unwrap();
     let VerifyOutcome::Right(verified) = guessed else { panic!("a right guess, not {guessed:?}") };
     let new = client.code_for(NUMBER).await;
-    app.sign_up.codes.otp.restore(&verified).await.unwrap();
+    app.state.otp.store.restore(&verified).await.unwrap();
     is_refused(client.verify(NUMBER, &old).await);
     client.verify(NUMBER, &new).await.expect(200);
-    app.sign_up.codes.otp.restore(&verified).await.unwrap();
+    app.state.otp.store.restore(&verified).await.unwrap();
     is_refused(client.verify(NUMBER, &new).await);
 }
 

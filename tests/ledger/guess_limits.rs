@@ -217,6 +217,6 @@ async fn a_day_of_guessing_with_the_defaults() {
         app.advance(5 * MINUTE);
     }
     assert!((25..=50).contains(&evaluated), "ten sends a day, five guesses each: {evaluated}");
-    let wrong: Vec<_> = app.sign_up.codes.refusals.guesses().filter(|(_, count)| *count > 0).collect();
+    let wrong: Vec<_> = app.state.rejections.guesses().filter(|(_, count)| *count > 0).collect();
     assert!(wrong.iter().all(|(_, count)| *count <= 100), "{wrong:?}");
 }

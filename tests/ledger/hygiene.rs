@@ -153,7 +153,7 @@ async fn counters_tell_operators_why() {
     app.advance(HOUR);
     client.verify(NUMBER, "12345").await.expect(401);
     client.verify(&spread(0), "12345").await.expect(401);
-    let refusals = &app.sign_up.codes.refusals;
+    let refusals = &app.state.rejections;
     let named = |kind: &str, count: u64| (count > 0).then(|| format!("{kind} {count}"));
     let sends: Vec<_> = refusals.sends().filter_map(|(kind, count)| named(kind.into_str(), count)).collect();
     let mut guesses: Vec<_> = refusals.guesses().filter_map(|(kind, count)| named(kind.into_str(), count)).collect();

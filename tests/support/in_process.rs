@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::config::{Cli, Config};
-use api::service::sign_up::SignUp;
+use api::state::AppState;
 use clap::{CommandFactory, FromArgMatches};
 use common::ledger::deliveries::{Claim, DeliveryStore, ProviderTerms};
 use common::ledger::outcome::Outcome;
@@ -79,15 +79,15 @@ impl Setup {
             .set("TRUSTED_PROXIES", "0.0.0.0")
             .config();
         let clock = Clock::manual(BEGIN);
-        let services = api::startup::connect(&config, clock.clone(), CancellationToken::new()).await.unwrap();
-        let sign_up = services.sign_up.clone();
-        Migrator::up(sign_up.accounts.database(), None).await.unwrap();
-        let app = api::app::build(services).boxed();
+        let app = api::startup::connect(&config, clock.clone(), CancellationToken::new()).await.unwrap();
+        let state = Arc::clone(&app.state);
+        Migrator::up(state.accounts.database(), None).await.unwrap();
+        let app = app.into_endpoint().boxed();
         let connection = config.redis.server().unwrap().connection(PATIENCE).unwrap();
         let providers = [ProviderTerms { name: PROVIDER, claim_for: millis(PATIENCE) }];
         let keys = config.otp.keys(&config.app).unwrap();
         let deliveries = DeliveryStore::new(connection, keys, &providers, 0, clock.clone());
-        InProcess { app, sign_up, clock, redis, deliveries }
+        InProcess { app, state, clock, redis, deliveries }
     }
 
     /// From flags alone: the environment of the tests is not theirs.
@@ -101,7 +101,7 @@ impl Setup {
 
 /// The app. Time stands still but for [`InProcess::advance`].
 pub(crate) struct InProcess {
-    pub(crate) sign_up: SignUp,
+    pub(crate) state: Arc<AppState>,
     pub(crate) clock: Clock,
     pub(crate) redis: Arc<Redis>,
     app: BoxEndpoint<'static, Response>,

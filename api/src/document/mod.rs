@@ -1,29 +1,14 @@
 //! The OpenAPI document, and Swagger UI over it.
 
-mod additions;
+mod postprocess;
 
 use common::domain::phone::NumberingPlan;
 use data_encoding::BASE64;
-use poem_openapi::{ContactObject, LicenseObject, OpenApiService, ServerObject};
+use poem_openapi::{ContactObject, LicenseObject, OpenApi, OpenApiService, ServerObject};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::routes::deletion::DeletionApi;
-use crate::routes::deliveries::DeliveriesApi;
-use crate::routes::events::EventsApi;
-use crate::routes::health::HealthApi;
-use crate::routes::me::MeApi;
-use crate::routes::phone_number::PhoneNumberApi;
-use crate::routes::protected::ProtectedApi;
-use crate::routes::sign_up::SignUpApi;
-use crate::routes::tokens::TokensApi;
-
-/// All operations.
-pub(crate) type Operations =
-    (SignUpApi, DeliveriesApi, MeApi, PhoneNumberApi, DeletionApi, EventsApi, TokensApi, ProtectedApi, HealthApi);
-
-const OPERATIONS: Operations =
-    (SignUpApi, DeliveriesApi, MeApi, PhoneNumberApi, DeletionApi, EventsApi, TokensApi, ProtectedApi, HealthApi);
+use crate::routes;
 
 const DESCRIPTION: &str = "Phone sign-in: a name and a phone number bring a one-time password (OTP) by SMS, the OTP buys a \
 bearer token.\n\nErrors are `{\"error\": \"<for people>\", \"code\": \"<for programs, stable>\"}`. A request whose \
@@ -33,8 +18,8 @@ fields later; ignore those that you do not know.\n\nBefore it reaches any operat
 and a head over 16 KiB 431 `request_head_too_large`.";
 
 /// The operations as a service.
-pub(crate) fn service() -> OpenApiService<Operations, ()> {
-    OpenApiService::new(OPERATIONS, "Cheershare", env!("CARGO_PKG_VERSION"))
+pub(crate) fn service() -> OpenApiService<impl OpenApi + 'static, ()> {
+    OpenApiService::new(routes::operations(), "Cheershare", env!("CARGO_PKG_VERSION"))
         .description(DESCRIPTION)
         .contact(ContactObject::new().name("The maintainers of Cheershare, by the issues of its repository"))
         .license(LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/MIT.html"))
@@ -45,7 +30,7 @@ pub(crate) fn service() -> OpenApiService<Operations, ()> {
 #[must_use]
 pub fn document() -> Value {
     let mut document: Value = serde_json::from_str(&service().spec()).unwrap_or_default();
-    additions::complete(&mut document);
+    postprocess::complete(&mut document);
     document
 }
 

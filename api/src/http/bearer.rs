@@ -4,8 +4,8 @@ use common::accounts::entities::user;
 use common::accounts::{Accounts, Session};
 use common::domain::token::{Scope, Token};
 use common::runtime::clock::Clock;
+use poem::Request;
 use poem::http::{HeaderMap, header};
-use poem::{Endpoint, Request};
 use poem_openapi::SecurityScheme;
 use poem_openapi::auth::Bearer;
 use time::OffsetDateTime;
@@ -15,7 +15,6 @@ use crate::http::error::{ApiError, ErrorKind};
 /// Who holds the token of this request.
 #[derive(Clone, Debug)]
 pub struct CurrentUser {
-    /// The user.
     pub user: user::Model,
     /// The session that the token belongs to.
     pub session: Session,
@@ -26,7 +25,7 @@ pub struct CurrentUser {
 #[oai(ty = "bearer", rename = "BearerToken", checker = "checked_before")]
 pub struct BearerToken(pub CurrentUser);
 
-/// [`check_authorization`] has been here before, on every route.
+/// [`check`] has been here before, on every route.
 #[expect(clippy::unused_async, reason = "the scheme asks for a future")]
 async fn checked_before(request: &Request, _: Bearer) -> Option<CurrentUser> {
     request.extensions().get().cloned()
@@ -42,22 +41,14 @@ async fn current_user(accounts: &Accounts, token: &Token, now: OffsetDateTime) -
     Ok(CurrentUser { user, session })
 }
 
-/// Lets a request without the header pass, keeps the user of one with a live token, and refuses all others, on public
-/// routes too: a client whose token has ended drops it and repeats.
-pub(crate) async fn check_authorization<E: Endpoint>(
-    next: &E,
-    mut request: Request,
-    accounts: &Accounts,
-    clock: &Clock,
-) -> poem::Result<E::Output> {
-    match bearer_token(request.headers())? {
-        None => next.call(request).await,
-        Some(token) => {
-            let current = current_user(accounts, &token, clock.now()).await?;
-            request.extensions_mut().insert(current);
-            next.call(request).await
-        }
+/// Lets a request without the header pass, keeps the user of one with a live token, and refuses all
+/// others, on public routes too: a client whose token has ended drops it and repeats.
+pub(crate) async fn check(request: &mut Request, accounts: &Accounts, clock: &Clock) -> Result<(), ApiError> {
+    if let Some(token) = bearer_token(request.headers())? {
+        let current = current_user(accounts, &token, clock.now()).await?;
+        request.extensions_mut().insert(current);
     }
+    Ok(())
 }
 
 fn bearer_token(headers: &HeaderMap) -> Result<Option<Token>, ApiError> {

@@ -6,7 +6,7 @@ use poem::http::uri::Uri;
 use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::{IntoResponse, Request, Response};
 
-use crate::app::Methods;
+use super::known_routes::KnownRoute;
 
 const ALLOWED_HEADERS: HeaderValue =
     HeaderValue::from_static("authorization, content-type, idempotency-key, x-request-id");
@@ -34,7 +34,8 @@ impl FromStr for AllowedOrigins {
 /// Browsers compare byte by byte, so what no browser would send is a mistake.
 fn parse_origin(text: &str) -> Option<HeaderValue> {
     let uri: Uri = text.parse().ok()?;
-    let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
+    let scheme = uri.scheme_str()?;
+    let authority = uri.authority()?;
     let usual_port = matches!((scheme, authority.port_u16()), ("https", Some(443)) | ("http", Some(80)));
     let exact = text == format!("{scheme}://{authority}") && !text.bytes().any(|byte| byte.is_ascii_uppercase());
     let plain = !authority.as_str().contains(['@', '*']) && !authority.as_str().ends_with(':');
@@ -44,29 +45,32 @@ fn parse_origin(text: &str) -> Option<HeaderValue> {
 impl AllowedOrigins {
     /// What a request's answer says of it. Browsers send their origin with POSTs to the API's own pages too, so any other is served
     /// like none: it is the browser that keeps the answer from a stranger's script.
-    pub(crate) fn sharing(&self, request: &Request) -> Sharing {
+    pub(crate) fn cors(&self, request: &Request) -> Cors {
         let origin = request.headers().get(header::ORIGIN).filter(|origin| self.0.contains(*origin)).cloned();
         let vary = if self.0.is_empty() { "Authorization" } else { "Authorization, Origin" };
-        Sharing { origin, vary: HeaderValue::from_static(vary) }
+        Cors { origin, vary: HeaderValue::from_static(vary) }
     }
 }
 
-/// What is said of who may read one answer.
+/// Who may read one answer.
 #[derive(Debug)]
-pub(crate) struct Sharing {
+pub(crate) struct Cors {
     /// The request's, where it is one of the allowed.
     origin: Option<HeaderValue>,
     vary: HeaderValue,
 }
 
-impl Sharing {
+impl Cors {
     /// The answer to the question that a browser asks before a request; none where it is no such question, or the path is not
     /// known.
-    pub(crate) fn preflight(&self, request: &Request, methods: &Methods) -> Option<Response> {
+    pub(crate) fn preflight(&self, request: &Request, route: Option<&KnownRoute>) -> Option<Response> {
         self.origin.as_ref()?;
         let asks = request.method() == Method::OPTIONS
             && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-        let allowed = methods.allowed_at(request.uri().path()).filter(|_| asks)?;
+        if !asks {
+            return None;
+        }
+        let allowed = route?.allow.clone()?;
         let mut response = StatusCode::NO_CONTENT.into_response();
         let headers = response.headers_mut();
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, allowed);
@@ -76,7 +80,7 @@ impl Sharing {
     }
 
     /// Marks the answers that the origin's scripts may read, and sets `Vary` on all.
-    pub(crate) fn mark(self, headers: &mut HeaderMap) {
+    pub(crate) fn add_to(self, headers: &mut HeaderMap) {
         headers.insert(header::VARY, self.vary);
         if let Some(origin) = self.origin {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);

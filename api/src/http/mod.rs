@@ -1,11 +1,14 @@
-//! What stands around every route.
+//! What stands around every route; [`middleware`] has the order.
 
 pub mod bearer;
 pub mod client_address;
 pub mod cors;
 pub mod error;
-pub mod idempotency;
+pub mod idempotent_requests;
+pub mod known_routes;
+pub mod middleware;
+mod panic_guard;
 pub mod request_id;
+mod request_trace;
 pub mod security_headers;
 pub mod strict_json;
-pub(crate) mod trace;

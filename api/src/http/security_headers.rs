@@ -1,5 +1,6 @@
 //! Headers that keep browsers and caches from doing anything with an answer but handing it to who asked.
 
+use poem::Request;
 use poem::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 const NO_STORE: &str = "no-store";
@@ -14,12 +15,24 @@ pub(crate) const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
     (header::X_FRAME_OPTIONS, "DENY"),
 ];
 
-/// Adds them. What was asked for with a token is never stored, whatever its route says.
-pub(crate) fn protect(headers: &mut HeaderMap, with_token: bool) {
-    for (name, value) in SECURITY_HEADERS {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+/// What one answer gets.
+#[derive(Debug)]
+pub(crate) struct SecurityHeaders {
+    with_token: bool,
+}
+
+impl SecurityHeaders {
+    pub(crate) fn for_request(request: &Request) -> Self {
+        Self { with_token: request.headers().contains_key(header::AUTHORIZATION) }
     }
-    if with_token {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(NO_STORE));
+
+    /// What was asked for with a token is never stored, whatever its route says.
+    pub(crate) fn add_to(&self, headers: &mut HeaderMap) {
+        for (name, value) in SECURITY_HEADERS {
+            headers.entry(name).or_insert(HeaderValue::from_static(value));
+        }
+        if self.with_token {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(NO_STORE));
+        }
     }
 }

@@ -8,6 +8,8 @@ use poem_openapi::{
 };
 use serde::de::DeserializeOwned;
 
+use super::error::ErrorKind;
+
 /// The longest body that is read, in bytes.
 pub const MAX_BODY_BYTES: usize = 104_856;
 
@@ -42,12 +44,7 @@ pub enum PayloadError {
 
 impl ResponseError for PayloadError {
     fn status(&self) -> StatusCode {
-        match self {
-            Self::Invalid(_) => StatusCode::BAD_REQUEST,
-            Self::TimedOut => StatusCode::REQUEST_TIMEOUT,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        }
+        ErrorKind::from(*self).status_and_code().0
     }
 }
 

@@ -1,4 +1,5 @@
-//! The development inbox: the last messages of the console provider, in memory only, and an event stream of them.
+//! `GET /dev/inbox`: what the console provider printed, as a phone would show it. The last messages are
+//! kept in memory only, and come to the page in an event stream.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,17 +9,26 @@ use common::ledger::connection::Redis;
 use common::ledger::dev_inbox::{InboxMessage, listen};
 use futures_util::{Stream, StreamExt, stream};
 use poem::{Body, IntoResponse, Response};
+use serde_json::json;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::CancellationToken;
 
+use super::{Page, Parts};
+use crate::config::Config;
+
+/// Where the page is.
+pub const PATH: &str = "/dev/inbox";
+/// Where its messages come from.
+pub const EVENTS_PATH: &str = "/dev/inbox/events";
+
 /// How many messages are remembered.
-const REMEMBERED: usize = 50;
+const CAPACITY: usize = 50;
 
 /// A comment is sent this often, well within the server's 60 s for silent connections.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// How long to wait before connecting to Redis again.
-const RECONNECT: Duration = Duration::from_millis(500);
+const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 
 /// What browsers are told: come back soon when the stream ends.
 const GREETING: &str = "retry: 1000\n\n";
@@ -36,7 +46,7 @@ impl Default for DevInbox {
     fn default() -> Self {
         Self {
             remembered: Arc::default(),
-            news: broadcast::Sender::new(REMEMBERED),
+            news: broadcast::Sender::new(CAPACITY),
             closed: CancellationToken::new(),
             keep_alive: KEEP_ALIVE,
         }
@@ -50,14 +60,14 @@ impl DevInbox {
             if let Err(error) = listen(&redis, |message| self.receive(message)).await {
                 tracing::debug!(event = "inbox_without_redis", %error);
             }
-            tokio::time::sleep(RECONNECT).await;
+            tokio::time::sleep(RECONNECT_PAUSE).await;
         }
     }
 
     /// Remembers a message and shows it to those who watch.
     pub fn receive(&self, message: InboxMessage) {
         let mut remembered = self.remembered();
-        if remembered.len() == REMEMBERED {
+        if remembered.len() == CAPACITY {
             remembered.pop_front();
         }
         remembered.push_back(message.clone());
@@ -82,7 +92,8 @@ impl DevInbox {
     fn stream(&self) -> impl Stream<Item = String> + Send + use<> {
         // Under one lock: nothing is missed and nothing comes twice.
         let remembered = self.remembered();
-        let (known, news) = (remembered.clone(), self.news.subscribe());
+        let known = remembered.clone();
+        let news = self.news.subscribe();
         drop(remembered);
         let keep_alive = self.keep_alive;
         let live = stream::unfold((news, self.closed.clone()), move |(mut news, closed)| async move {
@@ -107,13 +118,28 @@ impl DevInbox {
     }
 }
 
+/// The page. It finds OTPs in messages by their length.
+pub(super) fn page(config: &Config) -> Page {
+    Page::new(Parts {
+        html: include_str!("dev_inbox.html"),
+        style: include_str!("dev_inbox.css"),
+        script: include_str!("dev_inbox.js"),
+        settings: json!({
+            "otpLength": config.otp.otp_length.digits(),
+            "events": EVENTS_PATH,
+            "signInPage": config.has_sign_in_page(),
+        }),
+        texts: vec![("app", config.app.app_name.clone())],
+    })
+}
+
 fn comment() -> String {
     ":\n\n".to_owned()
 }
 
 /// JSON has no line breaks, so it is one line of data.
 fn event(message: &InboxMessage) -> String {
-    format!("data: {}\n\n", serde_json::json!(message))
+    format!("data: {}\n\n", json!(message))
 }
 
 #[cfg(test)]
@@ -139,10 +165,10 @@ mod tests {
     #[tokio::test]
     async fn it_remembers_the_last_fifty_and_shows_what_comes() {
         let inbox = DevInbox::default();
-        (0..REMEMBERED + 5).for_each(|number| inbox.receive(message(number)));
+        (0..CAPACITY + 5).for_each(|number| inbox.receive(message(number)));
         let mut events = Box::pin(inbox.stream());
         assert_eq!(events.next().await.unwrap(), GREETING);
-        for number in 5..REMEMBERED + 5 {
+        for number in 5..CAPACITY + 5 {
             assert_eq!(events.next().await.unwrap(), event(&message(number)));
         }
         assert!(events.next().now_or_never().is_none());

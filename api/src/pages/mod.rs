@@ -2,7 +2,6 @@
 //! under a policy that lets a browser run and load nothing else.
 
 pub mod dev_inbox;
-pub mod inbox;
 pub mod sign_in;
 
 use std::sync::{Arc, LazyLock};
@@ -117,7 +116,7 @@ impl Pages {
         };
         Self {
             sign_in: config.has_sign_in_page().then(|| lazy(sign_in::page)),
-            inbox: config.has_dev_inbox().then(|| (lazy(inbox::page), DevInbox::default())),
+            inbox: config.has_dev_inbox().then(|| (lazy(dev_inbox::page), DevInbox::default())),
             example_number,
         }
     }
@@ -142,7 +141,7 @@ impl Pages {
         let sign_in = self.sign_in.iter().map(|page| (sign_in::PATH, serve(page)));
         let inbox = self.inbox.iter().flat_map(|(page, inbox)| {
             let inbox = inbox.clone();
-            [(inbox::PATH, serve(page)), (inbox::EVENTS_PATH, get(make_sync(move |_| inbox.events())))]
+            [(dev_inbox::PATH, serve(page)), (dev_inbox::EVENTS_PATH, get(make_sync(move |_| inbox.events())))]
         });
         sign_in.chain(inbox).collect()
     }

@@ -3,7 +3,7 @@
 use common::domain::phone::{Country, NumberingPlan};
 use serde_json::{Value, json};
 
-use super::{Page, Parts, inbox};
+use super::{Page, Parts, dev_inbox};
 use crate::config::Config;
 
 /// Where the page is.
@@ -15,7 +15,7 @@ pub(super) fn page(config: &Config) -> Page {
     let allowed = destinations.allowed();
     let usual = allowed.usual(destinations.default_country);
     let example_number = usual.and_then(NumberingPlan::of).map(|plan| plan.example_number()).unwrap_or_default();
-    let inbox = config.has_dev_inbox().then_some(inbox::PATH);
+    let inbox = config.has_dev_inbox().then_some(dev_inbox::PATH);
     Page::new(Parts {
         html: include_str!("sign_in.html"),
         style: include_str!("sign_in.css"),
@@ -23,7 +23,7 @@ pub(super) fn page(config: &Config) -> Page {
         settings: json!({
             "otpLength": config.otp.otp_length.digits(),
             "country": usual.as_ref().map(Country::code),
-            "countries": allowed.plans().iter().map(told).collect::<Vec<_>>(),
+            "countries": allowed.plans().iter().map(country_setting).collect::<Vec<_>>(),
             "inbox": inbox,
         }),
         texts: vec![("app", config.app.app_name.clone()), ("example", example_number), ("origin", origin(config))],
@@ -36,6 +36,7 @@ fn origin(config: &Config) -> String {
     config.callbacks.public_url.as_deref().map_or_else(local, |url| url.trim_end_matches('/').to_owned())
 }
 
-fn told(plan: &NumberingPlan) -> Value {
+/// What the script knows of a country.
+fn country_setting(plan: &NumberingPlan) -> Value {
     json!([plan.country.code(), plan.calling_code.to_string(), plan.trunk_prefix, plan.example])
 }

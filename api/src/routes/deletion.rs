@@ -12,15 +12,14 @@ use poem_openapi::{Object, OpenApi, Union};
 use serde::Deserialize;
 
 use super::Tag;
-use super::sign_up::OtpSent;
-use crate::app::Services;
+use super::payloads::OtpSent;
 use crate::http::bearer::BearerToken;
-use crate::http::error::{ApiError, ErrorKind, Failure, Failures};
+use crate::http::error::{ErrorKind, Failure, Failures};
 use crate::http::request_id::RequestId;
 use crate::http::strict_json::StrictJson;
-use crate::service::deletion::DeletionError;
+use crate::service::deletion;
+use crate::state::AppState;
 
-/// The operation.
 #[derive(Debug)]
 pub struct DeletionApi;
 
@@ -53,7 +52,6 @@ pub enum DeletionAnswer {
     AccountDeleted(AccountDeleted),
 }
 
-/// What this operation may refuse.
 #[derive(Debug)]
 pub struct DeletionFailures;
 
@@ -93,7 +91,7 @@ impl DeletionApi {
     async fn delete_account(
         &self,
         token: BearerToken,
-        services: Data<&Arc<Services>>,
+        state: Data<&Arc<AppState>>,
         client: Data<&Client>,
         request_id: Data<&RequestId>,
         body: StrictJson<DeletionRequest>,
@@ -101,26 +99,17 @@ impl DeletionApi {
         let user = token.0.user;
         let answer = match body.0.otp.filter(|otp| !otp.is_empty()) {
             None => {
-                let queued = services.deletion.request(&user, client.address, request_id.as_str()).await?;
+                let queued = deletion::send(*state, &user, client.address, request_id.as_str()).await?;
                 DeletionAnswer::OtpSent(queued.into())
             }
             Some(otp) => {
-                let guess = Otp::parse(&otp).ok_or(ErrorKind::InvalidOtp)?;
-                services.deletion.verify(user, client.address, guess).await?;
+                let otp = Otp::parse(&otp).ok_or(ErrorKind::InvalidOtp)?;
+                deletion::verify(*state, user, client.address, otp).await?;
                 let message = "Account deleted".to_owned();
                 DeletionAnswer::AccountDeleted(AccountDeleted { success: true, message })
             }
         };
         Ok(Json(answer))
-    }
-}
-
-impl From<DeletionError> for ApiError {
-    fn from(error: DeletionError) -> Self {
-        match error {
-            DeletionError::Verify(error) => error.into(),
-            DeletionError::Outdated => ErrorKind::EditConflict.into(),
-        }
     }
 }
 

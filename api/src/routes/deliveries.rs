@@ -12,10 +12,9 @@ use poem_openapi::types::Example;
 use poem_openapi::{Enum, Object, OpenApi};
 
 use super::Tag;
-use crate::app::Services;
 use crate::http::error::{ErrorKind, Failure, Failures};
+use crate::state::AppState;
 
-/// The operation.
 #[derive(Debug)]
 pub struct DeliveriesApi;
 
@@ -33,22 +32,45 @@ pub struct Delivery {
     asking_again_helps: Option<bool>,
 }
 
-documented! {
-    /// `queued`: waits to be sent. `sending`: the provider is being called. `sent`: the provider accepted it. `delivered`:
-    /// the phone has it. `undelivered`, `failed`, `dropped`: it ended before, see `reason`.
-    Status of DeliveryStatus { Queued, Sending, Sent, Delivered, Undelivered, Failed, Dropped, }
+/// `queued`: waits to be sent. `sending`: the provider is being called. `sent`: the provider accepted it. `delivered`:
+/// the phone has it. `undelivered`, `failed`, `dropped`: it ended before, see `reason`.
+#[derive(Clone, Copy, Debug, Enum, Eq, PartialEq)]
+#[oai(rename_all = "snake_case", remote = "DeliveryStatus")]
+pub enum Status {
+    Queued,
+    Sending,
+    Sent,
+    Delivered,
+    Undelivered,
+    Failed,
+    Dropped,
 }
 
-documented! {
-    /// Why an SMS ended without reaching the phone. `no_answer`: nobody knows, it may still arrive.
-    EndReason of Reason {
-        InvalidNumber, CountryNotEnabled, OptedOut, NotAMobileNumber, Rejected, Misconfigured, Throttled,
-        ProviderUnavailable, NoAnswer, CodeUnreadable, Expired, Replaced, Verified, Burned, Unreachable, Blocked,
-        UnknownNumber, CarrierFiltered, NotDelivered,
-    }
+/// Why an SMS ended without reaching the phone. `no_answer`: nobody knows, it may still arrive.
+#[derive(Clone, Copy, Debug, Enum, Eq, PartialEq)]
+#[oai(rename_all = "snake_case", remote = "Reason")]
+pub enum EndReason {
+    InvalidNumber,
+    CountryNotEnabled,
+    OptedOut,
+    NotAMobileNumber,
+    Rejected,
+    Misconfigured,
+    Throttled,
+    ProviderUnavailable,
+    NoAnswer,
+    CodeUnreadable,
+    Expired,
+    Replaced,
+    Verified,
+    Burned,
+    Unreachable,
+    Blocked,
+    UnknownNumber,
+    CarrierFiltered,
+    NotDelivered,
 }
 
-/// What this operation may refuse.
 #[derive(Debug)]
 pub struct DeliveryFailures;
 
@@ -64,19 +86,19 @@ impl DeliveriesApi {
     #[oai(path = "/deliveries/:delivery_id", method = "get", tag = "Tag::SignUp", operation_id = "getDelivery")]
     async fn delivery(
         &self,
-        services: Data<&Arc<Services>>,
+        state: Data<&Arc<AppState>>,
         /// 26 characters.
         #[oai(example = "example_id")]
         delivery_id: Path<String>,
     ) -> Result<Json<Delivery>, Failure<DeliveryFailures>> {
         let id = DeliveryId::parse(&delivery_id).ok_or(ErrorKind::NotFound)?;
-        let progress = services.deliveries.find(&id).await?.ok_or(ErrorKind::NotFound)?;
-        Ok(Json(Delivery::of(&id, progress)))
+        let progress = state.delivery_statuses.find(&id).await?.ok_or(ErrorKind::NotFound)?;
+        Ok(Json(Delivery::new(&id, progress)))
     }
 }
 
 impl Delivery {
-    fn of(id: &DeliveryId, DeliveryProgress { status, reason }: DeliveryProgress) -> Self {
+    fn new(id: &DeliveryId, DeliveryProgress { status, reason }: DeliveryProgress) -> Self {
         Self {
             delivery_id: id.to_string(),
             status: status.into(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use common::accounts;
-use common::domain::event::{EventKind as KindOfEvent, SessionEnd as EndOfSession};
+use common::domain::event;
 use poem::web::Data;
 use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
@@ -12,13 +12,12 @@ use poem_openapi::{Enum, Object, OpenApi};
 use time::OffsetDateTime;
 use time::macros::datetime;
 
+use super::payloads::NullableText;
 use super::{Tag, paging};
-use crate::app::Services;
 use crate::http::bearer::BearerToken;
 use crate::http::error::{ErrorKind, Failure, Failures};
-use crate::routes::nullable::NullableText;
+use crate::state::AppState;
 
-/// The operation.
 #[derive(Debug)]
 pub struct EventsApi;
 
@@ -64,19 +63,31 @@ pub struct EventDetails {
     new_number: Option<String>,
 }
 
-documented! {
-    /// `signed_up`: the number signed in for the first time. `signed_in`: it did again. `renewed`: a session got a new token.
-    /// `signed_out`: a session was ended. `number_changed`: the account has another number.
-    EventKind of KindOfEvent { SignedUp, SignedIn, Renewed, SignedOut, NumberChanged, }
+/// `signed_up`: the number signed in for the first time. `signed_in`: it did again. `renewed`: a session got a new token.
+/// `signed_out`: a session was ended. `number_changed`: the account has another number.
+#[derive(Clone, Copy, Debug, Enum, Eq, PartialEq)]
+#[oai(rename_all = "snake_case", remote = "event::EventKind")]
+pub enum EventKind {
+    SignedUp,
+    SignedIn,
+    Renewed,
+    SignedOut,
+    NumberChanged,
 }
 
-documented! {
-    /// `signed_out`: the session ended itself. `ended_elsewhere`: another one ended it. `signed_out_everywhere`: with all, or all
-    /// others, at once. `ended_by_operator`: by those who run the service. `session_limit`: a newer sign-in took its place. `number_changed`: the account moved to another number.
-    SessionEnd of EndOfSession { SignedOut, EndedElsewhere, SignedOutEverywhere, EndedByOperator, SessionLimit, NumberChanged, }
+/// `signed_out`: the session ended itself. `ended_elsewhere`: another one ended it. `signed_out_everywhere`: with all, or all
+/// others, at once. `ended_by_operator`: by those who run the service. `session_limit`: a newer sign-in took its place. `number_changed`: the account moved to another number.
+#[derive(Clone, Copy, Debug, Enum, Eq, PartialEq)]
+#[oai(rename_all = "snake_case", remote = "event::SessionEnd")]
+pub enum SessionEnd {
+    SignedOut,
+    EndedElsewhere,
+    SignedOutEverywhere,
+    EndedByOperator,
+    SessionLimit,
+    NumberChanged,
 }
 
-/// What this operation may refuse.
 #[derive(Debug)]
 pub struct EventFailures;
 
@@ -92,7 +103,7 @@ impl EventsApi {
     #[oai(path = "/me/events", method = "get", tag = "Tag::Account", operation_id = "listEvents")]
     async fn events(
         &self,
-        services: Data<&Arc<Services>>,
+        state: Data<&Arc<AppState>>,
         current: BearerToken,
         /// The most that the answer lists.
         #[oai(default = "paging::default_limit", validator(minimum(value = "1"), maximum(value = "100")))]
@@ -100,8 +111,8 @@ impl EventsApi {
         /// Where to go on: the `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<EventList>, Failure<EventFailures>> {
-        let page =
-            services.sign_up.accounts.events(current.0.user.id, paging::request(*limit, cursor.as_deref())?).await?;
+        let page = paging::request(*limit, cursor.as_deref())?;
+        let page = state.accounts.events(current.0.user.id, page).await?;
         let next_cursor = NullableText(page.next.map(|cursor| cursor.to_string()));
         Ok(Json(EventList { data: page.rows.into_iter().map(Event::from).collect(), next_cursor }))
     }

@@ -9,10 +9,9 @@ use poem_openapi::types::Example;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 
 use super::Tag;
-use crate::app::Services;
 use crate::http::error::{ErrorKind, Failure, Failures};
+use crate::state::AppState;
 
-/// The operations.
 #[derive(Debug)]
 pub struct HealthApi;
 
@@ -30,7 +29,6 @@ impl Example for Health {
     }
 }
 
-/// None of its own.
 #[derive(Debug)]
 pub struct HealthFailures;
 
@@ -125,8 +123,8 @@ impl HealthApi {
     /// Redis and the database are asked at once, and have a second to answer. A process that was asked to stop is not ready, though
     /// it still answers. For a load balancer.
     #[oai(path = "/readyz", method = "get", tag = "Tag::Operations", operation_id = "ready")]
-    async fn ready(&self, services: Data<&Arc<Services>>) -> Result<ReadyAnswer, Failure<ReadyFailures>> {
-        let checks = services.readiness.check().await;
+    async fn ready(&self, state: Data<&Arc<AppState>>) -> Result<ReadyAnswer, Failure<ReadyFailures>> {
+        let checks = state.readiness.check().await;
         let body = Json(checks.into());
         Ok(if checks.ok() { ReadyAnswer::Ready(body) } else { ReadyAnswer::NotReady(body, 1) })
     }

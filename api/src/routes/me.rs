@@ -10,13 +10,12 @@ use poem_openapi::{Object, OpenApi};
 use serde::Deserialize;
 
 use super::Tag;
-use super::user::User;
-use crate::app::Services;
+use super::payloads::User;
 use crate::http::bearer::BearerToken;
 use crate::http::error::{ErrorKind, Failure, Failures};
 use crate::http::strict_json::StrictJson;
+use crate::state::AppState;
 
-/// The operations.
 #[derive(Debug)]
 pub struct MeApi;
 
@@ -39,7 +38,6 @@ pub struct ProfileChange {
     version: i32,
 }
 
-/// What reading may refuse.
 #[derive(Debug)]
 pub struct ReadFailures;
 
@@ -47,7 +45,6 @@ impl Failures for ReadFailures {
     const KINDS: &'static [ErrorKind] = &[ErrorKind::Unauthorized];
 }
 
-/// What changing may refuse.
 #[derive(Debug)]
 pub struct ChangeFailures;
 
@@ -78,18 +75,14 @@ impl MeApi {
     #[oai(path = "/me", method = "patch", tag = "Tag::Account", operation_id = "updateMe")]
     async fn update(
         &self,
-        services: Data<&Arc<Services>>,
+        state: Data<&Arc<AppState>>,
         current: BearerToken,
         body: StrictJson<ProfileChange>,
     ) -> Result<Json<Me>, Failure<ChangeFailures>> {
         let ProfileChange { name, version } = body.0;
         let name = PersonName::parse(&name)?.ok_or(ErrorKind::InvalidPersonName)?;
-        let user = services
-            .sign_up
-            .accounts
-            .rename(current.0.user.id, version, &name)
-            .await?
-            .ok_or(ErrorKind::EditConflict)?;
+        let renamed = state.accounts.rename(current.0.user.id, version, &name).await?;
+        let user = renamed.ok_or(ErrorKind::EditConflict)?;
         tracing::info!(event = "profile_changed", user_id = user.id, version = user.version);
         Ok(Json(Me { data: user.into() }))
     }

@@ -1,41 +1,34 @@
 //! The operations, one file each: payloads and handler, nothing else.
 
-/// An enum of the document from a closed set of the domain's words.
-macro_rules! documented {
-    ($(#[$doc:meta])* $name:ident of $domain:ident { $($variant:ident,)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Enum, Eq, PartialEq)]
-        #[oai(rename_all = "snake_case")]
-        pub enum $name {
-            $(#[allow(missing_docs, reason = "see the domain's")] $variant,)+
-        }
-
-        impl From<$domain> for $name {
-            fn from(word: $domain) -> Self {
-                match word {
-                    $($domain::$variant => Self::$variant,)+
-                }
-            }
-        }
-    };
-}
-
 pub mod deletion;
 pub mod deliveries;
 pub mod events;
 pub mod health;
 pub mod me;
-pub mod nullable;
 mod paging;
+pub mod payloads;
 pub mod phone_number;
-
 pub mod protected;
 pub mod sign_up;
 pub mod tokens;
 pub mod twilio_status;
-pub mod user;
 
-use poem_openapi::Tags;
+use poem_openapi::{OpenApi, Tags};
+
+/// All operations, in the order of the document.
+pub(crate) fn operations() -> impl OpenApi + 'static {
+    (
+        sign_up::SignUpApi,
+        deliveries::DeliveriesApi,
+        me::MeApi,
+        phone_number::PhoneNumberApi,
+        deletion::DeletionApi,
+        events::EventsApi,
+        tokens::TokensApi,
+        protected::ProtectedApi,
+        health::HealthApi,
+    )
+}
 
 /// How the document groups the operations.
 #[derive(Tags)]

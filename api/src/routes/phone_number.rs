@@ -13,15 +13,15 @@ use poem_openapi::{Object, OpenApi, Union};
 use serde::Deserialize;
 
 use super::Tag;
-use super::user::User;
-use crate::app::Services;
+use super::payloads::User;
 use crate::http::bearer::BearerToken;
-use crate::http::error::{ApiError, ErrorKind, Failure, Failures, whole_seconds};
+use crate::http::error::{ErrorKind, Failure, Failures, whole_seconds};
 use crate::http::request_id::RequestId;
 use crate::http::strict_json::StrictJson;
-use crate::service::number_change::{Guesses, NumberChangeError, NumberChangeRequest, OtpsQueued};
+use crate::service::number_change::{self, Both, NumberChangeRequest};
+use crate::service::otp_service::OtpQueued;
+use crate::state::AppState;
 
-/// The operation.
 #[derive(Debug)]
 pub struct PhoneNumberApi;
 
@@ -79,7 +79,6 @@ pub enum PhoneNumberAnswer {
     PhoneNumberChanged(PhoneNumberChanged),
 }
 
-/// What this operation may refuse.
 #[derive(Debug)]
 pub struct PhoneNumberFailures;
 
@@ -126,7 +125,7 @@ impl PhoneNumberApi {
     async fn change_phone_number(
         &self,
         token: BearerToken,
-        services: Data<&Arc<Services>>,
+        state: Data<&Arc<AppState>>,
         client: Data<&Client>,
         request_id: Data<&RequestId>,
         body: StrictJson<PhoneNumberRequest>,
@@ -139,21 +138,21 @@ impl PhoneNumberApi {
             (Some(current), Some(new)) => Some((current, new)),
             _ => return Err(ErrorKind::BothOtpsRequired.into()),
         };
-        let wish = NumberChangeRequest {
-            new: PhoneNumber::parse(&phone_number, services.number_change.default_country)?,
+        let change = NumberChangeRequest {
+            new: PhoneNumber::parse(&phone_number, state.default_country)?,
             user: token.0.user,
             session: token.0.session.id,
             client: (*client).clone(),
             request_id: request_id.as_str().to_owned(),
         };
         let answer = match otps {
-            None => PhoneNumberAnswer::OtpsSent(services.number_change.request(&wish).await?.into()),
+            None => PhoneNumberAnswer::OtpsSent(number_change::send(*state, &change).await?.into()),
             Some((current, new)) => {
-                let guess = |otp: &str| Otp::parse(otp).ok_or(ErrorKind::InvalidOtp);
-                let guesses = Guesses { current: guess(&current)?, new: guess(&new)? };
+                let otp = |text: &str| Otp::parse(text).ok_or(ErrorKind::InvalidOtp);
+                let otps = Both { current: otp(&current)?, new: otp(&new)? };
                 PhoneNumberAnswer::PhoneNumberChanged(PhoneNumberChanged {
                     success: true,
-                    data: services.number_change.verify(wish, guesses).await?.into(),
+                    data: number_change::verify(*state, change, otps).await?.into(),
                     message: "Phone number changed".to_owned(),
                 })
             }
@@ -162,20 +161,8 @@ impl PhoneNumberApi {
     }
 }
 
-impl From<NumberChangeError> for ApiError {
-    fn from(error: NumberChangeError) -> Self {
-        match error {
-            NumberChangeError::Same => ErrorKind::SamePhoneNumber.into(),
-            NumberChangeError::Request(error) => error.into(),
-            NumberChangeError::Verify(error) => error.into(),
-            NumberChangeError::Taken => ErrorKind::PhoneNumberTaken.into(),
-            NumberChangeError::Outdated => ErrorKind::EditConflict.into(),
-        }
-    }
-}
-
-impl From<OtpsQueued> for OtpsSent {
-    fn from(OtpsQueued { current, new }: OtpsQueued) -> Self {
+impl From<Both<OtpQueued>> for OtpsSent {
+    fn from(Both { current, new }: Both<OtpQueued>) -> Self {
         Self {
             success: true,
             message: "OTPs sent successfully".to_owned(),

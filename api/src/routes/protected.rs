@@ -8,7 +8,6 @@ use super::Tag;
 use crate::http::bearer::BearerToken;
 use crate::http::error::{ErrorKind, Failure, Failures};
 
-/// The operation.
 #[derive(Debug)]
 pub struct ProtectedApi;
 
@@ -26,7 +25,6 @@ impl Example for Protected {
     }
 }
 
-/// What this operation may refuse.
 #[derive(Debug)]
 pub struct ProtectedFailures;
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use common::domain::client::Client;
 use common::domain::otp::Otp;
-use common::domain::person_name::{InvalidPersonName, PersonName};
-use common::domain::phone::{InvalidPhoneNumber, PhoneNumber};
+use common::domain::person_name::PersonName;
+use common::domain::phone::PhoneNumber;
+use common::domain::purpose::Purpose;
 use common::ledger::limits::LimitKind;
 use poem::web::Data;
 use poem_openapi::param::Header;
@@ -15,16 +16,14 @@ use poem_openapi::{Object, OpenApi, Union};
 use serde::Deserialize;
 
 use super::Tag;
-use super::user::User;
-use crate::app::Services;
-use crate::http::error::{ApiError, ErrorKind, Failure, Failures, whole_seconds};
-use crate::http::idempotency::repeatable;
+use super::payloads::{OtpSent, User};
+use crate::http::error::{ErrorKind, Failure, Failures};
+use crate::http::idempotent_requests::repeatable;
 use crate::http::request_id::RequestId;
 use crate::http::strict_json::StrictJson;
-use crate::service::codes::{OtpQueued, RequestError, VerifyError};
-use crate::service::sign_up::SignIn;
+use crate::service::sign_up::{self, SignIn};
+use crate::state::AppState;
 
-/// The operation.
 #[derive(Debug)]
 pub struct SignUpApi;
 
@@ -40,22 +39,6 @@ pub struct SignUpRequest {
     name: Option<String>,
     /// The digits from the SMS.
     otp: Option<String>,
-}
-
-/// An SMS with the OTP is on its way.
-#[derive(Object)]
-#[oai(example)]
-pub struct OtpSent {
-    /// Always true.
-    success: bool,
-    /// `OTP sent successfully`
-    message: String,
-    /// The SMS that will be sent. It cannot be guessed.
-    delivery_id: String,
-    /// Seconds until the OTP expires.
-    expires_in: u64,
-    /// Seconds until the number may ask again.
-    resend_in: u64,
 }
 
 /// Somebody is signed in.
@@ -82,7 +65,6 @@ pub enum SignUpAnswer {
     SignedIn(SignedIn),
 }
 
-/// What this operation may refuse.
 #[derive(Debug)]
 pub struct SignUpFailures;
 
@@ -130,7 +112,7 @@ impl SignUpApi {
     #[oai(path = "/signup", method = "post", tag = "Tag::SignUp", operation_id = "signUp", transform = "repeatable")]
     async fn sign_up(
         &self,
-        services: Data<&Arc<Services>>,
+        state: Data<&Arc<AppState>>,
         client: Data<&Client>,
         request_id: Data<&RequestId>,
         body: StrictJson<SignUpRequest>,
@@ -142,73 +124,27 @@ impl SignUpApi {
         let SignUpRequest { phone_number, name, otp } = body.0;
         let given = |field: Option<String>| field.filter(|text| !text.is_empty());
         let phone_number = given(phone_number).ok_or(ErrorKind::PhoneNumberRequired)?;
-        let (name, otp) = (given(name), given(otp));
+        let name = given(name);
+        let otp = given(otp);
         if name.is_none() && otp.is_none() {
             return Err(ErrorKind::NameRequired.into());
         }
-        let number = PhoneNumber::parse(&phone_number, services.sign_up.default_country)?;
+        let number = PhoneNumber::parse(&phone_number, state.default_country)?;
         let name = PersonName::parse(name.as_deref().unwrap_or_default())?;
         let answer = match otp {
             None => {
                 let name = name.ok_or(ErrorKind::NameRequired)?;
-                SignUpAnswer::OtpSent(
-                    services.sign_up.request(&number, client.address, &name, request_id.as_str()).await?.into(),
-                )
+                let request_id = request_id.as_str();
+                let queued = state.otp.send(&number, Purpose::SignIn, client.address, Some(&name), request_id).await?;
+                SignUpAnswer::OtpSent(queued.into())
             }
             Some(otp) => {
-                let guess = Otp::parse(&otp).ok_or(ErrorKind::InvalidOtp)?;
-                SignUpAnswer::SignedIn(
-                    services.sign_up.verify(number.e164().clone(), *client, guess, name).await?.into(),
-                )
+                let otp = Otp::parse(&otp).ok_or(ErrorKind::InvalidOtp)?;
+                let sign_in = sign_up::verify(*state, number.e164(), *client, otp, name).await?;
+                SignUpAnswer::SignedIn(sign_in.into())
             }
         };
         Ok(Json(answer))
-    }
-}
-
-impl From<InvalidPhoneNumber> for ApiError {
-    fn from(_: InvalidPhoneNumber) -> Self {
-        ErrorKind::InvalidPhoneNumber.into()
-    }
-}
-
-impl From<InvalidPersonName> for ApiError {
-    fn from(_: InvalidPersonName) -> Self {
-        ErrorKind::InvalidPersonName.into()
-    }
-}
-
-impl From<RequestError> for ApiError {
-    fn from(error: RequestError) -> Self {
-        match error {
-            RequestError::DestinationNotAllowed => ErrorKind::DestinationNotAllowed.into(),
-            RequestError::Refused { kind: kind @ LimitKind::Blocked, .. } => ErrorKind::Refused(kind).into(),
-            RequestError::Refused { kind, retry_after } => Self::retry_after(ErrorKind::Refused(kind), retry_after),
-            RequestError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<VerifyError> for ApiError {
-    fn from(error: VerifyError) -> Self {
-        match error {
-            VerifyError::Wrong => ErrorKind::InvalidOtp.into(),
-            VerifyError::Otp(error) => error.into(),
-            VerifyError::Accounts(error) => error.into(),
-            VerifyError::Cancelled(_) => ErrorKind::Internal.into(),
-        }
-    }
-}
-
-impl From<OtpQueued> for OtpSent {
-    fn from(queued: OtpQueued) -> Self {
-        Self {
-            success: true,
-            message: "OTP sent successfully".to_owned(),
-            delivery_id: queued.delivery_id,
-            expires_in: queued.expires_in.as_secs(),
-            resend_in: whole_seconds(queued.resend_in),
-        }
     }
 }
 
@@ -227,18 +163,6 @@ impl From<SignIn> for SignedIn {
 impl Example for SignUpRequest {
     fn example() -> Self {
         Self { phone_number: Some("+919876543210".to_owned()), name: Some("Asha".to_owned()), otp: None }
-    }
-}
-
-impl Example for OtpSent {
-    fn example() -> Self {
-        Self {
-            success: true,
-            message: "OTP sent successfully".to_owned(),
-            delivery_id: "q3zt6nq5y6o4cbz6t2h4v5xk7e".to_owned(),
-            expires_in: 300,
-            resend_in: 30,
-        }
     }
 }
 

@@ -13,13 +13,13 @@ use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
 use time::OffsetDateTime;
 use time::macros::datetime;
 
+use super::payloads::NullableText;
 use super::{Tag, paging};
-use crate::app::Services;
 use crate::http::bearer::BearerToken;
 use crate::http::error::{ErrorKind, Failure, Failures};
-use crate::routes::nullable::NullableText;
+use crate::service::sessions;
+use crate::state::AppState;
 
-/// The operations.
 #[derive(Debug)]
 pub struct TokensApi;
 
@@ -79,7 +79,6 @@ pub enum Ended {
     Done,
 }
 
-/// What an operation on the current session may refuse.
 #[derive(Debug)]
 pub struct CurrentFailures;
 
@@ -87,7 +86,6 @@ impl Failures for CurrentFailures {
     const KINDS: &'static [ErrorKind] = &[ErrorKind::Unauthorized];
 }
 
-/// What an operation on many sessions may refuse.
 #[derive(Debug)]
 pub struct ManyFailures;
 
@@ -95,7 +93,6 @@ impl Failures for ManyFailures {
     const KINDS: &'static [ErrorKind] = &[ErrorKind::InvalidParameter, ErrorKind::Unauthorized];
 }
 
-/// What an operation on any one session may refuse.
 #[derive(Debug)]
 pub struct OneFailures;
 
@@ -109,7 +106,7 @@ impl TokensApi {
     #[oai(path = "/tokens", method = "get", tag = "Tag::Sessions", operation_id = "listTokens")]
     async fn list(
         &self,
-        services: Data<&Arc<Services>>,
+        state: Data<&Arc<AppState>>,
         current: BearerToken,
         /// The most that the answer lists.
         #[oai(default = "paging::default_limit", validator(minimum(value = "1"), maximum(value = "100")))]
@@ -117,9 +114,10 @@ impl TokensApi {
         /// Where to go on: the `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<SessionList>, Failure<ManyFailures>> {
-        let page = services.sessions.list(current.0.user.id, paging::request(*limit, cursor.as_deref())?).await?;
+        let page = paging::request(*limit, cursor.as_deref())?;
+        let page = state.accounts.sessions(current.0.user.id, page, state.clock.now()).await?;
         let next_cursor = NullableText(page.next.map(|cursor| cursor.to_string()));
-        let data = page.rows.into_iter().map(|session| Session::of(session, &current.0.session.id)).collect();
+        let data = page.rows.into_iter().map(|session| Session::new(session, &current.0.session.id)).collect();
         Ok(Json(SessionList { data, next_cursor }))
     }
 
@@ -129,14 +127,14 @@ impl TokensApi {
     #[oai(path = "/tokens", method = "delete", tag = "Tag::Sessions", operation_id = "deleteTokens")]
     async fn end_all(
         &self,
-        services: Data<&Arc<Services>>,
+        state: Data<&Arc<AppState>>,
         client: Data<&Client>,
         current: BearerToken,
         /// What stays.
         keep: Query<Option<Keep>>,
     ) -> Result<Ended, Failure<ManyFailures>> {
         let kept = keep.map(|Keep::Current| &current.0.session.id);
-        services.sessions.end_all(current.0.user.id, kept, *client).await?;
+        sessions::end_all(*state, current.0.user.id, kept, *client).await?;
         Ok(Ended::Done)
     }
 
@@ -146,13 +144,13 @@ impl TokensApi {
     #[oai(path = "/tokens/current", method = "delete", tag = "Tag::Sessions", operation_id = "deleteCurrentToken")]
     async fn sign_out(
         &self,
-        services: Data<&Arc<Services>>,
+        state: Data<&Arc<AppState>>,
         client: Data<&Client>,
         current: BearerToken,
     ) -> Result<Ended, Failure<CurrentFailures>> {
         let current = current.0;
         // Ended by somebody else just now is ended too.
-        services.sessions.end(current.user.id, &current.session.id, &current.session.id, *client).await?;
+        sessions::end(*state, current.user.id, &current.session.id, &current.session.id, *client).await?;
         Ok(Ended::Done)
     }
 
@@ -162,15 +160,16 @@ impl TokensApi {
     #[oai(path = "/tokens/:token_id", method = "delete", tag = "Tag::Sessions", operation_id = "deleteToken")]
     async fn end(
         &self,
-        services: Data<&Arc<Services>>,
+        state: Data<&Arc<AppState>>,
         client: Data<&Client>,
         current: BearerToken,
         /// The session's id from the list, 26 characters.
         #[oai(example = "example_id")]
         token_id: Path<String>,
     ) -> Result<Ended, Failure<OneFailures>> {
-        let (current, id) = (current.0, SessionId::parse(&token_id).ok_or(ErrorKind::NotFound)?);
-        match services.sessions.end(current.user.id, &id, &current.session.id, *client).await? {
+        let current = current.0;
+        let id = SessionId::parse(&token_id).ok_or(ErrorKind::NotFound)?;
+        match sessions::end(*state, current.user.id, &id, &current.session.id, *client).await? {
             true => Ok(Ended::Done),
             false => Err(ErrorKind::NotFound.into()),
         }
@@ -183,20 +182,20 @@ impl TokensApi {
     #[oai(path = "/tokens/current/renewal", method = "post", tag = "Tag::Sessions", operation_id = "renewToken")]
     async fn renew(
         &self,
-        services: Data<&Arc<Services>>,
+        state: Data<&Arc<AppState>>,
         client: Data<&Client>,
         current: BearerToken,
     ) -> Result<Json<Renewal>, Failure<CurrentFailures>> {
         let current = current.0;
-        let renewed = services.sessions.renew(current.user.id, current.session, *client).await?;
+        let renewed = sessions::renew(*state, current.user.id, current.session, *client).await?;
         let (session, token) = renewed.ok_or(ErrorKind::InvalidAuthorizationHeader)?;
         let id = session.id.clone();
-        Ok(Json(Renewal { success: true, data: Session::of(session, &id), token: token.expose().to_owned() }))
+        Ok(Json(Renewal { success: true, data: Session::new(session, &id), token: token.expose().to_owned() }))
     }
 }
 
 impl Session {
-    fn of(session: accounts::Session, current: &SessionId) -> Self {
+    fn new(session: accounts::Session, current: &SessionId) -> Self {
         Self {
             current: session.id == *current,
             id: session.id.to_string(),

@@ -26,7 +26,7 @@ pub struct TwilioStatus {
     /// Signs the reports.
     pub auth_token: SecretString,
     /// What the reports are about.
-    pub deliveries: DeliveryStatuses,
+    pub delivery_statuses: DeliveryStatuses,
 }
 
 impl Endpoint for TwilioStatus {
@@ -45,7 +45,7 @@ impl Endpoint for TwilioStatus {
         }
         if let (Some(id), Some(report)) = (delivery, report_in(&form)) {
             tracing::info!(event = "sms_reported", delivery_id = %id, status = report.status.into_str());
-            self.deliveries.report(&id, &report).await.map_err(ApiError::from)?;
+            self.delivery_statuses.report(&id, &report).await.map_err(ApiError::from)?;
         }
         Ok(StatusCode::NO_CONTENT)
     }

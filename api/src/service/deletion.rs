@@ -1,6 +1,7 @@
-//! Deleting an account: a code proves that it is its owner who wants it.
+//! Deleting an account: an OTP proves that it is its owner who wants it.
 
-use common::accounts::Accounts;
+use std::sync::Arc;
+
 use common::accounts::entities::user;
 use common::domain::client::ClientAddress;
 use common::domain::otp::Otp;
@@ -8,75 +9,71 @@ use common::domain::phone::PhoneNumber;
 use common::domain::purpose::Purpose;
 use common::ledger::otp::OtpRequester;
 
-use super::codes::{Cancelled, Codes, OtpQueued, RequestError, VerifyError, run_to_completion};
-
-/// The use case and what it needs.
-#[derive(Clone, Debug)]
-pub struct Deletion {
-    /// Codes.
-    pub codes: Codes,
-    /// Users and what belongs to them.
-    pub accounts: Accounts,
-}
+use super::background::{Cancelled, run_to_completion};
+use super::otp_service::{OtpQueued, SendError, VerifyError};
+use crate::state::AppState;
 
 /// Why an account is still there.
 #[derive(Debug, thiserror::Error)]
 pub enum DeletionError {
-    /// The code brought nothing.
     #[error(transparent)]
     Verify(#[from] VerifyError),
-    /// Meanwhile the account is gone, or has another number than the one that was proven.
+    /// Meanwhile the account is gone, or has another number than the verified one.
     #[error("the account has changed meanwhile")]
     Outdated,
 }
 
 impl From<Cancelled> for DeletionError {
-    fn from(broken_off: Cancelled) -> Self {
-        Self::Verify(broken_off.into())
+    fn from(cancelled: Cancelled) -> Self {
+        Self::Verify(cancelled.into())
     }
 }
 
-impl Deletion {
-    /// Sends a code to the user's own number.
-    ///
-    /// # Errors
-    /// [`RequestError`].
-    pub async fn request(
-        &self,
-        user: &user::Model,
-        address: ClientAddress,
-        request_id: &str,
-    ) -> Result<OtpQueued, RequestError> {
-        let number = PhoneNumber::from_account(&user.phone_number);
-        self.codes.ask(&number, purpose(user), address, None, request_id).await
-    }
+/// Sends an OTP to the user's own number.
+///
+/// # Errors
+/// [`SendError`].
+pub async fn send(
+    state: &AppState,
+    user: &user::Model,
+    address: ClientAddress,
+    request_id: &str,
+) -> Result<OtpQueued, SendError> {
+    let number = PhoneNumber::from_account(&user.phone_number);
+    state.otp.send(&number, purpose(user), address, None, request_id).await
+}
 
-    /// Deletes the user, their sessions and their events. What the ledger knows of the number's limits stays.
-    ///
-    /// # Errors
-    /// [`DeletionError`]; after [`DeletionError::Verify`] the code is as it was, but for the count of wrong guesses.
-    pub async fn verify(&self, user: user::Model, address: ClientAddress, guess: Otp) -> Result<(), DeletionError> {
-        let deletion = self.clone();
-        run_to_completion(async move { deletion.delete(&user, address, &guess).await }).await
-    }
-
-    async fn delete(&self, user: &user::Model, address: ClientAddress, guess: &Otp) -> Result<(), DeletionError> {
+/// Deletes the user, their sessions and their events. What the ledger knows of the number's limits
+/// stays. Runs to its end even if the client goes away meanwhile.
+///
+/// # Errors
+/// [`DeletionError`]; after [`DeletionError::Verify`] the OTP is as it was, but for the count of
+/// wrong ones.
+pub async fn verify(
+    state: &Arc<AppState>,
+    user: user::Model,
+    address: ClientAddress,
+    otp: Otp,
+) -> Result<(), DeletionError> {
+    let state = Arc::clone(state);
+    run_to_completion(async move {
         let number = &user.phone_number;
-        let requester = OtpRequester { purpose: purpose(user), number, address };
-        let verified = self.codes.prove(requester, guess).await?;
-        match self.accounts.delete_user(user.id, number).await {
+        let requester = OtpRequester { purpose: purpose(&user), number, address };
+        let verified = state.otp.verify(requester, &otp).await?;
+        match state.accounts.delete_user(user.id, number).await {
             Ok(true) => {
                 tracing::info!(event = "account_deleted", user_id = user.id, %number);
-                self.codes.end_sign_in(number.clone()).await;
+                state.otp.end_sign_in(number.clone()).await;
                 Ok(())
             }
             Ok(false) => Err(DeletionError::Outdated),
             Err(error) => {
-                self.codes.restore(&verified).await;
+                state.otp.restore(&verified).await;
                 Err(VerifyError::from(error).into())
             }
         }
-    }
+    })
+    .await
 }
 
 fn purpose(user: &user::Model) -> Purpose<'static> {

@@ -1,9 +1,10 @@
-//! The use cases. They know the stores, and nothing of HTTP.
+//! The use cases: functions over what [`AppState`](crate::state::AppState) holds. They know the
+//! stores, and nothing of HTTP.
 
-mod background_retry;
-pub mod codes;
+pub(crate) mod background;
 pub mod deletion;
 pub mod number_change;
+pub mod otp_service;
 pub mod sessions;
 pub mod sign_up;
 pub mod test_numbers;

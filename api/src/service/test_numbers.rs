@@ -15,15 +15,15 @@ pub struct TestNumbers(Vec<TestNumber>);
 #[derive(Clone)]
 struct TestNumber {
     number: E164,
-    code: Otp,
+    otp: Otp,
     ends_at: OffsetDateTime,
 }
 
 impl TestNumbers {
-    /// The fixed code of a test number whose time has not ended.
+    /// The fixed OTP of a test number that has not expired.
     #[must_use]
-    pub fn code_of(&self, number: &E164, now: OffsetDateTime) -> Option<&Otp> {
-        self.0.iter().find(|test| test.number == *number && now < test.ends_at).map(|test| &test.code)
+    pub fn otp_of(&self, number: &E164, now: OffsetDateTime) -> Option<&Otp> {
+        self.0.iter().find(|test| test.number == *number && now < test.ends_at).map(|test| &test.otp)
     }
 }
 
@@ -43,15 +43,12 @@ fn parse(entry: &str) -> Result<TestNumber, &'static str> {
     let any_country: Country = "IN".parse().map_err(|_| "unreachable")?;
     let number = number.starts_with('+').then(|| PhoneNumber::parse(number, any_country));
     let Some(Ok(number)) = number else { return Err("each number has to be one in E.164, like +919876543210") };
-    let code = Otp::parse(code).ok_or("each code has to have 4 to 10 digits")?;
+    let otp = Otp::parse(code).ok_or("each code has to have 4 to 10 digits")?;
     let last_day = Date::parse(date, format_description!("[year]-[month]-[day]"))
         .map_err(|_| "each end date has to be like 2027-01-31")?;
     let ends = last_day.next_day().ok_or("each end date has to be like 2027-01-31")?;
-    Ok(TestNumber {
-        number: number.e164().clone(),
-        code,
-        ends_at: PrimitiveDateTime::new(ends, time!(0:00)).assume_utc(),
-    })
+    let ends_at = PrimitiveDateTime::new(ends, time!(0:00)).assume_utc();
+    Ok(TestNumber { number: number.e164().clone(), otp, ends_at })
 }
 
 impl fmt::Debug for TestNumbers {
@@ -70,11 +67,11 @@ mod tests {
     fn a_test_number_works_through_its_last_day() {
         let numbers: TestNumbers = "+919876543210=123456@2027-01-31, +12025550143=4711@2026-12-01".parse().unwrap();
         let number = "+919876543210".parse().unwrap();
-        let code = |now| numbers.code_of(&number, now).map(Otp::digits);
+        let code = |now| numbers.otp_of(&number, now).map(Otp::digits);
         assert_eq!(code(datetime!(2027-01-31 23:59:59 UTC)), Some("123456"));
         assert_eq!(code(datetime!(2027-02-01 00:00:00 UTC)), None);
         let other = "+919876543211".parse().unwrap();
-        assert!(numbers.code_of(&other, datetime!(2026-11-23 00:00 UTC)).is_none());
+        assert!(numbers.otp_of(&other, datetime!(2026-11-23 00:00 UTC)).is_none());
     }
 
     #[test]

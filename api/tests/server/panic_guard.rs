@@ -1,7 +1,8 @@
 //! A handler that panics: its client gets an answer, and nobody else notices.
 
-use api::app::{Methods, guarded};
 use api::http::cors::AllowedOrigins;
+use api::http::known_routes::KnownRoutes;
+use api::http::middleware::around_everything;
 use poem::{Endpoint, Request, Response, Route, get, handler, http::StatusCode};
 use serde_json::{Value, json};
 
@@ -28,7 +29,7 @@ fn quick() -> &'static str {
 fn app() -> impl Endpoint<Output = Response> {
     let routes =
         Route::new().at("/panics", get(panics)).at("/panics_later", get(panics_later)).at("/quick", get(quick));
-    guarded(routes, Methods::default(), AllowedOrigins::default())
+    around_everything(routes, KnownRoutes::default(), AllowedOrigins::default())
 }
 
 fn recovered() -> Value {

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use api::http::idempotency::repeatable;
+use api::http::cors::AllowedOrigins;
+use api::http::idempotent_requests::repeatable;
+use api::http::known_routes::KnownRoutes;
+use api::http::middleware::around_everything;
 use common::crypto::idempotency_keys::IdempotencyKeys;
 use common::domain::client::{Client, Device};
 use common::ledger::idempotency::IdempotencyStore;
@@ -30,7 +33,7 @@ where
     let store = IdempotencyStore::new(connection, keys, Clock::default());
     let client = Client { address: IpAddr::from([203, 0, 113, 7]).into(), device: Device::default() };
     let endpoint = repeatable(make(operation)).data(Arc::new(store)).data(client);
-    api::app::guarded(endpoint, api::app::Methods::default(), api::http::cors::AllowedOrigins::default())
+    around_everything(endpoint, KnownRoutes::default(), AllowedOrigins::default())
 }
 
 async fn call(app: &impl Endpoint<Output = Response>, key: &str) -> (StatusCode, String) {

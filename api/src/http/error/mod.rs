@@ -1,20 +1,19 @@
 //! The one place where a failure becomes a status, a code and a message.
 
-mod failures;
+mod conversions;
+mod documented;
 
 use std::time::Duration;
 
-use common::accounts::AccountsError;
-use common::ledger::limits::{LedgerError, LimitKind};
-use poem::error::{MethodNotAllowedError, NotFoundError, ResponseError};
+use common::ledger::limits::LimitKind;
+use poem::error::ResponseError;
 use poem::http::{HeaderValue, StatusCode, header};
-use poem::{IntoResponse, Response};
-use poem_openapi::error::{AuthorizationError, ParseParamError};
+use poem::{Endpoint, IntoResponse, Request, Response};
 use serde_json::{Value, json};
 
-pub(crate) use self::failures::error_schema;
-pub use self::failures::{Failure, Failures};
-use crate::http::strict_json::PayloadError;
+pub(crate) use self::documented::error_schema;
+pub use self::documented::{Failure, Failures};
+use super::known_routes::KnownRoute;
 
 /// What can go wrong, as a client sees it. Internals never reach one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -186,6 +185,22 @@ fn refusal(kind: LimitKind) -> (&'static str, &'static str) {
     }
 }
 
+/// Answers a request, with its error where it has one.
+pub(super) async fn respond(next: &impl Endpoint, request: Request, route: Option<&KnownRoute>) -> Response {
+    match next.call(request).await {
+        Ok(response) => response.into_response(),
+        Err(error) => {
+            let mut response = ApiError::from(error).into_response();
+            if response.status() == StatusCode::METHOD_NOT_ALLOWED
+                && let Some(allow) = route.and_then(|route| route.allow.clone())
+            {
+                response.headers_mut().insert(header::ALLOW, allow);
+            }
+            response
+        }
+    }
+}
+
 /// A failure on its way to the client.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{kind}")]
@@ -205,45 +220,6 @@ impl ApiError {
     #[must_use]
     pub fn retry_after(kind: ErrorKind, wait: Duration) -> Self {
         Self { kind, retry_after: Some(wait) }
-    }
-}
-
-impl From<LedgerError> for ApiError {
-    fn from(error: LedgerError) -> Self {
-        tracing::error!(event = "otp_store_unavailable", %error);
-        ErrorKind::OtpStoreUnavailable.into()
-    }
-}
-
-impl From<AccountsError> for ApiError {
-    fn from(error: AccountsError) -> Self {
-        tracing::error!(event = "user_store_unavailable", %error);
-        ErrorKind::UserStoreUnavailable.into()
-    }
-}
-
-/// What poem and its extractors raise.
-impl From<poem::Error> for ApiError {
-    fn from(error: poem::Error) -> Self {
-        if let Some(error) = error.downcast_ref::<Self>() {
-            return error.clone();
-        }
-        let kind = match error.downcast_ref::<PayloadError>() {
-            Some(PayloadError::Invalid(_)) => ErrorKind::InvalidPayload,
-            Some(PayloadError::TimedOut) => ErrorKind::RequestTimeout,
-            Some(PayloadError::TooLarge) => ErrorKind::PayloadTooLarge,
-            Some(PayloadError::UnsupportedMediaType) => ErrorKind::UnsupportedMediaType,
-            None if error.is::<NotFoundError>() => ErrorKind::NotFound,
-            None if error.is::<MethodNotAllowedError>() => ErrorKind::MethodNotAllowed,
-            None if error.is::<AuthorizationError>() => ErrorKind::Unauthorized,
-            None if error.is::<ParseParamError>() => ErrorKind::InvalidParameter,
-            None if error.status().is_client_error() => ErrorKind::InvalidPayload,
-            None => {
-                tracing::error!(event = "unforeseen_error", %error);
-                ErrorKind::Internal
-            }
-        };
-        kind.into()
     }
 }
 

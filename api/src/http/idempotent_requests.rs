@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::domain::client::Client;
-use common::ledger::idempotency::{Begun, Claim, IdempotencyError, IdempotencyStore};
+use common::ledger::idempotency::{Begun, Claim, IdempotencyStore};
 use futures_util::FutureExt;
 use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response};
@@ -16,7 +16,7 @@ use crate::http::error::{ApiError, ErrorKind};
 use crate::http::strict_json;
 
 const HEADER: &str = "Idempotency-Key";
-const LONGEST: usize = 255;
+const MAX_KEY_LENGTH: usize = 255;
 
 /// The headers of an answer that are its operation's own.
 const KEPT_HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::RETRY_AFTER, header::WWW_AUTHENTICATE];
@@ -41,7 +41,7 @@ fn key_of(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
         None => Some(text.to_owned()),
     };
     let well_formed =
-        |key: &String| (1..=LONGEST).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+        |key: &String| (1..=MAX_KEY_LENGTH).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
     match (value.to_str().ok().and_then(bare).filter(well_formed), values.next()) {
         (Some(key), None) => Ok(Some(key)),
         _ => Err(ErrorKind::InvalidIdempotencyKey.into()),
@@ -51,10 +51,10 @@ fn key_of(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
 async fn answer_once(next: &impl Endpoint<Output = Response>, request: Request, key: &str) -> poem::Result<Response> {
     let (mut request, mut body) = request.split();
     let body = strict_json::read(&request, body.take()?).await?;
-    let parts =
-        (request.data::<Arc<IdempotencyStore>>().cloned(), request.data::<Client>().map(|client| client.address));
-    let (Some(store), Some(client)) = parts else { return Err(ApiError::from(ErrorKind::Internal).into()) };
-    let claim = match store.begin(client, key, body.as_ref()).await.map_err(ApiError::from)? {
+    let internal = || ApiError::from(ErrorKind::Internal);
+    let store = request.data::<Arc<IdempotencyStore>>().cloned().ok_or_else(internal)?;
+    let address = request.data::<Client>().ok_or_else(internal)?.address;
+    let claim = match store.begin(address, key, body.as_ref()).await.map_err(ApiError::from)? {
         Begun::Claimed(claim) => claim,
         Begun::InUse => return Err(ApiError::from(ErrorKind::IdempotencyKeyInUse).into()),
         Begun::Reused => return Err(ApiError::from(ErrorKind::IdempotencyKeyReused).into()),
@@ -97,18 +97,6 @@ fn repeat(answer: &[u8]) -> Result<Response, ApiError> {
     Ok(answer.into_response())
 }
 
-impl From<IdempotencyError> for ApiError {
-    fn from(error: IdempotencyError) -> Self {
-        match error {
-            IdempotencyError::Store(error) => error.into(),
-            IdempotencyError::CannotOpen => {
-                tracing::error!(event = "kept_answer_unreadable", %error);
-                ErrorKind::Internal.into()
-            }
-        }
-    }
-}
-
 /// An answer as it is sealed.
 #[derive(Deserialize, Serialize)]
 struct KeptAnswer {
@@ -123,7 +111,8 @@ impl KeptAnswer {
             let value = response.headers().get(name)?.to_str().ok()?;
             Some((name.to_string(), value.to_owned()))
         });
-        let (status, headers) = (response.status().as_u16(), headers.collect());
+        let headers = headers.collect();
+        let status = response.status().as_u16();
         let body = response.take_body().into_string().await.map_err(|error| {
             tracing::error!(event = "answer_unreadable", %error);
             ErrorKind::Internal

@@ -1,0 +1,129 @@
+//! Which error of ours, of common's and of poem's is which [`ErrorKind`].
+
+use common::accounts::AccountsError;
+use common::domain::person_name::InvalidPersonName;
+use common::domain::phone::InvalidPhoneNumber;
+use common::ledger::idempotency::IdempotencyError;
+use common::ledger::limits::{LedgerError, LimitKind};
+use poem::error::{MethodNotAllowedError, NotFoundError};
+use poem_openapi::error::{AuthorizationError, ParseParamError};
+
+use super::{ApiError, ErrorKind};
+use crate::http::strict_json::PayloadError;
+use crate::service::deletion::DeletionError;
+use crate::service::number_change::NumberChangeError;
+use crate::service::otp_service::{SendError, VerifyError};
+
+impl From<InvalidPhoneNumber> for ApiError {
+    fn from(_: InvalidPhoneNumber) -> Self {
+        ErrorKind::InvalidPhoneNumber.into()
+    }
+}
+
+impl From<InvalidPersonName> for ApiError {
+    fn from(_: InvalidPersonName) -> Self {
+        ErrorKind::InvalidPersonName.into()
+    }
+}
+
+impl From<SendError> for ApiError {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::DestinationNotAllowed => ErrorKind::DestinationNotAllowed.into(),
+            SendError::Refused { kind: kind @ LimitKind::Blocked, .. } => ErrorKind::Refused(kind).into(),
+            SendError::Refused { kind, retry_after } => Self::retry_after(ErrorKind::Refused(kind), retry_after),
+            SendError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<VerifyError> for ApiError {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Wrong => ErrorKind::InvalidOtp.into(),
+            VerifyError::Otp(error) => error.into(),
+            VerifyError::Accounts(error) => error.into(),
+            VerifyError::Cancelled(_) => ErrorKind::Internal.into(),
+        }
+    }
+}
+
+impl From<DeletionError> for ApiError {
+    fn from(error: DeletionError) -> Self {
+        match error {
+            DeletionError::Verify(error) => error.into(),
+            DeletionError::Outdated => ErrorKind::EditConflict.into(),
+        }
+    }
+}
+
+impl From<NumberChangeError> for ApiError {
+    fn from(error: NumberChangeError) -> Self {
+        match error {
+            NumberChangeError::Same => ErrorKind::SamePhoneNumber.into(),
+            NumberChangeError::Send(error) => error.into(),
+            NumberChangeError::Verify(error) => error.into(),
+            NumberChangeError::Taken => ErrorKind::PhoneNumberTaken.into(),
+            NumberChangeError::Outdated => ErrorKind::EditConflict.into(),
+        }
+    }
+}
+
+impl From<IdempotencyError> for ApiError {
+    fn from(error: IdempotencyError) -> Self {
+        match error {
+            IdempotencyError::Store(error) => error.into(),
+            IdempotencyError::CannotOpen => {
+                tracing::error!(event = "kept_answer_unreadable", %error);
+                ErrorKind::Internal.into()
+            }
+        }
+    }
+}
+
+impl From<PayloadError> for ErrorKind {
+    fn from(error: PayloadError) -> Self {
+        match error {
+            PayloadError::Invalid(_) => Self::InvalidPayload,
+            PayloadError::TimedOut => Self::RequestTimeout,
+            PayloadError::TooLarge => Self::PayloadTooLarge,
+            PayloadError::UnsupportedMediaType => Self::UnsupportedMediaType,
+        }
+    }
+}
+
+impl From<LedgerError> for ApiError {
+    fn from(error: LedgerError) -> Self {
+        tracing::error!(event = "otp_store_unavailable", %error);
+        ErrorKind::OtpStoreUnavailable.into()
+    }
+}
+
+impl From<AccountsError> for ApiError {
+    fn from(error: AccountsError) -> Self {
+        tracing::error!(event = "user_store_unavailable", %error);
+        ErrorKind::UserStoreUnavailable.into()
+    }
+}
+
+/// What poem and its extractors raise.
+impl From<poem::Error> for ApiError {
+    fn from(error: poem::Error) -> Self {
+        if let Some(error) = error.downcast_ref::<Self>() {
+            return error.clone();
+        }
+        let kind = match error.downcast_ref::<PayloadError>() {
+            Some(error) => ErrorKind::from(*error),
+            None if error.is::<NotFoundError>() => ErrorKind::NotFound,
+            None if error.is::<MethodNotAllowedError>() => ErrorKind::MethodNotAllowed,
+            None if error.is::<AuthorizationError>() => ErrorKind::Unauthorized,
+            None if error.is::<ParseParamError>() => ErrorKind::InvalidParameter,
+            None if error.status().is_client_error() => ErrorKind::InvalidPayload,
+            None => {
+                tracing::error!(event = "unforeseen_error", %error);
+                ErrorKind::Internal
+            }
+        };
+        kind.into()
+    }
+}

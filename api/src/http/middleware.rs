@@ -1,0 +1,84 @@
+//! The layers around every route, in order. They are written out in one function for each of the two
+//! groups, since a layer of poem's own costs each request about a microsecond.
+
+use std::sync::Arc;
+
+use common::domain::client::{Client, Device};
+use poem::http::{HeaderValue, header};
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Request, Response};
+
+use super::bearer;
+use super::client_address::AddressRule;
+use super::cors::AllowedOrigins;
+use super::error;
+use super::known_routes::KnownRoutes;
+use super::panic_guard;
+use super::request_id::RequestId;
+use super::request_trace::RequestTrace;
+use super::security_headers::SecurityHeaders;
+use crate::metrics::RequestMetrics;
+use crate::state::AppState;
+
+/// Around every route, pages and reports of providers included.
+pub fn around_everything(
+    routes: impl IntoEndpoint<Endpoint: 'static>,
+    known_routes: KnownRoutes,
+    origins: AllowedOrigins,
+) -> impl Endpoint<Output = Response> {
+    let shared = Arc::new((known_routes, origins));
+    routes.into_endpoint().around(move |next, request| {
+        let shared = Arc::clone(&shared);
+        async move {
+            let (known_routes, origins) = &*shared;
+            Ok(answer(&next, request, known_routes, origins).await)
+        }
+    })
+}
+
+async fn answer(
+    next: &impl Endpoint,
+    mut request: Request,
+    known_routes: &KnownRoutes,
+    origins: &AllowedOrigins,
+) -> Response {
+    let route = known_routes.find(request.uri().path());
+
+    // From the outermost layer to the innermost one.
+    let metrics = RequestMetrics::begin(&request, route);
+    let id = RequestId::of(&request);
+    let trace = RequestTrace::begin(&request, &id, route);
+    let security_headers = SecurityHeaders::for_request(&request);
+    let cors = origins.cors(&request);
+    request.extensions_mut().insert(id.clone());
+    let mut response = match cors.preflight(&request, route) {
+        Some(response) => response,
+        None => trace.instrument(panic_guard::catch(error::respond(next, request, route))).await,
+    };
+
+    // And back.
+    cors.add_to(response.headers_mut());
+    security_headers.add_to(response.headers_mut());
+    trace.end(response.status());
+    id.add_to(response.headers_mut());
+    metrics.end(response.status());
+    response
+}
+
+/// Around the operations of the OpenAPI document: the client's address and device, the state, and the
+/// check of the bearer token.
+pub(crate) async fn around_operation<E: Endpoint>(
+    next: &E,
+    mut request: Request,
+    state: &Arc<AppState>,
+    address_rule: &AddressRule,
+) -> poem::Result<E::Output> {
+    let address = address_rule.client_of_connection(request.remote_addr(), request.headers());
+    let user_agent = request.headers().get(header::USER_AGENT).map_or(&[][..], HeaderValue::as_bytes);
+    let client = Client { address, device: Device::of(user_agent) };
+    let data = request.extensions_mut();
+    data.insert(client);
+    data.insert(Arc::clone(&state.idempotency));
+    data.insert(Arc::clone(state));
+    bearer::check(&mut request, &state.accounts, &state.clock).await?;
+    next.call(request).await
+}

@@ -1,0 +1,159 @@
+//! One-time passwords for all use cases: sent, verified, and restored where what they were verified
+//! for failed.
+
+use std::time::Duration;
+
+use common::accounts::AccountsError;
+use common::domain::client::ClientAddress;
+use common::domain::otp::Otp;
+use common::domain::person_name::PersonName;
+use common::domain::phone::{AllowedCountries, E164, PhoneNumber};
+use common::domain::purpose::Purpose;
+use common::ledger::limits::{LedgerError, LimitKind};
+use common::ledger::otp::{OtpRequester, OtpStore, SendOutcome, Verified, VerifyOutcome};
+use common::runtime::clock::Clock;
+
+use super::background::{Cancelled, retry_in_background};
+use super::test_numbers::TestNumbers;
+use crate::metrics;
+use crate::rejections::Rejections;
+
+#[derive(Clone, Debug)]
+pub struct OtpService {
+    pub store: OtpStore,
+    /// Where SMS are sent to.
+    pub allowed_countries: AllowedCountries,
+    pub test_numbers: TestNumbers,
+    pub rejections: Rejections,
+    /// Test numbers expire by it.
+    pub clock: Clock,
+}
+
+/// Why no OTP is sent.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// The number's country or type is not served.
+    #[error("destination not allowed")]
+    DestinationNotAllowed,
+    #[error("{kind:?} for {retry_after:?}")]
+    Refused { kind: LimitKind, retry_after: Duration },
+    /// Redis did not answer; it may send the OTP all the same.
+    #[error(transparent)]
+    Store(#[from] LedgerError),
+}
+
+/// An OTP is on its way.
+#[derive(Debug)]
+pub struct OtpQueued {
+    pub delivery_id: String,
+    /// What is left of the OTP's life.
+    pub expires_in: Duration,
+    /// How long until the number may ask again.
+    pub resend_in: Duration,
+}
+
+/// Why a verification failed.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The OTP is not right, whatever the reason.
+    #[error("wrong OTP")]
+    Wrong,
+    /// Redis did not answer: whether the OTP was right is not known.
+    #[error(transparent)]
+    Otp(#[from] LedgerError),
+    /// The OTP was right, but what it was verified for failed. The OTP is restored.
+    #[error(transparent)]
+    Accounts(#[from] AccountsError),
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+}
+
+impl OtpService {
+    /// Sends an OTP. The request's id goes with the job into the worker's logs; a `name` is kept for
+    /// the sign-in.
+    ///
+    /// # Errors
+    /// [`SendError`]; then no SMS will be sent, but after [`SendError::Store`] it may be.
+    pub async fn send(
+        &self,
+        number: &PhoneNumber,
+        purpose: Purpose<'_>,
+        address: ClientAddress,
+        name: Option<&PersonName>,
+        request_id: &str,
+    ) -> Result<OtpQueued, SendError> {
+        self.check_destination(number, address)?;
+        let country = number.country();
+        let number = number.e164();
+        let test_otp = self.test_otp_of(number);
+        let requester = OtpRequester { purpose, number, address };
+        match self.store.send(requester, country, name, test_otp, Some(request_id.to_owned())).await? {
+            SendOutcome::Queued { delivery, expires_in, resend_in } => {
+                let purpose = purpose.kind().into_str();
+                let is_test = test_otp.is_some();
+                metrics::otp_queued(is_test);
+                tracing::info!(event = "otp_queued", delivery_id = %delivery, purpose, %number, is_test);
+                Ok(OtpQueued { delivery_id: delivery.to_string(), expires_in, resend_in })
+            }
+            SendOutcome::Refused { kind, retry_after } => {
+                self.rejections.send(kind, number, address);
+                Err(SendError::Refused { kind, retry_after })
+            }
+        }
+    }
+
+    /// Whether a number of this country and type may be sent to. A test number may: nothing is sent.
+    ///
+    /// # Errors
+    /// [`SendError::DestinationNotAllowed`], which is counted.
+    pub fn check_destination(&self, number: &PhoneNumber, address: ClientAddress) -> Result<(), SendError> {
+        if self.test_otp_of(number.e164()).is_some() || (self.allowed_countries.allow(number) && number.takes_sms()) {
+            return Ok(());
+        }
+        self.rejections.destination(number.e164(), address);
+        Err(SendError::DestinationNotAllowed)
+    }
+
+    /// The fixed OTP of a test number, to which nothing is sent.
+    #[must_use]
+    pub fn test_otp_of(&self, number: &E164) -> Option<&Otp> {
+        self.test_numbers.otp_of(number, self.clock.now())
+    }
+
+    /// Verifies an OTP, which is then used up.
+    ///
+    /// # Errors
+    /// [`VerifyError::Wrong`] and [`VerifyError::Otp`]; then the OTP is as it was, but for the count
+    /// of wrong ones.
+    pub async fn verify(&self, requester: OtpRequester<'_>, otp: &Otp) -> Result<Verified, VerifyError> {
+        match self.store.verify(requester, otp).await? {
+            VerifyOutcome::Right(verified) => {
+                metrics::otp_verified();
+                Ok(verified)
+            }
+            VerifyOutcome::Wrong(why) => {
+                self.rejections.guess(why, requester.number, requester.address);
+                Err(VerifyError::Wrong)
+            }
+        }
+    }
+
+    /// Makes a verified OTP good again, because what it was verified for failed.
+    pub async fn restore(&self, verified: &Verified) {
+        if let Err(error) = self.store.restore(verified).await {
+            tracing::error!(event = "otp_not_restored", %error);
+        }
+    }
+
+    /// Ends a sign-in's OTP that was sent before its number's account went, so that no new account
+    /// begins with the name that was given for it.
+    pub(crate) async fn end_sign_in(&self, number: E164) {
+        let store = self.store.clone();
+        retry_in_background("sign_in_code_not_ended", move || {
+            let store = store.clone();
+            let number = number.clone();
+            async move { store.end(Purpose::SignIn, &number).await }
+        })
+        .await;
+    }
+}

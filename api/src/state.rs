@@ -1,0 +1,33 @@
+//! What use cases work with.
+
+use std::sync::Arc;
+
+use common::accounts::Accounts;
+use common::domain::phone::Country;
+use common::ledger::delivery_status::DeliveryStatuses;
+use common::ledger::idempotency::IdempotencyStore;
+use common::ledger::notices::Notices;
+use common::runtime::clock::Clock;
+use common::runtime::readiness::Readiness;
+
+use crate::rejections::Rejections;
+use crate::service::otp_service::OtpService;
+use crate::service::sessions::SessionTerms;
+
+/// One for the whole process. Operations find it in their request's data, in an [`Arc`].
+#[derive(Clone, Debug)]
+pub struct AppState {
+    /// Users, their sessions and their events.
+    pub accounts: Accounts,
+    pub otp: OtpService,
+    /// SMS without an OTP.
+    pub notices: Notices,
+    pub delivery_statuses: DeliveryStatuses,
+    pub idempotency: Arc<IdempotencyStore>,
+    pub rejections: Rejections,
+    pub readiness: Readiness,
+    pub session_terms: SessionTerms,
+    /// Of numbers without a country code.
+    pub default_country: Country,
+    pub clock: Clock,
+}
