@@ -16,6 +16,7 @@ const README: &str = include_str!("../README.md");
 const ARCHITECTURE: &str = include_str!("../ARCHITECTURE.md");
 const CONTRIBUTING: &str = include_str!("../CONTRIBUTING.md");
 const SECURITY: &str = include_str!("../SECURITY.md");
+const REDIS_KEYS: &str = include_str!("../docs/design/redis-keys.md");
 const OPERATIONS: &str = include_str!("../docs/operations.md");
 const EXAMPLE: &str = include_str!("../.env.example");
 
@@ -171,11 +172,11 @@ async fn every_key_of_a_conversation_is_in_the_ledger_s_table() {
     })
     .await;
 
-    let table: Vec<_> = rows(ARCHITECTURE).filter(|row| row.len() == 5).collect();
+    let table: Vec<_> = rows(REDIS_KEYS).filter(|row| row.len() == 5).collect();
     let mut met = BTreeSet::new();
     for (key, kind) in keys_and_types(&mut redis) {
         let row = table.iter().filter(|row| fits(&key, row[0])).max_by_key(|row| row[0].len());
-        let row = row.unwrap_or_else(|| panic!("ARCHITECTURE.md knows no key like {key}"));
+        let row = row.unwrap_or_else(|| panic!("docs/design/redis-keys.md knows no key like {key}"));
         assert_eq!(row[1], kind, "{key}");
         met.insert(row[0]);
     }
@@ -225,7 +226,7 @@ fn keys_fit_their_forms() {
 
 #[test]
 fn every_script_is_in_the_ledger_s_table() {
-    let told: BTreeSet<&str> = rows(ARCHITECTURE).map(|row| row[0]).filter(|name| name.ends_with(".lua")).collect();
+    let told: BTreeSet<&str> = rows(REDIS_KEYS).map(|row| row[0]).filter(|name| name.ends_with(".lua")).collect();
     let mut there = BTreeSet::new();
     for folder in ["common/src/ledger/lua", "common/src/queue/lua"] {
         for file in std::fs::read_dir(project().join(folder)).unwrap() {
@@ -250,6 +251,7 @@ fn every_file_that_a_page_names_is_there() {
         ("CONTRIBUTING.md", CONTRIBUTING),
         ("SECURITY.md", SECURITY),
         ("docs/operations.md", OPERATIONS),
+        ("docs/design/redis-keys.md", REDIS_KEYS),
     ] {
         let file = project().join(page);
         let folder = file.parent().unwrap();
