@@ -59,7 +59,8 @@ pub struct Config {
     /// What the ledger allows.
     #[command(flatten)]
     pub limits: LimitConfig,
-    /// Numbers that sign in without an SMS: number=code@last day, comma-separated, like +919876543210=123456@2027-01-31
+    /// Numbers that sign in without an SMS, each with its code and its last day, comma-separated, like
+    /// `+919876543210=123456@2027-01-31`
     #[arg(long, env, hide_env_values = true)]
     pub test_numbers: Option<TestNumbers>,
     /// Where Twilio reports to.
@@ -68,13 +69,13 @@ pub struct Config {
     /// Who sends, because where nobody does there is a development inbox.
     #[command(flatten)]
     pub providers: ProviderChoice,
-    /// Whether `GET /` is a sign-in page [default: on in development, off in production]
+    /// Whether `GET /` is a sign-in page: `on` or `off` [default: `on` in development, `off` in production]
     #[arg(long, env, value_enum)]
     sign_in_page: Option<Switch>,
     /// How long sessions last, and how many there may be.
     #[command(flatten)]
     pub sessions: SessionConfig,
-    /// Address and port of the metrics, or `off`; port 0 takes any that is free and logs it
+    /// Address and port of the metrics, or `off`; port `0` takes any that is free and logs it
     #[arg(long, env, default_value = "127.0.0.1:9464")]
     pub metrics_addr: MetricsAddress,
     #[command(flatten)]
@@ -120,26 +121,28 @@ pub struct ServerConfig {
     /// Address to listen on
     #[arg(long, env, default_value = "127.0.0.1")]
     host: IpAddr,
-    /// Port to listen on; 0 takes any that is free and logs it
+    /// Port to listen on; `0` takes any that is free and logs it
     #[arg(long, env, default_value_t = 4000)]
     port: u16,
     /// Networks of the proxies whose header is believed (CIDR, comma-separated), or `none`
+    /// [default: `none`; has to be set in production]
     #[arg(long, env)]
     trusted_proxies: Option<TrustedProxies>,
     /// The one header in which trusted proxies say where a request comes from
     #[arg(long, env, default_value = "x-forwarded-for")]
     client_ip_header: HeaderName,
-    /// Origins of the websites whose scripts may call the API (CORS), comma-separated, like https://app.example.com
+    /// Origins of the websites whose scripts may call the API (CORS), exactly as browsers write them,
+    /// comma-separated: `https://app.example.com,http://localhost:5173`
     #[arg(long, env)]
     cors_origins: Option<AllowedOrigins>,
     /// Connections that may be open at once (10 to 1000000); past that, clients get 503
     #[arg(long, env, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
     max_connections: u32,
-    /// Seconds after SIGTERM in which readiness fails and requests are still taken, so that load balancers notice (0 to 300)
-    /// [default: 5 in production, else 0]
+    /// Seconds after SIGTERM in which `/readyz` answers 503 and requests are still taken, so that load
+    /// balancers notice (0 to 300) [default: `5` in production, else `0`]
     #[arg(long, env, value_parser = clap::value_parser!(u64).range(0..=300))]
     shutdown_delay: Option<u64>,
-    /// Seconds that running requests have to finish after that (1 to 300)
+    /// Seconds that running requests have to finish after SHUTDOWN_DELAY (1 to 300)
     #[arg(long, env, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=300))]
     shutdown_grace: u64,
 }
@@ -185,13 +188,13 @@ impl ServerConfig {
 /// How long sessions last, and how many there may be.
 #[derive(Args, Clone, Debug)]
 pub struct SessionConfig {
-    /// Life of a bearer token in hours (1 to 8760)
+    /// Life of a bearer token in hours (1 to 8760); a renewal gives another
     #[arg(long, env, default_value_t = 48, value_parser = clap::value_parser!(u64).range(1..=8760))]
     token_ttl_hours: u64,
     /// Longest life of a session in days, from its OTP, however often its token is renewed (1 to 3650)
     #[arg(long, env, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3650))]
     session_max_days: u64,
-    /// Live sessions of one user; past that, those that were used least recently end; 0 is no limit
+    /// Live sessions of one user; past that, those that were used least recently end; `0` is no limit
     #[arg(long, env, default_value_t = 20)]
     sessions_per_user: u32,
 }

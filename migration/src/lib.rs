@@ -1,6 +1,7 @@
 //! The database schema, one file a step, each with its way down. Names stand here as they were when a step was
 //! written, so nothing of the programs is imported.
 
+pub mod cli;
 mod m20261123_create_users_and_tokens;
 mod m20261123_keep_sessions;
 

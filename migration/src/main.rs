@@ -1,45 +1,14 @@
 //! `migration up`, `migration down`, `migration status`.
 
 use std::io::ErrorKind;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches};
 use dotenvy::Error as EnvFileError;
+use migration::cli::{Cli, Command};
 use migration::{Migrator, MigratorTrait};
 use sea_orm_migration::sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
-
-/// Moves the database schema forward and back.
-#[derive(Parser)]
-#[command(name = "migration", version)]
-struct Cli {
-    /// `postgres://…` or `sqlite://…` [default: a SQLite file in the data folder]
-    #[arg(long, env, hide_env_values = true, global = true)]
-    database_url: Option<String>,
-    /// `production` refuses the default of DATABASE_URL
-    #[arg(long, env, default_value = "development", value_parser = ["development", "production"], global = true)]
-    app_env: String,
-    /// Folder of the SQLite file
-    #[arg(long, env, default_value = "data", global = true)]
-    data_dir: PathBuf,
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Run all steps that have not run yet
-    Up,
-    /// Take the latest steps back
-    Down {
-        /// How many
-        #[arg(default_value_t = 1)]
-        steps: u32,
-    },
-    /// List the steps and whether they have run
-    Status,
-}
 
 /// How long a database is tried to be reached.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -42,7 +42,8 @@ pub struct Config {
     pub callbacks: CallbackConfig,
     #[command(flatten)]
     pub work: WorkConfig,
-    /// Address and port of metrics, health and readiness, or `off`; port 0 takes any that is free and logs it
+    /// Address and port of metrics, health and readiness, or `off`; port `0` takes any that is free and
+    /// logs it
     #[arg(long, env, default_value = "127.0.0.1:9465")]
     pub metrics_addr: MetricsAddress,
     #[command(flatten)]
@@ -54,7 +55,7 @@ pub struct WorkConfig {
     /// Open provider calls of one worker (1 to 6000)
     #[arg(long, env, default_value_t = DEFAULT_CONCURRENCY, value_parser = concurrency())]
     pub worker_concurrency: u16,
-    /// Calls a second to each provider, over all workers; 0 is no limit
+    /// Calls a second to each provider, over all workers; `0` is no limit
     #[arg(long, env, default_value_t = 0)]
     pub provider_rate: u32,
     /// Seconds that running jobs have to finish after SIGTERM (1 to 300)

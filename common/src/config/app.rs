@@ -15,10 +15,11 @@ pub enum AppEnv {
 /// What the service is called and where it runs.
 #[derive(Args, Clone, Debug)]
 pub struct AppConfig {
-    /// `production` refuses development defaults
+    /// `production` refuses development defaults: a secret, database, provider or proxy list that is
+    /// missing is an error
     #[arg(long, env, value_enum, default_value = "development")]
     pub app_env: AppEnv,
-    /// The app's name, as the SMS says it
+    /// The app's name in the SMS and on the pages (1 to 30 characters)
     #[arg(long, env, default_value = "Cheershare", value_parser = app_name)]
     pub app_name: String,
     /// Folder of the development secret and the SQLite file

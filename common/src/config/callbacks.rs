@@ -4,11 +4,11 @@ use secrecy::SecretString;
 /// Where Twilio reports what became of an SMS. API and worker share it.
 #[derive(Args, Clone, Debug)]
 pub struct CallbackConfig {
-    /// Where the API is reached from outside, like https://signin.example.com; with TWILIO_AUTH_TOKEN it turns Twilio's
-    /// status callbacks on
+    /// Where the API is reached from outside, like `https://signin.example.com`; with TWILIO_AUTH_TOKEN
+    /// it turns Twilio's delivery reports on
     #[arg(long, env, value_parser = public_url)]
     pub public_url: Option<String>,
-    /// Twilio's auth token, with which it signs its callbacks
+    /// Twilio's auth token, with which it signs its reports
     #[arg(long, env, hide_env_values = true)]
     pub twilio_auth_token: Option<SecretString>,
 }

@@ -6,7 +6,7 @@ use super::{AppConfig, SettingError};
 /// Where users and tokens are kept.
 #[derive(Args, Clone, Debug)]
 pub struct DatabaseConfig {
-    /// `postgres://…` or `sqlite://…` [default: a SQLite file in the data folder]
+    /// `postgres://…` or `sqlite://…` [default: a SQLite file in DATA_DIR; none in production]
     #[arg(long, env, hide_env_values = true)]
     pub database_url: Option<SecretString>,
     /// Most connections that one process opens (1 to 1000)

@@ -18,8 +18,8 @@ use crate::domain::otp::OtpLength;
 /// How one-time passwords are made and kept.
 #[derive(Args, Clone, Debug)]
 pub struct OtpConfig {
-    /// Secret of at least 32 characters that API and workers share; a comma-separated list rotates it: the first seals,
-    /// all open [default in development: made and kept in the data folder]
+    /// Secret of at least 32 characters, the same for all API and worker processes; a comma-separated
+    /// list rotates it: the first seals, all open [default: made and kept in DATA_DIR; none in production]
     #[arg(long, env, hide_env_values = true)]
     pub otp_secret: Option<SecretString>,
     /// Digits of an OTP (4 to 10)

@@ -50,8 +50,10 @@ impl FromStr for ProviderOrder {
 /// API and worker share it: the API has a development inbox where nobody sends.
 #[derive(Args, Clone)]
 pub struct ProviderChoice {
-    /// `twilio`, `webhook`, `console` (prints SMS for developers), comma-separated in the order in which they are tried
-    /// [default: twilio where its settings are there, else console]
+    /// `twilio`, `webhook` and `console` (prints SMS for developers, refused in production),
+    /// comma-separated in the order in which they are tried. The API only looks whether it is `console`
+    /// alone: then it has the development inbox [default: `twilio` where one of its settings is there,
+    /// else `console`]
     #[arg(long, env)]
     sms_providers: Option<ProviderOrder>,
     /// Twilio's account SID (AC…)

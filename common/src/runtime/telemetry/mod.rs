@@ -18,13 +18,14 @@ use crate::config::SettingError;
 /// How logs look, and where traces go.
 #[derive(Args, Clone, Debug)]
 pub struct TelemetryConfig {
-    /// `auto` is text at a terminal, JSON otherwise
+    /// `text`, `json`, or `auto`: text at a terminal, JSON otherwise
     #[arg(long, env, value_enum, default_value = "auto")]
     pub log_format: LogFormat,
     /// What is logged: a level, or directives such as `warn,worker=debug`
     #[arg(long, env, default_value = "info", value_parser = filter_directives)]
     pub log: Targets,
-    /// OpenTelemetry collector that traces go to by OTLP over HTTP, like http://127.0.0.1:4318; none where it is not set
+    /// OpenTelemetry collector that traces go to by OTLP over HTTP, like
+    /// `http://127.0.0.1:4318`
     #[arg(long, env, hide_env_values = true, value_parser = traces::collector)]
     pub otel_exporter_otlp_endpoint: Option<String>,
 }

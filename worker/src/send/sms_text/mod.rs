@@ -21,11 +21,13 @@ const LONGEST_HOST: usize = 253;
 
 #[derive(Args, Clone, Debug)]
 pub struct SmsTextConfig {
-    /// Text of the SMS with a sign-in's OTP, with {code} and, where wanted, {app} and {minutes} (until the OTP expires)
+    /// Text of the SMS with a sign-in's OTP, with `{code}` and, where wanted, `{app}` and `{minutes}`
+    /// (until the OTP expires). One that takes more than one segment is logged at start, because each is
+    /// paid for. The SMS of deletions and changes of number have fixed texts with APP_NAME in them
     #[arg(long, env, default_value = DEFAULT)]
     sms_template: Template,
-    /// Host of the website whose form phones and browsers may fill the OTP into (WebOTP, Apple), like example.com: it gets a last
-    /// line `@example.com #123456`
+    /// Host of the website whose form phones and browsers may fill the OTP into (WebOTP, Apple), like
+    /// `example.com`: the SMS gets a last line `@example.com #123456`
     #[arg(long, env)]
     otp_origin: Option<OtpOrigin>,
 }
