@@ -1,5 +1,4 @@
-//! Takes out of the database what is past its time, a bounded step at a time: expired tokens and
-//! old events.
+//! Removes expired tokens and old events from the database, in steps of bounded size.
 
 use std::future::Future;
 use std::time::Duration;
@@ -10,28 +9,28 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::metrics;
 
-const EVERY: Duration = Duration::from_secs(60);
-/// Rows a statement: few enough that no sign-in waits long for it.
-const STEP: u64 = 1_000;
+const INTERVAL: Duration = Duration::from_secs(60);
+/// So few that no sign-in waits long for the statement.
+const ROWS_PER_STATEMENT: u64 = 1_000;
 
 /// Never ends. Events are kept for `events_for`.
-pub async fn remove_what_is_past(accounts: Accounts, clock: Clock, events_for: Duration) {
-    let mut ticks = interval(EVERY);
+pub async fn prune_database(accounts: Accounts, clock: Clock, events_for: Duration) {
+    let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        remove("tokens", || accounts.prune_expired_tokens(clock.now(), STEP)).await;
-        remove("events", || accounts.prune_events(clock.now() - events_for, STEP)).await;
+        remove("tokens", || accounts.prune_expired_tokens(clock.now(), ROWS_PER_STATEMENT)).await;
+        remove("events", || accounts.prune_events(clock.now() - events_for, ROWS_PER_STATEMENT)).await;
     }
 }
 
-/// Takes steps until nothing is left to remove, or one fails.
-async fn remove<F>(what: &'static str, step: impl Fn() -> F)
+/// Repeats `statement` until it removes nothing, or fails.
+async fn remove<F>(what: &'static str, statement: impl Fn() -> F)
 where
     F: Future<Output = Result<u64, AccountsError>>,
 {
     loop {
-        match step().await {
+        match statement().await {
             Ok(0) => return,
             Ok(removed) => {
                 metrics::removed(what, removed);

@@ -1,4 +1,4 @@
-//! From settings to a working queue.
+//! From settings to a running worker.
 
 use anyhow::Context;
 use common::accounts::Accounts;
@@ -16,10 +16,10 @@ use crate::metrics::Scrape;
 use crate::operations;
 use crate::provider::SmsProvider;
 use crate::queue::runner::{self, RESPONSE_TIMEOUT, RunnerSettings};
-use crate::retention::remove_what_is_past;
+use crate::retention::prune_database;
 use crate::send::send_otp::{CLAIM_MARGIN, OtpSender};
 
-/// Works until the first signal to stop, then finishes what runs and gives the rest back.
+/// Runs jobs until the first signal to stop, then finishes those that run and gives the others back.
 ///
 /// # Errors
 /// A setting that is wrong or missing.
@@ -45,8 +45,8 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
     let readiness = Readiness::new(connection.clone(), accounts.clone(), stop.clone());
     let scrape = Scrape::start(readiness.clone(), connection, names.clone(), clock.clone())?;
     let _operations = operations::serve(config.metrics_addr, scrape, readiness).await;
-    let _meeting = AbortOnDropHandle::new(tokio::spawn(startup_checks::run(redis.clone(), accounts.clone())));
-    let retention = remove_what_is_past(accounts, clock.clone(), config.work.event_retention());
+    let _startup_checks = AbortOnDropHandle::new(tokio::spawn(startup_checks::run(redis.clone(), accounts.clone())));
+    let retention = prune_database(accounts, clock.clone(), config.work.event_retention());
     let _retention = AbortOnDropHandle::new(tokio::spawn(retention));
 
     let settings = RunnerSettings {

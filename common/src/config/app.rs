@@ -28,7 +28,6 @@ pub struct AppConfig {
 }
 
 impl AppConfig {
-    /// Whether development defaults are refused.
     #[must_use]
     pub fn is_production(&self) -> bool {
         self.app_env == AppEnv::Production

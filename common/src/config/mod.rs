@@ -1,5 +1,5 @@
-//! Settings from flags, the environment and `.env`: one struct a concern; each program takes only
-//! what it needs.
+//! Settings from flags, the environment and `.env`: one struct a concern, flattened into each
+//! program that needs it.
 
 mod app;
 mod callbacks;
@@ -24,8 +24,7 @@ pub use self::otp::OtpConfig;
 pub use self::providers::{ProviderChoice, ProviderName, ProviderOrder, is_twilio_sid};
 pub use self::redis::RedisConfig;
 
-/// A setting that is missing or wrong, by the name of its environment variable. Never holds the
-/// value.
+/// A setting that is missing or wrong. Never holds the value, which may be a secret.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{name}: {reason}")]
 pub struct SettingError {
@@ -34,7 +33,7 @@ pub struct SettingError {
 }
 
 impl SettingError {
-    /// `name` is the environment variable; `reason` says what is expected.
+    /// `name` is the environment variable, `reason` what is expected.
     pub fn new(name: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { name: name.into(), reason: reason.into() }
     }
@@ -96,8 +95,7 @@ fn explain(command: &Command, error: &clap::Error) -> SettingError {
     SettingError::new(variable_of(command, &argument), reason)
 }
 
-/// The environment variable behind an argument such as `--port <PORT>`, or else the argument
-/// itself.
+/// The environment variable of an argument such as `--port <PORT>`, or the argument itself.
 fn variable_of(command: &Command, argument: &str) -> String {
     let flag = argument.split_whitespace().next().unwrap_or_default();
     let long = flag.trim_start_matches("--");

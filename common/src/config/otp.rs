@@ -39,7 +39,7 @@ impl OtpConfig {
         OtpKeys::derive(self.secrets(app)?.expose_secret()).map_err(too_short)
     }
 
-    /// The keys under which repeated requests are known, from the same secrets.
+    /// The keys for requests with an `Idempotency-Key`, from the same secrets.
     ///
     /// # Errors
     /// As [`OtpConfig::keys`].

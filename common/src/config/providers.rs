@@ -46,8 +46,8 @@ impl FromStr for ProviderOrder {
     }
 }
 
-/// Who sends, and the settings of Twilio by whose presence that is decided where nothing is said.
-/// API and worker share it: the API has a development inbox where nobody sends.
+/// The order of the providers, and the settings of Twilio that decide it where none is set. The API
+/// needs them too: it has a development inbox where no provider sends.
 #[derive(Args, Clone)]
 pub struct ProviderChoice {
     /// `twilio`, `webhook` and `console` (prints SMS for developers, refused in production),
@@ -77,7 +77,7 @@ impl std::fmt::Debug for ProviderChoice {
 }
 
 impl ProviderChoice {
-    /// The order that is set, or else the usual one.
+    /// The order that is set; else Twilio where one of its settings is, else the console.
     #[must_use]
     pub fn order(&self) -> ProviderOrder {
         self.sms_providers.clone().unwrap_or_else(|| {
@@ -89,8 +89,7 @@ impl ProviderChoice {
         })
     }
 
-    /// Whether messages are shown in the development inbox: in development, with no provider that
-    /// sends.
+    /// Whether the development inbox shows messages: in development, with the console alone.
     #[must_use]
     pub fn has_dev_inbox(&self, app: &AppConfig) -> bool {
         !app.is_production() && self.order().0 == [ProviderName::Console]

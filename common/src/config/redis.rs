@@ -24,8 +24,8 @@ impl RedisConfig {
     /// The server, not yet connected to.
     ///
     /// # Errors
-    /// A URL that is not one of Redis; a file that cannot be read, has no certificate in it, or
-    /// serves no URL of TLS.
+    /// A URL that is not one of Redis; a file that cannot be read, or has no certificate in it; a file
+    /// beside a URL without TLS.
     pub fn server(&self) -> Result<Redis, SettingError> {
         let url = self.redis_url.expose_secret();
         let wrong_url = |_| {

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// Tells the time. Clones share one time.
+/// The system's time, or a time that tests move. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Clock(Source);
 
@@ -51,7 +51,7 @@ impl Clock {
     }
 }
 
-/// A moment, shown to people and programs in RFC 3339 and UTC, by the second.
+/// An instant whose text is RFC 3339, in UTC and whole seconds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Timestamp(i64);
 

@@ -1,4 +1,4 @@
-//! What both programs' commands for operators share: how they answer, and how they fail.
+//! How the commands of both programs print their results and fail.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
@@ -12,27 +12,25 @@ use crate::admin::OperatorError;
 use crate::config::SettingError;
 use crate::runtime::health::{self, HealthError};
 
-/// Why a command did not do what it was asked to.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
     /// An argument or a setting is wrong.
     #[error(transparent)]
     Setting(#[from] SettingError),
-    /// Redis or the database was not asked.
+    /// Redis or the database did not answer, or refused.
     #[error(transparent)]
     Store(#[from] OperatorError),
-    /// There is nobody of that name.
+    /// The user, number or session is not there.
     #[error("{0}")]
     NotFound(String),
-    /// The program that should run does not answer as it should.
+    /// The running program does not answer, or says that it is not well.
     #[error(transparent)]
     Health(#[from] HealthError),
-    /// The answer cannot be written.
     #[error("the answer cannot be written: {0}")]
     Output(#[from] io::Error),
 }
 
-/// For people or for programs.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Output {
     /// As JSON, for programs
@@ -40,10 +38,10 @@ pub struct Output {
     pub json: bool,
 }
 
-/// Prints an answer, for people or as JSON.
+/// Prints the result of a command, as text or as JSON.
 ///
 /// # Errors
-/// Standard output is closed, but not by a reader that has seen enough.
+/// Standard output cannot be written. A reader that closed it is no error.
 pub fn answer<T: Display + Serialize>(answer: &T, json: bool) -> Result<(), CommandError> {
     let text = if json {
         serde_json::to_string_pretty(answer).map_err(io::Error::from)? + "\n"
@@ -64,18 +62,17 @@ pub fn print(text: &str) -> Result<(), CommandError> {
     }
 }
 
-/// Asks the program that listens at `address` whether it is well, as [`health::ask`] does, and
-/// prints its answer.
+/// Prints what [`health::ask`] returns.
 ///
 /// # Errors
-/// It is not, or as [`answer`].
+/// As [`health::ask`] and [`answer`].
 pub async fn ask_health(address: SocketAddr, ready: bool) -> Result<(), CommandError> {
     print(&format!("{}\n", health::ask(address, ready).await?))
 }
 
-/// How a program ends after a command: 0 when it is done, 1 when what it is about was not found or
-/// is not well, 2 when an argument or a setting is wrong or a store does not answer. Why is one
-/// line of standard error.
+/// The exit code after a command: 0 after success, 1 when something was not found or is not well, 2
+/// when an argument or a setting is wrong or a store does not answer. The reason is one line of
+/// standard error.
 #[must_use]
 pub fn end(done: Result<(), CommandError>) -> ExitCode {
     let Err(error) = done else { return ExitCode::SUCCESS };

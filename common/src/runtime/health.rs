@@ -13,7 +13,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// Why a program is not taken to be well.
 #[derive(Debug, thiserror::Error)]
 pub enum HealthError {
-    /// Nobody answers there, or somebody who does not speak HTTP.
+    /// Nothing listens there, or something that does not speak HTTP.
     #[error("{address}: {}", cause(.error))]
     Unreachable { address: SocketAddr, error: reqwest::Error },
     #[error("{0}: no answer within {TIMEOUT:?}")]

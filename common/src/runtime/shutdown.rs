@@ -1,4 +1,4 @@
-//! The way down: the first SIGTERM or SIGINT asks to stop, the second ends the process at once.
+//! The first SIGTERM or SIGINT asks the process to stop, the second one ends it at once.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;

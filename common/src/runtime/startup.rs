@@ -6,21 +6,21 @@ use std::process::ExitCode;
 
 use crate::runtime::telemetry::{self, TelemetryConfig};
 
-/// To be called before the first connection: more than one cryptography library may be compiled in,
-/// so rustls has to be told which to use.
+/// Tells rustls which cryptography to use, because more than one may be compiled in. Has to come
+/// before the first connection.
 pub fn prepare() {
-    // It fails only when it has been done before.
+    // It fails only where it was done before.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// Says in one line why the program does not start.
+/// Prints in one line why the program does not start, and returns exit code 2.
 #[expect(clippy::print_stderr, reason = "logs may not be set up yet, and this is for the person who started it")]
 pub fn refuse(reason: &impl Display) -> ExitCode {
     eprintln!("{}", reason.to_string().replace('\n', " "));
     ExitCode::from(2)
 }
 
-/// Runs `program` with logs, and with traces under the name `service`, and says how the process ends.
+/// Runs `program` with logs, and with traces under the name `service`. Returns its exit code.
 pub async fn run<E: Display>(
     telemetry: &TelemetryConfig,
     service: &'static str,
@@ -34,7 +34,7 @@ pub async fn run<E: Display>(
     traces.finish().await;
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        // With its causes, where `program` ends by anyhow's errors.
+        // In this form an error of anyhow names its causes.
         Err(error) => refuse(&format!("{error:#}")),
     }
 }

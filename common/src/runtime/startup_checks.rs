@@ -25,7 +25,7 @@ async fn check_redis(redis: &Redis) {
     let mut log = LogOnce::new("redis", "REDIS_URL");
     let mut connection = retry_until_ok(BACKOFF, || connect(redis), |error| log.unreachable(&error)).await;
     log.reached();
-    // CONFIG is often refused where Redis is somebody else's.
+    // INFO, because a Redis of a cloud provider often refuses CONFIG.
     match redis::cmd("INFO").query_async::<InfoDict>(&mut connection).await {
         Ok(info) => warn_of_data_loss(&info),
         Err(error) => tracing::warn!(event = "redis_not_inspected", setting = "REDIS_URL", %error),

@@ -16,25 +16,25 @@ use crate::queue::runner::RunnerSettings;
 
 pub(super) async fn run(redis: &mut RedisConnection, json: bool) -> Result<(), CommandError> {
     let now = Clock::default().unix_ms();
-    let figures = ask_redis(QueueStats::read(redis, &[], now)).await?;
+    let stats = ask_redis(QueueStats::read(redis, &[], now)).await?;
     let workers = ask_redis(queue::living_workers(redis, now, RunnerSettings::default().given_up_after())).await?;
     let mut reasons = BTreeMap::new();
     for letter in ask_redis(dead_letters(redis)).await? {
         *reasons.entry(letter.reason).or_insert(0) += 1;
     }
-    let told = Told {
+    let summary = Summary {
         workers,
-        waiting: figures.depth.waiting,
-        retrying: figures.depth.retrying,
-        in_flight: figures.depth.in_flight,
-        oldest_waiting_seconds: figures.oldest_waiting.as_secs_f64(),
-        dead_letters: DeadLetters { kept: figures.dead_letters, reasons },
+        waiting: stats.depth.waiting,
+        retrying: stats.depth.retrying,
+        in_flight: stats.depth.in_flight,
+        oldest_waiting_seconds: stats.oldest_waiting.as_secs_f64(),
+        dead_letters: DeadLetters { kept: stats.dead_letters, reasons },
     };
-    command::answer(&told, json)
+    command::answer(&summary, json)
 }
 
 #[derive(Serialize)]
-struct Told {
+struct Summary {
     workers: u64,
     waiting: u64,
     retrying: u64,
@@ -49,7 +49,7 @@ struct DeadLetters {
     reasons: BTreeMap<String, u64>,
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { workers, waiting, retrying, in_flight, oldest_waiting_seconds, dead_letters } = self;
         writeln!(f, "workers       {workers}")?;

@@ -49,7 +49,7 @@ async fn listen(redis: &Redis, wake: &mpsc::Sender<()>, log: &mut LogOnChange) -
     let mut subscription = redis.client().get_async_pubsub().await?;
     subscription.subscribe(&NAMES.wake).await?;
     log.observe(Ok(()));
-    // For what was added while nobody listened.
+    // For jobs that were added before this listened.
     let _full = wake.try_send(());
     let mut messages = subscription.on_message();
     while messages.next().await.is_some() {

@@ -18,7 +18,7 @@ pub use stores::{STORE_METRICS, observe_stores};
 /// What [`Exporter::text`] is, as HTTP says it.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The exporter keeps each value of a histogram until then, or until somebody asks.
+/// Until then, or until a scrape, the exporter keeps each value of a histogram.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// A row of a table of metrics.

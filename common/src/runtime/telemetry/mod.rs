@@ -1,5 +1,4 @@
-//! Logs: text for people at a terminal, JSON for machines. And traces, where somebody collects
-//! them.
+//! Logs, and traces where there is a collector.
 
 pub mod traces;
 
@@ -15,7 +14,6 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::config::SettingError;
 
-/// How logs look, and where traces go.
 #[derive(Args, Clone, Debug)]
 pub struct TelemetryConfig {
     /// `text`, `json`, or `auto`: text at a terminal, JSON otherwise
@@ -30,23 +28,20 @@ pub struct TelemetryConfig {
     pub otel_exporter_otlp_endpoint: Option<String>,
 }
 
-/// The form of a log line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum LogFormat {
     /// Text at a terminal, JSON otherwise.
     Auto,
-    /// For people.
     Text,
-    /// For machines, one object a line.
+    /// One object a line.
     Json,
 }
 
-/// Starts logging to standard output, and the export of traces where there is a collector. Called
-/// once, by the `main` of a program that is called `service` in its traces. What it returns has to
-/// be finished at the program's end.
+/// Starts logging to standard output, and the export of traces where there is a collector; they
+/// name the program `service`. Called once.
 ///
 /// # Errors
-/// A collector that cannot be worked with.
+/// The exporter cannot be built for this collector.
 pub fn start(config: &TelemetryConfig, service: &'static str) -> Result<traces::Export, SettingError> {
     match &config.otel_exporter_otlp_endpoint {
         None => {
@@ -54,7 +49,7 @@ pub fn start(config: &TelemetryConfig, service: &'static str) -> Result<traces::
             Ok(traces::Export::default())
         }
         Some(collector) => {
-            // Each has a filter of its own: traces do not depend on what is logged.
+            // Each layer has its own filter: traces do not depend on the log's level.
             let (layer, export) = traces::export(collector, service)?;
             Registry::default().with(logs(config).with_filter(filter(config))).with(layer).init();
             Ok(export)
@@ -70,12 +65,12 @@ fn logs<S: Subscriber + for<'span> LookupSpan<'span>>(config: &TelemetryConfig) 
         LogFormat::Json => false,
     };
     let logs = tracing_subscriber::fmt::layer().with_ansi(terminal);
-    // The current span says it all: the list of spans would say it twice.
+    // The list of spans would repeat the current one.
     if text { logs.boxed() } else { logs.json().with_span_list(false).boxed() }
 }
 
-/// Spans of traces are not for logs, which have spans of their own. What poem's server logs of
-/// itself is said by `metrics_listening`.
+/// Leaves out the spans of traces, because logs have their own, and the lines of poem's server, which
+/// repeat `metrics_listening`.
 fn filter(config: &TelemetryConfig) -> Targets {
     let targets = config.log.clone();
     targets.with_target(traces::TARGET, LevelFilter::OFF).with_target("poem::server", LevelFilter::WARN)

@@ -1,5 +1,5 @@
-//! Traces by OTLP over HTTP: one span a request and one a run of a job, joined into one trace by
-//! the W3C Trace Context that a job carries. Where nobody collects them nothing of this runs.
+//! Traces by OTLP over HTTP: one span a request and one a run of a job. The W3C Trace Context that a
+//! job carries joins them into one trace.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -37,10 +37,10 @@ const WARNING_EVERY: Duration = Duration::from_secs(60);
 pub struct Export(Option<SdkTracerProvider>);
 
 impl Export {
-    /// Sends what was not sent yet, for two seconds at most.
+    /// Exports the last spans, for two seconds at most.
     pub async fn finish(self) {
         let Some(provider) = self.0 else { return };
-        // It blocks its thread. What goes wrong was logged by the exporter.
+        // It blocks its thread. The exporter has logged its errors.
         let _ = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(SHUTDOWN_TIMEOUT)).await;
     }
 }
@@ -76,7 +76,7 @@ fn exporter(collector: &str) -> Result<opentelemetry_otlp::SpanExporter, Exporte
     if chosen { exporter.build() } else { exporter.with_protocol(Protocol::HttpBinary).build() }
 }
 
-/// What the traces say of the program. The environment's word wins.
+/// The program as traces describe it. The environment overrides this.
 fn resource(service: &'static str) -> Resource {
     let resource = Resource::builder_empty()
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
@@ -96,8 +96,8 @@ pub(super) fn collector(value: &str) -> Result<String, &'static str> {
     }
 }
 
-/// Makes a span that has not begun a part of the trace that `traceparent` (W3C Trace Context)
-/// names. What is none changes nothing.
+/// Puts a span that has not begun into the trace of `traceparent` (W3C Trace Context). A malformed
+/// one changes nothing.
 pub fn join(span: &Span, traceparent: &str) {
     if !span.is_disabled() {
         let parent =
@@ -107,8 +107,7 @@ pub fn join(span: &Span, traceparent: &str) {
     }
 }
 
-/// What makes others a part of the current trace, as W3C Trace Context says it; none where nothing
-/// is exported.
+/// The `traceparent` (W3C Trace Context) of the current span; none where nothing is exported.
 #[must_use]
 pub fn traceparent() -> Option<String> {
     let context = Context::current();
@@ -120,7 +119,7 @@ pub fn traceparent() -> Option<String> {
     carrier.0
 }
 
-/// The one header that travels.
+/// A map of headers with `traceparent` alone.
 struct Carrier(Option<String>);
 
 impl Extractor for Carrier {
@@ -141,7 +140,7 @@ impl Injector for Carrier {
     }
 }
 
-/// Says in the log, now and then, that spans are lost.
+/// Logs that spans are lost, at most once a minute.
 #[derive(Debug)]
 struct WatchedExporter {
     inner: opentelemetry_otlp::SpanExporter,
