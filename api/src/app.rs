@@ -1,4 +1,5 @@
-//! The app: state, routes and what stands around them. `main` serves it, and in-process tests call it.
+//! The app: state, routes and what stands around them. `main` serves it, and in-process tests call
+//! it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -65,11 +66,16 @@ impl App {
     fn others(&self, document: &Value) -> HashMap<&'static str, RouteMethod> {
         let example_number = &self.pages.example_number;
         let text = document::served_text(document, example_number);
-        let document_json = make_sync(move |_| text.clone().with_content_type("application/json; charset=utf-8"));
+        let document_json =
+            make_sync(move |_| text.clone().with_content_type("application/json; charset=utf-8"));
         let (page, policy) = document::swagger_ui(document, example_number);
-        let swagger_ui =
-            make_sync(move |_| Html(page.clone()).with_header(header::CONTENT_SECURITY_POLICY, policy.as_str()));
-        let mut others = HashMap::from([(SWAGGER_UI_PATH, get(swagger_ui)), (DOCUMENT_PATH, get(document_json))]);
+        let swagger_ui = make_sync(move |_| {
+            Html(page.clone()).with_header(header::CONTENT_SECURITY_POLICY, policy.as_str())
+        });
+        let mut others = HashMap::from([
+            (SWAGGER_UI_PATH, get(swagger_ui)),
+            (DOCUMENT_PATH, get(document_json)),
+        ]);
         others.extend(self.pages.routes());
         others.extend(self.twilio_status.clone().map(|status| (TWILIO_STATUS_PATH, post(status))));
         others

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, ValueEnum};
 use common::config::{
-    AppConfig, CallbackConfig, DatabaseConfig, DestinationConfig, LimitConfig, OtpConfig, ProviderChoice, RedisConfig,
-    SettingError,
+    AppConfig, CallbackConfig, DatabaseConfig, DestinationConfig, LimitConfig, OtpConfig,
+    ProviderChoice, RedisConfig, SettingError,
 };
 use common::ledger::limits::LedgerSettings;
 use common::runtime::metrics::MetricsAddress;
@@ -20,7 +20,8 @@ use crate::server::{ConnectionLimits, Drain};
 use crate::service::sessions::SessionTerms;
 use crate::service::test_numbers::TestNumbers;
 
-/// Seconds from SIGTERM to the listener's end in production: two probes of a load balancer that asks every other second.
+/// Seconds from SIGTERM to the listener's end in production: two probes of a load balancer that
+/// asks every other second.
 const PRODUCTION_DELAY: u64 = 5;
 
 /// Phone sign-in over HTTP. Every option is also an environment variable and may stand in `.env`.
@@ -156,13 +157,17 @@ impl ServerConfig {
     /// How many connections may be open, and for how long.
     #[must_use]
     pub fn connection_limits(&self) -> ConnectionLimits {
-        ConnectionLimits { max_connections: self.max_connections as usize, ..ConnectionLimits::default() }
+        ConnectionLimits {
+            max_connections: self.max_connections as usize,
+            ..ConnectionLimits::default()
+        }
     }
 
     /// How to stop. In development there is no load balancer to wait for.
     #[must_use]
     pub fn drain(&self, app: &AppConfig) -> Drain {
-        let delay = self.shutdown_delay.unwrap_or(if app.is_production() { PRODUCTION_DELAY } else { 0 });
+        let delay =
+            self.shutdown_delay.unwrap_or(if app.is_production() { PRODUCTION_DELAY } else { 0 });
         Drain { delay: Duration::from_secs(delay), grace: Duration::from_secs(self.shutdown_grace) }
     }
 
@@ -175,7 +180,8 @@ impl ServerConfig {
     /// How clients' addresses are found.
     ///
     /// # Errors
-    /// No proxies given in production: clients could not be told apart, and every limit would hit all of them.
+    /// No proxies given in production: clients could not be told apart, and every limit would hit
+    /// all of them.
     pub fn address_rule(&self, app: &AppConfig) -> Result<AddressRule, SettingError> {
         let trusted = match &self.trusted_proxies {
             Some(proxies) => proxies.clone(),
@@ -191,7 +197,8 @@ pub struct SessionConfig {
     /// Life of a bearer token in hours (1 to 8760); a renewal gives another
     #[arg(long, env, default_value_t = 48, value_parser = clap::value_parser!(u64).range(1..=8760))]
     token_ttl_hours: u64,
-    /// Longest life of a session in days, from its OTP, however often its token is renewed (1 to 3650)
+    /// Longest life of a session in days, from its OTP, however often its token is renewed (1 to
+    /// 3650)
     #[arg(long, env, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3650))]
     session_max_days: u64,
     /// Live sessions of one user; past that, those that were used least recently end; `0` is no limit

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use common::runtime::metrics::{BuildError, CONTENT_TYPE, Exporter, Kind, Metric, STORE_METRICS, observe_stores};
+use common::runtime::metrics::{
+    BuildError, CONTENT_TYPE, Exporter, Kind, Metric, STORE_METRICS, observe_stores,
+};
 use common::runtime::readiness::Readiness;
 use metrics::{SharedString, counter, gauge, histogram};
 use poem::http::{Method, StatusCode};
@@ -23,7 +25,6 @@ const VERIFICATIONS: &str = "cheershare_verifications_total";
 const SIGN_UPS: &str = "cheershare_sign_ups_total";
 const TOKENS_ISSUED: &str = "cheershare_tokens_issued_total";
 
-/// The API's own metrics.
 pub const API_METRICS: &[Metric] = &[
     Metric {
         name: REQUESTS,
@@ -57,8 +58,16 @@ pub const API_METRICS: &[Metric] = &[
         help: "Guesses at an OTP: right, wrong, expired, burned (five wrong ones before), none (no OTP, or a used one), \
             closed (too many wrong ones in an hour or a day) or blocked (the number is, by an operator).",
     },
-    Metric { name: SIGN_UPS, kind: Kind::Counter, help: "Users that were made: first sign-ins of a number." },
-    Metric { name: TOKENS_ISSUED, kind: Kind::Counter, help: "Bearer tokens that were issued: sign-ins." },
+    Metric {
+        name: SIGN_UPS,
+        kind: Kind::Counter,
+        help: "Users that were made: first sign-ins of a number.",
+    },
+    Metric {
+        name: TOKENS_ISSUED,
+        kind: Kind::Counter,
+        help: "Bearer tokens that were issued: sign-ins.",
+    },
 ];
 
 pub(crate) fn otp_queued(is_test: bool) {
@@ -101,7 +110,8 @@ impl RequestMetrics {
         histogram!(REQUEST_SECONDS, "route" => self.route.clone(), "method" => self.method)
             .record(self.start.elapsed());
         let status = status.as_u16().to_string();
-        counter!(REQUESTS, "route" => self.route, "method" => self.method, "status" => status).increment(1);
+        counter!(REQUESTS, "route" => self.route, "method" => self.method, "status" => status)
+            .increment(1);
     }
 }
 
@@ -140,7 +150,6 @@ impl Drop for InFlight {
     }
 }
 
-/// Answers a scrape.
 #[derive(Clone, Debug)]
 pub struct Scrape {
     exporter: Exporter,
@@ -149,8 +158,6 @@ pub struct Scrape {
 }
 
 impl Scrape {
-    /// Counts from now on.
-    ///
     /// # Errors
     /// The process counts already.
     pub fn start(readiness: Readiness, rejections: Rejections) -> Result<Self, BuildError> {

@@ -49,7 +49,14 @@ impl Rejections {
         self.count("guess_refused", self.guesses.get(&why), why.into_str(), number, address);
     }
 
-    fn count(&self, event: &str, counter: Option<&Counter>, reason: &str, number: &E164, address: ClientAddress) {
+    fn count(
+        &self,
+        event: &str,
+        counter: Option<&Counter>,
+        reason: &str,
+        number: &E164,
+        address: ClientAddress,
+    ) {
         let Some(counter) = counter else { return };
         let count = counter.count.fetch_add(1, Ordering::Relaxed) + 1;
         if counter.log_throttle.allows(self.clock.unix_ms()) {
@@ -84,8 +91,12 @@ fn counters<K: Copy + Eq + Hash>(kinds: &[K]) -> HashMap<K, Counter> {
     kinds.iter().map(|kind| (*kind, Counter::default())).collect()
 }
 
-fn counts<K: Copy + Eq + Hash>(kinds: &[K], counters: &HashMap<K, Counter>) -> impl Iterator<Item = (K, u64)> {
-    let count = |kind| counters.get(kind).map_or(0, |counter| counter.count.load(Ordering::Relaxed));
+fn counts<K: Copy + Eq + Hash>(
+    kinds: &[K],
+    counters: &HashMap<K, Counter>,
+) -> impl Iterator<Item = (K, u64)> {
+    let count =
+        |kind| counters.get(kind).map_or(0, |counter| counter.count.load(Ordering::Relaxed));
     kinds.iter().map(move |kind| (*kind, count(kind)))
 }
 
@@ -101,7 +112,10 @@ impl LogThrottle {
         let logged_at = self.logged_at.load(Ordering::Relaxed);
         let due = now.saturating_sub(logged_at) >= LOG_INTERVAL;
         // Of simultaneous events, one is logged.
-        due && self.logged_at.compare_exchange(logged_at, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        due && self
+            .logged_at
+            .compare_exchange(logged_at, now, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
     }
 }
 
@@ -122,6 +136,9 @@ mod tests {
         assert_eq!(rejections.destinations(), 1);
         let sends: Vec<_> = rejections.sends().filter(|(_, count)| *count > 0).collect();
         let guesses: Vec<_> = rejections.guesses().filter(|(_, count)| *count > 0).collect();
-        assert_eq!((sends, guesses), (vec![(LimitKind::Cooldown, 3)], vec![(WrongGuess::Expired, 1)]));
+        assert_eq!(
+            (sends, guesses),
+            (vec![(LimitKind::Cooldown, 3)], vec![(WrongGuess::Expired, 1)])
+        );
     }
 }

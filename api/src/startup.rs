@@ -36,13 +36,16 @@ const MAX_METRICS_CONNECTIONS: usize = 20;
 /// Serves until the first signal to stop, then finishes what runs.
 ///
 /// # Errors
-/// A setting that is wrong or missing, an address that is taken, a development database that cannot be migrated.
+/// A setting that is wrong or missing, an address that is taken, a development database that cannot
+/// be migrated.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     let stop = common::runtime::shutdown::on_signal();
     let app = connect(&config, Clock::default(), stop.clone()).await?;
     let accounts = &app.state.accounts;
     if !config.app.is_production() {
-        migration::up(accounts.database()).await.context("DATABASE_URL: the database cannot be migrated")?;
+        migration::up(accounts.database())
+            .await
+            .context("DATABASE_URL: the database cannot be migrated")?;
     }
     let checks = startup_checks::run(config.redis.server()?, accounts.clone());
     let _checks = AbortOnDropHandle::new(tokio::spawn(checks));
@@ -55,28 +58,44 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     tokio::task::spawn_blocking(move || pages.prepare());
     let _metrics = serve_metrics(&config, &app.state).await?;
     let address = config.server.address();
-    let listener = server::bind(address).await.with_context(|| format!("PORT: cannot listen on {address}"))?;
+    let listener =
+        server::bind(address).await.with_context(|| format!("PORT: cannot listen on {address}"))?;
     tracing::info!(event = "listening", address = %listener.local_addr()?);
     let inbox = app.pages.dev_inbox().cloned();
     let redis = config.redis.server()?;
-    let _inbox = inbox.clone().map(|inbox| AbortOnDropHandle::new(tokio::spawn(inbox.listen(redis))));
+    let _inbox =
+        inbox.clone().map(|inbox| AbortOnDropHandle::new(tokio::spawn(inbox.listen(redis))));
     let stop = async move {
         stop.cancelled().await;
         inbox.inspect(DevInbox::close);
     };
-    server::serve(listener, app.into_endpoint(), limits, stop, config.server.drain(&config.app)).await?;
+    server::serve(listener, app.into_endpoint(), limits, stop, config.server.drain(&config.app))
+        .await?;
     tracing::info!(event = "stopped");
     Ok(())
 }
 
 /// On an address of their own, until this is dropped.
-async fn serve_metrics(config: &Config, state: &AppState) -> anyhow::Result<Option<AbortOnDropHandle<()>>> {
+async fn serve_metrics(
+    config: &Config,
+    state: &AppState,
+) -> anyhow::Result<Option<AbortOnDropHandle<()>>> {
     let scrape = Scrape::start(state.readiness.clone(), state.rejections.clone())?;
     let listener = config.metrics_addr.listen().await;
     Ok(listener.map(|listener| {
-        let limits = ConnectionLimits { max_connections: MAX_METRICS_CONNECTIONS, ..ConnectionLimits::default() };
+        let limits = ConnectionLimits {
+            max_connections: MAX_METRICS_CONNECTIONS,
+            ..ConnectionLimits::default()
+        };
         AbortOnDropHandle::new(tokio::spawn(async move {
-            let served = server::serve(listener, scrape.app(), limits, std::future::pending(), Drain::default()).await;
+            let served = server::serve(
+                listener,
+                scrape.app(),
+                limits,
+                std::future::pending(),
+                Drain::default(),
+            )
+            .await;
             if let Err(error) = served {
                 tracing::error!(event = "metrics_ended", %error);
             }
@@ -88,7 +107,11 @@ async fn serve_metrics(config: &Config, state: &AppState) -> anyhow::Result<Opti
 ///
 /// # Errors
 /// A setting that is wrong or missing.
-pub async fn connect(config: &Config, clock: Clock, stop: CancellationToken) -> anyhow::Result<App> {
+pub async fn connect(
+    config: &Config,
+    clock: Clock,
+    stop: CancellationToken,
+) -> anyhow::Result<App> {
     let redis = config
         .redis
         .server()?

@@ -32,8 +32,8 @@ async fn a_server_without_files_makes_room_and_recovers() {
     let limits = ConnectionLimits::default();
     tokio::spawn(server::serve(listener, app, limits, std::future::pending(), Drain::default()));
 
-    // Client and server share the files: take all that are left, then ask on the last connection, which the server cannot accept
-    // until it gives up one of those before.
+    // Client and server share the files: take all that are left, then ask on the last connection,
+    // which the server cannot accept until it gives up one of those before.
     let mut clients = Vec::new();
     let refused = loop {
         match TcpStream::connect(addr).await {
@@ -43,7 +43,8 @@ async fn a_server_without_files_makes_room_and_recovers() {
     };
     assert_eq!(refused.raw_os_error(), Some(24), "{refused}");
     let last = clients.pop().unwrap();
-    let answer = tokio::time::timeout(Duration::from_secs(5), ask(last)).await.expect("an answer").unwrap();
+    let answer =
+        tokio::time::timeout(Duration::from_secs(5), ask(last)).await.expect("an answer").unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 
     // The check finds what is missing, and raises the limit where it may.

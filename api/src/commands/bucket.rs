@@ -28,7 +28,8 @@ pub enum BucketCommand {
 pub struct OneBucket {
     /// Whose sends it counts
     kind: BucketKind,
-    /// The address, a number of the range, or the country (`none` for numbers of no country); nothing for the service
+    /// The address, a number of the range, or the country (`none` for numbers of no country);
+    /// nothing for the service
     of: Option<String>,
     #[command(flatten)]
     output: Output,
@@ -54,7 +55,8 @@ pub(super) async fn run(command: &BucketCommand, config: &Config) -> Result<(), 
     };
     let bucket = which.bucket(config)?;
     let mut redis = admin::connect(&config.redis)?;
-    let level = bucket.look(&mut redis, &config.ledger_settings(), &Clock::default(), empty).await?;
+    let level =
+        bucket.look(&mut redis, &config.ledger_settings(), &Clock::default(), empty).await?;
     if empty {
         command::answer(&Emptied { emptied: level }, which.output.json)
     } else {
@@ -71,7 +73,9 @@ impl OneBucket {
                 let address: IpAddr = text.parse().map_err(|_| wrong("has to be an IP address"))?;
                 Bucket::Address(address.into())
             }
-            (BucketKind::Range, Some(text)) => Bucket::Range(parse_number(text, config)?.e164().clone()),
+            (BucketKind::Range, Some(text)) => {
+                Bucket::Range(parse_number(text, config)?.e164().clone())
+            }
             (BucketKind::Country, Some("none")) => Bucket::Country(None),
             (BucketKind::Country, Some(text)) => {
                 Bucket::Country(Some(text.parse().map_err(|reason: String| wrong(&reason))?))
@@ -80,7 +84,9 @@ impl OneBucket {
             (BucketKind::Address, None) => return Err(wrong("is missing: which address?")),
             (BucketKind::Range, None) => return Err(wrong("is missing: a number of which range?")),
             (BucketKind::Country, None) => return Err(wrong("is missing: which country?")),
-            (BucketKind::Service, Some(_)) => return Err(wrong("there is one bucket for the whole service")),
+            (BucketKind::Service, Some(_)) => {
+                return Err(wrong("there is one bucket for the whole service"));
+            }
         })
     }
 }

@@ -1,15 +1,19 @@
-//! What the program does for operators instead of serving.
+//! What the program does for operators instead of serving: one file a command, all of them listed
+//! in [`Command`] and [`run`].
 
 mod bucket;
+mod health;
 mod number;
+mod openapi;
 mod sessions;
 
 use clap::Subcommand;
 use common::config::SettingError;
 use common::domain::phone::PhoneNumber;
-use common::runtime::command::{self, CommandError};
+use common::runtime::command::CommandError;
 
 pub use self::bucket::BucketCommand;
+pub use self::health::HealthCommand;
 pub use self::number::NumberCommand;
 pub use self::sessions::SessionsCommand;
 use crate::config::Config;
@@ -20,11 +24,7 @@ pub enum Command {
     /// Print the OpenAPI document
     Openapi,
     /// Ask the API that runs on this machine, at HOST and PORT, whether it lives
-    Health {
-        /// Ask whether it can serve requests, too: whether Redis and the database answer it
-        #[arg(long)]
-        ready: bool,
-    },
+    Health(HealthCommand),
     /// See what is known of a number; unlock, block and unblock it
     #[command(subcommand)]
     Number(NumberCommand),
@@ -42,14 +42,8 @@ pub enum Command {
 /// [`CommandError`].
 pub async fn run(command: &Command, config: &Config) -> Result<(), CommandError> {
     match command {
-        Command::Openapi => command::print(&crate::document::document_text()),
-        Command::Health { ready } => {
-            let address = config.server.address();
-            if address.port() == 0 {
-                return Err(SettingError::new("PORT", "is 0, so nobody knows where the API listens").into());
-            }
-            command::ask_health(address, *ready).await
-        }
+        Command::Openapi => openapi::run(),
+        Command::Health(command) => health::run(command, config).await,
         Command::Number(command) => number::run(command, config).await,
         Command::Bucket(command) => bucket::run(command, config).await,
         Command::Sessions(command) => sessions::run(command, config).await,

@@ -48,8 +48,10 @@ pub(super) async fn run(command: &NumberCommand, config: &Config) -> Result<(), 
     | NumberCommand::Unblock(which)
     | NumberCommand::Block { number: which, .. }) = command;
     let number = parse_number(&which.number, config)?;
-    let numbers = Numbers::new(admin::connect(&config.redis)?, config.ledger_settings(), Clock::default());
-    let (masked, json) = (number.to_string(), which.output.json);
+    let numbers =
+        Numbers::new(admin::connect(&config.redis)?, config.ledger_settings(), Clock::default());
+    let masked = number.to_string();
+    let json = which.output.json;
     match command {
         NumberCommand::Show(_) => command::answer(&Shown(numbers.record(&number).await?), json),
         NumberCommand::Unlock(_) => {
@@ -76,26 +78,40 @@ impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let record = &self.0;
         writeln!(f, "{}", record.number)?;
-        let blocked = record.blocked.map_or_else(|| "no".to_owned(), |block| InWords(block).to_string());
+        let blocked =
+            record.blocked.map_or_else(|| "no".to_owned(), |block| InWords(block).to_string());
         writeln!(f, "  blocked          {blocked}")?;
         writeln!(f, "  cooldown         {} s left", record.cooldown_seconds)?;
-        writeln!(f, "  sends            {} in the last hour, {} in the last day", record.sends.hour, record.sends.day)?;
+        writeln!(
+            f,
+            "  sends            {} in the last hour, {} in the last day",
+            record.sends.hour, record.sends.day
+        )?;
         let wrong = record.wrong_guesses;
-        writeln!(f, "  wrong guesses    {} in the last hour, {} in the last day", wrong.hour, wrong.day)?;
+        writeln!(
+            f,
+            "  wrong guesses    {} in the last hour, {} in the last day",
+            wrong.hour, wrong.day
+        )?;
         writeln!(f, "  known addresses  {}", record.known_addresses)?;
         for bucket in &record.buckets {
             writeln!(f, "  bucket           {bucket}")?;
         }
         for code in &record.challenges {
-            let (strangers, known) = (code.wrong_guesses, code.wrong_guesses_from_known_addresses);
-            let (purpose, state, expires) = (&code.purpose, code.state, code.expires_at);
-            writeln!(
+            write!(
                 f,
-                "  code             {purpose}, {state}, expires {expires}; wrong guesses: {strangers}, from known addresses: {known}"
+                "  code             {}, {}, expires {}; ",
+                code.purpose, code.state, code.expires_at
             )?;
+            let known = code.wrong_guesses_from_known_addresses;
+            writeln!(f, "wrong guesses: {}, from known addresses: {known}", code.wrong_guesses)?;
         }
         for sms in &record.deliveries {
-            write!(f, "  SMS              {} {} {}", sms.requested_at, sms.delivery_id, sms.status)?;
+            write!(
+                f,
+                "  SMS              {} {} {}",
+                sms.requested_at, sms.delivery_id, sms.status
+            )?;
             if let Some(reason) = &sms.reason {
                 write!(f, " ({reason})")?;
             }
@@ -130,11 +146,8 @@ impl fmt::Display for WasUnlocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Unlocked { cooldown, sends, wrong_guesses, burned_codes } = self.had;
         let cooldown = if cooldown { "its cooldown" } else { "no cooldown" };
-        write!(
-            f,
-            "{} is unlocked. Forgotten: {cooldown}, sends: {sends}, wrong guesses: {wrong_guesses}, burned codes: {burned_codes}.",
-            self.number
-        )
+        write!(f, "{} is unlocked. Forgotten: {cooldown}, sends: {sends}, ", self.number)?;
+        write!(f, "wrong guesses: {wrong_guesses}, burned codes: {burned_codes}.")
     }
 }
 

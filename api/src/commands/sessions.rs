@@ -24,7 +24,8 @@ pub enum SessionsCommand {
 /// Which user, and how to answer.
 #[derive(Args, Clone, Debug)]
 pub struct OneUser {
-    /// The user's number, in any usual spelling; without a country code it belongs to DEFAULT_COUNTRY
+    /// The user's number, in any usual spelling; without a country code it belongs to
+    /// DEFAULT_COUNTRY
     number: Option<String>,
     /// The user's id, in place of the number
     #[arg(long)]
@@ -33,11 +34,18 @@ pub struct OneUser {
     output: Output,
 }
 
-pub(super) async fn run(SessionsCommand::End(which): &SessionsCommand, config: &Config) -> Result<(), CommandError> {
+pub(super) async fn run(
+    SessionsCommand::End(which): &SessionsCommand,
+    config: &Config,
+) -> Result<(), CommandError> {
     let who = match (&which.number, which.user) {
         (Some(number), None) => UserSelector::Number(parse_number(number, config)?.e164().clone()),
         (None, Some(id)) => UserSelector::Id(id),
-        _ => return Err(SettingError::new("NUMBER", "has to be given, or --user; one of the two").into()),
+        _ => {
+            return Err(
+                SettingError::new("NUMBER", "has to be given, or --user; one of the two").into()
+            );
+        }
     };
     let accounts = Accounts::connect(&config.database.url(&config.app)?, 1).await?;
     let Some(user) = find_user(&accounts, &who).await? else {
@@ -46,8 +54,10 @@ pub(super) async fn run(SessionsCommand::End(which): &SessionsCommand, config: &
             UserSelector::Id(id) => format!("no user has the id {id}"),
         }));
     };
-    let ended =
-        accounts.end_sessions_by_operator(user.id, Clock::default().now()).await.map_err(OperatorError::from)?;
+    let ended = accounts
+        .end_sessions_by_operator(user.id, Clock::default().now())
+        .await
+        .map_err(OperatorError::from)?;
     let number = user.phone_number.to_string();
     command::answer(&Ended { user_id: user.id, number, sessions_ended: ended }, which.output.json)
 }
@@ -61,6 +71,10 @@ struct Ended {
 
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "User {} ({}): sessions ended: {}.", self.user_id, self.number, self.sessions_ended)
+        write!(
+            f,
+            "User {} ({}): sessions ended: {}.",
+            self.user_id, self.number, self.sessions_ended
+        )
     }
 }

@@ -21,7 +21,10 @@ and a head over 16 KiB 431 `request_head_too_large`.";
 pub(crate) fn service() -> OpenApiService<impl OpenApi + 'static, ()> {
     OpenApiService::new(routes::operations(), "Cheershare", env!("CARGO_PKG_VERSION"))
         .description(DESCRIPTION)
-        .contact(ContactObject::new().name("The maintainers of Cheershare, by the issues of its repository"))
+        .contact(
+            ContactObject::new()
+                .name("The maintainers of Cheershare, by the issues of its repository"),
+        )
         .license(LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/MIT.html"))
         .server(ServerObject::new("/").description("Where this document came from"))
 }
@@ -57,8 +60,8 @@ pub(crate) fn served_text(document: &Value, example_number: &str) -> String {
     text(document).replace(EXAMPLE_NUMBER, example_number)
 }
 
-/// Swagger UI as one page that needs nothing else, and its Content-Security-Policy. It opens on the sign-up, ready to be
-/// tried.
+/// Swagger UI as one page that needs nothing else, and its Content-Security-Policy. It opens on the
+/// sign-up, ready to be tried.
 pub(crate) fn swagger_ui(document: &Value, example_number: &str) -> (String, String) {
     const OPENED: &str = "deepLinking: true, tryItOutEnabled: true, \
         onComplete: () => location.hash || ui.layoutActions.show(['operations', 'Sign-up', 'signUp'], true),";
@@ -74,8 +77,8 @@ pub(crate) fn swagger_ui(document: &Value, example_number: &str) -> (String, Str
     (page, policy)
 }
 
-/// Lets the page run its own scripts, known by their hashes, and call the API that it came from. Swagger UI styles its
-/// elements one by one.
+/// Lets the page run its own scripts, known by their hashes, and call the API that it came from.
+/// Swagger UI styles its elements one by one.
 fn content_security_policy(page: &str) -> String {
     let mut scripts = String::new();
     let mut rest = page;

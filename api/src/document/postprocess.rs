@@ -1,4 +1,5 @@
-//! What every operation has in common and poem-openapi has no words for. New operations get it by themselves.
+//! What every operation has in common and poem-openapi has no words for. New operations get it by
+//! themselves.
 
 use serde_json::{Map, Value, json};
 
@@ -43,8 +44,9 @@ fn describe_sign_up(document: &mut Value) {
 fn request_schemas(document: &Value) -> Vec<String> {
     let paths = document.get("paths").and_then(Value::as_object).into_iter().flat_map(Map::values);
     let operations = paths.filter_map(Value::as_object).flat_map(Map::values);
-    let references = operations
-        .filter_map(|operation| operation.pointer("/requestBody/content/application~1json/schema/$ref")?.as_str());
+    let references = operations.filter_map(|operation| {
+        operation.pointer("/requestBody/content/application~1json/schema/$ref")?.as_str()
+    });
     references.filter_map(|reference| Some(reference.rsplit_once('/')?.1.to_owned())).collect()
 }
 
@@ -60,28 +62,36 @@ fn require_phone_number(schema: &mut Value) {
 /// In a request, null is the same as absent.
 fn allow_null(schema: &mut Value) {
     let required = schema.get("required").cloned().unwrap_or_default();
-    let is_required = |name: &str| required.as_array().is_some_and(|names| names.iter().any(|one| one == name));
+    let is_required =
+        |name: &str| required.as_array().is_some_and(|names| names.iter().any(|one| one == name));
     let fields = schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten();
-    for field in fields.filter(|(name, _)| !is_required(name)).filter_map(|(_, field)| field.as_object_mut()) {
+    for field in
+        fields.filter(|(name, _)| !is_required(name)).filter_map(|(_, field)| field.as_object_mut())
+    {
         field.insert("nullable".to_owned(), json!(true));
     }
 }
 
-/// An object has the fields that are documented. Left open, it would be a map of anything to generated clients.
+/// An object has the fields that are documented. Left open, it would be a map of anything to
+/// generated clients.
 fn close(schema: &mut Map<String, Value>) {
     if schema.contains_key("oneOf") {
         // Its parts are closed; here it would forbid every field.
         schema.remove("type");
-    } else if schema.get("type").is_some_and(|kind| kind == "object") && !schema.contains_key("additionalProperties") {
+    } else if schema.get("type").is_some_and(|kind| kind == "object")
+        && !schema.contains_key("additionalProperties")
+    {
         schema.insert("additionalProperties".to_owned(), json!(false));
     }
 }
 
-/// A reference with a description comes as all of the reference and of a schema that says nothing else, which is anything
-/// at all to generated clients.
+/// A reference with a description comes as all of the reference and of a schema that says nothing
+/// else, which is anything at all to generated clients.
 fn refer_plainly(schema: &mut Map<String, Value>) {
     if let Some(parts) = schema.get_mut("allOf").and_then(Value::as_array_mut) {
-        parts.retain(|part| part.as_object().is_none_or(|part| part.keys().any(|key| key != "description")));
+        parts.retain(|part| {
+            part.as_object().is_none_or(|part| part.keys().any(|key| key != "description"))
+        });
     }
 }
 
@@ -108,7 +118,8 @@ fn describe_response(status: &str, response: &mut Map<String, Value>) {
         && let Some(schema) = response.get_mut("content").and_then(json_schema)
         && schema.pointer("/properties/code").is_none()
     {
-        // The operation has a body of its own for this status; a server without room answers before any operation.
+        // The operation has a body of its own for this status; a server without room answers before
+        // any operation.
         let mut overloaded = json!(error_schema(&[ErrorKind::Overloaded]));
         if let Some(object) = overloaded.as_object_mut() {
             close(object);
@@ -126,7 +137,9 @@ fn all_responses(document: &mut Value) -> impl Iterator<Item = (&String, &mut Ma
         object.as_object_mut().into_iter().flat_map(Map::values_mut)
     }
     let paths = document.get_mut("paths").into_iter().flat_map(members);
-    let responses = paths.flat_map(members).filter_map(|operation| operation.get_mut("responses")?.as_object_mut());
+    let responses = paths
+        .flat_map(members)
+        .filter_map(|operation| operation.get_mut("responses")?.as_object_mut());
     responses.flatten().filter_map(|(status, response)| Some((status, response.as_object_mut()?)))
 }
 
@@ -135,7 +148,10 @@ fn for_each_object(value: &mut Value, visit: &mut impl FnMut(&mut Map<String, Va
     match value {
         Value::Object(object) => {
             visit(object);
-            for (_, member) in object.iter_mut().filter(|(name, _)| !matches!(name.as_str(), "example" | "examples")) {
+            for (_, member) in object
+                .iter_mut()
+                .filter(|(name, _)| !matches!(name.as_str(), "example" | "examples"))
+            {
                 for_each_object(member, visit);
             }
         }

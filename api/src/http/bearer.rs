@@ -32,7 +32,11 @@ async fn checked_before(request: &Request, _: Bearer) -> Option<CurrentUser> {
 }
 
 /// One query, and once a minute the note that the session is used, which may fail.
-async fn current_user(accounts: &Accounts, token: &Token, now: OffsetDateTime) -> Result<CurrentUser, ApiError> {
+async fn current_user(
+    accounts: &Accounts,
+    token: &Token,
+    now: OffsetDateTime,
+) -> Result<CurrentUser, ApiError> {
     let found = accounts.session_of(token.hash(), Scope::Authentication, now).await?;
     let (user, session) = found.ok_or(ErrorKind::InvalidAuthorizationHeader)?;
     if let Err(error) = accounts.note_use(&session, now).await {
@@ -43,7 +47,11 @@ async fn current_user(accounts: &Accounts, token: &Token, now: OffsetDateTime) -
 
 /// Lets a request without the header pass, keeps the user of one with a live token, and refuses all
 /// others, on public routes too: a client whose token has ended drops it and repeats.
-pub(crate) async fn check(request: &mut Request, accounts: &Accounts, clock: &Clock) -> Result<(), ApiError> {
+pub(crate) async fn check(
+    request: &mut Request,
+    accounts: &Accounts,
+    clock: &Clock,
+) -> Result<(), ApiError> {
     if let Some(token) = bearer_token(request.headers())? {
         let current = current_user(accounts, &token, clock.now()).await?;
         request.extensions_mut().insert(current);
@@ -54,7 +62,8 @@ pub(crate) async fn check(request: &mut Request, accounts: &Accounts, clock: &Cl
 fn bearer_token(headers: &HeaderMap) -> Result<Option<Token>, ApiError> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
-    let token = value.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).and_then(Token::parse);
+    let token =
+        value.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).and_then(Token::parse);
     match (token, values.next()) {
         (Some(token), None) => Ok(Some(token)),
         _ => Err(ErrorKind::InvalidAuthorizationHeader.into()),

@@ -32,22 +32,24 @@ impl FromStr for TrustedProxies {
             text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
         };
         let networks = list.split(',').map(network).collect::<Result<_, _>>();
-        networks.map(Self).map_err(|_| "has to be a list of networks like 10.0.0.0/8,fd00::/8, or none")
+        networks
+            .map(Self)
+            .map_err(|_| "has to be a list of networks like 10.0.0.0/8,fd00::/8, or none")
     }
 }
 
 /// How a client's address is found.
 #[derive(Clone, Debug)]
 pub struct AddressRule {
-    /// Who may say it.
     pub trusted: TrustedProxies,
     /// In which header. All others are ignored.
     pub header: HeaderName,
 }
 
 impl AddressRule {
-    /// The first hop, counted from the right, that is no trusted proxy. The header is read only when the peer is trusted;
-    /// what cannot be read in it ends the chain, because nothing to its left can be believed.
+    /// The first hop, counted from the right, that is no trusted proxy. The header is read only
+    /// when the peer is trusted; what cannot be read in it ends the chain, because nothing to its
+    /// left can be believed.
     #[must_use]
     pub fn client_of(&self, peer: IpAddr, headers: &HeaderMap) -> ClientAddress {
         let mut client = peer;
@@ -79,7 +81,8 @@ impl AddressRule {
 
 /// An address, with a port or without.
 fn parse_hop(hop: &[u8]) -> Option<IpAddr> {
-    // A header may hold any bytes. Those of one hop must not hide the others, which proxies add to the same line.
+    // A header may hold any bytes. Those of one hop must not hide the others, which proxies add to
+    // the same line.
     let text = std::str::from_utf8(hop).ok()?.trim();
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
@@ -95,7 +98,10 @@ mod tests {
     use super::*;
 
     fn rule(trusted: &str) -> AddressRule {
-        AddressRule { trusted: trusted.parse().unwrap(), header: HeaderName::from_static("x-forwarded-for") }
+        AddressRule {
+            trusted: trusted.parse().unwrap(),
+            header: HeaderName::from_static("x-forwarded-for"),
+        }
     }
 
     #[test]
@@ -156,8 +162,9 @@ mod tests {
     fn outsider() -> impl Strategy<Value = IpAddr> {
         let v4 = (prop_oneof![0..10_u8, 11..=255_u8], any::<[u8; 3]>());
         let v4 = v4.prop_map(|(a, [b, c, d])| IpAddr::from([a, b, c, d]));
-        let v6 = (1..=u16::MAX, any::<u128>())
-            .prop_map(|(first, rest)| IpAddr::from(Ipv6Addr::from_bits(u128::from(first) << 112 | rest >> 16)));
+        let v6 = (1..=u16::MAX, any::<u128>()).prop_map(|(first, rest)| {
+            IpAddr::from(Ipv6Addr::from_bits(u128::from(first) << 112 | rest >> 16))
+        });
         prop_oneof![v4, v6]
     }
 
@@ -189,20 +196,25 @@ mod tests {
             peer in proxy(),
             in_one_line in any::<bool>(),
         ) {
-            let seen = std::iter::once(spelled(client, port)).chain(proxies.iter().map(IpAddr::to_string));
-            let seen: Vec<String> = seen.collect();
+            let mut seen = vec![spelled(client, port)];
+            seen.extend(proxies.iter().map(IpAddr::to_string));
             let mut lines = claimed;
             if in_one_line && let Some(last) = lines.last_mut() {
                 last.extend(format!(",{}", seen.join(", ")).bytes());
             } else {
                 lines.extend(seen.into_iter().map(String::into_bytes));
             }
-            prop_assert_eq!(rule("10.0.0.0/8").client_of(peer, &headers(&lines)), ClientAddress::from(client));
+            let found = rule("10.0.0.0/8").client_of(peer, &headers(&lines));
+            prop_assert_eq!(found, ClientAddress::from(client));
         }
 
         #[test]
-        fn nobody_but_a_proxy_is_believed(lines in prop::collection::vec(any_line(), 0..4), peer in outsider()) {
-            prop_assert_eq!(rule("10.0.0.0/8").client_of(peer, &headers(&lines)), ClientAddress::from(peer));
+        fn nobody_but_a_proxy_is_believed(
+            lines in prop::collection::vec(any_line(), 0..4),
+            peer in outsider(),
+        ) {
+            let found = rule("10.0.0.0/8").client_of(peer, &headers(&lines));
+            prop_assert_eq!(found, ClientAddress::from(peer));
         }
 
         #[test]
@@ -211,7 +223,8 @@ mod tests {
             peer in proxy(),
         ) {
             let lines: Vec<Vec<u8>> = lines.into_iter().map(String::into_bytes).collect();
-            prop_assert_eq!(rule("10.0.0.0/8").client_of(peer, &headers(&lines)), ClientAddress::from(peer));
+            let found = rule("10.0.0.0/8").client_of(peer, &headers(&lines));
+            prop_assert_eq!(found, ClientAddress::from(peer));
         }
     }
 }

@@ -10,7 +10,8 @@ use super::known_routes::KnownRoute;
 
 const ALLOWED_HEADERS: HeaderValue =
     HeaderValue::from_static("authorization, content-type, idempotency-key, x-request-id");
-const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static("retry-after, x-request-id, www-authenticate");
+const EXPOSED_HEADERS: HeaderValue =
+    HeaderValue::from_static("retry-after, x-request-id, www-authenticate");
 
 /// How long a browser may remember a preflight's answer, in seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
@@ -36,17 +37,24 @@ fn parse_origin(text: &str) -> Option<HeaderValue> {
     let uri: Uri = text.parse().ok()?;
     let scheme = uri.scheme_str()?;
     let authority = uri.authority()?;
-    let usual_port = matches!((scheme, authority.port_u16()), ("https", Some(443)) | ("http", Some(80)));
-    let exact = text == format!("{scheme}://{authority}") && !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    let usual_port =
+        matches!((scheme, authority.port_u16()), ("https", Some(443)) | ("http", Some(80)));
+    let exact = text == format!("{scheme}://{authority}")
+        && !text.bytes().any(|byte| byte.is_ascii_uppercase());
     let plain = !authority.as_str().contains(['@', '*']) && !authority.as_str().ends_with(':');
     (exact && plain && !usual_port).then(|| HeaderValue::from_str(text).ok()).flatten()
 }
 
 impl AllowedOrigins {
-    /// What a request's answer says of it. Browsers send their origin with POSTs to the API's own pages too, so any other is served
-    /// like none: it is the browser that keeps the answer from a stranger's script.
+    /// What a request's answer says of it. Browsers send their origin with POSTs to the API's own
+    /// pages too, so any other is served like none: it is the browser that keeps the answer from a
+    /// stranger's script.
     pub(crate) fn cors(&self, request: &Request) -> Cors {
-        let origin = request.headers().get(header::ORIGIN).filter(|origin| self.0.contains(*origin)).cloned();
+        let origin = request
+            .headers()
+            .get(header::ORIGIN)
+            .filter(|origin| self.0.contains(*origin))
+            .cloned();
         let vary = if self.0.is_empty() { "Authorization" } else { "Authorization, Origin" };
         Cors { origin, vary: HeaderValue::from_static(vary) }
     }
@@ -61,9 +69,13 @@ pub(crate) struct Cors {
 }
 
 impl Cors {
-    /// The answer to the question that a browser asks before a request; none where it is no such question, or the path is not
-    /// known.
-    pub(crate) fn preflight(&self, request: &Request, route: Option<&KnownRoute>) -> Option<Response> {
+    /// The answer to the question that a browser asks before a request; none where it is no such
+    /// question, or the path is not known.
+    pub(crate) fn preflight(
+        &self,
+        request: &Request,
+        route: Option<&KnownRoute>,
+    ) -> Option<Response> {
         self.origin.as_ref()?;
         let asks = request.method() == Method::OPTIONS
             && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);

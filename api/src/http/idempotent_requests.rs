@@ -1,5 +1,5 @@
-//! The `Idempotency-Key` header (draft-ietf-httpapi-idempotency-key-header): a client that lost an answer repeats its request and
-//! gets the first answer again.
+//! The `Idempotency-Key` header (draft-ietf-httpapi-idempotency-key-header): a client that lost an
+//! answer repeats its request and gets the first answer again.
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
@@ -19,11 +19,15 @@ const HEADER: &str = "Idempotency-Key";
 const MAX_KEY_LENGTH: usize = 255;
 
 /// The headers of an answer that are its operation's own.
-const KEPT_HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::RETRY_AFTER, header::WWW_AUTHENTICATE];
+const KEPT_HEADERS: [HeaderName; 3] =
+    [header::CONTENT_TYPE, header::RETRY_AFTER, header::WWW_AUTHENTICATE];
 
-/// Makes an operation with a JSON body repeatable for clients that send the header; all others notice nothing. It finds an
-/// [`IdempotencyStore`] in an `Arc` and the [`Client`] in the request's data.
-pub fn repeatable(operation: impl Endpoint<Output = Response> + 'static) -> impl Endpoint<Output = Response> + 'static {
+/// Makes an operation with a JSON body repeatable for clients that send the header; all others
+/// notice nothing. It finds an [`IdempotencyStore`] in an `Arc` and the [`Client`] in the request's
+/// data.
+pub fn repeatable(
+    operation: impl Endpoint<Output = Response> + 'static,
+) -> impl Endpoint<Output = Response> + 'static {
     operation.around(|next, request| async move {
         match key_of(request.headers())? {
             None => next.call(request).await,
@@ -40,15 +44,20 @@ fn key_of(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
         Some(rest) => rest.strip_suffix('"').map(str::to_owned),
         None => Some(text.to_owned()),
     };
-    let well_formed =
-        |key: &String| (1..=MAX_KEY_LENGTH).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+    let well_formed = |key: &String| {
+        (1..=MAX_KEY_LENGTH).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
+    };
     match (value.to_str().ok().and_then(bare).filter(well_formed), values.next()) {
         (Some(key), None) => Ok(Some(key)),
         _ => Err(ErrorKind::InvalidIdempotencyKey.into()),
     }
 }
 
-async fn answer_once(next: &impl Endpoint<Output = Response>, request: Request, key: &str) -> poem::Result<Response> {
+async fn answer_once(
+    next: &impl Endpoint<Output = Response>,
+    request: Request,
+    key: &str,
+) -> poem::Result<Response> {
     let (mut request, mut body) = request.split();
     let body = strict_json::read(&request, body.take()?).await?;
     let internal = || ApiError::from(ErrorKind::Internal);
@@ -75,11 +84,14 @@ async fn answer_once(next: &impl Endpoint<Output = Response>, request: Request, 
     }
 }
 
-/// A server's failure is not kept: the next try may succeed. A refusal with an end is kept until then, so that a client that waits
-/// as it was told gets further. The first answer stands in any case; a claim that cannot be settled runs out by itself.
+/// A server's failure is not kept: the next try may succeed. A refusal with an end is kept until
+/// then, so that a client that waits as it was told gets further. The first answer stands in any
+/// case; a claim that cannot be settled runs out by itself.
 async fn settle(store: &IdempotencyStore, claim: &Claim, answer: Option<&KeptAnswer>) {
     let kept = answer.filter(|answer| answer.status < 500);
-    let settled = match kept.and_then(|answer| Some((serde_json::to_vec(answer).ok()?, answer.retry_after()))) {
+    let settled = match kept
+        .and_then(|answer| Some((serde_json::to_vec(answer).ok()?, answer.retry_after())))
+    {
         Some((answer, time)) => store.keep(claim, &answer, time).await,
         None => store.free(claim).await,
     };
@@ -121,7 +133,8 @@ impl KeptAnswer {
     }
 
     fn retry_after(&self) -> Option<Duration> {
-        let (_, seconds) = self.headers.iter().find(|(name, _)| *name == header::RETRY_AFTER.as_str())?;
+        let (_, seconds) =
+            self.headers.iter().find(|(name, _)| *name == header::RETRY_AFTER.as_str())?;
         seconds.parse().ok().map(Duration::from_secs)
     }
 }
@@ -129,9 +142,13 @@ impl KeptAnswer {
 impl IntoResponse for KeptAnswer {
     fn into_response(self) -> Response {
         let mut response = Response::builder().body(self.body);
-        response.set_status(StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+        response.set_status(
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        );
         for (name, value) in self.headers {
-            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            if let (Ok(name), Ok(value)) =
+                (HeaderName::try_from(name), HeaderValue::try_from(value))
+            {
                 response.headers_mut().insert(name, value);
             }
         }
@@ -197,11 +214,13 @@ mod tests {
     /// Before the body is there, nothing is claimed: there is no store here.
     #[tokio::test]
     async fn a_body_that_cannot_be_read_is_the_same_error_as_ever() {
-        let operation = repeatable(make(|_| async { Ok::<_, poem::Error>(Response::default()) }).map_to_response());
+        let operation = repeatable(
+            make(|_| async { Ok::<_, poem::Error>(Response::default()) }).map_to_response(),
+        );
         let late = || {
-            let chunks = futures_util::stream::iter([Err::<&'static [u8], _>(std::io::Error::from(
-                std::io::ErrorKind::TimedOut,
-            ))]);
+            let chunks = futures_util::stream::iter([Err::<&'static [u8], _>(
+                std::io::Error::from(std::io::ErrorKind::TimedOut),
+            )]);
             Body::from_bytes_stream(chunks)
         };
         let too_long = Body::from(vec![b' '; strict_json::MAX_BODY_BYTES + 1]);
@@ -210,7 +229,8 @@ mod tests {
             ("application/json", too_long, PayloadError::TooLarge),
             ("text/plain", Body::from("{}"), PayloadError::UnsupportedMediaType),
         ] {
-            let request = Request::builder().header(HEADER, "abc").content_type(content_type).body(body);
+            let request =
+                Request::builder().header(HEADER, "abc").content_type(content_type).body(body);
             let error = operation.call(request).await.unwrap_err();
             assert_eq!(error.downcast_ref(), Some(&expected));
         }

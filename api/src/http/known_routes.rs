@@ -1,5 +1,5 @@
-//! The paths that exist: their patterns, for metrics and traces, and their methods, for the `Allow` of
-//! a 405 (RFC 9110) and of a preflight.
+//! The paths that exist: their patterns, for metrics and traces, and their methods, for the `Allow`
+//! of a 405 (RFC 9110) and of a preflight.
 
 use std::sync::Arc;
 
@@ -24,10 +24,12 @@ impl KnownRoutes {
     pub fn new(document: &Value, others: &[(&str, Method)]) -> Self {
         let paths = document["paths"].as_object().into_iter().flatten();
         let documented = paths.map(|(path, operations)| {
-            let methods = operations.as_object().into_iter().flat_map(|operations| operations.keys());
+            let methods =
+                operations.as_object().into_iter().flat_map(|operations| operations.keys());
             KnownRoute::new(path, methods.map(|method| method.to_ascii_uppercase()).collect())
         });
-        let others = others.iter().map(|(path, method)| KnownRoute::new(path, vec![method.to_string()]));
+        let others =
+            others.iter().map(|(path, method)| KnownRoute::new(path, vec![method.to_string()]));
         Self(documented.chain(others).collect())
     }
 
@@ -52,7 +54,9 @@ impl KnownRoute {
 
     fn matches(&self, path: &str) -> bool {
         let mut parts = path.split('/');
-        let matches = |segment: &String| parts.next().is_some_and(|part| segment.starts_with('{') || segment == part);
+        let matches = |segment: &String| {
+            parts.next().is_some_and(|part| segment.starts_with('{') || segment == part)
+        };
         self.segments.iter().all(matches) && parts.next().is_none()
     }
 }

@@ -1,5 +1,5 @@
-//! The layers around every route, in order. They are written out in one function for each of the two
-//! groups, since a layer of poem's own costs each request about a microsecond.
+//! The layers around every route, in order. They are written out in one function for each of the
+//! two groups, since a layer of poem's own costs each request about a microsecond.
 
 use std::sync::Arc;
 
@@ -64,8 +64,8 @@ async fn answer(
     response
 }
 
-/// Around the operations of the OpenAPI document: the client's address and device, the state, and the
-/// check of the bearer token.
+/// Around the operations of the OpenAPI document: the client's address and device, the state, and
+/// the check of the bearer token.
 pub(crate) async fn around_operation<E: Endpoint>(
     next: &E,
     mut request: Request,
@@ -73,7 +73,8 @@ pub(crate) async fn around_operation<E: Endpoint>(
     address_rule: &AddressRule,
 ) -> poem::Result<E::Output> {
     let address = address_rule.client_of_connection(request.remote_addr(), request.headers());
-    let user_agent = request.headers().get(header::USER_AGENT).map_or(&[][..], HeaderValue::as_bytes);
+    let user_agent =
+        request.headers().get(header::USER_AGENT).map_or(&[][..], HeaderValue::as_bytes);
     let client = Client { address, device: Device::of(user_agent) };
     let data = request.extensions_mut();
     data.insert(client);

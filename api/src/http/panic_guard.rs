@@ -12,6 +12,8 @@ pub(super) async fn catch(answer: impl Future<Output = Response>) -> Response {
     AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
         tracing::error!(event = "panic", "a handler panicked");
         // Whatever the handler was doing, its connection is not to be trusted with another request.
-        ApiError::from(ErrorKind::FailedToRecover).with_header(header::CONNECTION, "close").into_response()
+        ApiError::from(ErrorKind::FailedToRecover)
+            .with_header(header::CONNECTION, "close")
+            .into_response()
     })
 }

@@ -23,7 +23,8 @@ impl RequestId {
 
     fn parse(text: &str) -> Option<Self> {
         let sane = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        ((1..=MAX_LENGTH).contains(&text.len()) && text.bytes().all(sane)).then(|| Self(text.to_owned()))
+        ((1..=MAX_LENGTH).contains(&text.len()) && text.bytes().all(sane))
+            .then(|| Self(text.to_owned()))
     }
 
     #[must_use]
@@ -55,7 +56,8 @@ mod tests {
         for sane in ["a", "7b1c9f1e-0d3f-4c0e-9f53-d1b2a7f2f3a1", "req_1.2", &"x".repeat(64)] {
             assert_eq!(id_for(Some(sane)), sane);
         }
-        for other in [None, Some(""), Some("a b"), Some("a\"b"), Some("é"), Some(&*"x".repeat(65))] {
+        for other in [None, Some(""), Some("a b"), Some("a\"b"), Some("é"), Some(&*"x".repeat(65))]
+        {
             assert_eq!(id_for(other).len(), 26, "{other:?}");
         }
     }

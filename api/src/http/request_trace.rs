@@ -29,7 +29,10 @@ impl RequestTrace {
     }
 
     /// Runs what answers the request within both spans.
-    pub(crate) fn instrument<F: Future>(&self, answer: F) -> impl Future<Output = F::Output> + use<F> {
+    pub(crate) fn instrument<F: Future>(
+        &self,
+        answer: F,
+    ) -> impl Future<Output = F::Output> + use<F> {
         answer.instrument(self.traced.clone()).instrument(self.logs.clone())
     }
 
@@ -41,8 +44,9 @@ impl RequestTrace {
     }
 }
 
-/// In the client's trace where it names one; probes have none. Named and described as OpenTelemetry's
-/// semantic conventions for HTTP servers say. Where nothing is exported nothing of it is computed.
+/// In the client's trace where it names one; probes have none. Named and described as
+/// OpenTelemetry's semantic conventions for HTTP servers say. Where nothing is exported nothing of
+/// it is computed.
 fn traced(request: &Request, id: &RequestId, route: Option<&KnownRoute>) -> Span {
     if PROBES.contains(&request.uri().path()) {
         return Span::none();

@@ -1,12 +1,13 @@
-//! Headers that keep browsers and caches from doing anything with an answer but handing it to who asked.
+//! Headers that keep browsers and caches from doing anything with an answer but handing it to who
+//! asked.
 
 use poem::Request;
 use poem::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 const NO_STORE: &str = "no-store";
 
-/// What every answer has, unless its route says otherwise. Answers are for one person at one time, so no cache keeps any. Whoever
-/// ends TLS in front of the API sets `Strict-Transport-Security`.
+/// What every answer has, unless its route says otherwise. Answers are for one person at one time,
+/// so no cache keeps any. Whoever ends TLS in front of the API sets `Strict-Transport-Security`.
 pub(crate) const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
     (header::CACHE_CONTROL, NO_STORE),
     (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
@@ -15,7 +16,6 @@ pub(crate) const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
     (header::X_FRAME_OPTIONS, "DENY"),
 ];
 
-/// What one answer gets.
 #[derive(Debug)]
 pub(crate) struct SecurityHeaders {
     with_token: bool,

@@ -1,6 +1,9 @@
-//! A JSON request body that is read strictly: bounded, `application/json`, one object and nothing that the type does not know.
+//! A JSON request body that is read strictly: bounded, `application/json`, one object and nothing
+//! that the type does not know.
 
-use poem::{Body, Request, RequestBody, error::ReadBodyError, error::ResponseError, http::StatusCode};
+use poem::{
+    Body, Request, RequestBody, error::ReadBodyError, error::ResponseError, http::StatusCode,
+};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaMediaType, MetaRequest, Registry},
@@ -17,15 +20,18 @@ const CONTENT_TYPE: &str = "application/json";
 
 /// Extracts a `T` from a JSON body and describes it in the OpenAPI document.
 ///
-/// `T` derives both `serde::Deserialize` with `#[serde(deny_unknown_fields)]` and `poem_openapi::Object`; the two have to agree on names.
-/// Unlike `poem_openapi::payload::Json` it refuses numbers for strings, repeated keys, unknown fields, arrays in place of the object,
-/// anything after the object, and bodies above [`MAX_BODY_BYTES`]. Every failure is a [`PayloadError`].
+/// `T` derives both `serde::Deserialize` with `#[serde(deny_unknown_fields)]` and
+/// `poem_openapi::Object`; the two have to agree on names. Unlike `poem_openapi::payload::Json` it
+/// refuses numbers for strings, repeated keys, unknown fields, arrays in place of the object,
+/// anything after the object, and bodies above [`MAX_BODY_BYTES`]. Every failure is a
+/// [`PayloadError`].
 #[derive(Debug, Clone)]
 pub struct StrictJson<T>(pub T);
 
 /// Why a body was refused.
 ///
-/// It reaches the outside as a [`poem::Error`]: `error.downcast_ref::<PayloadError>()` gives it back. No variant holds a part of the body.
+/// It reaches the outside as a [`poem::Error`]: `error.downcast_ref::<PayloadError>()` gives it
+/// back. No variant holds a part of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PayloadError {
     /// 400: not one JSON object of the expected shape.
@@ -84,8 +90,12 @@ fn check_content_type(request: &Request) -> Result<(), PayloadError> {
     }
 }
 
-/// Reads a body that is announced as JSON, [`MAX_BODY_BYTES`] of it at most; whether it is JSON is not looked at.
-pub(crate) async fn read(request: &Request, body: Body) -> Result<impl AsRef<[u8]> + Into<Body> + use<>, PayloadError> {
+/// Reads a body that is announced as JSON, [`MAX_BODY_BYTES`] of it at most; whether it is JSON is
+/// not looked at.
+pub(crate) async fn read(
+    request: &Request,
+    body: Body,
+) -> Result<impl AsRef<[u8]> + Into<Body> + use<>, PayloadError> {
     check_content_type(request)?;
     read_bounded(request, body).await
 }
@@ -101,20 +111,25 @@ pub(crate) async fn read_bounded(
     }
     body.into_bytes_limit(MAX_BODY_BYTES).await.map_err(|error| match error {
         ReadBodyError::PayloadTooLarge => PayloadError::TooLarge,
-        ReadBodyError::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => PayloadError::TimedOut,
+        ReadBodyError::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+            PayloadError::TimedOut
+        }
         _ => PayloadError::Invalid("the body ended early or is badly framed"),
     })
 }
 
 fn parse<T: DeserializeOwned>(bytes: &impl AsRef<[u8]>) -> Result<T, PayloadError> {
-    let text = std::str::from_utf8(bytes.as_ref()).map_err(|_| PayloadError::Invalid("not UTF-8"))?;
+    let text =
+        std::str::from_utf8(bytes.as_ref()).map_err(|_| PayloadError::Invalid("not UTF-8"))?;
     // serde takes an array for a struct, so the object has to be asked for.
     if !text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
         return Err(PayloadError::Invalid("not a JSON object"));
     }
     serde_json::from_str(text).map_err(|error| {
         PayloadError::Invalid(match error.classify() {
-            serde_json::error::Category::Data => "an unknown or repeated field, or a value of another type",
+            serde_json::error::Category::Data => {
+                "an unknown or repeated field, or a value of another type"
+            }
             _ => "not JSON, or more than one value",
         })
     })
@@ -148,7 +163,10 @@ mod tests {
         }
     }
 
-    async fn post(content_type: Option<&str>, body: impl Into<Body>) -> Result<String, PayloadError> {
+    async fn post(
+        content_type: Option<&str>,
+        body: impl Into<Body>,
+    ) -> Result<String, PayloadError> {
         let service = OpenApiService::new(Api, "test", "1");
         let mut request = Request::builder().method(poem::http::Method::POST).uri_str("/greet");
         if let Some(content_type) = content_type {
@@ -163,15 +181,24 @@ mod tests {
 
     #[tokio::test]
     async fn takes_one_object_with_any_parameter_on_the_content_type() {
-        for content_type in ["application/json", "Application/JSON; charset=utf-8", "application/json ;x=y"] {
-            let answer = post(Some(content_type), " \r\n\t{\"name\":\"Zoë\",\"times\":null} \n").await;
+        for content_type in
+            ["application/json", "Application/JSON; charset=utf-8", "application/json ;x=y"]
+        {
+            let answer =
+                post(Some(content_type), " \r\n\t{\"name\":\"Zoë\",\"times\":null} \n").await;
             assert_eq!(answer.unwrap(), "Zoë None", "{content_type}");
         }
     }
 
     #[tokio::test]
     async fn refuses_every_other_content_type() {
-        let others = [None, Some("text/plain"), Some("application/jsonp"), Some("application/problem+json"), Some("")];
+        let others = [
+            None,
+            Some("text/plain"),
+            Some("application/jsonp"),
+            Some("application/problem+json"),
+            Some(""),
+        ];
         for content_type in others {
             let answer = post(content_type, r#"{"name":"a"}"#).await;
             assert_eq!(answer, Err(PayloadError::UnsupportedMediaType), "{content_type:?}");
@@ -212,7 +239,10 @@ mod tests {
         let answer = post(Some(CONTENT_TYPE), body(MAX_BODY_BYTES + 1)).await;
         assert_eq!(answer, Err(PayloadError::TooLarge));
 
-        let mut announced = Request::builder().content_type(CONTENT_TYPE).header("content-length", "104857").finish();
+        let mut announced = Request::builder()
+            .content_type(CONTENT_TYPE)
+            .header("content-length", "104857")
+            .finish();
         let refused = read(&announced, Body::empty()).await.err();
         assert_eq!(refused, Some(PayloadError::TooLarge));
         announced.headers_mut().insert("content-length", "104856".parse().unwrap());
@@ -223,9 +253,13 @@ mod tests {
     async fn a_body_that_is_late_is_told_from_one_that_breaks_off() {
         for (kind, expected) in [
             (std::io::ErrorKind::TimedOut, PayloadError::TimedOut),
-            (std::io::ErrorKind::ConnectionReset, PayloadError::Invalid("the body ended early or is badly framed")),
+            (
+                std::io::ErrorKind::ConnectionReset,
+                PayloadError::Invalid("the body ended early or is badly framed"),
+            ),
         ] {
-            let failing = futures_util::stream::iter([Err::<&'static [u8], _>(std::io::Error::from(kind))]);
+            let failing =
+                futures_util::stream::iter([Err::<&'static [u8], _>(std::io::Error::from(kind))]);
             let answer = post(Some(CONTENT_TYPE), Body::from_bytes_stream(failing)).await;
             assert_eq!(answer, Err(expected));
         }
@@ -233,10 +267,14 @@ mod tests {
 
     #[test]
     fn the_document_shows_the_body() {
-        let document: serde_json::Value = serde_json::from_str(&OpenApiService::new(Api, "test", "1").spec()).unwrap();
+        let document: serde_json::Value =
+            serde_json::from_str(&OpenApiService::new(Api, "test", "1").spec()).unwrap();
         let body = &document["paths"]["/greet"]["post"]["requestBody"];
         assert_eq!(body["required"], true);
-        assert_eq!(body["content"]["application/json"]["schema"]["$ref"], "#/components/schemas/Greeting");
+        assert_eq!(
+            body["content"]["application/json"]["schema"]["$ref"],
+            "#/components/schemas/Greeting"
+        );
         let schema = &document["components"]["schemas"]["Greeting"];
         assert_eq!(schema["required"], serde_json::json!(["name"]));
         assert_eq!(schema["properties"]["name"]["type"], "string");

@@ -1,5 +1,5 @@
-//! `GET /dev/inbox`: what the console provider printed, as a phone would show it. The last messages are
-//! kept in memory only, and come to the page in an event stream.
+//! `GET /dev/inbox`: what the console provider printed, as a phone would show it. The last messages
+//! are kept in memory only, and come to the page in an event stream.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,9 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Page, Parts};
 use crate::config::Config;
 
-/// Where the page is.
 pub const PATH: &str = "/dev/inbox";
-/// Where its messages come from.
 pub const EVENTS_PATH: &str = "/dev/inbox/events";
 
 /// How many messages are remembered.
@@ -96,19 +94,20 @@ impl DevInbox {
         let news = self.news.subscribe();
         drop(remembered);
         let keep_alive = self.keep_alive;
-        let live = stream::unfold((news, self.closed.clone()), move |(mut news, closed)| async move {
-            let text = tokio::select! {
-                biased;
-                () = closed.cancelled() => return None,
-                message = news.recv() => match message {
-                    Ok(message) => event(&message),
-                    Err(RecvError::Lagged(_)) => comment(),
-                    Err(RecvError::Closed) => return None,
-                },
-                () = tokio::time::sleep(keep_alive) => comment(),
-            };
-            Some((text, (news, closed)))
-        });
+        let live =
+            stream::unfold((news, self.closed.clone()), move |(mut news, closed)| async move {
+                let text = tokio::select! {
+                    biased;
+                    () = closed.cancelled() => return None,
+                    message = news.recv() => match message {
+                        Ok(message) => event(&message),
+                        Err(RecvError::Lagged(_)) => comment(),
+                        Err(RecvError::Closed) => return None,
+                    },
+                    () = tokio::time::sleep(keep_alive) => comment(),
+                };
+                Some((text, (news, closed)))
+            });
         let known: Vec<_> = known.iter().map(event).collect();
         stream::iter(std::iter::once(GREETING.to_owned()).chain(known)).chain(live)
     }
@@ -189,7 +188,8 @@ mod tests {
                 move |_| inbox.events()
             })),
         );
-        let limits = ConnectionLimits { idle: SHORT, read: SHORT, write: SHORT, max_connections: 10 };
+        let limits =
+            ConnectionLimits { idle: SHORT, read: SHORT, write: SHORT, max_connections: 10 };
         let listener = server::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

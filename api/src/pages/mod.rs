@@ -1,5 +1,5 @@
-//! Pages for people: the sign-in page and the development inbox. Each is one answer with its style and its script in it,
-//! under a policy that lets a browser run and load nothing else.
+//! Pages for people: the sign-in page and the development inbox. Each is one answer with its style
+//! and its script in it, under a policy that lets a browser run and load nothing else.
 
 pub mod dev_inbox;
 pub mod sign_in;
@@ -54,7 +54,12 @@ impl Page {
             "style" => style.clone(),
             "settings" => settings.clone(),
             "script" => parts.script.to_owned(),
-            _ => parts.texts.iter().find(|text| text.0 == name).map(|text| escaped(&text.1)).unwrap_or_default(),
+            _ => parts
+                .texts
+                .iter()
+                .find(|text| text.0 == name)
+                .map(|text| escaped(&text.1))
+                .unwrap_or_default(),
         });
         Self { html: html.into(), policy: policy.into() }
     }
@@ -104,11 +109,11 @@ pub struct Pages {
 type LazyPage = Arc<LazyLock<Page, Box<dyn FnOnce() -> Page + Send>>>;
 
 impl Pages {
-    /// Those of these settings.
     #[must_use]
     pub fn new(config: &Config) -> Self {
         let destinations = &config.destinations;
-        let usual = destinations.allowed().usual(destinations.default_country).and_then(NumberingPlan::of);
+        let usual =
+            destinations.allowed().usual(destinations.default_country).and_then(NumberingPlan::of);
         let example_number = usual.as_ref().map(document::example_number).unwrap_or_default();
         let lazy = |make: fn(&Config) -> Page| -> LazyPage {
             let config = config.clone();
@@ -132,7 +137,6 @@ impl Pages {
         self.inbox.as_ref().map(|(_, inbox)| inbox)
     }
 
-    /// Their routes.
     pub(crate) fn routes(&self) -> Vec<(&'static str, RouteMethod)> {
         let serve = |page: &LazyPage| {
             let page = Arc::clone(page);
@@ -141,7 +145,10 @@ impl Pages {
         let sign_in = self.sign_in.iter().map(|page| (sign_in::PATH, serve(page)));
         let inbox = self.inbox.iter().flat_map(|(page, inbox)| {
             let inbox = inbox.clone();
-            [(dev_inbox::PATH, serve(page)), (dev_inbox::EVENTS_PATH, get(make_sync(move |_| inbox.events())))]
+            [
+                (dev_inbox::PATH, serve(page)),
+                (dev_inbox::EVENTS_PATH, get(make_sync(move |_| inbox.events()))),
+            ]
         });
         sign_in.chain(inbox).collect()
     }

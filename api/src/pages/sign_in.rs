@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use super::{Page, Parts, dev_inbox};
 use crate::config::Config;
 
-/// Where the page is.
 pub const PATH: &str = "/";
 
 /// The page, for these settings.
@@ -14,7 +13,8 @@ pub(super) fn page(config: &Config) -> Page {
     let destinations = &config.destinations;
     let allowed = destinations.allowed();
     let usual = allowed.usual(destinations.default_country);
-    let example_number = usual.and_then(NumberingPlan::of).map(|plan| plan.example_number()).unwrap_or_default();
+    let example_number =
+        usual.and_then(NumberingPlan::of).map(|plan| plan.example_number()).unwrap_or_default();
     let inbox = config.has_dev_inbox().then_some(dev_inbox::PATH);
     Page::new(Parts {
         html: include_str!("sign_in.html"),
@@ -26,14 +26,22 @@ pub(super) fn page(config: &Config) -> Page {
             "countries": allowed.plans().iter().map(country_setting).collect::<Vec<_>>(),
             "inbox": inbox,
         }),
-        texts: vec![("app", config.app.app_name.clone()), ("example", example_number), ("origin", origin(config))],
+        texts: vec![
+            ("app", config.app.app_name.clone()),
+            ("example", example_number),
+            ("origin", origin(config)),
+        ],
     })
 }
 
 /// Where people reach the API, as far as the settings say.
 fn origin(config: &Config) -> String {
     let local = || format!("http://{}", config.server.address());
-    config.callbacks.public_url.as_deref().map_or_else(local, |url| url.trim_end_matches('/').to_owned())
+    config
+        .callbacks
+        .public_url
+        .as_deref()
+        .map_or_else(local, |url| url.trim_end_matches('/').to_owned())
 }
 
 /// What the script knows of a country.

@@ -87,7 +87,12 @@ impl DeletionApi {
     /// 2. Send `otp`: your account, all its sessions and all its events are deleted.
     ///
     /// A new sign-up of the number begins a new account. The limits on OTPs know the number as before.
-    #[oai(path = "/me/deletion", method = "post", tag = "Tag::Account", operation_id = "deleteAccount")]
+    #[oai(
+        path = "/me/deletion",
+        method = "post",
+        tag = "Tag::Account",
+        operation_id = "deleteAccount"
+    )]
     async fn delete_account(
         &self,
         token: BearerToken,
@@ -99,7 +104,8 @@ impl DeletionApi {
         let user = token.0.user;
         let answer = match body.0.otp.filter(|otp| !otp.is_empty()) {
             None => {
-                let queued = deletion::send(*state, &user, client.address, request_id.as_str()).await?;
+                let queued =
+                    deletion::send(*state, &user, client.address, request_id.as_str()).await?;
                 DeletionAnswer::OtpSent(queued.into())
             }
             Some(otp) => {

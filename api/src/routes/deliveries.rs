@@ -83,7 +83,12 @@ impl DeliveriesApi {
     /// See where an SMS is
     ///
     /// With the `delivery_id` from `POST /signup`, until a day after the SMS's end. An id that is not known gets 404.
-    #[oai(path = "/deliveries/:delivery_id", method = "get", tag = "Tag::SignUp", operation_id = "getDelivery")]
+    #[oai(
+        path = "/deliveries/:delivery_id",
+        method = "get",
+        tag = "Tag::SignUp",
+        operation_id = "getDelivery"
+    )]
     async fn delivery(
         &self,
         state: Data<&Arc<AppState>>,

@@ -106,7 +106,10 @@ impl EventsApi {
         state: Data<&Arc<AppState>>,
         current: BearerToken,
         /// The most that the answer lists.
-        #[oai(default = "paging::default_limit", validator(minimum(value = "1"), maximum(value = "100")))]
+        #[oai(
+            default = "paging::default_limit",
+            validator(minimum(value = "1"), maximum(value = "100"))
+        )]
         limit: Query<u32>,
         /// Where to go on: the `next_cursor` of the page before.
         cursor: Query<Option<String>>,

@@ -105,7 +105,8 @@ pub struct ReadyFailures;
 
 impl Failures for ReadyFailures {
     const KINDS: &'static [ErrorKind] = &[];
-    const USUAL: &'static [ErrorKind] = &[ErrorKind::InvalidAuthorizationHeader, ErrorKind::Internal];
+    const USUAL: &'static [ErrorKind] =
+        &[ErrorKind::InvalidAuthorizationHeader, ErrorKind::Internal];
 }
 
 #[OpenApi]
@@ -123,7 +124,10 @@ impl HealthApi {
     /// Redis and the database are asked at once, and have a second to answer. A process that was asked to stop is not ready, though
     /// it still answers. For a load balancer.
     #[oai(path = "/readyz", method = "get", tag = "Tag::Operations", operation_id = "ready")]
-    async fn ready(&self, state: Data<&Arc<AppState>>) -> Result<ReadyAnswer, Failure<ReadyFailures>> {
+    async fn ready(
+        &self,
+        state: Data<&Arc<AppState>>,
+    ) -> Result<ReadyAnswer, Failure<ReadyFailures>> {
         let checks = state.readiness.check().await;
         let body = Json(checks.into());
         Ok(if checks.ok() { ReadyAnswer::Ready(body) } else { ReadyAnswer::NotReady(body, 1) })

@@ -14,6 +14,7 @@ pub(super) fn default_limit() -> u32 {
 /// # Errors
 /// A cursor that no answer held.
 pub(super) fn request(limit: u32, cursor: Option<&str>) -> Result<PageRequest, ErrorKind> {
-    let cursor = cursor.map(|text| Cursor::parse(text).ok_or(ErrorKind::InvalidParameter)).transpose()?;
+    let cursor =
+        cursor.map(|text| Cursor::parse(text).ok_or(ErrorKind::InvalidParameter)).transpose()?;
     Ok(PageRequest { cursor, limit: limit.into() })
 }

@@ -88,7 +88,8 @@ impl Example for OtpSent {
     }
 }
 
-/// As `Option<String>`, but the document says what the answer does: the field is there, and may be null.
+/// As `Option<String>`, but the document says what the answer does: the field is there, and may be
+/// null.
 #[derive(Clone, Debug)]
 pub struct NullableText(pub Option<String>);
 

@@ -121,7 +121,12 @@ impl PhoneNumberApi {
     ///    the old number gets an SMS that says so.
     ///
     /// Whether the new number belongs to another account is not told before both OTPs were right.
-    #[oai(path = "/me/phone-number", method = "post", tag = "Tag::Account", operation_id = "changePhoneNumber")]
+    #[oai(
+        path = "/me/phone-number",
+        method = "post",
+        tag = "Tag::Account",
+        operation_id = "changePhoneNumber"
+    )]
     async fn change_phone_number(
         &self,
         token: BearerToken,
@@ -177,7 +182,11 @@ impl From<Both<OtpQueued>> for OtpsSent {
 impl Example for PhoneNumberRequest {
     fn example() -> Self {
         let otp = |digits: &str| Some(digits.to_owned());
-        Self { phone_number: Some("+919876543211".to_owned()), current_otp: otp("123456"), new_otp: otp("654321") }
+        Self {
+            phone_number: Some("+919876543211".to_owned()),
+            current_otp: otp("123456"),
+            new_otp: otp("654321"),
+        }
     }
 }
 

@@ -37,8 +37,16 @@ impl ProtectedApi {
     /// Try a token out
     ///
     /// Send the token from `POST /signup` as `Authorization: Bearer <token>`. In Swagger UI: press Authorize and paste it.
-    #[oai(path = "/protected", method = "get", tag = "Tag::Protected", operation_id = "getProtected")]
-    async fn protected(&self, _user: BearerToken) -> Result<Json<Protected>, Failure<ProtectedFailures>> {
+    #[oai(
+        path = "/protected",
+        method = "get",
+        tag = "Tag::Protected",
+        operation_id = "getProtected"
+    )]
+    async fn protected(
+        &self,
+        _user: BearerToken,
+    ) -> Result<Json<Protected>, Failure<ProtectedFailures>> {
         Ok(Json(Protected { data: "Protected".to_owned() }))
     }
 }

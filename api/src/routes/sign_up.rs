@@ -109,7 +109,13 @@ impl SignUpApi {
     /// A request with an `Idempotency-Key` can be repeated when its answer was lost: for 10 minutes the same client's same body gets
     /// the first answer again, token included, and neither a second SMS is sent nor the OTP needed again. A refusal with
     /// `Retry-After` is repeated only for that long; an answer of 500 or above is not kept.
-    #[oai(path = "/signup", method = "post", tag = "Tag::SignUp", operation_id = "signUp", transform = "repeatable")]
+    #[oai(
+        path = "/signup",
+        method = "post",
+        tag = "Tag::SignUp",
+        operation_id = "signUp",
+        transform = "repeatable"
+    )]
     async fn sign_up(
         &self,
         state: Data<&Arc<AppState>>,
@@ -118,7 +124,10 @@ impl SignUpApi {
         body: StrictJson<SignUpRequest>,
         /// A key of the client's own making for this one request and its repetitions, such as a UUID: 1 to 255 visible ASCII
         /// characters.
-        #[oai(name = "Idempotency-Key", validator(pattern = r#"^([!#-~][!-~]{0,254}|"[!-~]{1,255}")$"#))]
+        #[oai(
+            name = "Idempotency-Key",
+            validator(pattern = r#"^([!#-~][!-~]{0,254}|"[!-~]{1,255}")$"#)
+        )]
         _key: Header<Option<String>>,
     ) -> Result<Json<SignUpAnswer>, Failure<SignUpFailures>> {
         let SignUpRequest { phone_number, name, otp } = body.0;
@@ -135,7 +144,10 @@ impl SignUpApi {
             None => {
                 let name = name.ok_or(ErrorKind::NameRequired)?;
                 let request_id = request_id.as_str();
-                let queued = state.otp.send(&number, Purpose::SignIn, client.address, Some(&name), request_id).await?;
+                let queued = state
+                    .otp
+                    .send(&number, Purpose::SignIn, client.address, Some(&name), request_id)
+                    .await?;
                 SignUpAnswer::OtpSent(queued.into())
             }
             Some(otp) => {
@@ -150,7 +162,11 @@ impl SignUpApi {
 
 impl From<SignIn> for SignedIn {
     fn from(sign_in: SignIn) -> Self {
-        let message = if sign_in.is_new { "User registered successfully" } else { "User logged in successfully" };
+        let message = if sign_in.is_new {
+            "User registered successfully"
+        } else {
+            "User logged in successfully"
+        };
         Self {
             success: true,
             data: sign_in.user.into(),
@@ -162,7 +178,11 @@ impl From<SignIn> for SignedIn {
 
 impl Example for SignUpRequest {
     fn example() -> Self {
-        Self { phone_number: Some("+919876543210".to_owned()), name: Some("Asha".to_owned()), otp: None }
+        Self {
+            phone_number: Some("+919876543210".to_owned()),
+            name: Some("Asha".to_owned()),
+            otp: None,
+        }
     }
 }
 

@@ -109,7 +109,10 @@ impl TokensApi {
         state: Data<&Arc<AppState>>,
         current: BearerToken,
         /// The most that the answer lists.
-        #[oai(default = "paging::default_limit", validator(minimum(value = "1"), maximum(value = "100")))]
+        #[oai(
+            default = "paging::default_limit",
+            validator(minimum(value = "1"), maximum(value = "100"))
+        )]
         limit: Query<u32>,
         /// Where to go on: the `next_cursor` of the page before.
         cursor: Query<Option<String>>,
@@ -117,14 +120,23 @@ impl TokensApi {
         let page = paging::request(*limit, cursor.as_deref())?;
         let page = state.accounts.sessions(current.0.user.id, page, state.clock.now()).await?;
         let next_cursor = NullableText(page.next.map(|cursor| cursor.to_string()));
-        let data = page.rows.into_iter().map(|session| Session::new(session, &current.0.session.id)).collect();
+        let data = page
+            .rows
+            .into_iter()
+            .map(|session| Session::new(session, &current.0.session.id))
+            .collect();
         Ok(Json(SessionList { data, next_cursor }))
     }
 
     /// Sign out everywhere
     ///
     /// Ends all sessions of the user, or all others with `keep=current`.
-    #[oai(path = "/tokens", method = "delete", tag = "Tag::Sessions", operation_id = "deleteTokens")]
+    #[oai(
+        path = "/tokens",
+        method = "delete",
+        tag = "Tag::Sessions",
+        operation_id = "deleteTokens"
+    )]
     async fn end_all(
         &self,
         state: Data<&Arc<AppState>>,
@@ -141,7 +153,12 @@ impl TokensApi {
     /// Sign out
     ///
     /// Ends the session that asks.
-    #[oai(path = "/tokens/current", method = "delete", tag = "Tag::Sessions", operation_id = "deleteCurrentToken")]
+    #[oai(
+        path = "/tokens/current",
+        method = "delete",
+        tag = "Tag::Sessions",
+        operation_id = "deleteCurrentToken"
+    )]
     async fn sign_out(
         &self,
         state: Data<&Arc<AppState>>,
@@ -150,14 +167,20 @@ impl TokensApi {
     ) -> Result<Ended, Failure<CurrentFailures>> {
         let current = current.0;
         // Ended by somebody else just now is ended too.
-        sessions::end(*state, current.user.id, &current.session.id, &current.session.id, *client).await?;
+        sessions::end(*state, current.user.id, &current.session.id, &current.session.id, *client)
+            .await?;
         Ok(Ended::Done)
     }
 
     /// End a session
     ///
     /// Its token stops working at once. An id that is unknown, has ended or is somebody else's gets 404.
-    #[oai(path = "/tokens/:token_id", method = "delete", tag = "Tag::Sessions", operation_id = "deleteToken")]
+    #[oai(
+        path = "/tokens/:token_id",
+        method = "delete",
+        tag = "Tag::Sessions",
+        operation_id = "deleteToken"
+    )]
     async fn end(
         &self,
         state: Data<&Arc<AppState>>,
@@ -179,7 +202,12 @@ impl TokensApi {
     ///
     /// Swaps the token for a new one with a full life; the old one ends at once. The session keeps its id, and lasts at most 30
     /// days from its OTP, unless the service is set otherwise. Of simultaneous renewals one succeeds, the others get 401.
-    #[oai(path = "/tokens/current/renewal", method = "post", tag = "Tag::Sessions", operation_id = "renewToken")]
+    #[oai(
+        path = "/tokens/current/renewal",
+        method = "post",
+        tag = "Tag::Sessions",
+        operation_id = "renewToken"
+    )]
     async fn renew(
         &self,
         state: Data<&Arc<AppState>>,
@@ -190,7 +218,11 @@ impl TokensApi {
         let renewed = sessions::renew(*state, current.user.id, current.session, *client).await?;
         let (session, token) = renewed.ok_or(ErrorKind::InvalidAuthorizationHeader)?;
         let id = session.id.clone();
-        Ok(Json(Renewal { success: true, data: Session::new(session, &id), token: token.expose().to_owned() }))
+        Ok(Json(Renewal {
+            success: true,
+            data: Session::new(session, &id),
+            token: token.expose().to_owned(),
+        }))
     }
 }
 
@@ -228,7 +260,11 @@ impl Example for Session {
 
 impl Example for Renewal {
     fn example() -> Self {
-        Self { success: true, data: Session::example(), token: "Y7QKZB3VJ5N2WXH4T6DPL2AEMU".to_owned() }
+        Self {
+            success: true,
+            data: Session::example(),
+            token: "Y7QKZB3VJ5N2WXH4T6DPL2AEMU".to_owned(),
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! `POST /webhooks/twilio/status`: what Twilio reports of the SMS that it accepted. Not for clients, so not in the document.
+//! `POST /webhooks/twilio/status`: what Twilio reports of the SMS that it accepted. Not for clients, so
+//! not in the document.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +45,8 @@ impl Endpoint for TwilioStatus {
             return Err(ApiError::from(ErrorKind::BadSignature).into());
         }
         if let (Some(id), Some(report)) = (delivery, report_in(&form)) {
-            tracing::info!(event = "sms_reported", delivery_id = %id, status = report.status.into_str());
+            let status = report.status.into_str();
+            tracing::info!(event = "sms_reported", delivery_id = %id, status);
             self.delivery_statuses.report(&id, &report).await.map_err(ApiError::from)?;
         }
         Ok(StatusCode::NO_CONTENT)
@@ -57,11 +59,18 @@ fn form_of(body: &[u8]) -> BTreeMap<String, String> {
 
 fn delivery_in(query: &str) -> Option<DeliveryId> {
     let mut pairs = form_urlencoded::parse(query.as_bytes());
-    pairs.find_map(|(name, value)| if name == "delivery_id" { DeliveryId::parse(&value) } else { None })
+    pairs.find_map(
+        |(name, value)| if name == "delivery_id" { DeliveryId::parse(&value) } else { None },
+    )
 }
 
 /// Base64 of the HMAC-SHA1 over the URL and all parameters, sorted by name. Compared in constant time.
-fn is_signed(url: &str, form: &BTreeMap<String, String>, signature: &str, auth_token: &str) -> bool {
+fn is_signed(
+    url: &str,
+    form: &BTreeMap<String, String>,
+    signature: &str,
+    auth_token: &str,
+) -> bool {
     let Ok(signature) = BASE64.decode(signature.as_bytes()) else { return false };
     let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(auth_token.as_bytes()) else { return false };
     mac.update(url.as_bytes());
@@ -82,7 +91,11 @@ fn report_in(form: &BTreeMap<String, String>) -> Option<DeliveryReport> {
     };
     let ended_badly = matches!(status, DeliveryStatus::Undelivered | DeliveryStatus::Failed);
     let reason = ended_badly.then(|| reason_of(form.get("ErrorCode").map_or("", String::as_str)));
-    Some(DeliveryReport { status, reason, provider_id: form.get("MessageSid").cloned().unwrap_or_default() })
+    Some(DeliveryReport {
+        status,
+        reason,
+        provider_id: form.get("MessageSid").cloned().unwrap_or_default(),
+    })
 }
 
 /// Twilio's delivery errors: <https://www.twilio.com/docs/api/errors>.
@@ -133,7 +146,9 @@ mod tests {
             ("failed", DeliveryStatus::Failed),
             ("canceled", DeliveryStatus::Failed),
         ] {
-            let report = report_in(&form_of(format!("MessageStatus={status}&ErrorCode=30003").as_bytes())).unwrap();
+            let report =
+                report_in(&form_of(format!("MessageStatus={status}&ErrorCode=30003").as_bytes()))
+                    .unwrap();
             assert_eq!(report.status, expected, "{status}");
         }
         assert_eq!(report_in(&form_of(b"MessageStatus=receiving")), None);

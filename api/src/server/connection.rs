@@ -1,4 +1,5 @@
-//! One connection: hyper speaks HTTP/1.1 on it, the app answers, and a deadline ends it when its client is too slow.
+//! One connection: hyper speaks HTTP/1.1 on it, the app answers, and a deadline ends it when its
+//! client is too slow.
 
 use std::{
     convert::Infallible,
@@ -31,12 +32,13 @@ use super::{
     phase::{Phase, Progress, Step, WatchedStream},
 };
 
-/// The longest request head, in bytes; a longer one is answered with 431. It also bounds what a slow client makes the server hold.
+/// The longest request head, in bytes; a longer one is answered with 431. It also bounds what a
+/// slow client makes the server hold.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 
-/// How long a connection that waits for its client stays open once nothing is accepted any more: requests that are on their way still arrive,
-/// and their answers tell the client to go elsewhere.
-const LAST_WAIT: Duration = Duration::from_secs(1);
+/// How long a connection that waits for its client stays open once nothing is accepted any more:
+/// requests that are on their way still arrive, and their answers tell the client to go elsewhere.
+const LAST_REQUEST_WINDOW: Duration = Duration::from_secs(1);
 
 /// What all connections of a server share.
 pub(super) struct Shared<E> {
@@ -58,9 +60,11 @@ where
     let progress = Progress::new();
     let watched = WatchedStream { stream, progress: progress.clone(), refusal: None };
     let service = service_fn({
-        let (shared, progress) = (shared.clone(), progress.clone());
+        let shared = shared.clone();
+        let progress = progress.clone();
         move |request| {
-            let (shared, progress) = (shared.clone(), progress.clone());
+            let shared = shared.clone();
+            let progress = progress.clone();
             Box::pin(async move {
                 let response = answer(request, peer, &progress, &shared).await;
                 Ok::<hyper::Response<_>, Infallible>(response.into())
@@ -87,7 +91,6 @@ where
     }
 }
 
-/// Why a connection ends.
 enum End {
     /// One side closed it, or did not speak HTTP.
     Finished(hyper::Result<()>),
@@ -97,8 +100,9 @@ enum End {
     Evicted(Phase),
 }
 
-/// Polls a connection under the deadline of its current step. All steps are taken inside `poll_http`, so the deadline is looked up
-/// after each call and needs no other wake-up than its timer.
+/// Polls a connection under the deadline of its current step. All steps are taken inside
+/// `poll_http`, so the deadline is looked up after each call and needs no other wake-up than its
+/// timer.
 async fn drive<E>(
     mut poll_http: impl FnMut(&mut Context<'_>) -> Poll<hyper::Result<()>>,
     progress: &Progress,
@@ -138,9 +142,16 @@ async fn drive<E>(
     .await
 }
 
-/// When a step has to be over. The app bounds its own work, and its body has a deadline of its own (see [`with_deadline`]).
-fn deadline_of(step: Step, limits: &ConnectionLimits, stopped_at: Option<Instant>) -> Option<Instant> {
-    let last_wait = |deadline: Instant| stopped_at.map_or(deadline, |stop| deadline.min(stop + LAST_WAIT));
+/// When a step has to be over. The app bounds its own work, and its body has a deadline of its own
+/// (see [`with_deadline`]).
+fn deadline_of(
+    step: Step,
+    limits: &ConnectionLimits,
+    stopped_at: Option<Instant>,
+) -> Option<Instant> {
+    let last_wait = |deadline: Instant| {
+        stopped_at.map_or(deadline, |stop| deadline.min(stop + LAST_REQUEST_WINDOW))
+    };
     match step.phase {
         Phase::Head => Some(last_wait(step.since + limits.read)),
         Phase::Idle => Some(last_wait(step.since + limits.idle)),
@@ -174,7 +185,8 @@ where
     }
     let mut response = shared.app.get_response(request).await;
     // After these two the rest of the body is not waited for.
-    let unread = matches!(response.status(), StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE);
+    let unread =
+        matches!(response.status(), StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE);
     if unread || shared.draining.is_cancelled() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
@@ -182,7 +194,8 @@ where
     response
 }
 
-/// The same body, but past `deadline` waiting for more of it fails with [`io::ErrorKind::TimedOut`].
+/// The same body, but past `deadline` waiting for more of it fails with
+/// [`io::ErrorKind::TimedOut`].
 fn with_deadline(body: Body, deadline: Instant, progress: Progress) -> Body {
     let state = (body.into_bytes_stream(), progress);
     let chunks = stream::unfold(state, move |(mut chunks, progress)| async move {

@@ -1,4 +1,5 @@
-//! How many connections there may be, which one has to go when they run short, and the answer to those that find none.
+//! How many connections there may be, which one has to go when they run short, and the answer to
+//! those that find none.
 
 use std::{
     future::Future,
@@ -66,7 +67,8 @@ impl Slots {
         self.short.store(true, Ordering::Relaxed);
         // Those who wait are woken in the order in which they began to.
         self.waiting_for_clients.notify_one();
-        // With nobody there the notice would be kept for the next one to come, who has done nothing yet.
+        // With nobody there the notice would be kept for the next one to come, who has done nothing
+        // yet.
         let _ = self.waiting_for_clients.notified().now_or_never();
     }
 
@@ -74,7 +76,8 @@ impl Slots {
     pub(super) async fn evicted(&self) {
         loop {
             self.waiting_for_clients.notified().await;
-            // A notice is passed on when its first receiver just got busy, perhaps until it is out of date.
+            // A notice is passed on when its first receiver just got busy, perhaps until it is out
+            // of date.
             if self.short.load(Ordering::Relaxed) {
                 return;
             }
@@ -82,12 +85,18 @@ impl Slots {
     }
 
     /// Tells a client that there is no slot.
-    pub(super) fn refuse(&self, mut stream: TcpStream) -> impl Future<Output = ()> + Send + 'static {
+    pub(super) fn refuse(
+        &self,
+        mut stream: TcpStream,
+    ) -> impl Future<Output = ()> + Send + 'static {
         crate::metrics::connection_refused();
         let lingering = Arc::clone(&self.refusals).try_acquire_owned();
         async move {
-            let written =
-                tokio::time::timeout(LINGER, stream.write_all(refusal(ErrorKind::Overloaded).as_bytes())).await;
+            let written = tokio::time::timeout(
+                LINGER,
+                stream.write_all(refusal(ErrorKind::Overloaded).as_bytes()),
+            )
+            .await;
             if lingering.is_ok() && matches!(written, Ok(Ok(()))) {
                 close(stream).await;
             }
@@ -95,8 +104,9 @@ impl Slots {
     }
 }
 
-/// Closes a connection so that the last answer arrives: whoever closes a socket with bytes unread makes the kernel send a reset, at
-/// which the client's kernel may throw away an answer that it holds already. So the rest is read and thrown away, within limits.
+/// Closes a connection so that the last answer arrives: whoever closes a socket with bytes unread
+/// makes the kernel send a reset, at which the client's kernel may throw away an answer that it
+/// holds already. So the rest is read and thrown away, within limits.
 pub(super) async fn close(mut stream: TcpStream) {
     let drain = async {
         stream.shutdown().await?;

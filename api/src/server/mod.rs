@@ -1,7 +1,9 @@
-//! The HTTP/1.1 server under the app: every connection has a deadline for what it does now, and their number is bounded.
+//! The HTTP/1.1 server under the app: every connection has a deadline for what it does now, and
+//! their number is bounded.
 //!
-//! poem's own server never cuts a client that sends its request drop by drop, so hyper is driven directly here; the app stays a
-//! plain poem endpoint. HTTP/2 is refused: one of its connections carries many requests, for which these deadlines would not hold.
+//! poem's own server never cuts a client that sends its request drop by drop, so hyper is driven
+//! directly here; the app stays a plain poem endpoint. HTTP/2 is refused: one of its connections
+//! carries many requests, for which these deadlines would not hold.
 
 mod connection;
 mod connection_limit;
@@ -20,10 +22,12 @@ use tokio_util::sync::CancellationToken;
 
 use self::{connection::Shared, connection_limit::Slots};
 
-/// How long nothing is accepted after an accept error such as "too many open files", which would repeat at once.
+/// How long nothing is accepted after an accept error such as "too many open files", which would
+/// repeat at once.
 const PAUSE_AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(100);
 
-/// How many connections the kernel may hold until they are accepted; it may hold fewer (`net.core.somaxconn`).
+/// How many connections the kernel may hold until they are accepted; it may hold fewer
+/// (`net.core.somaxconn`).
 pub const BACKLOG: u32 = 4096;
 
 /// What a client may take its time for, and how many clients there may be.
@@ -31,15 +35,17 @@ pub const BACKLOG: u32 = 4096;
 pub struct ConnectionLimits {
     /// How long a connection may stay silent after an answer. Default 60 s.
     pub idle: Duration,
-    /// How long a whole request, head and body, may take from its first byte; the first one of a connection is counted from the
-    /// moment it is accepted, so a silent newcomer is cut after this time too. A late body is answered with 408, as the body's
-    /// reader gets an [`io::ErrorKind::TimedOut`]; a late head is cut without an answer. Default 10 s.
+    /// How long a whole request, head and body, may take from its first byte; the first one of a
+    /// connection is counted from the moment it is accepted, so a silent newcomer is cut after this
+    /// time too. A late body is answered with 408, as the body's reader gets an
+    /// [`io::ErrorKind::TimedOut`]; a late head is cut without an answer. Default 10 s.
     pub read: Duration,
     /// How long a client may take to accept an answer once it is ready. Default 30 s.
     pub write: Duration,
-    /// How many connections may be open. With fewer than a tenth of them free, each new connection ends the one that has kept the
-    /// server waiting longest (an idle one, or a slow client's), so that slow clients cannot lock others out; with none free, a new
-    /// connection is answered with 503 at once. Default 10,000.
+    /// How many connections may be open. With fewer than a tenth of them free, each new connection
+    /// ends the one that has kept the server waiting longest (an idle one, or a slow client's), so
+    /// that slow clients cannot lock others out; with none free, a new connection is answered with
+    /// 503 at once. Default 10,000.
     pub max_connections: usize,
 }
 
@@ -54,18 +60,17 @@ impl Default for ConnectionLimits {
     }
 }
 
-/// How a server stops.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Drain {
-    /// How long new connections are still taken, so that load balancers notice and send clients elsewhere. Answers say
-    /// `Connection: close` from the beginning.
+    /// How long new connections are still taken, so that load balancers notice and send clients
+    /// elsewhere. Answers say `Connection: close` from the beginning.
     pub delay: Duration,
     /// How long what runs may go on after that.
     pub grace: Duration,
 }
 
-/// Listens on `address`, with room for a burst of [`BACKLOG`] clients that are not accepted yet; with tokio's own 1,024 the kernel
-/// makes the others wait a second before it lets them try again.
+/// Listens on `address`, with room for a burst of [`BACKLOG`] clients that are not accepted yet;
+/// with tokio's own 1,024 the kernel makes the others wait a second before it lets them try again.
 ///
 /// # Errors
 /// When the name has no address, or the port is taken or not allowed.
@@ -82,7 +87,8 @@ pub async fn bind(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // As tokio's own bind does: a restarted server must not wait for the connections of the last one to be forgotten.
+    // As tokio's own bind does: a restarted server must not wait for the connections of the last
+    // one to be forgotten.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
@@ -91,9 +97,10 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Serves `app` on `listener` until `shutdown` ends.
 ///
-/// It then closes each connection after its next answer. After [`Drain::delay`] it accepts nothing more, gives silent connections
-/// and half-sent heads one more second, closes the others after the answer that they wait for, and after [`Drain::grace`] ends what
-/// is left. A handler always runs to its end otherwise, even if its client is gone.
+/// It then closes each connection after its next answer. After [`Drain::delay`] it accepts nothing
+/// more, gives silent connections and half-sent heads one more second, closes the others after the
+/// answer that they wait for, and after [`Drain::grace`] ends what is left. A handler always runs
+/// to its end otherwise, even if its client is gone.
 ///
 /// # Errors
 /// When the listener does not know its own address.
@@ -108,7 +115,8 @@ where
     A: IntoEndpoint,
     A::Endpoint: 'static,
 {
-    let (draining, stop) = (CancellationToken::new(), CancellationToken::new());
+    let draining = CancellationToken::new();
+    let stop = CancellationToken::new();
     let shared = Arc::new(Shared {
         app: app.into_endpoint().map_to_response(),
         local_addr: listener.local_addr()?,
@@ -140,8 +148,12 @@ where
     Ok(())
 }
 
-fn welcome<E>(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared<E>>, connections: &mut JoinSet<()>)
-where
+fn welcome<E>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    shared: &Arc<Shared<E>>,
+    connections: &mut JoinSet<()>,
+) where
     E: Endpoint<Output = Response> + 'static,
 {
     if let Err(error) = stream.set_nodelay(true) {
@@ -161,12 +173,17 @@ async fn finish(mut connections: JoinSet<()>, grace: Duration) {
         }
     };
     if tokio::time::timeout(grace, drained).await.is_err() {
-        tracing::warn!(event = "connections_cut", count = connections.len(), "still open after the grace period");
+        tracing::warn!(
+            event = "connections_cut",
+            count = connections.len(),
+            "still open after the grace period"
+        );
         connections.shutdown().await;
     }
 }
 
-/// A failed accept concerns either one client, who is gone, or the process, which is then out of files or memory.
+/// A failed accept concerns either one client, who is gone, or the process, which is then out of
+/// files or memory.
 async fn recover(error: &io::Error, slots: &Slots) {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {

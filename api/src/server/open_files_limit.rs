@@ -2,7 +2,8 @@
 
 use super::connection_limit::LINGERING_REFUSALS;
 
-/// Files beside the clients' connections: refusals, Redis and database connections, logs, the runtime's own.
+/// Files beside the clients' connections: refusals, Redis and database connections, logs, the
+/// runtime's own.
 const OTHER_FILES: usize = LINGERING_REFUSALS + 100;
 
 /// Why [`allow_connections`] failed.
@@ -26,10 +27,12 @@ pub enum OpenFilesError {
     Unknown(#[from] std::io::Error),
 }
 
-/// Raises the process's soft limit of open files (`RLIMIT_NOFILE`), up to the hard one, to what `max_connections` need.
+/// Raises the process's soft limit of open files (`RLIMIT_NOFILE`), up to the hard one, to what
+/// `max_connections` need.
 ///
 /// # Errors
-/// When the hard limit is lower. The soft limit is then as high as it may be, and connections that find no file wait to be accepted.
+/// When the hard limit is lower. The soft limit is then as high as it may be, and connections that
+/// find no file wait to be accepted.
 pub fn allow_connections(max_connections: usize) -> Result<(), OpenFilesError> {
     let needed = max_connections.saturating_add(OTHER_FILES) as u64;
     let allowed = rlimit::increase_nofile_limit(needed)?;

@@ -1,4 +1,5 @@
-//! What a connection is doing now, and since when: told by its socket and by its requests, read by its deadline.
+//! What a connection is doing now, and since when: told by its socket and by its requests, read by
+//! its deadline.
 
 use std::{
     io::{self, IoSlice},
@@ -18,11 +19,11 @@ use super::raw_response::HeadRefusal;
 /// The part of a request's life that a connection is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// A head is awaited for which the clock runs: the connection's first, or one that has begun to arrive.
+    /// A head is awaited for which the clock runs: the connection's first, or one that has begun to
+    /// arrive.
     Head,
     /// The app waits for a part of the body.
     Body,
-    /// The app works.
     Handling,
     /// An answer is being sent.
     Writing,
@@ -52,7 +53,8 @@ impl Progress {
     }
 
     pub(super) fn enter(&self, phase: Phase) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Step { phase, since: Instant::now() };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
+            Step { phase, since: Instant::now() };
     }
 
     /// Enters [`Phase::Body`] until the returned guard is dropped.
@@ -85,8 +87,14 @@ pub(super) struct WatchedStream {
 }
 
 impl WatchedStream {
-    /// hyper's refusal of a head that it cannot read, of which `first` is the beginning, is sent as ours.
-    fn poll_refuse(&mut self, cx: &mut Context<'_>, first: &[u8], length: usize) -> Option<Poll<io::Result<usize>>> {
+    /// hyper's refusal of a head that it cannot read, of which `first` is the beginning, is sent as
+    /// ours.
+    fn poll_refuse(
+        &mut self,
+        cx: &mut Context<'_>,
+        first: &[u8],
+        length: usize,
+    ) -> Option<Poll<io::Result<usize>>> {
         let begins = self.progress.now().phase == Phase::Head && first.starts_with(b"HTTP/1.1 4");
         if self.refusal.is_none() && begins {
             self.refusal = Some(HeadRefusal::in_place_of(first));
@@ -97,7 +105,11 @@ impl WatchedStream {
 }
 
 impl AsyncRead for WatchedStream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         if buf.filled().len() > before {
@@ -108,7 +120,11 @@ impl AsyncRead for WatchedStream {
 }
 
 impl AsyncWrite for WatchedStream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         if let Some(refused) = self.poll_refuse(cx, buf, buf.len()) {
             return refused;
         }

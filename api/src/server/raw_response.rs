@@ -35,7 +35,8 @@ pub(super) fn refusal(kind: ErrorKind) -> String {
     answer + "\r\n" + &body
 }
 
-/// What is sent in the place of hyper's own refusal of a head that it cannot read, which has no body.
+/// What is sent in the place of hyper's own refusal of a head that it cannot read, which has no
+/// body.
 #[derive(Debug)]
 pub(super) struct HeadRefusal {
     answer: String,
@@ -51,8 +52,14 @@ impl HeadRefusal {
     }
 
     /// Ready when all of it is sent.
-    pub(super) fn poll_send(&mut self, stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(rest) = self.answer.as_bytes().get(self.sent..).filter(|rest| !rest.is_empty()) {
+    pub(super) fn poll_send(
+        &mut self,
+        stream: &mut TcpStream,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        while let Some(rest) =
+            self.answer.as_bytes().get(self.sent..).filter(|rest| !rest.is_empty())
+        {
             match ready!(Pin::new(&mut *stream).poll_write(cx, rest))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 count => self.sent += count,
@@ -72,7 +79,11 @@ mod tests {
             let answer = refusal(kind);
             let (head, body) = answer.split_once("\r\n\r\n").unwrap();
             assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())), "{answer}");
-            assert_eq!(head.contains("\r\nRetry-After: 1\r\n"), kind == ErrorKind::Overloaded, "{answer}");
+            assert_eq!(
+                head.contains("\r\nRetry-After: 1\r\n"),
+                kind == ErrorKind::Overloaded,
+                "{answer}"
+            );
             let body: serde_json::Value = serde_json::from_str(body).unwrap();
             assert_eq!(body, kind.body());
         }

@@ -17,7 +17,9 @@ pub struct Cancelled;
 
 /// Runs work that uses OTPs to its end, even if the client goes away meanwhile, so that no OTP is
 /// used up for nothing.
-pub(crate) async fn run_to_completion<T, E>(work: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, E>
+pub(crate) async fn run_to_completion<T, E>(
+    work: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> Result<T, E>
 where
     T: Send + 'static,
     E: From<Cancelled> + Send + 'static,
@@ -32,8 +34,10 @@ where
 /// Takes a step that has to follow a change in the database. Where the step fails, it is retried in
 /// the background for half a minute; where that fails too, `failure` is the event that an operator
 /// gets. The step may happen more than once.
-pub(crate) async fn retry_in_background<F, E>(failure: &'static str, step: impl Fn() -> F + Send + 'static)
-where
+pub(crate) async fn retry_in_background<F, E>(
+    failure: &'static str,
+    step: impl Fn() -> F + Send + 'static,
+) where
     F: Future<Output = Result<(), E>> + Send,
     E: Display + Send,
 {
@@ -46,7 +50,9 @@ where
             sleep(RETRY_PAUSE).await;
             match step().await {
                 Ok(()) => return,
-                Err(error) if Instant::now() > until => return tracing::error!(event = failure, %error),
+                Err(error) if Instant::now() > until => {
+                    return tracing::error!(event = failure, %error);
+                }
                 Err(_) => {}
             }
         }

@@ -1,5 +1,5 @@
-//! Moving an account to another number: an OTP proves each of the two, so that a stolen token cannot
-//! move it.
+//! Moving an account to another number: an OTP proves each of the two, so that a stolen token
+//! cannot move it.
 
 use std::sync::Arc;
 
@@ -78,12 +78,16 @@ impl From<Cancelled> for NumberChangeError {
     }
 }
 
-/// Sends an OTP to each of the two numbers. Whether the new one belongs to somebody is not looked at.
+/// Sends an OTP to each of the two numbers. Whether the new one belongs to somebody is not looked
+/// at.
 ///
 /// # Errors
 /// [`NumberChangeError::Same`] and [`NumberChangeError::Send`]. Where the new number's OTP was sent
 /// and the current number's was refused, asking again sends the same one.
-pub async fn send(state: &AppState, request: &NumberChangeRequest) -> Result<Both<OtpQueued>, NumberChangeError> {
+pub async fn send(
+    state: &AppState,
+    request: &NumberChangeRequest,
+) -> Result<Both<OtpQueued>, NumberChangeError> {
     let NumberChangeRequest { user, new, client, request_id, .. } = request;
     if *new.e164() == user.phone_number {
         return Err(NumberChangeError::Same);
@@ -93,7 +97,8 @@ pub async fn send(state: &AppState, request: &NumberChangeRequest) -> Result<Bot
     // Before anything is sent.
     state.otp.check_destination(&current, address)?;
     let to_new = state.otp.send(new, request.for_new().purpose, address, None, request_id).await?;
-    let to_current = state.otp.send(&current, request.for_current().purpose, address, None, request_id).await?;
+    let to_current =
+        state.otp.send(&current, request.for_current().purpose, address, None, request_id).await?;
     Ok(Both { current: to_current, new: to_new })
 }
 
@@ -101,8 +106,8 @@ pub async fn send(state: &AppState, request: &NumberChangeRequest) -> Result<Bot
 /// client goes away meanwhile.
 ///
 /// # Errors
-/// [`NumberChangeError`]; after [`NumberChangeError::Verify`] both OTPs are as they were, but for the
-/// count of wrong ones.
+/// [`NumberChangeError`]; after [`NumberChangeError::Verify`] both OTPs are as they were, but for
+/// the count of wrong ones.
 pub async fn verify(
     state: &Arc<AppState>,
     request: NumberChangeRequest,
@@ -181,7 +186,8 @@ async fn tell(state: &AppState, old: &E164, request_id: &str) {
     if state.otp.test_otp_of(old).is_some() {
         return;
     }
-    let notice = Notice::new(NoticeKind::NumberChanged, old.clone(), state.clock.unix_ms(), request_id);
+    let notice =
+        Notice::new(NoticeKind::NumberChanged, old.clone(), state.clock.unix_ms(), request_id);
     tracing::info!(event = "notice_made", delivery_id = %notice.delivery(), number = %old);
     let notices = state.notices.clone();
     retry_in_background("notice_not_queued", move || {

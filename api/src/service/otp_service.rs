@@ -52,7 +52,6 @@ pub struct OtpQueued {
     pub resend_in: Duration,
 }
 
-/// Why a verification failed.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
     /// The OTP is not right, whatever the reason.
@@ -69,8 +68,8 @@ pub enum VerifyError {
 }
 
 impl OtpService {
-    /// Sends an OTP. The request's id goes with the job into the worker's logs; a `name` is kept for
-    /// the sign-in.
+    /// Sends an OTP. The request's id goes with the job into the worker's logs; a `name` is kept
+    /// for the sign-in.
     ///
     /// # Errors
     /// [`SendError`]; then no SMS will be sent, but after [`SendError::Store`] it may be.
@@ -87,7 +86,11 @@ impl OtpService {
         let number = number.e164();
         let test_otp = self.test_otp_of(number);
         let requester = OtpRequester { purpose, number, address };
-        match self.store.send(requester, country, name, test_otp, Some(request_id.to_owned())).await? {
+        match self
+            .store
+            .send(requester, country, name, test_otp, Some(request_id.to_owned()))
+            .await?
+        {
             SendOutcome::Queued { delivery, expires_in, resend_in } => {
                 let purpose = purpose.kind().into_str();
                 let is_test = test_otp.is_some();
@@ -102,12 +105,19 @@ impl OtpService {
         }
     }
 
-    /// Whether a number of this country and type may be sent to. A test number may: nothing is sent.
+    /// Whether a number of this country and type may be sent to. A test number may: nothing is
+    /// sent.
     ///
     /// # Errors
     /// [`SendError::DestinationNotAllowed`], which is counted.
-    pub fn check_destination(&self, number: &PhoneNumber, address: ClientAddress) -> Result<(), SendError> {
-        if self.test_otp_of(number.e164()).is_some() || (self.allowed_countries.allow(number) && number.takes_sms()) {
+    pub fn check_destination(
+        &self,
+        number: &PhoneNumber,
+        address: ClientAddress,
+    ) -> Result<(), SendError> {
+        if self.test_otp_of(number.e164()).is_some()
+            || (self.allowed_countries.allow(number) && number.takes_sms())
+        {
             return Ok(());
         }
         self.rejections.destination(number.e164(), address);
@@ -123,9 +133,13 @@ impl OtpService {
     /// Verifies an OTP, which is then used up.
     ///
     /// # Errors
-    /// [`VerifyError::Wrong`] and [`VerifyError::Otp`]; then the OTP is as it was, but for the count
-    /// of wrong ones.
-    pub async fn verify(&self, requester: OtpRequester<'_>, otp: &Otp) -> Result<Verified, VerifyError> {
+    /// [`VerifyError::Wrong`] and [`VerifyError::Otp`]; then the OTP is as it was, but for the
+    /// count of wrong ones.
+    pub async fn verify(
+        &self,
+        requester: OtpRequester<'_>,
+        otp: &Otp,
+    ) -> Result<Verified, VerifyError> {
         match self.store.verify(requester, otp).await? {
             VerifyOutcome::Right(verified) => {
                 metrics::otp_verified();

@@ -1,5 +1,5 @@
-//! Sessions: each begins with an OTP, and its user sees, renews and ends it. None is cached: what has
-//! ended in the database has ended everywhere.
+//! Sessions: each begins with an OTP, and its user sees, renews and ends it. None is cached: what
+//! has ended in the database has ended everywhere.
 
 use std::time::Duration;
 
@@ -78,7 +78,8 @@ async fn end_filtered(
     reason: SessionEnd,
     client: &Client,
 ) -> Result<usize, AccountsError> {
-    let ended = state.accounts.end_sessions(user_id, filter, reason, client, state.clock.now()).await?;
+    let ended =
+        state.accounts.end_sessions(user_id, filter, reason, client, state.clock.now()).await?;
     for session_id in &ended {
         tracing::info!(event = "session_ended", user_id, %session_id, reason = reason.into_str());
     }
@@ -99,7 +100,11 @@ pub async fn renew(
     let now = state.clock.now();
     let token = Token::random();
     let expires_at = state.session_terms.expiry(session.created_at, now);
-    if expires_at <= now || !state.accounts.renew(user_id, &session.hash, token.hash(), expires_at, client, now).await?
+    if expires_at <= now
+        || !state
+            .accounts
+            .renew(user_id, &session.hash, token.hash(), expires_at, client, now)
+            .await?
     {
         return Ok(None);
     }

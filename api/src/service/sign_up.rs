@@ -60,10 +60,16 @@ pub async fn verify(
     .await
 }
 
-async fn sign_in(state: &AppState, number: &E164, name: &PersonName, client: &Client) -> Result<SignIn, AccountsError> {
+async fn sign_in(
+    state: &AppState,
+    number: &E164,
+    name: &PersonName,
+    client: &Client,
+) -> Result<SignIn, AccountsError> {
     let token = Token::random();
     let now = state.clock.now();
     let session = state.session_terms.begin(&token, client, now);
-    let signed_in = state.accounts.sign_in(number, name, session, state.session_terms.per_user, now).await?;
+    let signed_in =
+        state.accounts.sign_in(number, name, session, state.session_terms.per_user, now).await?;
     Ok(SignIn { user: signed_in.user, is_new: signed_in.is_new, token })
 }

@@ -8,7 +8,8 @@ use common::domain::phone::{Country, E164, PhoneNumber};
 use time::macros::{format_description, time};
 use time::{Date, OffsetDateTime, PrimitiveDateTime};
 
-/// `number=code@date`, comma-separated: each with its fixed code and the last day (UTC) on which it works.
+/// `number=code@date`, comma-separated: each with its fixed code and the last day (UTC) on which it
+/// works.
 #[derive(Clone, Default)]
 pub struct TestNumbers(Vec<TestNumber>);
 
@@ -23,7 +24,10 @@ impl TestNumbers {
     /// The fixed OTP of a test number that has not expired.
     #[must_use]
     pub fn otp_of(&self, number: &E164, now: OffsetDateTime) -> Option<&Otp> {
-        self.0.iter().find(|test| test.number == *number && now < test.ends_at).map(|test| &test.otp)
+        self.0
+            .iter()
+            .find(|test| test.number == *number && now < test.ends_at)
+            .map(|test| &test.otp)
     }
 }
 
@@ -36,13 +40,17 @@ impl FromStr for TestNumbers {
 }
 
 fn parse(entry: &str) -> Result<TestNumber, &'static str> {
-    let (number, rest) = entry.split_once('=').ok_or("each entry has to be like +919876543210=123456@2027-01-31")?;
-    let (code, date) =
-        rest.split_once('@').ok_or("each entry needs an end date, like +919876543210=123456@2027-01-31")?;
+    let (number, rest) =
+        entry.split_once('=').ok_or("each entry has to be like +919876543210=123456@2027-01-31")?;
+    let (code, date) = rest
+        .split_once('@')
+        .ok_or("each entry needs an end date, like +919876543210=123456@2027-01-31")?;
     // The country matters only for numbers without a country code, and here there is always one.
     let any_country: Country = "IN".parse().map_err(|_| "unreachable")?;
     let number = number.starts_with('+').then(|| PhoneNumber::parse(number, any_country));
-    let Some(Ok(number)) = number else { return Err("each number has to be one in E.164, like +919876543210") };
+    let Some(Ok(number)) = number else {
+        return Err("each number has to be one in E.164, like +919876543210");
+    };
     let otp = Otp::parse(code).ok_or("each code has to have 4 to 10 digits")?;
     let last_day = Date::parse(date, format_description!("[year]-[month]-[day]"))
         .map_err(|_| "each end date has to be like 2027-01-31")?;
@@ -65,7 +73,8 @@ mod tests {
 
     #[test]
     fn a_test_number_works_through_its_last_day() {
-        let numbers: TestNumbers = "+919876543210=123456@2027-01-31, +12025550143=4711@2026-12-01".parse().unwrap();
+        let numbers: TestNumbers =
+            "+919876543210=123456@2027-01-31, +12025550143=4711@2026-12-01".parse().unwrap();
         let number = "+919876543210".parse().unwrap();
         let code = |now| numbers.otp_of(&number, now).map(Otp::digits);
         assert_eq!(code(datetime!(2027-01-31 23:59:59 UTC)), Some("123456"));

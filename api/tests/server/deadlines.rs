@@ -114,7 +114,9 @@ async fn an_idle_connection_outlives_the_read_limit_but_not_its_own() {
 
 #[tokio::test]
 async fn a_handler_may_take_longer_than_every_limit() {
-    let server = Server::start(ConnectionLimits { idle: SHORT, read: SHORT, write: SHORT, ..limits() }).await;
+    let server =
+        Server::start(ConnectionLimits { idle: SHORT, read: SHORT, write: SHORT, ..limits() })
+            .await;
     let mut client = server.connect().await;
     client.send(WAIT).await;
     pass(&server.gate.entered).await;

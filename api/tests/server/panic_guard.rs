@@ -27,8 +27,10 @@ fn quick() -> &'static str {
 }
 
 fn app() -> impl Endpoint<Output = Response> {
-    let routes =
-        Route::new().at("/panics", get(panics)).at("/panics_later", get(panics_later)).at("/quick", get(quick));
+    let routes = Route::new()
+        .at("/panics", get(panics))
+        .at("/panics_later", get(panics_later))
+        .at("/quick", get(quick));
     around_everything(routes, KnownRoutes::default(), AllowedOrigins::default())
 }
 
@@ -44,7 +46,8 @@ async fn a_panic_is_answered() {
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(response.header("connection"), Some("close"));
         assert_eq!(response.header("vary"), Some("Authorization"));
-        let body: Value = serde_json::from_str(&response.take_body().into_string().await.unwrap()).unwrap();
+        let body: Value =
+            serde_json::from_str(&response.take_body().into_string().await.unwrap()).unwrap();
         assert_eq!(body, recovered(), "{path}");
     }
 }

@@ -32,7 +32,9 @@ async fn a_body_is_asked_for_when_the_client_expects_it() {
     client.send(BODY).await;
     assert_eq!(client.answer().await.body, "Hello Zo");
 
-    client.send(format!("{GREET_HEAD}Expect: 100-continue\r\nContent-Length: 200000\r\n\r\n")).await;
+    client
+        .send(format!("{GREET_HEAD}Expect: 100-continue\r\nContent-Length: 200000\r\n\r\n"))
+        .await;
     let refused = client.answer().await;
     assert_eq!(refused.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert!(refused.head.contains("\r\nconnection: close\r\n"), "{}", refused.head);
@@ -52,7 +54,8 @@ async fn a_chunked_body_is_put_together() {
     assert_eq!(client.answer().await.body, "quick");
 }
 
-/// Many clients send everything before they read: the server has to take it, or they never see the refusal.
+/// Many clients send everything before they read: the server has to take it, or they never see the
+/// refusal.
 #[tokio::test]
 async fn a_client_may_finish_a_body_that_is_too_large() {
     let server = Server::start(limits()).await;

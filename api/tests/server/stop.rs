@@ -62,7 +62,8 @@ async fn a_request_that_was_on_its_way_is_still_answered() {
 #[tokio::test]
 async fn until_the_delay_is_over_newcomers_are_served_and_everybody_is_sent_elsewhere() {
     let delay = Duration::from_millis(700);
-    let mut server = Server::start_with(limits(), Drain { delay, grace: Duration::from_secs(10) }).await;
+    let mut server =
+        Server::start_with(limits(), Drain { delay, grace: Duration::from_secs(10) }).await;
     let mut before = server.connect().await;
     before.send(QUICK).await;
     assert!(!before.answer().await.head.contains("connection: close"));
@@ -87,7 +88,11 @@ async fn until_the_delay_is_over_newcomers_are_served_and_everybody_is_sent_else
     assert_eq!((answer.status, answer.body.as_str()), (200, "quick"));
     assert!(answer.head.contains("\r\nconnection: close\r\n"), "{}", answer.head);
     idle.closed().await;
-    assert!(began.elapsed() >= delay, "a silent connection stays until the end of the delay: {:?}", began.elapsed());
+    assert!(
+        began.elapsed() >= delay,
+        "a silent connection stays until the end of the delay: {:?}",
+        began.elapsed()
+    );
     server.ended().await;
 }
 

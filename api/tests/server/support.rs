@@ -27,19 +27,24 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 const NO_DELAY: Drain = Drain { delay: Duration::ZERO, grace: PATIENCE };
 
-/// Bytes of the answer to `GET /large`: far more than two kernels hold for a client that does not read.
+/// Bytes of the answer to `GET /large`: far more than two kernels hold for a client that does not
+/// read.
 pub(crate) const LARGE: usize = 64 * 1024 * 1024;
 
 pub(crate) const QUICK: &str = "GET /quick HTTP/1.1\r\nHost: test\r\n\r\n";
 pub(crate) const WAIT: &str = "GET /wait HTTP/1.1\r\nHost: test\r\n\r\n";
 
-pub(crate) const WAIT_WITH_BODY: &str = "POST /wait_with_body HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\n";
+pub(crate) const WAIT_WITH_BODY: &str =
+    "POST /wait_with_body HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\n\r\n";
 
-pub(crate) const GREET_HEAD: &str = "POST /api/greet HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n";
+pub(crate) const GREET_HEAD: &str =
+    "POST /api/greet HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n";
 
 /// Ends a test that hangs.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("{what}: still not after {PATIENCE:?}"))
+    tokio::time::timeout(PATIENCE, future)
+        .await
+        .unwrap_or_else(|_| panic!("{what}: still not after {PATIENCE:?}"))
 }
 
 pub(crate) fn limits() -> ConnectionLimits {
@@ -134,7 +139,9 @@ impl Server {
     }
 
     /// Serves another app.
-    pub(crate) async fn start_app<A: IntoEndpoint<Endpoint: 'static> + Send + 'static>(app: A) -> Self {
+    pub(crate) async fn start_app<A: IntoEndpoint<Endpoint: 'static> + Send + 'static>(
+        app: A,
+    ) -> Self {
         let new = || Semaphore::new(0);
         let gate = Arc::new(Gate { entered: new(), open: new(), left: new() });
         Self::serve(app, gate, limits(), NO_DELAY).await
@@ -209,7 +216,8 @@ impl Client {
         Answer { status, head, body: String::from_utf8(body).unwrap() }
     }
 
-    /// Sends a byte every `pause` until the server ends the connection; how long that took and what had been received by then.
+    /// Sends a byte every `pause` until the server ends the connection; how long that took and what
+    /// had been received by then.
     pub(crate) async fn drip(self, pause: Duration) -> (Duration, String) {
         let began = Instant::now();
         let (mut reader, mut writer) = self.0.into_split();
@@ -223,7 +231,8 @@ impl Client {
         (began.elapsed(), String::from_utf8(received).unwrap())
     }
 
-    /// Waits until the server ends the connection; how long that took and what had been received by then.
+    /// Waits until the server ends the connection; how long that took and what had been received by
+    /// then.
     pub(crate) async fn closed(mut self) -> (Duration, Vec<u8>) {
         let began = Instant::now();
         let received = read_to_end(&mut self.0).await;

@@ -30,8 +30,12 @@ impl From<SendError> for ApiError {
     fn from(error: SendError) -> Self {
         match error {
             SendError::DestinationNotAllowed => ErrorKind::DestinationNotAllowed.into(),
-            SendError::Refused { kind: kind @ LimitKind::Blocked, .. } => ErrorKind::Refused(kind).into(),
-            SendError::Refused { kind, retry_after } => Self::retry_after(ErrorKind::Refused(kind), retry_after),
+            SendError::Refused { kind: kind @ LimitKind::Blocked, .. } => {
+                ErrorKind::Refused(kind).into()
+            }
+            SendError::Refused { kind, retry_after } => {
+                Self::retry_after(ErrorKind::Refused(kind), retry_after)
+            }
             SendError::Store(error) => error.into(),
         }
     }

@@ -20,7 +20,8 @@ pub trait Failures: Send + Sync + 'static {
     const USUAL: &'static [ErrorKind] = &EVERYWHERE;
 }
 
-/// What any operation may answer: its caller may send a bad bearer token, nobody is perfect, and a server has its limits.
+/// What any operation may answer: its caller may send a bad bearer token, nobody is perfect, and a
+/// server has its limits.
 const EVERYWHERE: [ErrorKind; 4] = [
     ErrorKind::InvalidAuthorizationHeader,
     ErrorKind::Internal,
@@ -50,7 +51,8 @@ impl<F: Failures> ApiResponse for Failure<F> {
         for kind in F::KINDS.iter().chain(F::USUAL) {
             by_status.entry(kind.status_and_code().0.as_u16()).or_default().push(*kind);
         }
-        let responses = by_status.into_iter().map(|(status, kinds)| error_response(status, &kinds)).collect();
+        let responses =
+            by_status.into_iter().map(|(status, kinds)| error_response(status, &kinds)).collect();
         MetaResponses { responses }
     }
 
@@ -60,8 +62,10 @@ impl<F: Failures> ApiResponse for Failure<F> {
 fn error_response(status: u16, kinds: &[ErrorKind]) -> MetaResponse {
     let schema = inline(error_schema(kinds));
     let content = vec![MetaMediaType { content_type: "application/json; charset=utf-8", schema }];
-    let description =
-        StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default();
+    let description = StatusCode::from_u16(status)
+        .ok()
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or_default();
     MetaResponse {
         description,
         status: Some(status),
@@ -79,12 +83,19 @@ pub(crate) fn error_schema(kinds: &[ErrorKind]) -> MetaSchema {
             codes.push(code);
         }
     }
-    let text = |description| MetaSchema { description: Some(description), ..MetaSchema::new("string") };
+    let text =
+        |description| MetaSchema { description: Some(description), ..MetaSchema::new("string") };
     MetaSchema {
         required: vec!["error", "code"],
         properties: vec![
             ("error", inline(text("What went wrong, for people"))),
-            ("code", inline(MetaSchema { enum_items: codes, ..text("What went wrong, for programs; stable") })),
+            (
+                "code",
+                inline(MetaSchema {
+                    enum_items: codes,
+                    ..text("What went wrong, for programs; stable")
+                }),
+            ),
         ],
         example: kinds.first().map(|kind| kind.body()),
         ..MetaSchema::new("object")

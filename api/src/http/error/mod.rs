@@ -18,7 +18,6 @@ use super::known_routes::KnownRoute;
 /// What can go wrong, as a client sees it. Internals never reach one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum ErrorKind {
-    /// The body names no phone number.
     #[error("Phone number is required")]
     PhoneNumberRequired,
     /// The body has neither a name nor an OTP.
@@ -28,18 +27,17 @@ pub enum ErrorKind {
     #[error("Invalid request payload")]
     InvalidPayload,
     /// The body has one of two OTPs.
-    #[error("Both OTPs are required: the one sent to the current number and the one sent to the new number")]
+    #[error(
+        "Both OTPs are required: the one sent to the current number and the one sent to the new number"
+    )]
     BothOtpsRequired,
     /// A parameter of the query is not as documented.
     #[error("Invalid query parameter")]
     InvalidParameter,
-    /// The number cannot exist.
     #[error("Invalid phone number")]
     InvalidPhoneNumber,
-    /// The account has that number already.
     #[error("This is the account's phone number already")]
     SamePhoneNumber,
-    /// The number belongs to another account.
     #[error("The phone number belongs to another account")]
     PhoneNumberTaken,
     /// The name is too long or has control characters.
@@ -60,19 +58,15 @@ pub enum ErrorKind {
     /// A report that its sender did not sign.
     #[error("Bad signature")]
     BadSignature,
-    /// No such path.
     #[error("Not found")]
     NotFound,
-    /// The path does not know the method.
     #[error("Method not allowed")]
     MethodNotAllowed,
     /// The user has changed since the version that the client knows.
     #[error("Somebody else changed this meanwhile; read it again")]
     EditConflict,
-    /// The request did not arrive in time.
     #[error("The request took too long to arrive")]
     RequestTimeout,
-    /// The body is too long.
     #[error("Invalid request payload")]
     PayloadTooLarge,
     /// The body is not announced as JSON.
@@ -87,19 +81,14 @@ pub enum ErrorKind {
     /// The key belongs to a request with another body.
     #[error("This Idempotency-Key was used with another request payload")]
     IdempotencyKeyReused,
-    /// A limit refuses the send.
     #[error("{}", refusal(*.0).1)]
     Refused(LimitKind),
-    /// A handler panicked.
     #[error("Failed to recover")]
     FailedToRecover,
-    /// A failure that nobody foresaw.
     #[error("Internal error")]
     Internal,
-    /// Redis does not answer.
     #[error("The OTP store is unavailable")]
     OtpStoreUnavailable,
-    /// The database does not answer.
     #[error("The user store is unavailable")]
     UserStoreUnavailable,
     /// The head of the request is no HTTP/1.1.
@@ -128,7 +117,9 @@ impl ErrorKind {
             Self::InvalidPhoneNumber => (StatusCode::BAD_REQUEST, "invalid_phone_number"),
             Self::InvalidPersonName => (StatusCode::BAD_REQUEST, "invalid_name"),
             Self::InvalidOtp => (StatusCode::UNAUTHORIZED, "invalid_otp"),
-            Self::InvalidAuthorizationHeader => (StatusCode::UNAUTHORIZED, "invalid_authorization_header"),
+            Self::InvalidAuthorizationHeader => {
+                (StatusCode::UNAUTHORIZED, "invalid_authorization_header")
+            }
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::DestinationNotAllowed => (StatusCode::FORBIDDEN, "destination_not_allowed"),
             Self::BadSignature => (StatusCode::FORBIDDEN, "bad_signature"),
@@ -137,16 +128,28 @@ impl ErrorKind {
             Self::EditConflict => (StatusCode::CONFLICT, "edit_conflict"),
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
             Self::PayloadTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
-            Self::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+            Self::UnsupportedMediaType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
+            }
             Self::InvalidIdempotencyKey => (StatusCode::BAD_REQUEST, "invalid_idempotency_key"),
             Self::IdempotencyKeyInUse => (StatusCode::CONFLICT, "idempotency_key_in_use"),
-            Self::IdempotencyKeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
-            Self::Refused(LimitKind::Blocked) => (StatusCode::FORBIDDEN, refusal(LimitKind::Blocked).0),
+            Self::IdempotencyKeyReused => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused")
+            }
+            Self::Refused(LimitKind::Blocked) => {
+                (StatusCode::FORBIDDEN, refusal(LimitKind::Blocked).0)
+            }
             Self::Refused(kind) => (StatusCode::TOO_MANY_REQUESTS, refusal(kind).0),
-            Self::FailedToRecover | Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
-            Self::OtpStoreUnavailable | Self::UserStoreUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::FailedToRecover | Self::Internal => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
+            }
+            Self::OtpStoreUnavailable | Self::UserStoreUnavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+            }
             Self::BadRequest => (StatusCode::BAD_REQUEST, "bad_request"),
-            Self::RequestHeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "request_head_too_large"),
+            Self::RequestHeadTooLarge => {
+                (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "request_head_too_large")
+            }
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
         }
     }
@@ -173,9 +176,15 @@ impl ErrorKind {
 fn refusal(kind: LimitKind) -> (&'static str, &'static str) {
     match kind {
         LimitKind::Burned => ("otp_burned", "Too many wrong OTPs; ask for a new one later"),
-        LimitKind::WrongGuesses => ("wrong_guess_limit", "Too many wrong OTPs for this number; try again later"),
-        LimitKind::Cooldown => ("resend_cooldown", "An OTP was just sent; wait before asking again"),
-        LimitKind::NumberHour => ("number_hour_limit", "Too many OTPs for this number within an hour"),
+        LimitKind::WrongGuesses => {
+            ("wrong_guess_limit", "Too many wrong OTPs for this number; try again later")
+        }
+        LimitKind::Cooldown => {
+            ("resend_cooldown", "An OTP was just sent; wait before asking again")
+        }
+        LimitKind::NumberHour => {
+            ("number_hour_limit", "Too many OTPs for this number within an hour")
+        }
         LimitKind::NumberDay => ("number_day_limit", "Too many OTPs for this number within a day"),
         LimitKind::Address => ("address_limit", "Too many OTPs asked for from this network"),
         LimitKind::Range => ("range_limit", "Too many OTPs asked for around this number"),
@@ -186,7 +195,11 @@ fn refusal(kind: LimitKind) -> (&'static str, &'static str) {
 }
 
 /// Answers a request, with its error where it has one.
-pub(super) async fn respond(next: &impl Endpoint, request: Request, route: Option<&KnownRoute>) -> Response {
+pub(super) async fn respond(
+    next: &impl Endpoint,
+    request: Request,
+    route: Option<&KnownRoute>,
+) -> Response {
     match next.call(request).await {
         Ok(response) => response.into_response(),
         Err(error) => {
