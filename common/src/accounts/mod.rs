@@ -1,15 +1,16 @@
 //! Users, their sessions and what happened to them, in Postgres or SQLite.
 //!
-//! Whatever is changed together is one statement on Postgres and one transaction on SQLite. On Postgres, whoever ends or renews
-//! sessions locks the user's row first, so that nobody waits for each other in a circle.
+//! Whatever is changed together is one transaction; a sign-in on Postgres is one statement. Whoever
+//! changes a user or their sessions locks the user's row first, so that nobody waits for each other
+//! in a circle, and sees what those before have committed.
 
 pub mod entities;
 mod events;
 mod number_change;
 pub mod pool;
-mod profile;
 mod sessions;
 mod sign_in;
+mod users;
 
 use std::future::Future;
 use std::time::Duration;

@@ -1,5 +1,8 @@
 //! Somebody who has signed in with a phone number.
 
+use std::sync::LazyLock;
+
+use sea_orm::Iterable;
 use sea_orm::entity::prelude::*;
 use time::OffsetDateTime;
 
@@ -23,6 +26,15 @@ pub struct Model {
     /// Grows with each change.
     pub version: i32,
 }
+
+/// `users.id AS user_id` and so on, for SQL that is written by hand.
+pub(crate) static COLUMNS: LazyLock<String> = LazyLock::new(|| {
+    let columns = Column::iter().map(|column| {
+        let name = column.as_str();
+        format!("users.{name} AS user_{name}")
+    });
+    columns.collect::<Vec<_>>().join(", ")
+});
 
 /// What a user has.
 #[derive(Copy, Clone, Debug, DeriveRelation, EnumIter)]
