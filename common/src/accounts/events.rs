@@ -1,5 +1,5 @@
-//! The audit trail. Events are written by the statement or transaction of what they tell of, and only for people who have proven
-//! who they are, so that no stranger can make any.
+//! The audit trail. Events are written by the statement or transaction of what they tell of, and
+//! only for people who have proven who they are, so that no stranger can make any.
 
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -22,7 +22,6 @@ pub struct Event {
     pub id: i64,
     /// When it happened, in whole seconds.
     pub created_at: OffsetDateTime,
-    /// What happened.
     pub kind: EventKind,
     /// The client's address, as the limits see it: IPv6 by its /64.
     pub address: Option<String>,
@@ -97,7 +96,7 @@ impl Accounts {
         }
         let query = query.order_by_desc(event::Column::Id).limit(page.limit.saturating_add(1));
         let rows = within_deadline(query.all(&self.database)).await?;
-        Ok(Page::of(rows, page.limit, |row| row.id).filter_map(Event::from_row))
+        Ok(Page::new(rows, page.limit, |row| row.id).filter_map(Event::from_row))
     }
 
     /// Removes at most `limit` events from before a time; says how many.

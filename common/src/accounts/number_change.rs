@@ -16,7 +16,6 @@ use crate::domain::phone::E164;
 /// An account that is to move from one number to another; both are proven.
 #[derive(Clone, Copy, Debug)]
 pub struct NumberMove<'a> {
-    /// Whose account.
     pub user_id: i64,
     /// The session that lives on.
     pub session: &'a SessionId,
@@ -36,7 +35,6 @@ impl NumberMove<'_> {
     }
 }
 
-/// What came of it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Moved {
     /// The user, as of now.
@@ -48,8 +46,8 @@ pub enum Moved {
 }
 
 impl Accounts {
-    /// Moves an account to another number, ends its other sessions and writes the events, all or nothing. Of simultaneous moves to
-    /// one number one succeeds.
+    /// Moves an account to another number, ends its other sessions and writes the events, all or
+    /// nothing. Of simultaneous moves to one number one succeeds.
     ///
     /// # Errors
     /// [`AccountsError`]; after [`AccountsError::Deadline`] it may have moved.
@@ -68,7 +66,8 @@ impl Accounts {
         moved.await
     }
 
-    /// The update locks the user's row, so that the statement that ends the sessions sees all that began before.
+    /// The update locks the user's row, so that the statement that ends the sessions sees all that
+    /// began before.
     async fn move_or_fail(
         &self,
         number_move: NumberMove<'_>,

@@ -22,7 +22,6 @@ use crate::domain::token::{Scope, TokenHash};
 /// How far behind `last_used_at` may be.
 const USE_NOTED_EVERY: Duration = Duration::from_secs(60);
 
-/// A live session.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Session {
     /// It stays while the token changes.
@@ -35,7 +34,6 @@ pub struct Session {
     pub last_used_at: OffsetDateTime,
     /// When its token ends.
     pub expires_at: OffsetDateTime,
-    /// What signed in.
     pub device: Device,
 }
 
@@ -55,13 +53,11 @@ impl From<token::Model> for Session {
 /// Some of a user's live sessions.
 #[derive(Clone, Copy, Debug)]
 pub enum SessionFilter<'a> {
-    /// That one.
     One(&'a SessionId),
-    /// All but that one.
     Except(&'a SessionId),
-    /// All.
     All,
-    /// All but so many that were used most recently; of those that were used in the same second, signed in last.
+    /// All but so many that were used most recently; of those that were used in the same second,
+    /// signed in last.
     BeyondNewest(u32),
 }
 
@@ -194,11 +190,11 @@ impl Accounts {
         }
         let query = query.order_by_desc(token::Column::Serial).limit(page.limit.saturating_add(1));
         let rows = within_deadline(query.all(&self.database)).await?;
-        Ok(Page::of(rows, page.limit, |row| row.serial).filter_map(|row| Some(row.into())))
+        Ok(Page::new(rows, page.limit, |row| row.serial).filter_map(|row| Some(row.into())))
     }
 
-    /// Ends live sessions of a user and writes an event for each; returns those that it ended. A session that somebody else ends
-    /// at the same moment is ended by one of the two.
+    /// Ends live sessions of a user and writes an event for each; returns those that it ended. A
+    /// session that somebody else ends at the same moment is ended by one of the two.
     ///
     /// # Errors
     /// [`AccountsError`]; after [`AccountsError::Deadline`] they may have ended.
@@ -213,7 +209,8 @@ impl Accounts {
         self.end(which, NewEvent::end(user_id, reason, Some(client.address), now)).await
     }
 
-    /// Ends all live sessions of a user in the operator's name, as [`Self::end_sessions`] does; returns how many.
+    /// Ends all live sessions of a user in the operator's name, as [`Self::end_sessions`] does;
+    /// returns how many.
     ///
     /// # Errors
     /// [`AccountsError`]; after [`AccountsError::Deadline`] they may have ended.
@@ -251,11 +248,12 @@ impl Accounts {
         .await
     }
 
-    /// Gives a live session another token in place of the one that it has, and writes the event. Says whether it did: of
-    /// simultaneous renewals one does, and an ended session gets none.
+    /// Gives a live session another token in place of the one that it has, and writes the event.
+    /// Says whether it did: of simultaneous renewals one does, and an ended session gets none.
     ///
     /// # Errors
-    /// [`AccountsError`]; after [`AccountsError::Deadline`] the old token may have ended, and nobody has been told the new one.
+    /// [`AccountsError`]; after [`AccountsError::Deadline`] the old token may have ended, and
+    /// nobody has been told the new one.
     pub async fn renew(
         &self,
         user_id: i64,

@@ -31,15 +31,11 @@ pub struct SignedIn {
 /// A session to be kept.
 #[derive(Clone, Debug)]
 pub struct NewSession {
-    /// Its id.
     pub id: SessionId,
     /// What is kept of its token.
     pub hash: TokenHash,
-    /// When the token ends.
     pub expiry: OffsetDateTime,
-    /// What it gives a right to.
     pub scope: Scope,
-    /// Who signs in.
     pub client: Client,
 }
 
@@ -50,12 +46,14 @@ impl NewSession {
 }
 
 impl Accounts {
-    /// Finds or makes the user of a number, keeps a session for them and writes the event, all or nothing. Simultaneous first
-    /// sign-ins of one number make one user. A known user keeps the name that they have. Of more than `cap` live sessions those
-    /// that were used least recently end; 0 is no limit.
+    /// Finds or makes the user of a number, keeps a session for them and writes the event, all or
+    /// nothing. Simultaneous first sign-ins of one number make one user. A known user keeps the
+    /// name that they have. Of more than `cap` live sessions those that were used least recently
+    /// end; 0 is no limit.
     ///
     /// # Errors
-    /// [`AccountsError`]; after [`AccountsError::Deadline`] the session may exist, but nobody has been told its token.
+    /// [`AccountsError`]; after [`AccountsError::Deadline`] the session may exist, but nobody has
+    /// been told its token.
     pub async fn sign_in(
         &self,
         number: &E164,
@@ -82,7 +80,8 @@ impl Accounts {
         }
     }
 
-    /// One statement: one round trip and one commit. The update that changes nothing makes a known user's row come back.
+    /// One statement: one round trip and one commit. The update that changes nothing makes a known
+    /// user's row come back.
     async fn sign_in_on_postgres(
         &self,
         number: &E164,

@@ -36,7 +36,8 @@ impl Accounts {
         Ok(user.map(|user| user.phone_number))
     }
 
-    /// Deletes a user who still has this number, and with them their sessions and events. Says whether it did.
+    /// Deletes a user who still has this number, and with them their sessions and events. Says
+    /// whether it did.
     ///
     /// # Errors
     /// [`AccountsError`]; after [`AccountsError::Deadline`] they may be gone.

@@ -9,14 +9,12 @@ const LONGEST: usize = 200;
 /// Where a request comes from, and what sends it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Client {
-    /// Where it comes from.
     pub address: ClientAddress,
-    /// What sends it.
     pub device: Device,
 }
 
-/// What a client calls itself (`User-Agent`, RFC 9110): no control characters, single blanks, at most 200 characters. Empty where
-/// it says nothing.
+/// What a client calls itself (`User-Agent`, RFC 9110): no control characters, single blanks, at
+/// most 200 characters. Empty where it says nothing.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Device(String);
 
@@ -58,8 +56,8 @@ impl Device {
     }
 }
 
-/// A client's address: IPv4 whole, IPv6 by its /64, which is what one subscriber gets. An IPv4-mapped IPv6 address is
-/// the IPv4 one.
+/// A client's address: IPv4 whole, IPv6 by its /64, which is what one subscriber gets. An
+/// IPv4-mapped IPv6 address is the IPv4 one.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct ClientAddress(IpAddr);
 

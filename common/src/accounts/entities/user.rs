@@ -8,11 +8,9 @@ use time::OffsetDateTime;
 
 use crate::domain::phone::E164;
 
-/// A row of `users`.
 #[derive(Clone, DeriveEntityModel, Eq, PartialEq)]
 #[sea_orm(table_name = "users")]
 pub struct Model {
-    /// Given by the database.
     #[sea_orm(primary_key)]
     pub id: i64,
     /// When the number first signed in, in whole seconds.
@@ -36,7 +34,6 @@ pub(crate) static COLUMNS: LazyLock<String> = LazyLock::new(|| {
     columns.collect::<Vec<_>>().join(", ")
 });
 
-/// What a user has.
 #[derive(Copy, Clone, Debug, DeriveRelation, EnumIter)]
 pub enum Relation {
     /// Tokens that this user holds.
