@@ -94,7 +94,7 @@ impl Kept {
 }
 
 fn client() -> Client {
-    Client { address: std::net::IpAddr::from([203, 0, 113, 7]).into(), device: Device::of(b"tests") }
+    Client { address: std::net::IpAddr::from([203, 0, 113, 7]).into(), device: Device::from_user_agent(b"tests") }
 }
 
 #[async_test]

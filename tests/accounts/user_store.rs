@@ -49,7 +49,7 @@ impl Kept {
             hash: token.hash(),
             expiry,
             scope: Scope::Authentication,
-            client: Client { address, device: Device::of(b"tests") },
+            client: Client { address, device: Device::from_user_agent(b"tests") },
         };
         self.accounts.sign_in(&number, &name, session, 0, self.now).await.unwrap()
     }

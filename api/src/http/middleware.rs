@@ -75,7 +75,7 @@ pub(crate) async fn around_operation<E: Endpoint>(
     let address = address_rule.client_of_connection(request.remote_addr(), request.headers());
     let user_agent =
         request.headers().get(header::USER_AGENT).map_or(&[][..], HeaderValue::as_bytes);
-    let client = Client { address, device: Device::of(user_agent) };
+    let client = Client { address, device: Device::from_user_agent(user_agent) };
     let data = request.extensions_mut();
     data.insert(client);
     data.insert(Arc::clone(&state.idempotency));

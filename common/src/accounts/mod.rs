@@ -1,15 +1,16 @@
 //! Users, their sessions and what happened to them, in Postgres or SQLite.
 //!
-//! Whatever is changed together is one statement on Postgres and one transaction on SQLite. On Postgres, whoever ends or renews
-//! sessions locks the user's row first, so that nobody waits for each other in a circle.
+//! Whatever is changed together is one transaction; a sign-in on Postgres is one statement. Whoever
+//! changes a user or their sessions locks the user's row first, so that nobody waits for each other
+//! in a circle, and sees what those before have committed.
 
 pub mod entities;
 mod events;
 mod number_change;
 pub mod pool;
-mod profile;
 mod sessions;
 mod sign_in;
+mod users;
 
 use std::future::Future;
 use std::time::Duration;
@@ -31,11 +32,13 @@ use crate::runtime::timeout::with_timeout;
 /// How long one call may take, waiting for a connection included.
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// How long Postgres itself lets a statement take. Less than [`DEADLINE`], so that a statement that waits for a lock ends, its
-/// connection is free again, and nothing is written long after the client was told that it was not.
+/// How long Postgres itself lets a statement take. Less than [`DEADLINE`], so that a statement that
+/// waits for a lock ends, its connection is free again, and nothing is written long after the
+/// client was told that it was not.
 const STATEMENT_LIMIT: Duration = Duration::from_millis(1500);
 
-/// A connection that was idle for longer is tried before it is used: the database may have been restarted.
+/// A connection that was idle for longer is tried before it is used: the database may have been
+/// restarted.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
 /// Why users and tokens could not be read or written.
@@ -68,7 +71,8 @@ impl Accounts {
             .connect_lazy(true)
             .statement_timeout(STATEMENT_LIMIT)
             .test_before_acquire_if_idle_for(TRUSTED_IDLE)
-            // sqlx 0.9.0: the task that would look after these can spin for ever, once its count of idle connections underflows.
+            // sqlx 0.9.0: the task that would look after these can spin for ever, once its count of
+            // idle connections underflows.
             .idle_timeout(None)
             .max_lifetime(None)
             .sqlx_logging(false)
@@ -95,7 +99,8 @@ impl Accounts {
         &self.database
     }
 
-    /// Takes SQLite's write lock at once: a transaction that reads first and then writes is refused under load.
+    /// Takes SQLite's write lock at once: a transaction that reads first and then writes is refused
+    /// under load.
     async fn begin_write(&self) -> Result<DatabaseTransaction, DbErr> {
         let options = TransactionOptions {
             isolation_level: None::<IsolationLevel>,
@@ -120,8 +125,9 @@ impl Accounts {
 
 /// Whether a connection may be used again: its transaction has ended.
 ///
-/// Where a commit fails (a full disk), SQLite ends the transaction by itself. sqlx 0.9.0 then fails to roll it back, and counts the
-/// next one on that connection as nested in it, which is told as committed without ever being.
+/// Where a commit fails (a full disk), SQLite ends the transaction by itself. sqlx 0.9.0 then fails
+/// to roll it back, and counts the next one on that connection as nested in it, which is told as
+/// committed without ever being.
 async fn is_outside(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     // The rollback is on its way; whatever is asked after it waits for it.
     connection.ping().await?;

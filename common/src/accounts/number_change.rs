@@ -1,10 +1,10 @@
-//! Who has which number: an account moves to another one, or goes.
+//! An account moves to another number.
 
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, SqlErr};
 use time::OffsetDateTime;
 
-use super::events::{Change, insert_event};
+use super::events::NewEvent;
 use super::sessions::SessionFilter;
 use super::{Accounts, AccountsError, within_deadline};
 use crate::accounts::entities::user;
@@ -16,7 +16,6 @@ use crate::domain::phone::E164;
 /// An account that is to move from one number to another; both are proven.
 #[derive(Clone, Copy, Debug)]
 pub struct NumberMove<'a> {
-    /// Whose account.
     pub user_id: i64,
     /// The session that lives on.
     pub session: &'a SessionId,
@@ -27,13 +26,15 @@ pub struct NumberMove<'a> {
 }
 
 impl NumberMove<'_> {
-    fn details(&self) -> String {
-        let (old_number, new_number) = (Some(self.old.to_string()), Some(self.new.to_string()));
-        EventDetails { old_number, new_number, ..EventDetails::default() }.to_json()
+    fn details(&self) -> EventDetails {
+        EventDetails {
+            old_number: Some(self.old.to_string()),
+            new_number: Some(self.new.to_string()),
+            ..EventDetails::default()
+        }
     }
 }
 
-/// What came of it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Moved {
     /// The user, as of now.
@@ -45,8 +46,8 @@ pub enum Moved {
 }
 
 impl Accounts {
-    /// Moves an account to another number, ends its other sessions and writes the events, all or nothing. Of simultaneous moves to
-    /// one number one succeeds.
+    /// Moves an account to another number, ends its other sessions and writes the events, all or
+    /// nothing. Of simultaneous moves to one number one succeeds.
     ///
     /// # Errors
     /// [`AccountsError`]; after [`AccountsError::Deadline`] it may have moved.
@@ -65,8 +66,8 @@ impl Accounts {
         moved.await
     }
 
-    /// A transaction on both databases: the statement that ends the sessions has to see those that began until the user's row was
-    /// locked by the one before.
+    /// The update locks the user's row, so that the statement that ends the sessions sees all that
+    /// began before.
     async fn move_or_fail(
         &self,
         number_move: NumberMove<'_>,
@@ -81,39 +82,18 @@ impl Accounts {
             .filter(user::Column::Id.eq(user_id))
             .filter(user::Column::PhoneNumber.eq(old.clone()));
         let Some(user) = update.exec_with_returning(&transaction).await?.pop() else { return Ok(Moved::Outdated) };
-        let ended = Change::end(user_id, SessionEnd::NumberChanged, Some(client.address), now);
-        SessionFilter::Except(session).end_in(&transaction, &ended).await?;
-        let (kind, address) = (EventKind::NumberChanged, Some(client.address));
-        let changed = Change { user_id, now, kind, address, details: number_move.details() };
-        insert_event(&transaction, &changed, session).await?;
+        let address = Some(client.address);
+        let ended = NewEvent::end(user_id, SessionEnd::NumberChanged, address, now);
+        SessionFilter::Except(session).end(&transaction, &ended).await?;
+        let moved = NewEvent {
+            user_id,
+            created_at: now,
+            kind: EventKind::NumberChanged,
+            address,
+            details: number_move.details(),
+        };
+        moved.insert(&transaction, std::slice::from_ref(session)).await?;
         transaction.commit().await?;
         Ok(Moved::To(user))
-    }
-
-    /// The number that an account has now; none where there is no such account.
-    ///
-    /// # Errors
-    /// [`AccountsError`].
-    pub async fn number_of(&self, user_id: i64) -> Result<Option<E164>, AccountsError> {
-        let user = within_deadline(user::Entity::find_by_id(user_id).one(&self.database)).await?;
-        Ok(user.map(|user| user.phone_number))
-    }
-
-    /// Deletes a user who still has this number, and with them their sessions and events. Says whether it did.
-    ///
-    /// # Errors
-    /// [`AccountsError`]; after [`AccountsError::Deadline`] they may be gone.
-    pub async fn delete_user(&self, user_id: i64, number: &E164) -> Result<bool, AccountsError> {
-        within_deadline(async {
-            // Or a server that was slow would still delete somebody who was told that it failed.
-            let transaction = self.begin_write().await?;
-            let delete = user::Entity::delete_many()
-                .filter(user::Column::Id.eq(user_id))
-                .filter(user::Column::PhoneNumber.eq(number.clone()));
-            let deleted = delete.exec(&transaction).await?.rows_affected > 0;
-            transaction.commit().await?;
-            Ok(deleted)
-        })
-        .await
     }
 }

@@ -7,12 +7,10 @@ use sea_orm::{DatabaseConnection, DbBackend};
 
 use crate::runtime::readiness::TIMEOUT;
 
-/// What a pool is doing.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct PoolStats {
     /// Connections, idle ones included.
     pub open: u32,
-    /// Those that nobody uses.
     pub idle: u32,
     /// The most that there may be.
     pub limit: u32,
@@ -21,8 +19,8 @@ pub struct PoolStats {
 }
 
 impl PoolStats {
-    /// Of the pool behind `database`. Takes a connection for a moment.
-    pub async fn of(database: &DatabaseConnection) -> Self {
+    /// Takes a connection for a moment.
+    pub async fn measure(database: &DatabaseConnection) -> Self {
         match database.get_database_backend() {
             DbBackend::Postgres => look_at(database.get_postgres_connection_pool()).await,
             DbBackend::Sqlite => look_at(database.get_sqlite_connection_pool()).await,
@@ -33,7 +31,8 @@ impl PoolStats {
 }
 
 async fn look_at<D: Database>(pool: &Pool<D>) -> PoolStats {
-    let (open, idle) = (pool.size(), u32::try_from(pool.num_idle()).unwrap_or(u32::MAX));
+    let open = pool.size();
+    let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
     let start = Instant::now();
     let connection = tokio::time::timeout(TIMEOUT, pool.acquire()).await;
     let acquire = start.elapsed().min(TIMEOUT);

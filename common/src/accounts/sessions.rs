@@ -1,28 +1,27 @@
 //! Sessions: who holds a token, what else they hold, and how a session ends or gets a new token.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
-    Statement, Value,
+    QueryTrait, Select, Statement,
 };
 use time::OffsetDateTime;
 
-use super::events::{Change, SessionsChange, change_in};
+use super::events::NewEvent;
 use super::{Accounts, AccountsError, within_deadline};
 use crate::accounts::entities::{token, user};
-use crate::domain::client::{Client, Device};
+use crate::domain::client::{Client, ClientAddress, Device};
 use crate::domain::cursor::{Page, PageRequest};
 use crate::domain::event::{EventDetails, EventKind, SessionEnd};
 use crate::domain::ids::SessionId;
-use crate::domain::phone::E164;
 use crate::domain::token::{Scope, TokenHash};
 
 /// How far behind `last_used_at` may be.
 const USE_NOTED_EVERY: Duration = Duration::from_secs(60);
 
-/// A live session.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Session {
     /// It stays while the token changes.
@@ -35,7 +34,6 @@ pub struct Session {
     pub last_used_at: OffsetDateTime,
     /// When its token ends.
     pub expires_at: OffsetDateTime,
-    /// What signed in.
     pub device: Device,
 }
 
@@ -47,7 +45,7 @@ impl From<token::Model> for Session {
             created_at: row.created_at,
             last_used_at: row.last_used_at,
             expires_at: row.expiry,
-            device: Device::of(row.device.as_bytes()),
+            device: Device::from_store(row.device),
         }
     }
 }
@@ -55,45 +53,60 @@ impl From<token::Model> for Session {
 /// Some of a user's live sessions.
 #[derive(Clone, Copy, Debug)]
 pub enum SessionFilter<'a> {
-    /// That one.
     One(&'a SessionId),
-    /// All but that one.
     Except(&'a SessionId),
-    /// All.
     All,
-    /// All but so many that were used most recently; of those that were used in the same second, signed in last.
+    /// All but so many that were used most recently; of those that were used in the same second,
+    /// signed in last.
     BeyondNewest(u32),
 }
 
 impl SessionFilter<'_> {
-    fn deletion(self) -> SessionsChange {
-        let live = "SELECT serial FROM tokens WHERE user_id = $1 AND expiry > $2 AND scope = $6";
-        let (chosen, value): (_, Option<Value>) = match self {
-            Self::One(id) => (format!("{live} AND id = $7"), Some(id.as_str().into())),
-            Self::Except(id) => (format!("{live} AND id <> $7"), Some(id.as_str().into())),
-            Self::All => (live.to_owned(), None),
-            Self::BeyondNewest(cap) => {
-                let ranked = "SELECT serial, row_number() OVER (ORDER BY last_used_at DESC, serial DESC) AS place
-                    FROM tokens WHERE user_id = $1 AND expiry > $2 AND scope = $6";
-                (format!("SELECT serial FROM ({ranked}) AS ranked WHERE place > $7"), Some(i64::from(cap).into()))
-            }
-        };
-        SessionsChange {
-            chosen,
-            change: "DELETE FROM tokens
-                WHERE user_id = (SELECT id FROM owner) AND serial IN (SELECT serial FROM chosen) RETURNING id",
-            values: std::iter::once(Scope::Authentication.into_str().into()).chain(value).collect(),
+    fn select(self, user_id: i64, now: OffsetDateTime) -> Select<token::Entity> {
+        let live = live_sessions(user_id, now);
+        match self {
+            Self::One(id) => live.filter(token::Column::Id.eq(id.as_str())),
+            Self::Except(id) => live.filter(token::Column::Id.ne(id.as_str())),
+            Self::All => live,
+            Self::BeyondNewest(cap) => live
+                .order_by_desc(token::Column::LastUsedAt)
+                .order_by_desc(token::Column::Serial)
+                .offset(u64::from(cap))
+                // SQLite takes no offset without a limit.
+                .limit(u64::from(u32::MAX)),
         }
     }
 
-    /// As [`Accounts::end_sessions`], in a transaction that is the only one to change the user now.
-    pub(super) async fn end_in(
+    /// Ends those of the event's user, and writes the event for each. In a transaction that has
+    /// locked the user's row, so that it sees all their sessions and nobody else ends one.
+    pub(super) async fn end(
         self,
         transaction: &DatabaseTransaction,
-        change: &Change,
+        event: &NewEvent,
     ) -> Result<Vec<SessionId>, DbErr> {
-        change_in(transaction, change, self.deletion()).await
+        let chosen = self.select(event.user_id, event.created_at);
+        let chosen = chosen.select_only().column(token::Column::Serial).into_query();
+        let ended = token::Entity::delete_many()
+            .filter(token::Column::Serial.in_subquery(chosen))
+            .exec_with_returning(transaction)
+            .await?;
+        let ended: Vec<_> = ended.into_iter().map(|row| SessionId::from_store(row.id)).collect();
+        event.insert(transaction, &ended).await?;
+        Ok(ended)
     }
+}
+
+fn live_sessions(user_id: i64, now: OffsetDateTime) -> Select<token::Entity> {
+    token::Entity::find()
+        .filter(token::Column::UserId.eq(user_id))
+        .filter(token::Column::Scope.eq(Scope::Authentication.into_str()))
+        .filter(token::Column::Expiry.gt(now))
+}
+
+/// Makes whoever else changes this user, or their sessions, wait. On SQLite they wait already.
+async fn lock_user(transaction: &DatabaseTransaction, user_id: i64) -> Result<(), DbErr> {
+    user::Entity::find_by_id(user_id).lock(LockType::NoKeyUpdate).one(transaction).await?;
+    Ok(())
 }
 
 impl Accounts {
@@ -108,40 +121,38 @@ impl Accounts {
         now: OffsetDateTime,
     ) -> Result<Option<(user::Model, Session)>, AccountsError> {
         // Asked with every request, so its text is not built anew.
-        const SQL: &str = "
-            SELECT users.id AS user_id, users.created_at AS user_created_at, name, phone_number, version,
-                tokens.id AS session_id, tokens.created_at, last_used_at, expiry, device
-            FROM tokens JOIN users ON users.id = user_id
-            WHERE hash = $1 AND scope = $2 AND expiry > $3";
+        static SQL: LazyLock<String> = LazyLock::new(|| {
+            let user = &*user::COLUMNS;
+            format!(
+                "SELECT {user}, tokens.id, tokens.created_at, last_used_at, expiry, device
+                FROM tokens JOIN users ON users.id = tokens.user_id
+                WHERE hash = $1 AND scope = $2 AND expiry > $3"
+            )
+        });
         #[derive(FromQueryResult)]
         struct Row {
-            user_id: i64,
-            user_created_at: OffsetDateTime,
-            name: String,
-            phone_number: E164,
-            version: i32,
-            session_id: String,
+            #[sea_orm(nested(prefix = "user_"))]
+            user: user::Model,
+            id: String,
             created_at: OffsetDateTime,
             last_used_at: OffsetDateTime,
             expiry: OffsetDateTime,
             device: String,
         }
         let values = [token.clone().into_bytes().into(), scope.into_str().into(), now.into()];
-        let query = Statement::from_sql_and_values(self.database.get_database_backend(), SQL, values);
+        let backend = self.database.get_database_backend();
+        let query = Statement::from_sql_and_values(backend, SQL.as_str(), values);
         let found = within_deadline(Row::find_by_statement(query).one(&self.database)).await?;
         Ok(found.map(|row| {
-            let Row { user_id: id, user_created_at, name, phone_number, version, .. } = row;
-            let Row { session_id, created_at, last_used_at, expiry: expires_at, device, .. } = row;
-            let device = Device::of(device.as_bytes());
             let session = Session {
-                id: SessionId::from_store(session_id),
+                id: SessionId::from_store(row.id),
                 hash: token,
-                created_at,
-                last_used_at,
-                expires_at,
-                device,
+                created_at: row.created_at,
+                last_used_at: row.last_used_at,
+                expires_at: row.expiry,
+                device: Device::from_store(row.device),
             };
-            (user::Model { id, created_at: user_created_at, name, phone_number, version }, session)
+            (row.user, session)
         }))
     }
 
@@ -173,20 +184,17 @@ impl Accounts {
         page: PageRequest,
         now: OffsetDateTime,
     ) -> Result<Page<Session>, AccountsError> {
-        let mut query = token::Entity::find()
-            .filter(token::Column::UserId.eq(user_id))
-            .filter(token::Column::Scope.eq(Scope::Authentication.into_str()))
-            .filter(token::Column::Expiry.gt(now));
+        let mut query = live_sessions(user_id, now);
         if let Some(cursor) = page.cursor {
             query = query.filter(token::Column::Serial.lt(cursor.row()));
         }
         let query = query.order_by_desc(token::Column::Serial).limit(page.limit.saturating_add(1));
         let rows = within_deadline(query.all(&self.database)).await?;
-        Ok(Page::of(rows, page.limit, |row| row.serial).filter_map(|row| Some(row.into())))
+        Ok(Page::new(rows, page.limit, |row| row.serial).filter_map(|row| Some(row.into())))
     }
 
-    /// Ends live sessions of a user and writes an event for each; answers those that it ended. A session that somebody else ends
-    /// at the same moment is ended by one of the two.
+    /// Ends live sessions of a user and writes an event for each; returns those that it ended. A
+    /// session that somebody else ends at the same moment is ended by one of the two.
     ///
     /// # Errors
     /// [`AccountsError`]; after [`AccountsError::Deadline`] they may have ended.
@@ -198,23 +206,54 @@ impl Accounts {
         client: &Client,
         now: OffsetDateTime,
     ) -> Result<Vec<SessionId>, AccountsError> {
-        self.change_sessions(&Change::end(user_id, reason, Some(client.address), now), which.deletion()).await
+        self.end(which, NewEvent::end(user_id, reason, Some(client.address), now)).await
     }
 
-    /// Ends all live sessions of a user in the operator's name, as [`Self::end_sessions`] does; answers how many.
+    /// Ends all live sessions of a user in the operator's name, as [`Self::end_sessions`] does;
+    /// returns how many.
     ///
     /// # Errors
     /// [`AccountsError`]; after [`AccountsError::Deadline`] they may have ended.
     pub async fn end_sessions_by_operator(&self, user_id: i64, now: OffsetDateTime) -> Result<usize, AccountsError> {
-        let change = Change::end(user_id, SessionEnd::EndedByOperator, None, now);
-        Ok(self.change_sessions(&change, SessionFilter::All.deletion()).await?.len())
+        let event = NewEvent::end(user_id, SessionEnd::EndedByOperator, None, now);
+        Ok(self.end(SessionFilter::All, event).await?.len())
     }
 
-    /// Gives a live session another token in place of the one that it has, and writes the event. Says whether it did: of
-    /// simultaneous renewals one does, and an ended session gets none.
+    /// Ends those of a user's sessions that are more than `cap`. Few sign-ins leave any, and no
+    /// other locks the user's row for it.
+    pub(super) async fn end_surplus(
+        &self,
+        user_id: i64,
+        cap: u32,
+        address: ClientAddress,
+        now: OffsetDateTime,
+    ) -> Result<(), AccountsError> {
+        let surplus = SessionFilter::BeyondNewest(cap);
+        let first = surplus.select(user_id, now).one(&self.database);
+        if within_deadline(first).await?.is_some() {
+            let event = NewEvent::end(user_id, SessionEnd::SessionLimit, Some(address), now);
+            self.end(surplus, event).await?;
+        }
+        Ok(())
+    }
+
+    async fn end(&self, which: SessionFilter<'_>, event: NewEvent) -> Result<Vec<SessionId>, AccountsError> {
+        within_deadline(async {
+            let transaction = self.begin_write().await?;
+            lock_user(&transaction, event.user_id).await?;
+            let ended = which.end(&transaction, &event).await?;
+            transaction.commit().await?;
+            Ok(ended)
+        })
+        .await
+    }
+
+    /// Gives a live session another token in place of the one that it has, and writes the event.
+    /// Says whether it did: of simultaneous renewals one does, and an ended session gets none.
     ///
     /// # Errors
-    /// [`AccountsError`]; after [`AccountsError::Deadline`] the old token may have ended, and nobody has been told the new one.
+    /// [`AccountsError`]; after [`AccountsError::Deadline`] the old token may have ended, and
+    /// nobody has been told the new one.
     pub async fn renew(
         &self,
         user_id: i64,
@@ -224,16 +263,31 @@ impl Accounts {
         client: &Client,
         now: OffsetDateTime,
     ) -> Result<bool, AccountsError> {
-        let details = EventDetails::default().to_json();
-        let change = Change { user_id, now, kind: EventKind::Renewed, address: Some(client.address), details };
-        let renewal = SessionsChange {
-            chosen: "SELECT serial FROM tokens WHERE user_id = $1 AND hash = $6 AND expiry > $2".to_owned(),
-            // The hash again: somebody else may have changed it while this waited for the owner's row.
-            change: "UPDATE tokens SET hash = $7, expiry = $8, last_used_at = $2
-                WHERE user_id = (SELECT id FROM owner) AND hash = $6 AND expiry > $2 RETURNING id",
-            values: vec![old.clone().into_bytes().into(), new.into_bytes().into(), expiry.into()],
+        let renewal = token::Entity::update_many()
+            .col_expr(token::Column::Hash, Expr::value(new.into_bytes()))
+            .col_expr(token::Column::Expiry, Expr::value(expiry))
+            .col_expr(token::Column::LastUsedAt, Expr::value(now))
+            .filter(token::Column::UserId.eq(user_id))
+            .filter(token::Column::Hash.eq(old.clone().into_bytes()))
+            .filter(token::Column::Expiry.gt(now));
+        let event = NewEvent {
+            user_id,
+            created_at: now,
+            kind: EventKind::Renewed,
+            address: Some(client.address),
+            details: EventDetails::default(),
         };
-        Ok(!self.change_sessions(&change, renewal).await?.is_empty())
+        within_deadline(async {
+            let transaction = self.begin_write().await?;
+            lock_user(&transaction, user_id).await?;
+            let Some(row) = renewal.exec_with_returning(&transaction).await?.pop() else {
+                return Ok(false);
+            };
+            event.insert(&transaction, &[SessionId::from_store(row.id)]).await?;
+            transaction.commit().await?;
+            Ok(true)
+        })
+        .await
     }
 
     /// Removes at most `limit` expired tokens; says how many.

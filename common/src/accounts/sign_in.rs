@@ -1,12 +1,14 @@
 //! A proven number becomes a user with one more session.
 
+use std::sync::LazyLock;
+
+use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{
-    ActiveValue::{NotSet, Set},
     ColumnTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter, Statement,
 };
 use time::OffsetDateTime;
 
-use super::events::{Change, insert_event};
+use super::events::NewEvent;
 use super::sessions::SessionFilter;
 use super::{Accounts, AccountsError, within_deadline};
 use crate::accounts::entities::{token, user};
@@ -29,31 +31,29 @@ pub struct SignedIn {
 /// A session to be kept.
 #[derive(Clone, Debug)]
 pub struct NewSession {
-    /// Its id.
     pub id: SessionId,
     /// What is kept of its token.
     pub hash: TokenHash,
-    /// When the token ends.
     pub expiry: OffsetDateTime,
-    /// What it gives a right to.
     pub scope: Scope,
-    /// Who signs in.
     pub client: Client,
 }
 
 impl NewSession {
-    fn details(&self) -> String {
-        EventDetails { device: self.client.device.name().map(str::to_owned), ..EventDetails::default() }.to_json()
+    fn details(&self) -> EventDetails {
+        EventDetails { device: self.client.device.name().map(str::to_owned), ..EventDetails::default() }
     }
 }
 
 impl Accounts {
-    /// Finds or makes the user of a number, keeps a session for them and writes the event, all or nothing. Simultaneous first
-    /// sign-ins of one number make one user. A known user keeps the name that they have. Of more than `cap` live sessions those
-    /// that were used least recently end; 0 is no limit.
+    /// Finds or makes the user of a number, keeps a session for them and writes the event, all or
+    /// nothing. Simultaneous first sign-ins of one number make one user. A known user keeps the
+    /// name that they have. Of more than `cap` live sessions those that were used least recently
+    /// end; 0 is no limit.
     ///
     /// # Errors
-    /// [`AccountsError`]; after [`AccountsError::Deadline`] the session may exist, but nobody has been told its token.
+    /// [`AccountsError`]; after [`AccountsError::Deadline`] the session may exist, but nobody has
+    /// been told its token.
     pub async fn sign_in(
         &self,
         number: &E164,
@@ -66,7 +66,13 @@ impl Accounts {
             DbBackend::Postgres => {
                 let signed_in = within_deadline(self.sign_in_on_postgres(number, name, &session, now)).await?;
                 if !signed_in.is_new && cap > 0 {
-                    self.end_surplus(signed_in.user.id, cap, &session.client, now).await;
+                    // After the commit, because a statement does not see what others commit while
+                    // it runs: of simultaneous sign-ins, the last one sees all.
+                    let user_id = signed_in.user.id;
+                    let ended = self.end_surplus(user_id, cap, session.client.address, now).await;
+                    if let Err(error) = ended {
+                        tracing::warn!(event = "surplus_sessions_not_ended", user_id, %error);
+                    }
                 }
                 Ok(signed_in)
             }
@@ -74,17 +80,8 @@ impl Accounts {
         }
     }
 
-    /// After the commit, because a statement does not see what others commit while it runs: of simultaneous sign-ins, the last
-    /// one sees all. The user is signed in whatever comes of this.
-    async fn end_surplus(&self, user_id: i64, cap: u32, client: &Client, now: OffsetDateTime) {
-        if let Err(error) =
-            self.end_sessions(user_id, SessionFilter::BeyondNewest(cap), SessionEnd::SessionLimit, client, now).await
-        {
-            tracing::warn!(event = "surplus_sessions_not_ended", user_id, %error);
-        }
-    }
-
-    /// One statement: one round trip and one commit. The update that changes nothing makes a known user's row come back.
+    /// One statement: one round trip and one commit. The update that changes nothing makes a known
+    /// user's row come back.
     async fn sign_in_on_postgres(
         &self,
         number: &E164,
@@ -94,26 +91,27 @@ impl Accounts {
     ) -> Result<SignedIn, DbErr> {
         #[derive(FromQueryResult)]
         struct Row {
-            id: i64,
-            created_at: OffsetDateTime,
-            name: String,
-            phone_number: E164,
-            version: i32,
+            #[sea_orm(nested(prefix = "user_"))]
+            user: user::Model,
             is_new: bool,
         }
-        const SQL: &str = "
-            WITH signed_in AS (
-                INSERT INTO users (created_at, name, phone_number) VALUES ($1, $2, $3)
-                ON CONFLICT (phone_number) DO UPDATE SET phone_number = excluded.phone_number
-                RETURNING id, created_at, name, phone_number, version, xmax = 0 AS is_new
-            ), kept AS (
-                INSERT INTO tokens (hash, id, user_id, created_at, last_used_at, expiry, scope, device)
-                SELECT $4, $5, id, $1, $1, $6, $7, $8 FROM signed_in
-            ), noted AS (
-                INSERT INTO events (created_at, user_id, kind, address, session_id, details)
-                SELECT $1, id, CASE WHEN is_new THEN $9 ELSE $10 END, $11, $5, $12 FROM signed_in
+        static SQL: LazyLock<String> = LazyLock::new(|| {
+            let user = &*user::COLUMNS;
+            format!(
+                "WITH signed_in AS (
+                    INSERT INTO users (created_at, name, phone_number) VALUES ($1, $2, $3)
+                    ON CONFLICT (phone_number) DO UPDATE SET phone_number = excluded.phone_number
+                    RETURNING {user}, xmax = 0 AS is_new
+                ), kept AS (
+                    INSERT INTO tokens (hash, id, user_id, created_at, last_used_at, expiry, scope, device)
+                    SELECT $4, $5, user_id, $1, $1, $6, $7, $8 FROM signed_in
+                ), noted AS (
+                    INSERT INTO events (created_at, user_id, kind, address, session_id, details)
+                    SELECT $1, user_id, CASE WHEN is_new THEN $9 ELSE $10 END, $11, $5, $12 FROM signed_in
+                )
+                SELECT * FROM signed_in"
             )
-            SELECT * FROM signed_in";
+        });
         let values = [
             now.into(),
             name.as_str().into(),
@@ -126,13 +124,12 @@ impl Accounts {
             EventKind::SignedUp.into_str().into(),
             EventKind::SignedIn.into_str().into(),
             session.client.address.to_string().into(),
-            session.details().into(),
+            session.details().to_json().into(),
         ];
-        let statement = Statement::from_sql_and_values(DbBackend::Postgres, SQL, values);
+        let statement = Statement::from_sql_and_values(DbBackend::Postgres, SQL.as_str(), values);
         let row = Row::find_by_statement(statement).one(&self.database).await?;
         let row = row.ok_or_else(|| DbErr::RecordNotFound("the user that was just written".to_owned()))?;
-        let Row { id, created_at, name, phone_number, version, is_new } = row;
-        Ok(SignedIn { user: user::Model { id, created_at, name, phone_number, version }, is_new })
+        Ok(SignedIn { user: row.user, is_new: row.is_new })
     }
 
     async fn sign_in_on_sqlite(
@@ -160,11 +157,11 @@ impl Accounts {
         token::Entity::insert(kept).exec_without_returning(&transaction).await?;
         let kind = if signed_in.is_new { EventKind::SignedUp } else { EventKind::SignedIn };
         let address = Some(session.client.address);
-        let change = Change { user_id, now, kind, address, details: session.details() };
-        insert_event(&transaction, &change, &session.id).await?;
+        let event = NewEvent { user_id, created_at: now, kind, address, details: session.details() };
+        event.insert(&transaction, std::slice::from_ref(&session.id)).await?;
         if !signed_in.is_new && cap > 0 {
-            let change = Change::end(user_id, SessionEnd::SessionLimit, Some(session.client.address), now);
-            SessionFilter::BeyondNewest(cap).end_in(&transaction, &change).await?;
+            let event = NewEvent::end(user_id, SessionEnd::SessionLimit, address, now);
+            SessionFilter::BeyondNewest(cap).end(&transaction, &event).await?;
         }
         transaction.commit().await?;
         Ok(signed_in)

@@ -1,5 +1,5 @@
-//! What is kept of a request that its client may repeat: a name, a fingerprint and the sealed answer. None of them says anything
-//! without `OTP_SECRET`.
+//! What is kept of a request that its client may repeat: a name, a fingerprint and the sealed
+//! answer. None of them says anything without `OTP_SECRET`.
 
 use std::fmt;
 
@@ -39,7 +39,8 @@ impl IdempotencyKeys {
         Ok(Self { first: DerivedKeys::derive(&first), older: older.iter().map(DerivedKeys::derive).collect() })
     }
 
-    /// The tags of a request, one pair for each secret, the sealing one's first. `key` holds no control character.
+    /// The tags of a request, one pair for each secret, the sealing one's first. `key` holds no
+    /// control character.
     pub(crate) fn tags(&self, client: ClientAddress, key: &str, body: &[u8]) -> (RequestTags, Vec<RequestTags>) {
         let name = format!("{client}\n{key}");
         let tags = |keys: &DerivedKeys| RequestTags {

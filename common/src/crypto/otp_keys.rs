@@ -10,7 +10,8 @@ use crate::domain::otp::Otp;
 use crate::domain::phone::E164;
 use crate::domain::purpose::Purpose;
 
-/// A code that was not opened: its key is not among the secrets, or its seal does not fit where it was found.
+/// A code that was not opened: its key is not among the secrets, or its seal does not fit where it
+/// was found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the sealed code cannot be opened with any OTP_SECRET")]
 pub struct CannotOpen;
@@ -29,7 +30,8 @@ struct DerivedKeys {
     address: TagKey,
 }
 
-/// A code as it is kept: sealed for the worker, tagged for the comparison, both under the key `key_id`.
+/// A code as it is kept: sealed for the worker, tagged for the comparison, both under the key
+/// `key_id`.
 #[derive(Clone, Debug)]
 pub struct SealedCode {
     /// Which of the secrets it was sealed with.
@@ -123,7 +125,8 @@ impl DerivedKeys {
         }
     }
 
-    /// The challenge is not known before Redis is asked, so the script that compares binds the tag to it.
+    /// The challenge is not known before Redis is asked, so the script that compares binds the tag
+    /// to it.
     fn tag(&self, code: &Otp, purpose: Purpose<'_>, number: &E164) -> String {
         self.tag.tag(binding(&purpose.text(), number.as_str(), code.digits()).as_bytes())
     }

@@ -88,7 +88,8 @@ impl TagKey {
         HEXLOWER.encode(&self.compute(text))
     }
 
-    /// Half of the tag, in hexadecimal: for names, which have to differ and to be hidden, but are not compared with guesses.
+    /// Half of the tag, in hexadecimal: for names, which have to differ and to be hidden, but are
+    /// not compared with guesses.
     pub(crate) fn short_tag(&self, text: &[u8]) -> String {
         HEXLOWER.encode(self.compute(text).split_at(16).0)
     }

@@ -9,21 +9,19 @@ const LONGEST: usize = 200;
 /// Where a request comes from, and what sends it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Client {
-    /// Where it comes from.
     pub address: ClientAddress,
-    /// What sends it.
     pub device: Device,
 }
 
-/// What a client calls itself (`User-Agent`, RFC 9110): no control characters, single blanks, at most 200 characters. Empty where
-/// it says nothing.
+/// What a client calls itself (`User-Agent`, RFC 9110): no control characters, single blanks, at
+/// most 200 characters. Empty where it says nothing.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Device(String);
 
 impl Device {
     /// Cleans what a client says. Bytes that are not UTF-8 become U+FFFD.
     #[must_use]
-    pub fn of(user_agent: &[u8]) -> Self {
+    pub fn from_user_agent(user_agent: &[u8]) -> Self {
         let text = String::from_utf8_lossy(user_agent);
         let mut device = String::new();
         // A tab is a control character and a blank; it parts words all the same.
@@ -40,6 +38,11 @@ impl Device {
         Self(device.trim_end().to_owned())
     }
 
+    /// A name that was cleaned before it was stored.
+    pub(crate) fn from_store(text: String) -> Self {
+        Self(text)
+    }
+
     /// The text, which may be empty.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -53,8 +56,8 @@ impl Device {
     }
 }
 
-/// A client's address: IPv4 whole, IPv6 by its /64, which is what one subscriber gets. An IPv4-mapped IPv6 address is
-/// the IPv4 one.
+/// A client's address: IPv4 whole, IPv6 by its /64, which is what one subscriber gets. An
+/// IPv4-mapped IPv6 address is the IPv4 one.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct ClientAddress(IpAddr);
 
@@ -93,11 +96,11 @@ mod tests {
             (&"é".repeat(201), &*"é".repeat(200)),
             (&format!("{} x", "y".repeat(199)), &*"y".repeat(199)),
         ] {
-            assert_eq!(Device::of(said.as_bytes()).as_str(), kept, "{said:?}");
-            assert_eq!(Device::of(kept.as_bytes()).as_str(), kept, "once is enough");
+            assert_eq!(Device::from_user_agent(said.as_bytes()).as_str(), kept, "{said:?}");
+            assert_eq!(Device::from_user_agent(kept.as_bytes()).as_str(), kept, "once is enough");
         }
-        assert_eq!(Device::of(b"a\xffb").as_str(), "a\u{fffd}b");
-        assert_eq!((Device::of(b"").name(), Device::of(b"a").name()), (None, Some("a")));
+        assert_eq!(Device::from_user_agent(b"a\xffb").as_str(), "a\u{fffd}b");
+        assert_eq!((Device::from_user_agent(b"").name(), Device::from_user_agent(b"a").name()), (None, Some("a")));
     }
 
     #[test]

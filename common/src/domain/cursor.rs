@@ -4,7 +4,7 @@ use std::fmt;
 
 use data_encoding::BASE32_NOPAD;
 
-/// Where a page begins: behind a row of the list. To clients it is text that says nothing.
+/// Where a page begins: after a row of the list. To clients it is text that says nothing.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Cursor(i64);
 
@@ -20,12 +20,10 @@ impl Cursor {
         (row > 0).then_some(Self(row))
     }
 
-    /// Behind this row.
-    pub(crate) fn behind(row: i64) -> Self {
+    pub(crate) fn after(row: i64) -> Self {
         Self(row)
     }
 
-    /// The row that it is behind.
     pub(crate) fn row(self) -> i64 {
         self.0
     }
@@ -42,7 +40,6 @@ impl fmt::Display for Cursor {
 pub struct PageRequest {
     /// Where it begins; the newest row where none is given.
     pub cursor: Option<Cursor>,
-    /// The most rows.
     pub limit: u64,
 }
 
@@ -56,12 +53,13 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// From one row more than was asked for, where there is one; `number` tells a row's place in the list.
-    pub(crate) fn of(mut rows: Vec<T>, limit: u64, number: impl Fn(&T) -> i64) -> Self {
+    /// From a query for one row more than the limit, which tells whether there is a next page.
+    /// `number` is a row's place in the list.
+    pub(crate) fn new(mut rows: Vec<T>, limit: u64, number: impl Fn(&T) -> i64) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let next = rows.last().filter(|_| more).map(|row| Cursor::behind(number(row)));
+        let next = rows.last().filter(|_| more).map(|row| Cursor::after(number(row)));
         Self { rows, next }
     }
 
@@ -78,11 +76,12 @@ mod tests {
     #[test]
     fn a_cursor_is_read_back_and_nothing_else_is() {
         for row in [1, 255, 1 << 40, i64::MAX] {
-            let text = Cursor::behind(row).to_string();
+            let text = Cursor::after(row).to_string();
             assert_eq!(Cursor::parse(&text), Some(Cursor(row)), "{text}");
             assert_eq!(Cursor::parse(&text.to_ascii_uppercase()), None);
         }
-        let (zero, negative) = (Cursor(0).to_string(), Cursor(-1).to_string());
+        let zero = Cursor(0).to_string();
+        let negative = Cursor(-1).to_string();
         for text in ["", "1", "a", "aaaaaaaaaaaab", "aaaaaaaaaaaaa=", "é", &zero, &negative] {
             assert_eq!(Cursor::parse(text), None, "{text}");
         }
@@ -90,7 +89,7 @@ mod tests {
 
     #[test]
     fn the_last_page_has_no_next() {
-        let page = |rows: Vec<i64>| Page::of(rows, 2, |row| *row);
+        let page = |rows: Vec<i64>| Page::new(rows, 2, |row| *row);
         assert_eq!(page(vec![]), Page { rows: vec![], next: None });
         assert_eq!(page(vec![9, 8]), Page { rows: vec![9, 8], next: None });
         assert_eq!(page(vec![9, 8, 7]), Page { rows: vec![9, 8], next: Some(Cursor(8)) });

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use strum::{EnumString, IntoStaticStr};
 
-/// What happened.
 #[derive(Clone, Copy, Debug, EnumString, Eq, IntoStaticStr, PartialEq)]
 #[strum(const_into_str, serialize_all = "snake_case")]
 pub enum EventKind {
@@ -13,7 +12,6 @@ pub enum EventKind {
     SignedIn,
     /// A session got a new token.
     Renewed,
-    /// A session was ended.
     SignedOut,
     /// The account has another number.
     NumberChanged,

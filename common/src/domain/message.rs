@@ -16,14 +16,7 @@ pub enum NoticeKind {
 /// What an SMS has to say.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Message {
-    /// A code.
-    Otp {
-        /// What it is for.
-        kind: PurposeKind,
-        /// The digits.
-        code: Otp,
-    },
-    /// News.
+    Otp { kind: PurposeKind, code: Otp },
     Notice(NoticeKind),
 }
 

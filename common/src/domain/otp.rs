@@ -13,7 +13,6 @@ const LONGEST: usize = 10;
 pub struct Otp(String);
 
 impl Otp {
-    /// Uniformly random digits.
     #[must_use]
     pub fn random(length: OtpLength) -> Self {
         let mut rng = rand::rng();
@@ -45,10 +44,8 @@ impl fmt::Debug for Otp {
 pub struct OtpLength(usize);
 
 impl OtpLength {
-    /// Six digits.
     pub const DEFAULT: Self = Self(6);
 
-    /// How many digits.
     #[must_use]
     pub fn digits(self) -> usize {
         self.0

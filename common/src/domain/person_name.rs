@@ -31,7 +31,6 @@ impl PersonName {
         Self(text)
     }
 
-    /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -8,9 +8,7 @@ use crate::domain::phone::E164;
 #[derive(Clone, Copy, Debug, EnumString, Eq, IntoStaticStr, PartialEq, VariantArray)]
 #[strum(const_into_str, serialize_all = "snake_case")]
 pub enum PurposeKind {
-    /// Signing up or in.
     SignIn,
-    /// Deleting an account.
     DeleteAccount,
     /// Moving an account away from a number.
     LeaveNumber,
@@ -18,27 +16,23 @@ pub enum PurposeKind {
     TakeNumber,
 }
 
-/// What a code is asked for. A code for one purpose never serves another: not of another kind, nor for another account, nor for a
-/// move to another number.
+/// What a code is asked for. A code for one purpose never serves another: not of another kind, nor
+/// for another account, nor for a move to another number.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Purpose<'a> {
-    /// Signing up or in.
     SignIn,
     /// Deleting an account; sent to its number.
     DeleteAccount {
-        /// Whose.
         user: i64,
     },
     /// Moving an account away from the number that the code is sent to.
     LeaveNumber {
-        /// Whose.
         user: i64,
         /// The number that it moves to.
         new: &'a E164,
     },
     /// Moving an account to the number that the code is sent to.
     TakeNumber {
-        /// Whose.
         user: i64,
     },
 }
@@ -55,8 +49,8 @@ impl Purpose<'_> {
         }
     }
 
-    /// All of it, as keys and seals carry it: the kind, and what follows it after dots, in at most 49 characters. It may hold
-    /// a whole number.
+    /// All of it, as keys and seals carry it: the kind, and what follows it after dots, in at most
+    /// 49 characters. It may hold a whole number.
     pub(crate) fn text(self) -> String {
         let kind = self.kind().into_str();
         match self {
@@ -81,7 +75,8 @@ mod tests {
     #[test]
     fn every_purpose_has_a_text_of_its_own_that_tells_its_kind() {
         let parse = |number: &str| number.parse::<E164>().unwrap();
-        let (one, other) = (parse("+919876543210"), parse("+919876543211"));
+        let one = parse("+919876543210");
+        let other = parse("+919876543211");
         let purposes = [
             Purpose::SignIn,
             Purpose::DeleteAccount { user: 1 },

@@ -15,7 +15,6 @@ const LENGTH: usize = 26;
 pub struct Token(String);
 
 impl Token {
-    /// A new token.
     #[must_use]
     pub fn random() -> Self {
         Self(random_base32())
@@ -56,7 +55,6 @@ impl TokenHash {
         Self(bytes)
     }
 
-    /// The 32 bytes.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
@@ -73,7 +71,6 @@ impl fmt::Debug for TokenHash {
 #[derive(Clone, Copy, Debug, Eq, IntoStaticStr, PartialEq)]
 #[strum(const_into_str, serialize_all = "snake_case")]
 pub enum Scope {
-    /// Being signed in.
     Authentication,
 }
 

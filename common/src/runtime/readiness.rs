@@ -62,7 +62,7 @@ impl Readiness {
     }
 
     pub async fn pool(&self) -> PoolStats {
-        PoolStats::of(self.accounts.database()).await
+        PoolStats::measure(self.accounts.database()).await
     }
 }
 

@@ -3,7 +3,6 @@
 use sea_orm::entity::prelude::*;
 use time::OffsetDateTime;
 
-/// A row of `events`.
 #[derive(Clone, Debug, DeriveEntityModel, Eq, PartialEq)]
 #[sea_orm(table_name = "events")]
 pub struct Model {
@@ -13,7 +12,6 @@ pub struct Model {
     /// When it happened, in whole seconds.
     #[sea_orm(column_type = "custom(\"timestamptz(0)\")")]
     pub created_at: OffsetDateTime,
-    /// Whose account it is.
     pub user_id: i64,
     /// A word of [`crate::domain::event::EventKind`].
     #[sea_orm(column_type = "Text")]
@@ -29,10 +27,8 @@ pub struct Model {
     pub details: String,
 }
 
-/// The event's user.
 #[derive(Copy, Clone, Debug, DeriveRelation, EnumIter)]
 pub enum Relation {
-    /// Whose account it is.
     #[sea_orm(belongs_to = "super::user::Entity", from = "Column::UserId", to = "super::user::Column::Id")]
     User,
 }

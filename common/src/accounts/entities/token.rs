@@ -3,14 +3,12 @@
 use sea_orm::entity::prelude::*;
 use time::OffsetDateTime;
 
-/// A row of `tokens`.
 #[derive(Clone, DeriveEntityModel, Eq, PartialEq)]
 #[sea_orm(table_name = "tokens")]
 pub struct Model {
     /// SHA-256 of the token. A renewal changes it.
     #[sea_orm(primary_key, auto_increment = false, column_type = "VarBinary(StringLen::None)")]
     pub hash: Vec<u8>,
-    /// Whose it is.
     pub user_id: i64,
     /// When it ends, in whole seconds.
     #[sea_orm(column_type = "custom(\"timestamptz(0)\")")]
@@ -34,10 +32,8 @@ pub struct Model {
     pub device: String,
 }
 
-/// The token's user.
 #[derive(Copy, Clone, Debug, DeriveRelation, EnumIter)]
 pub enum Relation {
-    /// Whose it is.
     #[sea_orm(belongs_to = "super::user::Entity", from = "Column::UserId", to = "super::user::Column::Id")]
     User,
 }

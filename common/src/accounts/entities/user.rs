@@ -1,15 +1,16 @@
 //! Somebody who has signed in with a phone number.
 
+use std::sync::LazyLock;
+
+use sea_orm::Iterable;
 use sea_orm::entity::prelude::*;
 use time::OffsetDateTime;
 
 use crate::domain::phone::E164;
 
-/// A row of `users`.
 #[derive(Clone, DeriveEntityModel, Eq, PartialEq)]
 #[sea_orm(table_name = "users")]
 pub struct Model {
-    /// Given by the database.
     #[sea_orm(primary_key)]
     pub id: i64,
     /// When the number first signed in, in whole seconds.
@@ -24,7 +25,15 @@ pub struct Model {
     pub version: i32,
 }
 
-/// What a user has.
+/// `users.id AS user_id` and so on, for SQL that is written by hand.
+pub(crate) static COLUMNS: LazyLock<String> = LazyLock::new(|| {
+    let columns = Column::iter().map(|column| {
+        let name = column.as_str();
+        format!("users.{name} AS user_{name}")
+    });
+    columns.collect::<Vec<_>>().join(", ")
+});
+
 #[derive(Copy, Clone, Debug, DeriveRelation, EnumIter)]
 pub enum Relation {
     /// Tokens that this user holds.

@@ -1,0 +1,57 @@
+//! Users: their name, their number, and their end.
+
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use super::{Accounts, AccountsError, within_deadline};
+use crate::accounts::entities::user;
+use crate::domain::person_name::PersonName;
+use crate::domain::phone::E164;
+
+impl Accounts {
+    /// Gives a user another name, if they still are as of that version; none if they are not.
+    ///
+    /// # Errors
+    /// [`AccountsError`]; after [`AccountsError::Deadline`] the name may have changed.
+    pub async fn rename(
+        &self,
+        user_id: i64,
+        version: i32,
+        name: &PersonName,
+    ) -> Result<Option<user::Model>, AccountsError> {
+        let update = user::Entity::update_many()
+            .col_expr(user::Column::Name, Expr::value(name.as_str()))
+            .col_expr(user::Column::Version, Expr::col(user::Column::Version).add(1))
+            .filter(user::Column::Id.eq(user_id))
+            .filter(user::Column::Version.eq(version));
+        Ok(within_deadline(update.exec_with_returning(&self.database)).await?.pop())
+    }
+
+    /// The number that an account has now; none where there is no such account.
+    ///
+    /// # Errors
+    /// [`AccountsError`].
+    pub async fn number_of(&self, user_id: i64) -> Result<Option<E164>, AccountsError> {
+        let user = within_deadline(user::Entity::find_by_id(user_id).one(&self.database)).await?;
+        Ok(user.map(|user| user.phone_number))
+    }
+
+    /// Deletes a user who still has this number, and with them their sessions and events. Says
+    /// whether it did.
+    ///
+    /// # Errors
+    /// [`AccountsError`]; after [`AccountsError::Deadline`] they may be gone.
+    pub async fn delete_user(&self, user_id: i64, number: &E164) -> Result<bool, AccountsError> {
+        within_deadline(async {
+            // Or a server that was slow would still delete somebody who was told that it failed.
+            let transaction = self.begin_write().await?;
+            let delete = user::Entity::delete_many()
+                .filter(user::Column::Id.eq(user_id))
+                .filter(user::Column::PhoneNumber.eq(number.clone()));
+            let deleted = delete.exec(&transaction).await?.rows_affected > 0;
+            transaction.commit().await?;
+            Ok(deleted)
+        })
+        .await
+    }
+}
