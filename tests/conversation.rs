@@ -4,8 +4,7 @@ use serde_json::json;
 
 use crate::support::app::{App, SOON};
 use crate::support::fake_twilio::SENDER;
-
-const NUMBER: &str = "+919876543210";
+use crate::support::numbers::NUMBER;
 
 #[async_test]
 async fn ask_read_the_sms_sign_in_and_come_back() {

@@ -27,6 +27,6 @@ mod queue;
 mod runtime;
 mod secrets_at_rest;
 mod settings;
-#[allow(dead_code, reason = "shared with the long runs, which use the rest")]
+#[allow(dead_code, unused_imports, reason = "shared with the long runs, which use the rest")]
 mod support;
 mod worker;

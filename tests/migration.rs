@@ -11,8 +11,7 @@ use migration::{Migrator, MigratorTrait};
 use time::OffsetDateTime;
 
 use crate::support::database::Database;
-
-const NUMBER: &str = "+919876543210";
+use crate::support::numbers::NUMBER;
 
 /// How many steps there were before.
 const STEPS_BEFORE: u32 = 1;

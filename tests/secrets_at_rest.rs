@@ -4,10 +4,11 @@
 use data_encoding::{BASE32_NOPAD, BASE64, HEXLOWER, HEXUPPER};
 use serde_json::{Value, json};
 
-use crate::support::app::{App, OTP_SECRET, Plan, SOON};
+use crate::support::app::{App, Plan, SOON};
 use crate::support::fake_twilio::{API_KEY, Reply};
+use crate::support::numbers::NUMBER;
+use crate::support::settings::OTP_SECRET;
 
-const NUMBER: &str = "+919876543210";
 /// The same number without its country, as people and libraries also write it.
 const NATIONAL: &str = "9876543210";
 

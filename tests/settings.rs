@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::support::app::{App, OTP_SECRET, Plan, SOON};
+use crate::support::app::{App, Plan, SOON};
 use crate::support::database::Database;
 use crate::support::fake_twilio::{ACCOUNT_SID, API_KEY, SENDER};
-use crate::support::process::{Process, Settings};
+use crate::support::numbers::NUMBER;
+use crate::support::process::Process;
+use crate::support::settings::{OTP_SECRET, Settings};
 
 /// What stands for a secret in a setting; no output may hold it.
 const HUNTER: &str = "hunter2hunter2";
@@ -194,7 +196,7 @@ async fn production_refuses_what_is_for_development() {
 #[async_test]
 async fn production_runs_with_all_that_it_asks_for() {
     let app = Plan::new().set("APP_ENV", "production").set("TRUSTED_PROXIES", "none").start().await;
-    let signed_in = app.sign_in("Asha", "+919876543210").await;
+    let signed_in = app.sign_in("Asha", NUMBER).await;
     app.client().protected(signed_in.token()).await.expect(200);
 }
 

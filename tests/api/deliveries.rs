@@ -7,8 +7,8 @@ use serde_json::json;
 
 use crate::support::app::{App, Plan, SOON};
 use crate::support::fake_twilio::Reply;
+use crate::support::numbers::{NUMBER, OTHER_NUMBER};
 
-const NUMBER: &str = "+919876543210";
 const HOUR: i64 = 3_600_000;
 
 #[async_test]
@@ -35,7 +35,7 @@ fn kept_for(app: &App, id: &str) -> i64 {
 #[async_test]
 async fn a_delivery_is_told_at_every_station_and_for_a_day() {
     let app = App::start().await;
-    let [slow, wrong] = [NUMBER, "+919876543211"];
+    let [slow, wrong] = [NUMBER, OTHER_NUMBER];
     app.twilio.script(slow, [Reply::accept_after(Duration::from_secs(1))]);
     let id = app.ask(slow).await;
     let kept = kept_for(&app, &id);

@@ -8,6 +8,7 @@ use super::own_account::{DELETION, NEW, NUMBER, PHONE_NUMBER, both, change, code
 use crate::support::app::{App, Plan, SOON};
 use crate::support::client::Answer;
 use crate::support::eventually;
+use crate::support::numbers::OTHER_NUMBER;
 
 const OTP_STORE: &str = "The OTP store is unavailable";
 const USER_STORE: &str = "The user store is unavailable";
@@ -61,13 +62,13 @@ async fn a_redis_that_hangs_is_as_good_as_none() {
     redis_is_missed(&app, &code).await;
     is_not_ready_for(&app, "redis").await;
     app.redis.resume();
-    app.code_after_outage("Ravi", "+919876543211").await;
+    app.code_after_outage("Ravi", OTHER_NUMBER).await;
 }
 
 #[async_test]
 async fn a_database_that_fails_leaves_the_code_as_it_was() {
     let app = App::start().await;
-    let token = app.sign_in("Ravi", "+919876543211").await.token().to_owned();
+    let token = app.sign_in("Ravi", OTHER_NUMBER).await.token().to_owned();
     let code = app.code_for("Asha", NUMBER).await;
 
     let outage = app.database.fail().await;

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::support::app::{App, Plan, SOON};
 use crate::support::client::Answer;
+use crate::support::numbers::NUMBER;
 
 const SCRIPT: &str = include_str!("../../api/src/pages/sign_in.js");
 
@@ -125,15 +126,14 @@ impl Events {
 
 #[async_test]
 async fn the_inbox_shows_each_message_at_once_and_to_those_who_come_later() {
-    const ASHA: &str = "+919876543210";
     let app = console().apis(2).start().await;
     let mut first = Events::open(&app).await;
-    let id = app.ask(ASHA).await;
-    first.until(ASHA).await;
+    let id = app.ask(NUMBER).await;
+    first.until(NUMBER).await;
     first.until("Your one-time password is ").await;
     app.delivery_is(&id, "sent", SOON).await;
     let mut later = Events::open(&app).await;
-    later.until(ASHA).await;
+    later.until(NUMBER).await;
     assert!(!app.redis.lasting_keys().iter().any(|key| key.contains("inbox")), "nothing stores them");
 }
 

@@ -12,8 +12,8 @@ use sha1::Sha1;
 use crate::support::app::{App, Plan, SOON};
 use crate::support::client::Answer;
 use crate::support::fake_twilio::{ACCOUNT_SID, Reply, SENDER};
+use crate::support::numbers::{NUMBER, OTHER_NUMBER};
 
-const NUMBER: &str = "+919876543210";
 const AUTH_TOKEN: &str = "12345678901234567890123456789012";
 /// A spelling that a URL parser would change.
 const PUBLIC_URL: &str = "https://SignIn.Example.com:443/auth";
@@ -224,7 +224,7 @@ async fn a_forged_report_is_refused_and_changes_nothing() {
     let unsigned = app.client().post_raw(&path, "application/x-www-form-urlencoded", "MessageStatus=delivered").await;
     unsigned.expect_code(403, "bad_signature");
     // A signature for one delivery is none for another.
-    let other = sent(&app, "+919876543211").await;
+    let other = sent(&app, OTHER_NUMBER).await;
     post(&app, &format!("{PATH}?delivery_id={other}"), &own, &good).await.expect_code(403, "bad_signature");
     assert_eq!(app.delivery(&other).await, told(&other, "sent", None));
     assert_eq!(app.delivery(&id).await, told(&id, "sent", None));

@@ -11,34 +11,22 @@ use crate::support::app::{Plan, SOON};
 use crate::support::eventually;
 use crate::support::fake_twilio::Reply;
 use crate::support::markdown::table;
+use crate::support::numbers::NUMBER;
 
 const REDIS_KEYS: &str = include_str!("../../docs/design/redis-keys.md");
 
-/// Limits that keep something of each send and guess.
-const LIMITS: [&str; 8] = [
-    "SENDS_PER_NUMBER_HOUR",
-    "SENDS_PER_NUMBER_DAY",
-    "SENDS_PER_ADDRESS_HOUR",
-    "SENDS_PER_RANGE_HOUR",
-    "SENDS_PER_COUNTRY_HOUR",
-    "SENDS_PER_HOUR",
-    "WRONG_GUESSES_PER_HOUR",
-    "WRONG_GUESSES_PER_ADDRESS_HOUR",
-];
-
 #[async_test]
 async fn every_key_of_a_conversation_is_in_the_ledger_s_table() {
-    const OWNER: &str = "+919876543210";
     const WAITS: &str = "+919876543299";
-    let plan = LIMITS.iter().fold(Plan::new(), |plan, name| plan.set(name, "1000"));
-    let app = plan.set("WRONG_GUESSES_PER_NUMBER_DAY", "1000").start().await;
+    // Every limit keeps something of each send and guess, and none is met.
+    let app = Plan::new().limits(1_000).set("SEND_COOLDOWN_SECONDS", "0").start().await;
     let mut redis = app.redis.connection();
 
-    let code = app.code_for("Asha", OWNER).await;
-    app.client().verify(OWNER, "0000000").await.expect(401);
-    app.client().verify(OWNER, &code).await.expect(200);
+    let code = app.code_for("Asha", NUMBER).await;
+    app.client().verify(NUMBER, "0000000").await.expect(401);
+    app.client().verify(NUMBER, &code).await.expect(200);
     // From an address that the number is known by now, and for a number whose SMS waits for a while.
-    app.code_for("Asha", OWNER).await;
+    app.code_for("Asha", NUMBER).await;
     app.twilio.script(WAITS, [Reply::Error(429, 20429, Some(120))]);
     idempotency::post(app.client(), "a-key", &json!({"name": "Asha", "phone_number": WAITS})).await.expect(200);
     eventually(SOON, "a retry that waits", async || {
@@ -51,7 +39,9 @@ async fn every_key_of_a_conversation_is_in_the_ledger_s_table() {
     let mut met = BTreeSet::new();
     for (key, kind) in keys_and_types(&mut redis) {
         let fitting = forms.iter().filter(|(form, _)| fits(&key, form));
-        let (form, told) = fitting.max_by_key(|(form, _)| form.len()).unwrap_or_else(|| panic!("docs/design/redis-keys.md knows no key like {key}"));
+        let (form, told) = fitting
+            .max_by_key(|(form, _)| form.len())
+            .unwrap_or_else(|| panic!("docs/design/redis-keys.md knows no key like {key}"));
         assert_eq!(*told, kind, "{key}");
         met.insert(*form);
     }

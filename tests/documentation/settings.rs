@@ -7,7 +7,8 @@ use clap::{Command, CommandFactory};
 use super::project;
 use crate::support::app::SOON;
 use crate::support::markdown::table;
-use crate::support::process::{Process, Settings};
+use crate::support::process::Process;
+use crate::support::settings::Settings;
 
 const CONFIGURATION: &str = include_str!("../../docs/configuration.md");
 const EXAMPLE: &str = include_str!("../../.env.example");
@@ -76,7 +77,6 @@ fn assert_same_names<'a>(page: &str, found: impl Iterator<Item = &'a str>, setti
     let gone: Vec<_> = names.difference(&expected).collect();
     assert!(missing.is_empty() && gone.is_empty(), "{page} lacks {missing:?}; no program takes {gone:?}");
 }
-
 
 /// What one program's definition says of a setting.
 struct Definition {

@@ -6,6 +6,7 @@ use crate::accounts::{Accounts, Promise};
 use crate::support::app::{App, Plan, SOON};
 use crate::support::eventually;
 use crate::support::fake_twilio::Reply;
+use crate::support::numbers::NUMBER;
 use crate::support::tcp_proxy::TcpProxy;
 
 const LIFE: Duration = Duration::from_secs(300);
@@ -86,7 +87,7 @@ async fn cut_off_for_a_minute(name: &str, cut: impl Fn(&TcpProxy), mend: impl Fn
     // The first one is of use again.
     app.workers[1].signal("TERM");
     app.workers[1].ended(SOON).await;
-    let id = app.ask("+919876543210").await;
+    let id = app.ask(NUMBER).await;
     app.delivery_is(&id, "sent", Duration::from_secs(40)).await;
 }
 

@@ -22,7 +22,7 @@ mod random;
 mod redis;
 mod rolling;
 mod slow_clients;
-#[allow(dead_code, reason = "shared with the black-box tests, which use all of it")]
+#[allow(dead_code, unused_imports, reason = "shared with the black-box tests, which use all of it")]
 #[path = "../support/mod.rs"]
 mod support;
 mod tls;

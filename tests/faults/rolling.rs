@@ -7,9 +7,10 @@ use redis::Commands;
 use tokio::time::sleep;
 
 use crate::random::seed;
-use crate::support::app::{App, OTP_SECRET, Plan, SOON};
+use crate::support::app::{App, Plan, SOON};
 use crate::support::fake_twilio::Reply;
 use crate::support::load_balancer::LoadBalancer;
+use crate::support::settings::OTP_SECRET;
 use crate::users::{Crowd, LONGEST_HOLD, Tally};
 
 const PEOPLE: usize = 16;

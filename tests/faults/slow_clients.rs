@@ -6,8 +6,10 @@ use serde_json::Value;
 
 use crate::support::app::Plan;
 use crate::support::client::Client;
-use crate::support::process::{Process, Settings};
+use crate::support::numbers::NUMBER;
+use crate::support::process::Process;
 use crate::support::raw::Connection;
+use crate::support::settings::Settings;
 
 const CLIENTS: usize = 5_000;
 /// After it nobody slow is connected any more.
@@ -36,7 +38,7 @@ async fn ordinary_requests(client: &Client, token: &str, number: &str) -> Durati
 #[async_test]
 async fn five_thousand_slow_clients_are_cut_and_hold_nobody_up() {
     let app = Plan::new().start().await;
-    let token = app.sign_in("Ravi", "+919876543210").await.token().to_owned();
+    let token = app.sign_in("Ravi", NUMBER).await.token().to_owned();
     let mut idle = Connection::open(app.client().address());
     idle.write(PROBE);
     idle.read_until(ANSWERED_WITHIN, "\r\n\r\n");

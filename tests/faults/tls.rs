@@ -2,12 +2,12 @@
 
 use crate::support::app::{App, Plan, SOON};
 use crate::support::client::Client;
+use crate::support::numbers::NUMBER;
 use crate::support::postgres_server::PostgresServer;
 use crate::support::process::Process;
 use crate::support::redis_server::Redis;
 use crate::support::tls::{Authority, Certificate, ask_postgres, postgres_shows, redis_shows};
 
-const NUMBER: &str = "+919876543210";
 const HOST: &str = "127.0.0.1";
 const CONNECTIONS: u16 = 60;
 

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use super::{DAY, HOUR, MINUTE, NUMBER};
 use crate::support::in_process::{InProcess, Setup};
-use crate::support::numbers::{abroad, address, neighbour, spread};
+use crate::support::numbers::{TEST_NUMBER, abroad, address, neighbour, spread};
 
 /// All but the queue's own.
 fn ledger_keys(app: &InProcess) -> BTreeMap<String, Option<u64>> {
@@ -28,8 +28,8 @@ async fn storm(app: &InProcess) {
                     client.verify(number, &code).await;
                 }
             }
-            client.ask("+919999999999").await;
-            client.verify("+919999999999", "471100").await;
+            client.ask(TEST_NUMBER).await;
+            client.verify(TEST_NUMBER, "471100").await;
             client.guess_wrong(&spread(1_000 + n), "123456", 1).await;
             client.ask("+19002345678").await.expect(403);
             client.ask("98765").await.expect(400);

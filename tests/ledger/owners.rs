@@ -135,7 +135,7 @@ async fn a_number_remembers_twenty_addresses() {
 #[async_test]
 async fn a_rotated_secret_knows_the_owner() {
     let before = known_at_home(Setup::limits_off().set("SEND_COOLDOWN_SECONDS", 30)).await;
-    let secrets = format!("a-new-secret-of-the-tests-1c2d3e4f5a6b7c8d9e0f,{}", crate::support::app::OTP_SECRET);
+    let secrets = format!("a-new-secret-of-the-tests-1c2d3e4f5a6b7c8d9e0f,{}", crate::support::settings::OTP_SECRET);
     let rotated = Setup::limits_off().set("SEND_COOLDOWN_SECONDS", 30).set("OTP_SECRET", secrets);
     let after = rotated.start_beside(&before).await;
     after.advance(7 * DAY);

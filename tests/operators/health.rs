@@ -3,7 +3,7 @@
 use super::{Ended, run_with};
 use crate::support::app::App;
 use crate::support::free_port;
-use crate::support::process::Settings;
+use crate::support::settings::Settings;
 
 /// The settings of the process that listens at `address`, as far as the command needs them.
 fn everywhere(address: &str) -> Settings {

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::{MASKED, NUMBER, json, text};
 use crate::support::app::{App, Plan, SOON};
 use crate::support::in_process::Setup;
+use crate::support::numbers::OTHER_NUMBER;
 
 /// A guess of another length than the OTP is never right.
 const WRONG: &str = "0000000";
@@ -80,7 +81,6 @@ async fn show_tells_what_is_known_and_neither_number_nor_code() {
 
 #[async_test]
 async fn unlock_lets_a_number_ask_and_guess_at_once() {
-    const OTHER: &str = "+919876543211";
     let app = Plan::new()
         .set("SEND_COOLDOWN_SECONDS", "600")
         .set("SENDS_PER_NUMBER_HOUR", "1")
@@ -88,7 +88,7 @@ async fn unlock_lets_a_number_ask_and_guess_at_once() {
         .set("WRONG_GUESSES_PER_NUMBER_DAY", "100")
         .start()
         .await;
-    app.code_for("Ravi", OTHER).await;
+    app.code_for("Ravi", OTHER_NUMBER).await;
     let code = app.code_for("Asha", NUMBER).await;
     for _ in 0..5 {
         app.client().verify(NUMBER, WRONG).await.expect(401);
@@ -100,16 +100,16 @@ async fn unlock_lets_a_number_ask_and_guess_at_once() {
     let unlocked = json(&app, &format!("api number unlock {NUMBER}")).await;
     let forgotten = json!({"cooldown": true, "sends": 1, "wrong_guesses": 5, "burned_codes": 1});
     assert_eq!(unlocked, json!({"number": MASKED, "forgotten": forgotten}));
-    app.client().ask("Ravi", OTHER).await.expect(429);
+    app.client().ask("Ravi", OTHER_NUMBER).await.expect(429);
     app.sign_in("Asha", NUMBER).await;
-    app.client().ask("Ravi", OTHER).await.expect(429);
+    app.client().ask("Ravi", OTHER_NUMBER).await.expect(429);
 
-    let told = text(&app, &format!("api number unlock {OTHER}")).await;
+    let told = text(&app, &format!("api number unlock {OTHER_NUMBER}")).await;
     let expected = "is unlocked. Forgotten: its cooldown, sends: 1, wrong guesses: 0, burned codes: 0.";
     assert!(told.contains(expected), "{told}");
     // Its code was not burned, and is still good.
-    assert_eq!(json(&app, &format!("api number show {OTHER}")).await["challenges"][0]["state"], "live");
-    app.sign_in("Ravi", OTHER).await;
+    assert_eq!(json(&app, &format!("api number show {OTHER_NUMBER}")).await["challenges"][0]["state"], "live");
+    app.sign_in("Ravi", OTHER_NUMBER).await;
 }
 
 #[async_test]
@@ -136,7 +136,7 @@ async fn a_blocked_number_can_neither_ask_nor_guess_until_it_is_unblocked() {
     app.client().verify(NUMBER, WRONG).await.expect_error(401, "Invalid or expired OTP", "invalid_otp");
     assert_eq!(json(&app, &format!("api number show {NUMBER}")).await["blocked"], until_unblocked);
     assert!(text(&app, &format!("api number show {NUMBER}")).await.contains("blocked          until it is unblocked"));
-    app.sign_in("Ravi", "+919876543211").await;
+    app.sign_in("Ravi", OTHER_NUMBER).await;
 
     let unblocked = json(&app, &format!("api number unblock {NUMBER}")).await;
     assert_eq!(unblocked, json!({"number": MASKED, "blocked": null, "changed": true}));

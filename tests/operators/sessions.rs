@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{Ended, MASKED, NUMBER, json, run_with, settings_of, text};
 use crate::support::app::{App, Plan};
+use crate::support::numbers::OTHER_NUMBER;
 
 #[async_test]
 async fn ended_sessions_do_not_open_anything() {
@@ -12,7 +13,7 @@ async fn ended_sessions_do_not_open_anything() {
     for _ in 0..2 {
         tokens.push(app.sign_in("Asha", NUMBER).await.token().to_owned());
     }
-    let other = app.sign_in("Ravi", "+919876543211").await.token().to_owned();
+    let other = app.sign_in("Ravi", OTHER_NUMBER).await.token().to_owned();
     let id = app.database.column::<i64>(&format!("SELECT id FROM users WHERE phone_number = '{NUMBER}'")).await[0];
 
     let ended = json(&app, &format!("api sessions end {NUMBER}")).await;

@@ -7,8 +7,9 @@ use common::queue::job::SendOtp;
 use redis::Commands;
 use ulid::Ulid;
 
-use super::support::{Log, PATIENCE, Queue, Worker, deliveries, settings, taking};
+use crate::support::app::SOON;
 use crate::support::eventually;
+use crate::support::queue::{Log, Queue, Worker, deliveries, settings, taking};
 use crate::support::redis_server::Redis;
 
 #[tokio::test]
@@ -91,13 +92,13 @@ async fn a_worker_that_redis_does_not_know_any_more_is_replaced() {
     log.wait_for_begun(100).await;
 
     let _: () = queue.server.connection().zrem(&NAMES.workers, &before).unwrap();
-    eventually(PATIENCE, "another worker", async || {
+    eventually(SOON, "another worker", async || {
         let after = queue.workers();
         (after.len() == 1 && after != before).then_some(())
     })
     .await;
     queue.enqueue(["later".to_owned()]).await;
-    eventually(PATIENCE, "the new worker to work", async || log.begun_at("later")).await;
+    eventually(SOON, "the new worker to work", async || log.begun_at("later")).await;
     assert_eq!(log.ended(), 0, "the old worker's jobs still run");
     log.wait_for_ended(101).await;
     queue.nothing_left().await;

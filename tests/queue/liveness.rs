@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::support::{Log, Queue, Worker, deliveries, settings, taking};
+use crate::support::app::SOON;
 use crate::support::eventually;
+use crate::support::queue::{Log, Queue, Worker, deliveries, settings, taking};
 
 #[tokio::test]
 async fn jobs_that_outlast_the_orphan_window_with_every_slot_taken_run_once() {
@@ -40,8 +41,7 @@ async fn the_jobs_of_a_killed_worker_come_back() {
     alive.wait_for_ended(100).await;
     queue.nothing_left().await;
     alive.each_ran_once(100);
-    eventually(super::support::PATIENCE, "the dead worker to go", async || (queue.workers().len() == 1).then_some(()))
-        .await;
+    eventually(SOON, "the dead worker to go", async || (queue.workers().len() == 1).then_some(())).await;
 }
 
 #[tokio::test]

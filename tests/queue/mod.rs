@@ -6,5 +6,4 @@ mod liveness;
 mod promptness;
 mod retries;
 mod stopping;
-mod support;
 mod volume;

@@ -7,8 +7,9 @@ use redis::{AsyncCommands, pipe};
 use ulid::Ulid;
 use worker::queue::runner::RunnerSettings;
 
-use super::support::{Log, PATIENCE, Queue, Worker, deliveries, settings, taking};
+use crate::support::app::SOON;
 use crate::support::eventually;
+use crate::support::queue::{Log, Queue, Worker, deliveries, settings, taking};
 
 /// So that nothing but the wake-up can be what starts a job: heartbeats make apalis poll as well.
 fn never_polling() -> RunnerSettings {
@@ -24,7 +25,7 @@ async fn longest_wait(queue: &Queue, log: &Log, jobs: usize) -> Duration {
     for delivery in deliveries(jobs) {
         let start = Instant::now();
         queue.enqueue([delivery.clone()]).await;
-        let begun = eventually(PATIENCE, "the job to begin", async || log.begun_at(&delivery)).await;
+        let begun = eventually(SOON, "the job to begin", async || log.begun_at(&delivery)).await;
         longest = longest.max(begun.duration_since(start));
     }
     longest
@@ -63,7 +64,7 @@ async fn no_wake_up_is_lost_while_the_worker_looks_for_jobs() {
         }
         let delivery = number.to_string();
         queue.enqueue([delivery.clone()]).await;
-        let begun = eventually(PATIENCE, "the job to begin", async || log.begun_at(&delivery)).await;
+        let begun = eventually(SOON, "the job to begin", async || log.begun_at(&delivery)).await;
         let waited = begun.duration_since(start);
         assert!(waited < Duration::from_millis(200), "job {number} waited {waited:?}");
     }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use common::queue::{MAX_STEP, promote_due};
 use common::runtime::clock::Clock;
 
-use super::support::{Log, Queue, Worker, deliveries, settings, taking};
+use crate::support::app::SOON;
 use crate::support::eventually;
+use crate::support::queue::{Log, Queue, Worker, deliveries, settings, taking};
 
 const NOW: i64 = 1_700_000_000_000;
 
@@ -60,10 +61,7 @@ async fn a_provider_outage_that_ends_does_not_wedge_the_queue() {
 
     let log = Log::default();
     let _worker = Worker::start_at(Clock::manual(NOW), &queue, settings(500), taking(Duration::ZERO, &log));
-    eventually(super::support::PATIENCE, "all retries to be promoted", async || {
-        (queue.depth().await.retrying == 0).then_some(())
-    })
-    .await;
+    eventually(SOON, "all retries to be promoted", async || (queue.depth().await.retrying == 0).then_some(())).await;
     log.wait_for_ended(20_000).await;
     queue.nothing_left().await;
     log.each_ran_once(20_000);

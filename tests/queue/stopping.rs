@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use worker::queue::runner::RunnerSettings;
 
-use super::support::{Log, PATIENCE, Queue, Worker, deliveries, settings, taking};
+use crate::support::app::SOON;
 use crate::support::eventually;
+use crate::support::queue::{Log, Queue, Worker, deliveries, settings, taking};
 use crate::support::redis_server::Redis;
 
 #[tokio::test]
@@ -17,7 +18,7 @@ async fn a_stopped_worker_gives_back_what_it_has_not_started_and_finishes_the_re
     queue.registered(1).await;
     queue.enqueue(deliveries(60)).await;
     old.wait_for_begun(42).await;
-    eventually(PATIENCE, "a buffer", async || (queue.depth().await.in_flight == 50).then_some(())).await;
+    eventually(SOON, "a buffer", async || (queue.depth().await.in_flight == 50).then_some(())).await;
 
     first.stop();
     eventually(Duration::from_secs(1), "what was not started to go back", async || {

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
+use crate::support::queue::{Log, Queue, Worker, deliveries, settings, taking};
 use common::queue::{MAX_CONCURRENCY, NAMES, batch_size};
 use common::runtime::clock::Clock;
 use redis::Commands;
-
-use super::support::{Log, Queue, Worker, deliveries, settings, taking};
 
 #[tokio::test]
 async fn jobs_that_waited_for_the_first_worker_all_run_and_leave_nothing() {

@@ -10,9 +10,9 @@ use crate::support::client::Answer;
 use crate::support::eventually;
 use crate::support::fake_twilio::Reply;
 use crate::support::markdown::{headings, table};
+use crate::support::numbers::{NUMBER, OTHER_NUMBER};
 use crate::support::operators::{Scraped, operators_client, scrape};
 
-const NUMBER: &str = "+919876543210";
 const OPERATIONS: &str = include_str!("../../docs/operations.md");
 const ALERTS: &str = include_str!("../../deploy/prometheus/alerts.yml");
 const DASHBOARD: &str = include_str!("../../deploy/grafana/cheershare.json");
@@ -25,7 +25,7 @@ async fn conversation() -> (App, Scraped, Scraped) {
     app.client().ask("Asha", NUMBER).await.expect(429);
     app.client().verify(NUMBER, "0000000").await.expect(401);
     app.client().verify(NUMBER, &code).await.expect(200);
-    let token = app.sign_in("Ravi", "+919876543211").await.token().to_owned();
+    let token = app.sign_in("Ravi", OTHER_NUMBER).await.token().to_owned();
     app.client().protected(&token).await.expect(200);
     app.client().get("/deliveries/no-such-delivery", None).await.expect(404);
     app.client().get("/no/+919876543210/such", None).await.expect(404);

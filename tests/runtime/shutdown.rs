@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use crate::support::app::{App, Plan, SOON};
 use crate::support::fake_twilio::Reply;
+use crate::support::numbers::{NUMBER, OTHER_NUMBER};
 use crate::support::operators::operators_client;
 use crate::support::process::Process;
 use crate::support::{eventually, raw};
 
-const NUMBER: &str = "+919876543210";
 const BODY: &[u8] = br#"{"name":"Asha","phone_number":"+919876543210"}"#;
 
 /// Far less than the time that a program has for what it still does.
@@ -134,7 +134,7 @@ async fn a_worker_finishes_what_it_sends() {
         assert!(app.job_records().is_empty(), "nothing is left of the job: {:?}", app.job_records());
 
         app.start_worker().await;
-        app.code_for("Ravi", "+919876543211").await;
+        app.code_for("Ravi", OTHER_NUMBER).await;
         assert_eq!(app.twilio.tries(NUMBER).len(), 1, "nobody sends it again");
         app.client().verify(NUMBER, &code).await.expect(200);
     }

@@ -4,10 +4,9 @@ use serde_json::Value;
 
 use crate::support::app::{App, Plan, SOON};
 use crate::support::eventually;
+use crate::support::numbers::NUMBER;
 use crate::support::process::Process;
 use crate::support::redis_server::Redis;
-
-const NUMBER: &str = "+919876543210";
 
 const MAY_LOSE: &str = "redis_may_lose_jobs";
 const MAY_DROP: &str = "redis_may_drop_jobs";

@@ -9,9 +9,9 @@ use crate::support::app::{App, Plan, SOON};
 use crate::support::client::{Answer, Client};
 use crate::support::collector::{Collector, Span};
 use crate::support::fake_twilio::Reply;
+use crate::support::numbers::NUMBER;
 use crate::support::{eventually, free_port};
 
-const NUMBER: &str = "+919876543210";
 const NAME: &str = "Ashalata";
 
 /// OTLP's numbers of span kinds.

@@ -1,27 +1,25 @@
-//! What the tests stand on: the programs as real processes, a Redis and a database of their own, and a fake of Twilio.
+//! What the tests stand on, in layers: `stores`, the `service` over them, and the `clients` of that; beside them the `fakes`
+//! of what others run and the `network` between all.
 
-pub(crate) mod app;
-pub(crate) mod client;
-pub(crate) mod collector;
-pub(crate) mod database;
-pub(crate) mod fake_twilio;
-pub(crate) mod fake_webhook;
-pub(crate) mod http_server;
-pub(crate) mod in_process;
-pub(crate) mod load_balancer;
+pub(crate) mod durations;
 pub(crate) mod markdown;
 pub(crate) mod numbers;
-pub(crate) mod operators;
-pub(crate) mod postgres_server;
-pub(crate) mod process;
-pub(crate) mod raw;
-pub(crate) mod redis_server;
-pub(crate) mod tcp_proxy;
-pub(crate) mod tls;
+
+mod clients;
+mod fakes;
+mod network;
+mod service;
+mod stores;
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
+
+pub(crate) use self::clients::{client, operators, raw};
+pub(crate) use self::fakes::{collector, fake_twilio, fake_webhook};
+pub(crate) use self::network::{load_balancer, tcp_proxy, tls};
+pub(crate) use self::service::{app, in_process, process, settings};
+pub(crate) use self::stores::{accounts, database, ledger, postgres_server, queue, redis_server};
 
 /// Asks again, every few milliseconds, until there is an answer.
 ///

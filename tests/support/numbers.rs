@@ -1,4 +1,11 @@
-//! Phone numbers and addresses by the dozen.
+//! Phone numbers and addresses: some that are told apart by name, and others by the dozen.
+
+pub(crate) const NUMBER: &str = "+919876543210";
+pub(crate) const OTHER_NUMBER: &str = "+919876543211";
+pub(crate) const THIRD_NUMBER: &str = "+919876543212";
+
+/// A number that signs in without an SMS, where a test gives it to `TEST_NUMBERS`.
+pub(crate) const TEST_NUMBER: &str = "+919999999999";
 
 /// An Indian mobile number, for each `n` below 100,000 in a range of its own.
 pub(crate) fn spread(n: usize) -> String {

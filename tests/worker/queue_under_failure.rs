@@ -11,6 +11,7 @@ use crate::support::app::{App, Plan, SOON};
 use crate::support::client::Client;
 use crate::support::eventually;
 use crate::support::fake_twilio::Reply;
+use crate::support::numbers::NUMBER;
 
 fn numbers(count: usize) -> Vec<String> {
     (0..count).map(|last| format!("+9198765{last:05}")).collect()
@@ -146,7 +147,7 @@ async fn twenty_thousand_jobs_wait_before_the_first_worker_starts() {
 #[async_test]
 async fn both_processes_go_on_after_redis_was_restarted() {
     let mut app = Plan::new().append_only().start().await;
-    let early = "+919876543210";
+    let early = NUMBER;
     let code = app.code_for("Asha", early).await;
     for round in 0..2 {
         // A job of before the restart waits for its second try, another is being sent.

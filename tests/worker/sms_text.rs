@@ -1,8 +1,7 @@
 //! What the SMS says, as the settings want it.
 
 use crate::support::app::{App, Plan};
-
-const NUMBER: &str = "+919876543210";
+use crate::support::numbers::NUMBER;
 
 #[async_test]
 async fn template_and_origin_are_in_the_sms() {

@@ -4,8 +4,8 @@ use http::{HeaderMap, HeaderValue, Method};
 
 use crate::support::app::{App, Plan};
 use crate::support::client::{Answer, Client};
+use crate::support::numbers::NUMBER;
 
-const NUMBER: &str = "+919876543210";
 const BODY: &str = r#"{"name":"Asha","phone_number":"+919876543210"}"#;
 
 async fn on_both_routes(client: &Client, authorization: &HeaderValue) -> [Answer; 2] {

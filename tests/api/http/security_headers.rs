@@ -5,8 +5,7 @@ use serde_json::json;
 
 use crate::support::app::{App, Plan};
 use crate::support::client::Answer;
-
-const NUMBER: &str = "+919876543210";
+use crate::support::numbers::{NUMBER, OTHER_NUMBER};
 
 /// All but the Content-Security-Policy.
 fn is_protected(answer: &Answer) {
@@ -30,7 +29,7 @@ async fn every_answer_has_them() {
     let app = App::start().await;
     let token = app.sign_in("Asha", NUMBER).await.token().to_owned();
     let authorization = format!("Bearer {token}");
-    let delivery = format!("/deliveries/{}", app.ask("+919876543211").await);
+    let delivery = format!("/deliveries/{}", app.ask(OTHER_NUMBER).await);
     for (path, authorization, status) in [
         ("/protected", Some(authorization.as_str()), 200),
         ("/protected", None, 401),

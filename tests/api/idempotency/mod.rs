@@ -10,8 +10,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use serde_json::Value;
 
 use crate::support::client::{Answer, Client};
-
-pub(crate) const NUMBER: &str = "+919876543210";
+pub(crate) use crate::support::numbers::NUMBER;
 
 /// `POST /signup` with a key.
 pub(crate) async fn post(client: &Client, key: &str, body: &Value) -> Answer {

@@ -18,8 +18,8 @@ use poem::http::StatusCode;
 use poem::{Endpoint, EndpointExt, Request, Response};
 use tokio::sync::Notify;
 
-use crate::support::app::OTP_SECRET;
 use crate::support::redis_server::Redis;
+use crate::support::settings::OTP_SECRET;
 
 /// An operation with all that it needs, as the app would serve it.
 fn served<F, Fut>(redis: &Redis, operation: F) -> impl Endpoint<Output = Response> + use<F, Fut>

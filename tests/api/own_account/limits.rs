@@ -1,14 +1,11 @@
 //! The limits of sign-ups hold for deletions and changes too, and none of them begins anew.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use super::{DELETION, NEW, NUMBER, OTHER, PHONE_NUMBER, both, codes_in_process, deletion_in_process};
+use crate::support::durations::SECOND;
 use crate::support::in_process::Setup;
 use crate::support::numbers::address;
-
-const SECOND: Duration = Duration::from_secs(1);
 
 #[async_test]
 async fn a_change_meets_the_cooldowns_of_both_numbers() {

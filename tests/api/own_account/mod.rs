@@ -11,10 +11,7 @@ use serde_json::{Value, json};
 use crate::support::app::{App, SOON};
 use crate::support::client::{Answer, Client};
 use crate::support::in_process::{Caller, InProcess};
-
-pub(super) const NUMBER: &str = "+919876543210";
-pub(super) const NEW: &str = "+919876543211";
-pub(super) const OTHER: &str = "+919876543212";
+pub(super) use crate::support::numbers::{NUMBER, OTHER_NUMBER as NEW, THIRD_NUMBER as OTHER};
 
 pub(super) const DELETION: &str = "/me/deletion";
 pub(super) const PHONE_NUMBER: &str = "/me/phone-number";

@@ -12,9 +12,7 @@ use serde_json::Value;
 
 use crate::support::app::{App, Plan};
 use crate::support::client::{Answer, Client};
-
-pub(crate) const NUMBER: &str = "+919876543210";
-const OTHER_NUMBER: &str = "+919876543211";
+pub(crate) use crate::support::numbers::{NUMBER, OTHER_NUMBER};
 
 /// Signs both numbers in; no SMS is sent to them.
 const OTP: &str = "471147";

@@ -8,10 +8,8 @@ use serde_json::Value;
 
 use super::{NUMBER, seconds};
 use crate::support::client::Answer;
+use crate::support::durations::{DAY, HOUR};
 use crate::support::in_process::{InProcess, Setup};
-
-const HOUR: Duration = Duration::from_secs(60 * 60);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 async fn call(app: &InProcess, method: Method, path: &str, token: &str) -> Answer {
     let request = Request::builder().method(method).uri_str(path).header("authorization", format!("Bearer {token}"));

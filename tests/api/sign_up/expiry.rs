@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use crate::support::app::{Plan, SOON};
+use crate::support::numbers::{NUMBER, OTHER_NUMBER};
 
 const LIFE: Duration = Duration::from_secs(30);
 
 #[async_test]
 async fn an_expired_code_is_refused_and_never_sent() {
-    let (received, waiting) = ("+919876543210", "+919876543211");
+    let (received, waiting) = (NUMBER, OTHER_NUMBER);
     let mut app = Plan::new().set("OTP_TTL_SECONDS", "30").set("OTP_LENGTH", "10").start().await;
     let code = app.code_for("Asha", received).await;
     app.workers[0].signal("TERM");

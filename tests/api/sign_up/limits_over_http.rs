@@ -2,10 +2,8 @@
 
 use crate::support::app::{App, Plan};
 use crate::support::client::Answer;
+use crate::support::numbers::{NUMBER, TEST_NUMBER};
 use crate::support::numbers::{address, spread};
-
-const NUMBER: &str = "+919876543210";
-const TEST_NUMBER: &str = "+919999999999";
 
 /// All but when it was said and what is random in it.
 fn seen(mut answer: Answer) -> (u16, http::HeaderMap, serde_json::Value) {

@@ -3,8 +3,7 @@
 use serde_json::json;
 
 use crate::support::app::{App, Plan, SOON};
-
-const NUMBER: &str = "+919876543210";
+use crate::support::numbers::NUMBER;
 
 #[async_test]
 async fn asking_says_what_comes_and_how_long_it_lives() {

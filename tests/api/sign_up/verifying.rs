@@ -4,8 +4,8 @@ use serde_json::json;
 
 use crate::support::app::{App, Plan, SOON};
 use crate::support::client::Answer;
+use crate::support::numbers::{NUMBER, OTHER_NUMBER};
 
-const NUMBER: &str = "+919876543210";
 const NEVER_ASKED: &str = "+919876543299";
 
 /// A code of the same length that is not `code`; another one for each `which` from 1 to 9.
@@ -84,7 +84,7 @@ async fn five_wrong_guesses_burn_the_challenge() {
     assert!((1..=300).contains(&wait), "{wait}");
 
     // By the time that a later SMS of somebody else is sent, one for this number would have been.
-    app.code_for("Ravi", "+919876543211").await;
+    app.code_for("Ravi", OTHER_NUMBER).await;
     assert_eq!(app.twilio.tries(NUMBER).len(), before, "a burned challenge costs no SMS");
     is_refused(app.client().verify(NUMBER, &code).await);
 }
@@ -108,7 +108,7 @@ async fn a_resend_keeps_the_count_of_guesses() {
 async fn a_code_is_good_for_its_own_number_only() {
     let app = Plan::new().set("OTP_LENGTH", "10").start().await;
     let code = app.code_for("Asha", NUMBER).await;
-    let other = "+919876543211";
+    let other = OTHER_NUMBER;
     app.code_for("Ravi", other).await;
     is_refused(app.client().verify(other, &code).await);
     app.client().verify(NUMBER, &code).await.expect(200);

@@ -6,12 +6,10 @@ use futures_util::future::join_all;
 
 use crate::support::app::{App, Plan, SOON};
 use crate::support::client::Answer;
-use crate::support::numbers::{abroad, address, neighbour, spread};
+use crate::support::numbers::{TEST_NUMBER, abroad, address, neighbour, spread};
 
 const NUMBER: &str = "+919000000001";
 const ELSEWHERE: &str = "198.51.100.1";
-
-const TEST_NUMBER: &str = "+919999999999";
 
 /// Limits, through two APIs that have been used before: what a test number asks for is charged to nobody.
 async fn two_apis<const N: usize>(limits: [(&str, &str); N]) -> App {

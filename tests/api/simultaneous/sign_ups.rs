@@ -4,8 +4,7 @@ use futures_util::future::join_all;
 
 use crate::support::app::{App, Plan, SOON};
 use crate::support::client::Answer;
-
-const NUMBER: &str = "+919876543210";
+use crate::support::numbers::NUMBER;
 
 async fn two_apis() -> App {
     Plan::new().apis(2).set("OTP_LENGTH", "10").start().await

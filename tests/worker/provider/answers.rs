@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::support::app::{App, Plan, SOON};
 use crate::support::eventually;
 use crate::support::fake_twilio::Reply;
+use crate::support::numbers::{NUMBER, OTHER_NUMBER};
 
 /// An answer to the first try. All later ones are accepted.
 struct Case {
@@ -111,18 +112,18 @@ async fn each_answer_has_its_tries_its_status_and_its_reason() {
 async fn a_provider_that_is_not_there_is_tried_again() {
     let mut app = App::start().await;
     app.twilio.close().await;
-    let id = app.ask("+919876543210").await;
+    let id = app.ask(NUMBER).await;
     eventually(SOON, "a failed try", async || (!app.worker_events("sms_try_failed").is_empty()).then_some(())).await;
     assert!(app.delivery(&id).await["reason"].is_null(), "it has not ended");
     app.twilio.open().await;
     app.delivery_is(&id, "sent", SOON).await;
-    assert_eq!(app.twilio.tries("+919876543210").len(), 1, "a connection that was never made carried nothing");
+    assert_eq!(app.twilio.tries(NUMBER).len(), 1, "a connection that was never made carried nothing");
 }
 
 #[async_test]
 async fn a_code_of_another_secret_is_not_sent() {
     let mut app = Plan::new().workers(0).start().await;
-    let id = app.ask("+919876543210").await;
+    let id = app.ask(NUMBER).await;
     app.settings.insert("OTP_SECRET".to_owned(), "a-secret-that-nobody-told-the-api-about-0123".to_owned());
     app.start_worker().await;
     let told = app.delivery_is(&id, "failed", SOON).await;
@@ -137,7 +138,7 @@ const LIFE: Duration = Duration::from_secs(30);
 
 /// One app whose provider always gives this answer, or is not there at all: until the code's end, and a moment after it.
 async fn for_a_whole_life(reply: Option<Reply>) -> (Value, Vec<Value>) {
-    let number = "+919876543210";
+    let number = NUMBER;
     let mut app = Plan::new().set("OTP_TTL_SECONDS", &LIFE.as_secs().to_string()).start().await;
     match reply {
         Some(reply) => app.twilio.otherwise(reply),
@@ -154,7 +155,7 @@ async fn for_a_whole_life(reply: Option<Reply>) -> (Value, Vec<Value>) {
     app.twilio.otherwise(Reply::Accept);
     app.no_job_is_left(SOON).await;
     // The provider works again, and a fresh code goes out; the dead one stays where it is.
-    let fresh = app.ask("+919876543211").await;
+    let fresh = app.ask(OTHER_NUMBER).await;
     app.delivery_is(&fresh, "sent", SOON).await;
     assert_eq!(app.twilio.tries(number).len(), tries.len());
     (told, app.dead_letters().await)

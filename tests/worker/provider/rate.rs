@@ -10,8 +10,8 @@ use ulid::Ulid;
 
 use crate::support::app::{Plan, SOON};
 use crate::support::eventually;
+use crate::support::ledger::Ledger;
 use crate::support::numbers::numbers;
-use crate::worker::send::scripts::Ledger;
 
 /// When the calls begin of those of `jobs` whose turn it is.
 async fn begin(worker: &DeliveryStore, jobs: &[SendOtp]) -> Vec<i64> {

@@ -8,9 +8,8 @@ use crate::support::app::{App, Plan, SOON};
 use crate::support::eventually;
 use crate::support::fake_twilio::{API_KEY_SID, MESSAGING_SERVICE_SID, Reply, SENDER, code_in};
 use crate::support::fake_webhook::{self, FakeWebhook};
+use crate::support::numbers::NUMBER;
 use crate::support::numbers::numbers;
-
-const NUMBER: &str = "+919876543210";
 
 async fn start(providers: &str) -> (App, FakeWebhook) {
     let webhook = FakeWebhook::start().await;

@@ -7,9 +7,8 @@ use common::ledger::deliveries::Claim;
 use common::ledger::outcome::{BreakerEvent, Outcome, ProviderState};
 use ulid::Ulid;
 
-use super::scripts::{CLAIM, Ledger};
-
-const SECOND: Duration = Duration::from_secs(1);
+use crate::support::durations::SECOND;
+use crate::support::ledger::{CLAIM, Ledger};
 
 #[tokio::test]
 async fn a_try_that_was_never_recorded_may_have_been_sent() {

@@ -5,8 +5,7 @@ use std::time::Duration;
 use crate::support::app::{App, Plan, SOON};
 use crate::support::eventually;
 use crate::support::fake_twilio::{Reply, code_in};
-
-const NUMBER: &str = "+919876543210";
+use crate::support::numbers::NUMBER;
 
 #[async_test]
 async fn two_server_errors_then_success_are_three_tries_and_one_sms() {

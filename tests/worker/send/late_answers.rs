@@ -19,8 +19,10 @@ use worker::provider::{Providers, SendError, Sms, SmsProvider};
 use worker::send::send_otp::OtpSender;
 use worker::send::sms_text::SmsText;
 
-use crate::support::app::{OTP_SECRET, Plan, SOON};
+use crate::support::app::{Plan, SOON};
 use crate::support::eventually;
+use crate::support::numbers::NUMBER;
+use crate::support::settings::OTP_SECRET;
 use crate::support::tcp_proxy::TcpProxy;
 
 /// Counts what it is given.
@@ -65,7 +67,7 @@ fn sender(port: u16, counter: &Arc<Counter>) -> OtpSender {
 #[async_test]
 async fn nobody_sends_under_a_claim_that_ran_out_before_it_was_heard_of() {
     let app = Plan::new().workers(0).start().await;
-    let id = app.ask("+919876543210").await;
+    let id = app.ask(NUMBER).await;
     let mut redis = app.redis.connection();
     let job_id: String = redis.lpop(&NAMES.active, None).unwrap();
     let payload: String = redis.hget(&NAMES.data, job_id).unwrap();

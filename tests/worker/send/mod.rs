@@ -7,4 +7,3 @@ mod jobs;
 mod late_answers;
 mod notices;
 mod recovery;
-pub(super) mod scripts;

@@ -1,7 +1,5 @@
 //! SMS that carry no code: an expiry of their own, and everything else as for codes.
 
-use std::time::Duration;
-
 use common::domain::delivery::{DeliveryStatus, Reason};
 use common::domain::message::{Message, NoticeKind};
 use common::ledger::deliveries::Claim;
@@ -10,11 +8,10 @@ use common::ledger::outcome::{Outcome, ProviderState};
 use redis::Commands;
 use ulid::Ulid;
 
-use super::scripts::{CLAIM, Ledger};
+use crate::support::durations::{HOUR, SECOND};
+use crate::support::ledger::{CLAIM, Ledger};
 
 const NUMBER: &str = "+919876500001";
-const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(60 * 60);
 
 fn notice(ledger: &Ledger) -> Notice {
     Notice::new(NoticeKind::NumberChanged, NUMBER.parse().unwrap(), ledger.clock.unix_ms(), "a request")

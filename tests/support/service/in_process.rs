@@ -1,6 +1,5 @@
 //! The app in the test's own process: a real Redis, SQLite in memory, and a clock that the test moves.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,32 +18,30 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
-use super::app::{LIMITS, OTP_SECRET};
-use super::client::Answer;
-use super::redis_server::Redis;
+use crate::support::app::SOON;
+use crate::support::client::Answer;
+use crate::support::redis_server::Redis;
+use crate::support::settings::{OTP_SECRET, Settings, limits};
 
-/// When all of these tests begin: 2027-01-15 08:00:00 UTC, in Unix ms.
-const BEGIN: i64 = 1_800_000_000_000;
-
-/// Longest that Redis or a claim may take. Nothing is measured by this.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// When tests whose clock they move begin: 2027-01-15 08:00:00 UTC, in Unix ms.
+pub(crate) const BEGIN: i64 = 1_800_000_000_000;
 
 /// Who sends, as far as the ledger knows.
 const PROVIDER: &str = "test";
 
 /// Settings by the names that operators use.
 #[derive(Clone, Debug)]
-pub(crate) struct Setup(BTreeMap<String, String>);
+pub(crate) struct Setup(Settings);
 
 impl Setup {
     /// What an operator gets who sets nothing.
     pub(crate) fn defaults() -> Self {
-        Self(BTreeMap::new())
+        Self(Settings::new())
     }
 
     /// All limits off.
     pub(crate) fn limits_off() -> Self {
-        Self(LIMITS.map(|name| (name.to_owned(), "0".to_owned())).into())
+        Self(limits(0))
     }
 
     /// One setting.
@@ -83,15 +80,15 @@ impl Setup {
         let state = Arc::clone(&app.state);
         Migrator::up(state.accounts.database(), None).await.unwrap();
         let app = app.into_endpoint().boxed();
-        let connection = config.redis.server().unwrap().connection(PATIENCE).unwrap();
-        let providers = [ProviderTerms { name: PROVIDER, claim_for: millis(PATIENCE) }];
+        let connection = config.redis.server().unwrap().connection(SOON).unwrap();
+        let providers = [ProviderTerms { name: PROVIDER, claim_for: millis(SOON) }];
         let keys = config.otp.keys(&config.app).unwrap();
         let deliveries = DeliveryStore::new(connection, keys, &providers, 0, clock.clone());
         InProcess { app, state, clock, redis, deliveries }
     }
 
     /// From flags alone: the environment of the tests is not theirs.
-    fn config(self) -> Config {
+    pub(crate) fn config(self) -> Config {
         let flags = self.0.iter().map(|(name, value)| format!("--{}={value}", name.to_lowercase().replace('_', "-")));
         let command = Cli::command().mut_args(|argument| argument.env(""));
         let matches = command.try_get_matches_from(std::iter::once("api".to_owned()).chain(flags)).unwrap();

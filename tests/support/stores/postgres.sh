@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A PostgreSQL server for one test, which may stop it: postgres.sh init FOLDER, then postgres.sh run FOLDER PORT CONNECTIONS.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../../.."
 for library in output packages postgres; do
   # shellcheck source=/dev/null
   . "bin/lib/$library.sh"

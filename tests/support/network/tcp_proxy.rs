@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::free_port;
+use crate::support::free_port;
 
 /// A port of 127.0.0.1 that leads to another one. It ends when this is dropped.
 #[derive(Debug)]

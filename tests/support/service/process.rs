@@ -1,6 +1,5 @@
 //! One program of the project as a process, with its output kept.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -8,10 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{eventually, signal};
-
-/// The environment of a program: it gets nothing else but `PATH`.
-pub(crate) type Settings = BTreeMap<String, String>;
+use crate::support::settings::Settings;
+use crate::support::{eventually, signal};
 
 /// A running program. It is killed when this is dropped; if the test fails, the end of its output is printed.
 #[derive(Debug)]

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::app::SOON;
-use super::client::Client;
-use super::process::Process;
+use crate::support::app::SOON;
+use crate::support::client::Client;
+use crate::support::process::Process;
 
 /// What a program tells: families by name, and samples.
 #[derive(Debug, Default)]

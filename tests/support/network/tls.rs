@@ -11,9 +11,9 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Sta
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
-use super::app::SOON;
-use super::redis_server::Redis;
-use super::{eventually, free_port};
+use crate::support::app::SOON;
+use crate::support::redis_server::Redis;
+use crate::support::{eventually, free_port};
 
 /// A certificate authority, with its certificates as files in a folder of its own.
 pub(crate) struct Authority {

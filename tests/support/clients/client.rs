@@ -137,7 +137,7 @@ impl Answer {
         Ok(Self::new(status, headers, text))
     }
 
-    pub(super) fn new(status: u16, headers: HeaderMap, text: String) -> Self {
+    pub(crate) fn new(status: u16, headers: HeaderMap, text: String) -> Self {
         let body = serde_json::from_str(&text).unwrap_or_default();
         Self { status, headers, text, body }
     }

@@ -17,8 +17,8 @@ use sha2::Sha256;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::free_port;
 use super::http_server::{Closed, serve};
+use crate::support::free_port;
 
 /// The bytes of the secret.
 const KEY: &[u8] = b"32 bytes that nobody else knows.";

@@ -11,8 +11,8 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::free_port;
 use super::http_server::{Closed, serve};
+use crate::support::free_port;
 
 /// The collector. It ends when this is dropped.
 #[derive(Debug)]

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use common::config::LimitConfig;
 use common::crypto::otp_keys::OtpKeys;
 use common::domain::client::ClientAddress;
 use common::domain::delivery::{DeliveryStatus, Reason};
@@ -25,33 +24,20 @@ use common::runtime::clock::{Clock, millis};
 use redis::Commands;
 use ulid::Ulid;
 
-use crate::support::app::{OTP_SECRET, SOON};
+use crate::support::app::SOON;
+use crate::support::in_process::{BEGIN, Setup};
 use crate::support::redis_server::Redis;
-
-const ALL_OFF: LimitConfig = LimitConfig {
-    send_cooldown_seconds: 0,
-    sends_per_number_hour: 0,
-    sends_per_number_day: 0,
-    sends_per_address_hour: 0,
-    sends_per_range_hour: 0,
-    sends_per_country_hour: 0,
-    sends_per_foreign_country_hour: 0,
-    sends_per_hour: 0,
-    wrong_guesses_per_hour: 0,
-    wrong_guesses_per_address_hour: 0,
-    wrong_guesses_per_number_hour: 0,
-    wrong_guesses_per_number_day: 0,
-};
+use crate::support::settings::OTP_SECRET;
 
 /// How long a try is claimed for.
-pub(in crate::worker) const CLAIM: Duration = Duration::from_secs(12);
+pub(crate) const CLAIM: Duration = Duration::from_secs(12);
 
 /// Redis, the API's half and the worker's half of the ledger, and the clock of all.
-pub(in crate::worker) struct Ledger {
-    pub(in crate::worker) redis: Redis,
-    pub(in crate::worker) clock: Clock,
-    pub(in crate::worker) worker: DeliveryStore,
-    pub(in crate::worker) notices: Notices,
+pub(crate) struct Ledger {
+    pub(crate) redis: Redis,
+    pub(crate) clock: Clock,
+    pub(crate) worker: DeliveryStore,
+    pub(crate) notices: Notices,
     connection: RedisConnection,
     keys: OtpKeys,
     otp: OtpStore,
@@ -60,13 +46,13 @@ pub(in crate::worker) struct Ledger {
 
 impl Ledger {
     /// Codes live for `ttl` seconds; the providers are tried in this order, with `rate` calls a second each.
-    pub(in crate::worker) fn new(ttl: u64, providers: &[&'static str], rate: u32) -> Self {
+    pub(crate) fn new(ttl: u64, providers: &[&'static str], rate: u32) -> Self {
         let redis = Redis::start();
-        let clock = Clock::manual(1_800_000_000_000);
+        let clock = Clock::manual(BEGIN);
         let connection = Server::new(&redis.url()).unwrap().connection(SOON).unwrap();
         let keys = OtpKeys::derive(OTP_SECRET).unwrap();
         let india: Country = "IN".parse().unwrap();
-        let settings = LedgerSettings::new(&ALL_OFF, Duration::from_secs(ttl), india);
+        let settings = LedgerSettings::new(&Setup::limits_off().config().limits, Duration::from_secs(ttl), india);
         let otp = OtpStore::new(connection.clone(), keys.clone(), OtpLength::DEFAULT, settings, clock.clone());
         let statuses = DeliveryStatuses::new(connection.clone(), clock.clone());
         let worker = worker(&connection, &keys, &clock, providers, rate);
@@ -75,23 +61,23 @@ impl Ledger {
     }
 
     /// A worker of other settings over the same Redis.
-    pub(in crate::worker) fn worker(&self, providers: &[&'static str], rate: u32) -> DeliveryStore {
+    pub(crate) fn worker(&self, providers: &[&'static str], rate: u32) -> DeliveryStore {
         worker(&self.connection, &self.keys, &self.clock, providers, rate)
     }
 
-    pub(in crate::worker) fn advance(&self, by: Duration) {
+    pub(crate) fn advance(&self, by: Duration) {
         self.clock.advance(by);
     }
 
     /// Asks for an SMS to the number with these last digits, and takes its job off the queue, which has no other.
-    pub(in crate::worker) async fn ask(&self, last: u32) -> SendOtp {
+    pub(crate) async fn ask(&self, last: u32) -> SendOtp {
         let jobs = self.take_due().await;
         assert!(jobs.is_empty(), "{jobs:?}");
         self.ask_beside(last).await
     }
 
     /// The same while other jobs are due.
-    pub(in crate::worker) async fn ask_beside(&self, last: u32) -> SendOtp {
+    pub(crate) async fn ask_beside(&self, last: u32) -> SendOtp {
         let number = PhoneNumber::parse(&format!("+9198765{last:05}"), "IN".parse().unwrap()).unwrap();
         let address = ClientAddress::from("127.0.0.1".parse::<std::net::IpAddr>().unwrap());
         let asker = OtpRequester { purpose: Purpose::SignIn, number: number.e164(), address };
@@ -106,7 +92,7 @@ impl Ledger {
     }
 
     /// Takes all jobs that are due off the queue.
-    pub(in crate::worker) async fn take_due(&self) -> Vec<SendOtp> {
+    pub(crate) async fn take_due(&self) -> Vec<SendOtp> {
         let mut connection = self.connection.clone();
         promote_due(&mut connection, self.clock.unix_ms(), MAX_STEP).await.unwrap();
         let mut redis = self.redis.connection();
@@ -121,18 +107,18 @@ impl Ledger {
     }
 
     /// When the jobs that wait are due, in ms from now.
-    pub(in crate::worker) fn waits(&self) -> Vec<i64> {
+    pub(crate) fn waits(&self) -> Vec<i64> {
         let waiting: Vec<(String, f64)> = self.redis.connection().zrange_withscores(&NAMES.retry, 0, -1).unwrap();
         #[expect(clippy::cast_possible_truncation, reason = "an instant in ms is a whole number of 41 bits")]
         waiting.iter().map(|(_, due)| *due as i64 - self.clock.unix_ms()).collect()
     }
 
-    pub(in crate::worker) async fn claim(&self, job: &SendOtp, claimant: Ulid) -> Claim {
+    pub(crate) async fn claim(&self, job: &SendOtp, claimant: Ulid) -> Claim {
         self.worker.claim(job, claimant).await.unwrap()
     }
 
     /// Claims a try that has to be there.
-    pub(in crate::worker) async fn claim_try(&self, job: &SendOtp, claimant: Ulid) -> Box<Attempt> {
+    pub(crate) async fn claim_try(&self, job: &SendOtp, claimant: Ulid) -> Box<Attempt> {
         match self.claim(job, claimant).await {
             Claim::Send(attempt) => attempt,
             other => panic!("no try: {other:?}"),
@@ -140,7 +126,7 @@ impl Ledger {
     }
 
     /// Five calls that fail, which opens the breaker of `provider` for a second.
-    pub(in crate::worker) async fn open_breaker(&self, provider: &'static str) {
+    pub(crate) async fn open_breaker(&self, provider: &'static str) {
         let worker = self.worker(&[provider], 0);
         for last in 90_000..90_005 {
             let (job, claimant) = (self.ask(last).await, Ulid::generate());
@@ -153,14 +139,14 @@ impl Ledger {
     }
 
     /// Status and reason of a delivery.
-    pub(in crate::worker) async fn status(&self, job: &SendOtp) -> (DeliveryStatus, Option<Reason>) {
+    pub(crate) async fn status(&self, job: &SendOtp) -> (DeliveryStatus, Option<Reason>) {
         let id = DeliveryId::parse(&job.delivery_id).unwrap();
         let progress = self.statuses.find(&id).await.unwrap().expect("a delivery");
         (progress.status, progress.reason)
     }
 
     /// The provider reports.
-    pub(in crate::worker) async fn report(&self, job: &SendOtp, status: DeliveryStatus, reason: Option<Reason>) {
+    pub(crate) async fn report(&self, job: &SendOtp, status: DeliveryStatus, reason: Option<Reason>) {
         let id = DeliveryId::parse(&job.delivery_id).unwrap();
         let report = DeliveryReport { status, reason, provider_id: "SM1".to_owned() };
         self.statuses.report(&id, &report).await.unwrap();

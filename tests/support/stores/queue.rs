@@ -15,36 +15,34 @@ use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 use worker::queue::runner::{RunnerSettings, run};
 
+use crate::support::app::SOON;
 use crate::support::eventually;
 use crate::support::redis_server::Redis;
 
-/// Long enough for anything that should happen; nothing waits for it when it does.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
-
 /// The queue of a test.
-pub(super) struct Queue {
-    pub(super) server: Redis,
-    pub(super) connection: RedisConnection,
+pub(crate) struct Queue {
+    pub(crate) server: Redis,
+    pub(crate) connection: RedisConnection,
 }
 
 impl Queue {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::on(Redis::start())
     }
 
-    pub(super) fn on(server: Redis) -> Self {
-        let connection = redis(&server).connection(PATIENCE).unwrap();
+    pub(crate) fn on(server: Redis) -> Self {
+        let connection = redis(&server).connection(SOON).unwrap();
         Self { server, connection }
     }
 
     /// Adds a job for each delivery, in this order, as the OTP ledger does.
-    pub(super) async fn enqueue(&self, deliveries: impl IntoIterator<Item = String>) {
+    pub(crate) async fn enqueue(&self, deliveries: impl IntoIterator<Item = String>) {
         let script = QueueScript::new("for i = 1, #ARGV, 2 do enqueue(ARGV[i], ARGV[i + 1]) end");
         self.run_in_chunks(&script, deliveries, |_| None).await;
     }
 
     /// Plans a retry for each delivery, due at that Unix time in ms.
-    pub(super) async fn plan(&self, deliveries: impl IntoIterator<Item = (String, i64)>) {
+    pub(crate) async fn plan(&self, deliveries: impl IntoIterator<Item = (String, i64)>) {
         let script =
             QueueScript::new("for i = 1, #ARGV, 3 do enqueue_at(tonumber(ARGV[i + 2]), ARGV[i], ARGV[i + 1]) end");
         let (deliveries, times): (Vec<_>, Vec<_>) = deliveries.into_iter().unzip();
@@ -68,35 +66,33 @@ impl Queue {
         }
     }
 
-    pub(super) async fn depth(&self) -> Depth {
+    pub(crate) async fn depth(&self) -> Depth {
         depth(&mut self.connection.clone()).await.unwrap()
     }
 
     /// The workers that others take for alive, sorted.
-    pub(super) fn workers(&self) -> Vec<String> {
+    pub(crate) fn workers(&self) -> Vec<String> {
         let mut names: Vec<String> = self.server.connection().zrange(&NAMES.workers, 0, -1).unwrap();
         names.sort();
         names
     }
 
     /// Waits until `count` workers are registered; answers their names.
-    pub(super) async fn registered(&self, count: usize) -> Vec<String> {
-        eventually(PATIENCE, "the workers to register", async || {
-            Some(self.workers()).filter(|names| names.len() == count)
-        })
-        .await
+    pub(crate) async fn registered(&self, count: usize) -> Vec<String> {
+        eventually(SOON, "the workers to register", async || Some(self.workers()).filter(|names| names.len() == count))
+            .await
     }
 
     /// The keys that tell of jobs.
-    pub(super) fn keys_of_jobs(&self) -> Vec<String> {
+    pub(crate) fn keys_of_jobs(&self) -> Vec<String> {
         let mut keys: Vec<String> = self.server.connection().keys("*").unwrap();
         keys.retain(|key| !about_workers(key));
         keys
     }
 
     /// Waits until nothing in Redis tells of any job: all have ended, and all was forgotten.
-    pub(super) async fn nothing_left(&self) {
-        eventually(PATIENCE, "every record of ended jobs to go", async || self.keys_of_jobs().is_empty().then_some(()))
+    pub(crate) async fn nothing_left(&self) {
+        eventually(SOON, "every record of ended jobs to go", async || self.keys_of_jobs().is_empty().then_some(()))
             .await;
     }
 }
@@ -114,12 +110,12 @@ fn payload(delivery_id: &str) -> String {
 }
 
 /// The deliveries `0`, `1`, `2`, ….
-pub(super) fn deliveries(count: usize) -> impl Iterator<Item = String> {
+pub(crate) fn deliveries(count: usize) -> impl Iterator<Item = String> {
     (0..count).map(|number| number.to_string())
 }
 
 /// The default settings, with `jobs` at once and an orphan window of 3 s.
-pub(super) fn settings(jobs: u16) -> RunnerSettings {
+pub(crate) fn settings(jobs: u16) -> RunnerSettings {
     RunnerSettings {
         concurrency: jobs,
         heartbeat: Duration::from_secs(1),
@@ -129,14 +125,14 @@ pub(super) fn settings(jobs: u16) -> RunnerSettings {
 }
 
 /// A worker process, as near as one comes to it inside a test: a runtime of its own, that can be killed.
-pub(super) struct Worker {
+pub(crate) struct Worker {
     runtime: Option<Runtime>,
     stop: CancellationToken,
     run: JoinHandle<()>,
 }
 
 impl Worker {
-    pub(super) fn start<H, F>(queue: &Queue, settings: RunnerSettings, handler: H) -> Self
+    pub(crate) fn start<H, F>(queue: &Queue, settings: RunnerSettings, handler: H) -> Self
     where
         H: Fn(SendOtp) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
@@ -144,7 +140,7 @@ impl Worker {
         Self::start_at(Clock::default(), queue, settings, handler)
     }
 
-    pub(super) fn start_at<H, F>(clock: Clock, queue: &Queue, settings: RunnerSettings, handler: H) -> Self
+    pub(crate) fn start_at<H, F>(clock: Clock, queue: &Queue, settings: RunnerSettings, handler: H) -> Self
     where
         H: Fn(SendOtp) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
@@ -160,24 +156,24 @@ impl Worker {
     }
 
     /// Nothing of it runs on, and nothing is told to Redis.
-    pub(super) fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.runtime.take().unwrap().shutdown_background();
     }
 
     /// What SIGTERM does.
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.stop.cancel();
     }
 
     /// Stops it and waits for its end; answers how long that took.
-    pub(super) async fn stopped(mut self) -> Duration {
+    pub(crate) async fn stopped(mut self) -> Duration {
         let start = Instant::now();
         self.stop();
-        tokio::time::timeout(PATIENCE, &mut self.run).await.expect("the worker ends in time").unwrap();
+        tokio::time::timeout(SOON, &mut self.run).await.expect("the worker ends in time").unwrap();
         start.elapsed()
     }
 
-    pub(super) fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.run.is_finished()
     }
 }
@@ -192,7 +188,7 @@ impl Drop for Worker {
 
 /// Which deliveries were begun and which were ended, how often and when.
 #[derive(Clone, Default)]
-pub(super) struct Log(Arc<Mutex<Entries>>);
+pub(crate) struct Log(Arc<Mutex<Entries>>);
 
 #[derive(Default)]
 struct Entries {
@@ -201,40 +197,39 @@ struct Entries {
 }
 
 impl Log {
-    pub(super) fn begin(&self, job: &SendOtp) {
+    pub(crate) fn begin(&self, job: &SendOtp) {
         self.0.lock().unwrap().begun.push((job.delivery_id.clone(), Instant::now()));
     }
 
-    pub(super) fn end(&self, job: &SendOtp) {
+    pub(crate) fn end(&self, job: &SendOtp) {
         *self.0.lock().unwrap().ended.entry(job.delivery_id.clone()).or_default() += 1;
     }
 
     /// The deliveries in the order in which they were begun.
-    pub(super) fn begun(&self) -> Vec<String> {
+    pub(crate) fn begun(&self) -> Vec<String> {
         self.0.lock().unwrap().begun.iter().map(|(delivery, _)| delivery.clone()).collect()
     }
 
     /// When this delivery was begun first.
-    pub(super) fn begun_at(&self, delivery: &str) -> Option<Instant> {
+    pub(crate) fn begun_at(&self, delivery: &str) -> Option<Instant> {
         self.0.lock().unwrap().begun.iter().find(|(begun, _)| begun == delivery).map(|&(_, at)| at)
     }
 
     /// How many deliveries were ended.
-    pub(super) fn ended(&self) -> usize {
+    pub(crate) fn ended(&self) -> usize {
         self.0.lock().unwrap().ended.len()
     }
 
-    pub(super) async fn wait_for_begun(&self, count: usize) {
-        eventually(PATIENCE, &format!("{count} jobs to begin"), async || (self.begun().len() >= count).then_some(()))
-            .await;
+    pub(crate) async fn wait_for_begun(&self, count: usize) {
+        eventually(SOON, &format!("{count} jobs to begin"), async || (self.begun().len() >= count).then_some(())).await;
     }
 
-    pub(super) async fn wait_for_ended(&self, count: usize) {
-        eventually(PATIENCE, &format!("{count} jobs to end"), async || (self.ended() >= count).then_some(())).await;
+    pub(crate) async fn wait_for_ended(&self, count: usize) {
+        eventually(SOON, &format!("{count} jobs to end"), async || (self.ended() >= count).then_some(())).await;
     }
 
     /// Fails unless each of the deliveries `0` to `count - 1` was begun and ended once.
-    pub(super) fn each_ran_once(&self, count: usize) {
+    pub(crate) fn each_ran_once(&self, count: usize) {
         let entries = self.0.lock().unwrap();
         assert_eq!(entries.begun.len(), count, "jobs begun");
         assert_eq!(entries.ended.len(), count, "different jobs ended");
@@ -243,7 +238,7 @@ impl Log {
 }
 
 /// A handler that takes `time` for each job and writes both ends into `log`.
-pub(super) fn taking(time: Duration, log: &Log) -> impl Fn(SendOtp) -> BoxedJob + Clone + Send + Sync + 'static {
+pub(crate) fn taking(time: Duration, log: &Log) -> impl Fn(SendOtp) -> BoxedJob + Clone + Send + Sync + 'static {
     let log = log.clone();
     move |job| {
         let log = log.clone();
@@ -258,4 +253,4 @@ pub(super) fn taking(time: Duration, log: &Log) -> impl Fn(SendOtp) -> BoxedJob 
 }
 
 /// What handlers answer.
-pub(super) type BoxedJob = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(crate) type BoxedJob = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;

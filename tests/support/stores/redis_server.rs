@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use redis::{Commands, Connection};
 use tempfile::TempDir;
 
-use super::{free_port, signal};
+use crate::support::{free_port, signal};
 
 /// A redis-server on a free port of 127.0.0.1, with a folder of its own. It ends when this is dropped.
 #[derive(Debug)]

@@ -6,34 +6,16 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::client::{Answer, Client};
-use super::database::Database;
-use super::eventually;
-use super::fake_twilio::{self, FakeTwilio};
-use super::process::{Process, Settings};
-use super::redis_server::Redis;
+use crate::support::client::{Answer, Client};
+use crate::support::database::Database;
+use crate::support::eventually;
+use crate::support::fake_twilio::{self, FakeTwilio};
+use crate::support::process::Process;
+use crate::support::redis_server::Redis;
+use crate::support::settings::{OTP_SECRET, Settings, limits};
 
 /// How long a program may take to start, or an SMS to be sent, on a busy machine. Nothing is measured by this.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
-
-/// The secret of all tests.
-pub(crate) const OTP_SECRET: &str = "a-secret-of-the-tests-8f0c1d7e5b3a94266f1e";
-
-/// Limits on sends and guesses that most tests do not want to meet.
-pub(super) const LIMITS: [&str; 12] = [
-    "SEND_COOLDOWN_SECONDS",
-    "SENDS_PER_NUMBER_HOUR",
-    "SENDS_PER_NUMBER_DAY",
-    "SENDS_PER_ADDRESS_HOUR",
-    "SENDS_PER_RANGE_HOUR",
-    "SENDS_PER_COUNTRY_HOUR",
-    "SENDS_PER_FOREIGN_COUNTRY_HOUR",
-    "SENDS_PER_HOUR",
-    "WRONG_GUESSES_PER_HOUR",
-    "WRONG_GUESSES_PER_ADDRESS_HOUR",
-    "WRONG_GUESSES_PER_NUMBER_HOUR",
-    "WRONG_GUESSES_PER_NUMBER_DAY",
-];
 
 /// The service, running. Everything ends when this is dropped: first the processes, then what they stand on.
 #[derive(Debug)]
@@ -64,8 +46,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// One API and one worker, all limits off.
     pub(crate) fn new() -> Self {
-        let settings = LIMITS.map(|name| (name.to_owned(), "0".to_owned()));
-        Self { apis: 1, workers: 1, append_only: false, postgres: None, settings: settings.into(), missing: Vec::new() }
+        Self { apis: 1, workers: 1, append_only: false, postgres: None, settings: limits(0), missing: Vec::new() }
     }
 
     /// How many API processes.
@@ -95,6 +76,12 @@ impl Plan {
     /// One setting of all programs.
     pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
         self.settings.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// All limits at that value; 0 is off.
+    pub(crate) fn limits(mut self, value: u32) -> Self {
+        self.settings.extend(limits(value));
         self
     }
 

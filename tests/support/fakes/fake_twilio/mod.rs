@@ -19,8 +19,8 @@ use tokio::task::JoinHandle;
 
 pub(crate) use reply::Reply;
 
-use super::http_server::{Closed, serve};
-use super::{eventually, free_port};
+use crate::support::fakes::http_server::{Closed, serve};
+use crate::support::{eventually, free_port};
 use messages::{Refusal, check, created, redirected, refused, unreadable};
 
 /// What `TWILIO_SID` takes.

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::{free_port, signal};
+use crate::support::{free_port, signal};
 
 /// Starts a cluster as `bin/test` does, as another user where this is root.
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/support/postgres.sh");
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/support/stores/postgres.sh");
 
 /// A server on a free port of 127.0.0.1, with its data in a folder of its own. It ends when this is dropped.
 #[derive(Debug)]

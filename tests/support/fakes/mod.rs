@@ -1,0 +1,6 @@
+//! What others run: providers and a collector, served over real HTTP.
+
+pub(crate) mod collector;
+pub(crate) mod fake_twilio;
+pub(crate) mod fake_webhook;
+mod http_server;
