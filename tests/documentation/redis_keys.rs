@@ -51,7 +51,9 @@ async fn every_key_of_a_conversation_is_in_the_ledger_s_table() {
     let mut met = BTreeSet::new();
     for (key, kind) in keys_and_types(&mut redis) {
         let fitting = forms.iter().filter(|(form, _)| fits(&key, form));
-        let (form, told) = fitting.max_by_key(|(form, _)| form.len()).unwrap_or_else(|| panic!("docs/design/redis-keys.md knows no key like {key}"));
+        let (form, told) = fitting
+            .max_by_key(|(form, _)| form.len())
+            .unwrap_or_else(|| panic!("docs/design/redis-keys.md knows no key like {key}"));
         assert_eq!(*told, kind, "{key}");
         met.insert(*form);
     }

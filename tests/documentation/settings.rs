@@ -77,7 +77,6 @@ fn assert_same_names<'a>(page: &str, found: impl Iterator<Item = &'a str>, setti
     assert!(missing.is_empty() && gone.is_empty(), "{page} lacks {missing:?}; no program takes {gone:?}");
 }
 
-
 /// What one program's definition says of a setting.
 struct Definition {
     program: &'static str,
