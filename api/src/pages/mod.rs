@@ -21,6 +21,9 @@ use crate::pages::dev_inbox::DevInbox;
 /// What all pages look like.
 const STYLE: &str = include_str!("base.css");
 
+/// What all pages' scripts begin with.
+const SCRIPT: &str = include_str!("base.js");
+
 /// A page, ready to be sent. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Page {
@@ -41,19 +44,20 @@ struct Parts {
 
 impl Page {
     fn new(parts: Parts) -> Self {
-        let style = format!("{STYLE}{}", parts.style);
+        let style = compact(&[STYLE, parts.style]);
+        let script = compact(&[SCRIPT, parts.script]);
         // A `<` in a text would end the element.
         let settings = parts.settings.to_string().replace('<', "\\u003c");
         let policy = format!(
             "default-src 'none'; script-src '{}'; style-src '{}'; img-src data:; connect-src 'self'; base-uri 'none'; \
              form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
-            hash(parts.script),
+            hash(&script),
             hash(&style),
         );
         let html = filled(parts.html, |name| match name {
             "style" => style.clone(),
             "settings" => settings.clone(),
-            "script" => parts.script.to_owned(),
+            "script" => script.clone(),
             _ => parts
                 .texts
                 .iter()
@@ -63,6 +67,13 @@ impl Page {
         });
         Self { html: html.into(), policy: policy.into() }
     }
+}
+
+/// Without what is there for readers of the source: indentation, and lines that are comments.
+fn compact(files: &[&str]) -> String {
+    let lines = files.iter().flat_map(|file| file.lines()).map(str::trim_start);
+    let kept: Vec<_> = lines.filter(|line| !line.is_empty() && !line.starts_with("//")).collect();
+    kept.join("\n")
 }
 
 /// Puts values into a template, in the places of `{{name}}`. What is in a value stays as it is.
