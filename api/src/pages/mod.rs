@@ -8,14 +8,14 @@ use std::sync::{Arc, LazyLock};
 
 use common::domain::phone::NumberingPlan;
 use data_encoding::BASE64;
-use poem::endpoint::make_sync;
-use poem::http::header;
-use poem::{IntoResponse, Response, RouteMethod, get};
+use poem::endpoint::{Endpoint, make, make_sync};
+use poem::{RouteMethod, get};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::config::Config;
 use crate::document;
+use crate::http::static_content::StaticContent;
 use crate::pages::dev_inbox::DevInbox;
 
 /// What all pages look like.
@@ -23,13 +23,6 @@ const STYLE: &str = include_str!("base.css");
 
 /// What all pages' scripts begin with.
 const SCRIPT: &str = include_str!("base.js");
-
-/// A page, ready to be sent. Clones share it.
-#[derive(Clone, Debug)]
-pub struct Page {
-    html: Arc<str>,
-    policy: Arc<str>,
-}
 
 /// What a page is made of.
 struct Parts {
@@ -42,8 +35,10 @@ struct Parts {
     texts: Vec<(&'static str, String)>,
 }
 
-impl Page {
-    fn new(parts: Parts) -> Self {
+impl Parts {
+    /// The page, ready to be sent.
+    fn page(self) -> StaticContent {
+        let parts = self;
         let style = compact(&[STYLE, parts.style]);
         let script = compact(&[SCRIPT, parts.script]);
         // A `<` in a text would end the element.
@@ -65,7 +60,7 @@ impl Page {
                 .map(|text| escaped(&text.1))
                 .unwrap_or_default(),
         });
-        Self { html: html.into(), policy: policy.into() }
+        StaticContent::new("text/html; charset=utf-8", html, Some(&policy))
     }
 }
 
@@ -88,15 +83,6 @@ fn filled(template: &str, value: impl Fn(&str) -> String) -> String {
     html
 }
 
-impl IntoResponse for &Page {
-    fn into_response(self) -> Response {
-        Response::builder()
-            .content_type("text/html; charset=utf-8")
-            .header(header::CONTENT_SECURITY_POLICY, &*self.policy)
-            .body(self.html.to_string())
-    }
-}
-
 /// As Content Security Policy Level 3 names an element's text.
 fn hash(text: &str) -> String {
     format!("sha256-{}", BASE64.encode(&Sha256::digest(text)))
@@ -117,7 +103,7 @@ pub struct Pages {
 }
 
 /// Made when it is first needed: the numbering plans of all countries take a while.
-type LazyPage = Arc<LazyLock<Page, Box<dyn FnOnce() -> Page + Send>>>;
+type LazyPage = Arc<LazyLock<StaticContent, Box<dyn FnOnce() -> StaticContent + Send>>>;
 
 impl Pages {
     #[must_use]
@@ -126,7 +112,7 @@ impl Pages {
         let usual =
             destinations.allowed().usual(destinations.default_country).and_then(NumberingPlan::of);
         let example_number = usual.as_ref().map(document::example_number).unwrap_or_default();
-        let lazy = |make: fn(&Config) -> Page| -> LazyPage {
+        let lazy = |make: fn(&Config) -> StaticContent| -> LazyPage {
             let config = config.clone();
             Arc::new(LazyLock::new(Box::new(move || make(&config))))
         };
@@ -151,7 +137,10 @@ impl Pages {
     pub(crate) fn routes(&self) -> Vec<(&'static str, RouteMethod)> {
         let serve = |page: &LazyPage| {
             let page = Arc::clone(page);
-            get(make_sync(move |_| LazyLock::force(&page).into_response()))
+            get(make(move |request| {
+                let page = Arc::clone(&page);
+                async move { LazyLock::force(&page).call(request).await }
+            }))
         };
         let sign_in = self.sign_in.iter().map(|page| (sign_in::PATH, serve(page)));
         let inbox = self.inbox.iter().flat_map(|(page, inbox)| {
