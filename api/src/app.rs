@@ -5,10 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use common::config::TWILIO_STATUS_PATH;
-use poem::endpoint::make_sync;
-use poem::http::{Method, header};
-use poem::web::Html;
-use poem::{Endpoint, EndpointExt, IntoEndpoint, IntoResponse, Response, RouteMethod, get, post};
+use poem::http::Method;
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, RouteMethod, get, post};
 use serde_json::Value;
 
 use crate::document;
@@ -16,6 +14,7 @@ use crate::http::client_address::AddressRule;
 use crate::http::cors::AllowedOrigins;
 use crate::http::known_routes::KnownRoutes;
 use crate::http::middleware::{around_everything, around_operation};
+use crate::http::static_content::StaticContent;
 use crate::pages::{Pages, dev_inbox, sign_in};
 use crate::routes::twilio_status::TwilioStatus;
 use crate::state::AppState;
@@ -66,12 +65,9 @@ impl App {
     fn others(&self, document: &Value) -> HashMap<&'static str, RouteMethod> {
         let example_number = &self.pages.example_number;
         let text = document::served_text(document, example_number);
-        let document_json =
-            make_sync(move |_| text.clone().with_content_type("application/json; charset=utf-8"));
+        let document_json = StaticContent::new("application/json; charset=utf-8", text, None);
         let (page, policy) = document::swagger_ui(document, example_number);
-        let swagger_ui = make_sync(move |_| {
-            Html(page.clone()).with_header(header::CONTENT_SECURITY_POLICY, policy.as_str())
-        });
+        let swagger_ui = StaticContent::new("text/html; charset=utf-8", page, Some(&policy));
         let mut others = HashMap::from([
             (SWAGGER_UI_PATH, get(swagger_ui)),
             (DOCUMENT_PATH, get(document_json)),

@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 
 import { isAccessible, startBrowser, visitor } from "./support/browser.mjs";
 import { startService } from "./support/service.mjs";
-import { NUMBER, ask, newest, signIn } from "./support/steps.mjs";
+import { NAME, NUMBER, ask, newest, signIn } from "./support/steps.mjs";
 
 const IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/19.0 Safari/604.1";
 
@@ -44,6 +44,21 @@ test("sessions are listed and ended", async () => {
   assert.equal(await sessions.count(), 1);
   await phone.leave();
   await laptop.leave();
+});
+
+test("a stranger's request in between does not name the account", async () => {
+  const number = "+919876543225";
+  const asha = await visitor(browser, service);
+  const [page, inbox] = [await asha.open("/"), await asha.open("/dev/inbox")];
+  await page.bringToFront();
+  await ask(page, number);
+  const body = JSON.stringify({ name: "Mallory", phone_number: number });
+  const answer = await fetch(`${service.url}/signup`, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  assert.equal(answer.status, 200);
+  const { use } = await newest(inbox, number, 2);
+  await use();
+  await page.getByRole("heading", { name: `Hello, ${NAME}` }).waitFor();
+  await asha.leave();
 });
 
 test("the inbox shows the newest first, and copies a code that no page waits for", async () => {

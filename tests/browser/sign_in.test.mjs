@@ -68,15 +68,26 @@ test("a number is grouped as it is typed, in every spelling", async () => {
     ["98765", "98765", "IN"],
     ["9876543210", "98765 43210", "IN"],
     ["09876543210", "098765 43210", "IN"],
-    ["+919876543210", "98765 43210", "IN"],
-    ["0044 7400 123456", "7400 123456", "GB"],
-    ["+1 (201) 555 0123", "201-555-0123", "US"],
+    ["+919876543210", "+91 98765 43210", "IN"],
+    ["0044 7400 123456", "0044 7400 123456", "GB"],
+    ["+1 (201) 555 0123", "+1 201-555-0123", "US"],
     ["+33612345678", "+33612345678", "US"],
+    ["\uff0b919876543210", "+91 98765 43210", "IN"],
+    ["\u0669\u0668\u0667\u0666\u0665\u0664\u0663\u0662\u0661\u0660", "98765 43210", "IN"],
   ]) {
     await field.fill("");
     await field.pressSequentially(typed);
     assert.deepEqual([await field.inputValue(), await country.inputValue()], [shown, chosen], typed);
   }
+  await field.fill("");
+  await field.pressSequentially("+91 98");
+  for (const left of ["+91 9", "+91", "+9", "+", ""]) {
+    await field.press("Backspace");
+    assert.equal(await field.inputValue(), left, "all that was typed can be taken back");
+  }
+  await field.pressSequentially("+9198765");
+  await country.selectOption("US");
+  assert.deepEqual([await field.inputValue(), await country.inputValue()], ["987-65", "US"]);
   await country.selectOption("IN");
   await field.fill("");
   await field.pressSequentially("9876543210");
@@ -85,6 +96,50 @@ test("a number is grouped as it is typed, in every spelling", async () => {
   assert.equal(await field.inputValue(), "98764 3210");
   await field.pressSequentially("5");
   assert.equal(await field.inputValue(), "98765 43210", "what is corrected in the middle stays there");
+  await asha.leave();
+});
+
+test("a number that is pasted or filled in loses the calling code, and is sent whole", async () => {
+  const asha = await visitor(browser, service);
+  const page = await asha.open("/");
+  const [field, country] = [page.getByLabel("Phone number"), page.getByLabel("Country")];
+  let sent;
+  await page.route("**/signup", (route) => {
+    sent = route.request().postDataJSON().phone_number;
+    return route.abort("connectionrefused");
+  });
+  await page.getByLabel("Your name").fill(NAME);
+  for (const [given, home, shown, chosen, e164] of [
+    ["+919876543210", "IN", "98765 43210", "IN", "+919876543210"],
+    ["919876543210", "IN", "98765 43210", "IN", "+919876543210"],
+    ["00919876543210", "IN", "98765 43210", "IN", "+919876543210"],
+    ["(+91) 98765-43210", "IN", "98765 43210", "IN", "+919876543210"],
+    ["TEL:+919876543210", "IN", "98765 43210", "IN", "+919876543210"],
+    ["\u202a+91 98765 43210\u202c", "IN", "98765 43210", "IN", "+919876543210"],
+    ["98765\u221243210,", "IN", "98765 43210", "IN", "+919876543210"],
+    ["+\u096f\u0967 \u096f\u096e\u096d\u096c\u096b \u096a\u0969\u0968\u0967\u0966", "IN", "98765 43210", "IN", "+919876543210"],
+    ["\u{1e959}\u{1e958}765\uff143210", "IN", "98765 43210", "IN", "+919876543210"],
+    ["12015550123", "US", "201-555-0123", "US", "+12015550123"],
+    ["+447400123456", "IN", "7400 123456", "GB", "+447400123456"],
+    ["+33612345678", "IN", "+33612345678", "IN", "+33612345678"],
+  ]) {
+    await country.selectOption(home);
+    await field.fill("");
+    await field.fill(given);
+    assert.deepEqual([await field.inputValue(), await country.inputValue()], [shown, chosen], given);
+    asha.expectText("console: Failed to load resource: net::ERR_CONNECTION_REFUSED");
+    const failed = page.waitForEvent("requestfailed");
+    await page.getByRole("button", { name: "Text me a code" }).click();
+    await failed;
+    assert.equal(sent, e164, given);
+    await page.locator("#ask .main:not([aria-busy])").waitFor();
+  }
+  await country.selectOption("IN");
+  await field.fill("");
+  await field.focus();
+  await page.evaluate(() => navigator.clipboard.writeText("+91 98765 43210"));
+  await field.press("Control+V");
+  assert.equal(await field.inputValue(), "98765 43210");
   await asha.leave();
 });
 

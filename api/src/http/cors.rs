@@ -91,9 +91,11 @@ impl Cors {
         Some(response)
     }
 
-    /// Marks the answers that the origin's scripts may read, and sets `Vary` on all.
+    /// Marks the answers that the origin's scripts may read, and sets `Vary` on all, before what else an answer depends on.
     pub(crate) fn add_to(self, headers: &mut HeaderMap) {
-        headers.insert(header::VARY, self.vary);
+        if let Some(own) = headers.insert(header::VARY, self.vary) {
+            headers.append(header::VARY, own);
+        }
         if let Some(origin) = self.origin {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
             headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);

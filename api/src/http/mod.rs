@@ -11,4 +11,5 @@ mod panic_guard;
 pub mod request_id;
 mod request_trace;
 pub mod security_headers;
+pub(crate) mod static_content;
 pub mod strict_json;

@@ -1,9 +1,4 @@
-"use strict";
 {
-const $ = (id) => document.getElementById(id);
-const settings = JSON.parse($("settings").textContent);
-const element = (tag, properties) => Object.assign(document.createElement(tag), properties);
-const codeIn = new RegExp(`(?<!\\d)\\d{${settings.otpLength}}(?!\\d)`);
 const shown = new Map(); // elements, by message id
 const signInPages = new BroadcastChannel("inbox");
 
@@ -22,7 +17,7 @@ function show(message) {
   time.textContent = sentAt.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
   from.append(time);
   item.append(from, element("p", { className: "bubble", textContent: message.body }));
-  const code = message.body.match(codeIn)?.[0];
+  const code = otpIn(message.body);
   if (code) item.append(useButton(message, code));
   shown.set(message.id, item);
   $("messages").prepend(item);

@@ -13,8 +13,9 @@ use serde_json::json;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::CancellationToken;
 
-use super::{Page, Parts};
+use super::Parts;
 use crate::config::Config;
+use crate::http::static_content::StaticContent;
 
 pub const PATH: &str = "/dev/inbox";
 pub const EVENTS_PATH: &str = "/dev/inbox/events";
@@ -118,8 +119,8 @@ impl DevInbox {
 }
 
 /// The page. It finds OTPs in messages by their length.
-pub(super) fn page(config: &Config) -> Page {
-    Page::new(Parts {
+pub(super) fn page(config: &Config) -> StaticContent {
+    Parts {
         html: include_str!("dev_inbox.html"),
         style: include_str!("dev_inbox.css"),
         script: include_str!("dev_inbox.js"),
@@ -129,7 +130,8 @@ pub(super) fn page(config: &Config) -> Page {
             "signInPage": config.has_sign_in_page(),
         }),
         texts: vec![("app", config.app.app_name.clone())],
-    })
+    }
+    .page()
 }
 
 fn comment() -> String {

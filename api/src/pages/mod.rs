@@ -8,25 +8,21 @@ use std::sync::{Arc, LazyLock};
 
 use common::domain::phone::NumberingPlan;
 use data_encoding::BASE64;
-use poem::endpoint::make_sync;
-use poem::http::header;
-use poem::{IntoResponse, Response, RouteMethod, get};
+use poem::endpoint::{Endpoint, make, make_sync};
+use poem::{RouteMethod, get};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::config::Config;
 use crate::document;
+use crate::http::static_content::StaticContent;
 use crate::pages::dev_inbox::DevInbox;
 
 /// What all pages look like.
 const STYLE: &str = include_str!("base.css");
 
-/// A page, ready to be sent. Clones share it.
-#[derive(Clone, Debug)]
-pub struct Page {
-    html: Arc<str>,
-    policy: Arc<str>,
-}
+/// What all pages' scripts begin with.
+const SCRIPT: &str = include_str!("base.js");
 
 /// What a page is made of.
 struct Parts {
@@ -39,21 +35,24 @@ struct Parts {
     texts: Vec<(&'static str, String)>,
 }
 
-impl Page {
-    fn new(parts: Parts) -> Self {
-        let style = format!("{STYLE}{}", parts.style);
+impl Parts {
+    /// The page, ready to be sent.
+    fn page(self) -> StaticContent {
+        let parts = self;
+        let style = compact(&[STYLE, parts.style]);
+        let script = compact(&[SCRIPT, parts.script]);
         // A `<` in a text would end the element.
         let settings = parts.settings.to_string().replace('<', "\\u003c");
         let policy = format!(
             "default-src 'none'; script-src '{}'; style-src '{}'; img-src data:; connect-src 'self'; base-uri 'none'; \
              form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
-            hash(parts.script),
+            hash(&script),
             hash(&style),
         );
         let html = filled(parts.html, |name| match name {
             "style" => style.clone(),
             "settings" => settings.clone(),
-            "script" => parts.script.to_owned(),
+            "script" => script.clone(),
             _ => parts
                 .texts
                 .iter()
@@ -61,8 +60,15 @@ impl Page {
                 .map(|text| escaped(&text.1))
                 .unwrap_or_default(),
         });
-        Self { html: html.into(), policy: policy.into() }
+        StaticContent::new("text/html; charset=utf-8", html, Some(&policy))
     }
+}
+
+/// Without what is there for readers of the source: indentation, and lines that are comments.
+fn compact(files: &[&str]) -> String {
+    let lines = files.iter().flat_map(|file| file.lines()).map(str::trim_start);
+    let kept: Vec<_> = lines.filter(|line| !line.is_empty() && !line.starts_with("//")).collect();
+    kept.join("\n")
 }
 
 /// Puts values into a template, in the places of `{{name}}`. What is in a value stays as it is.
@@ -75,15 +81,6 @@ fn filled(template: &str, value: impl Fn(&str) -> String) -> String {
         html.push_str(rest);
     }
     html
-}
-
-impl IntoResponse for &Page {
-    fn into_response(self) -> Response {
-        Response::builder()
-            .content_type("text/html; charset=utf-8")
-            .header(header::CONTENT_SECURITY_POLICY, &*self.policy)
-            .body(self.html.to_string())
-    }
 }
 
 /// As Content Security Policy Level 3 names an element's text.
@@ -106,7 +103,7 @@ pub struct Pages {
 }
 
 /// Made when it is first needed: the numbering plans of all countries take a while.
-type LazyPage = Arc<LazyLock<Page, Box<dyn FnOnce() -> Page + Send>>>;
+type LazyPage = Arc<LazyLock<StaticContent, Box<dyn FnOnce() -> StaticContent + Send>>>;
 
 impl Pages {
     #[must_use]
@@ -115,7 +112,7 @@ impl Pages {
         let usual =
             destinations.allowed().usual(destinations.default_country).and_then(NumberingPlan::of);
         let example_number = usual.as_ref().map(document::example_number).unwrap_or_default();
-        let lazy = |make: fn(&Config) -> Page| -> LazyPage {
+        let lazy = |make: fn(&Config) -> StaticContent| -> LazyPage {
             let config = config.clone();
             Arc::new(LazyLock::new(Box::new(move || make(&config))))
         };
@@ -140,7 +137,10 @@ impl Pages {
     pub(crate) fn routes(&self) -> Vec<(&'static str, RouteMethod)> {
         let serve = |page: &LazyPage| {
             let page = Arc::clone(page);
-            get(make_sync(move |_| LazyLock::force(&page).into_response()))
+            get(make(move |request| {
+                let page = Arc::clone(&page);
+                async move { LazyLock::force(&page).call(request).await }
+            }))
         };
         let sign_in = self.sign_in.iter().map(|page| (sign_in::PATH, serve(page)));
         let inbox = self.inbox.iter().flat_map(|(page, inbox)| {

@@ -1,10 +1,6 @@
-"use strict";
 {
-const $ = (id) => document.getElementById(id);
 const all = (selector) => document.querySelectorAll(selector);
 const on = (target, type, work) => target.addEventListener(type, work);
-const element = (tag, properties) => Object.assign(document.createElement(tag), properties);
-const settings = JSON.parse($("settings").textContent);
 const countries = settings.countries.map(([code, calling, trunk, example]) => ({ code, calling, trunk, example }));
 
 const CONFUSED = "The service did not understand this page. Reload it.";
@@ -171,8 +167,21 @@ select.append(...byName.map((one) => new Option(`${nameOf(one)} +${one.calling}`
 select.value = settings.country;
 select.hidden = countries.length < 2;
 const country = () => countries.find((one) => one.code === select.value);
-const ABROAD = /^\s*(\+|00)/;
-const digitsOf = (text) => text.normalize("NFKC").replace(/\D/g, "");
+const ABROAD = /^[^\d+]*(\+|00)/;
+
+// What is in the field: how its calling code was dialled, where it was, its country, if it is served, and its other digits.
+function inField() {
+  const text = plain(number.value);
+  const abroad = ABROAD.exec(text)?.[1];
+  const digits = digitsOf(text).slice(abroad === "00" ? 2 : 0);
+  const fits = (one) => digits.startsWith(one.calling);
+  const one = abroad ? [country(), ...countries].find(fits) : country();
+  return { text, abroad, one, digits: abroad && one ? digits.slice(one.calling.length) : digits };
+}
+
+// Some write the calling code without a plus: what is too long without it has one.
+const national = (digits, { calling, example }) =>
+  digits.startsWith(calling) && digits.length > digitsOf(example).length ? digits.slice(calling.length) : digits;
 
 // What people dial first at home: often a 0.
 const trunkOf = (digits, { trunk, example }) =>
@@ -196,31 +205,35 @@ function showCountry() {
   number.placeholder = one.example;
 }
 
+// How many digits were in the field before.
+let known = 0;
+
 function groupNumber() {
-  let before = digitsOf(number.value.slice(0, number.selectionStart)).length;
-  let digits = digitsOf(number.value);
-  const abroad = ABROAD.exec(number.value)?.[1];
-  if (abroad) {
-    const dialled = digits.slice(abroad === "+" ? 0 : 2);
-    const fits = (one) => one && dialled.startsWith(one.calling);
-    const one = fits(country()) ? country() : countries.find(fits);
-    if (!one) return;
+  const { text, abroad, one, digits } = inField();
+  const count = digitsOf(text).length;
+  // What is typed stays. More than a digit at once was pasted, or filled in by the browser.
+  const whole = count > known + 1;
+  let after = digitsOf(number.value.slice(number.selectionStart)).length;
+  known = count;
+  if (one) {
     select.value = one.code;
     showCountry();
-    before -= digits.length - dialled.length + one.calling.length;
-    digits = dialled.slice(one.calling.length);
-  }
-  number.value = grouped(digits, country());
-  let at = 0;
-  for (let seen = 0; seen < before && at < number.value.length; at += 1) seen += /\d/.test(number.value[at]) ? 1 : 0;
-  number.setSelectionRange(at, at);
+    const code = abroad && !whole ? abroad + one.calling : "";
+    const rest = whole && !abroad ? national(digits, one) : digits;
+    number.value = [code, grouped(rest, one)].filter(Boolean).join(" ");
+    let at = number.value.length;
+    for (; after > 0; at -= 1) after -= /\d/.test(number.value[at - 1]);
+    number.setSelectionRange(at, at);
+  } else if (text !== number.value) number.value = text;
+  $("calling-code").style.visibility = ABROAD.test(number.value) ? "hidden" : "";
 }
 
 // E.164, or as typed where its country code is not served.
 function wholeNumber() {
-  const digits = digitsOf(number.value);
-  if (!digits || ABROAD.test(number.value)) return number.value.trim();
-  return `+${country().calling}${digits.slice(trunkOf(digits, country()).length)}`;
+  const { text, abroad, one, digits } = inField();
+  if (!digits || !one) return text.trim();
+  const rest = abroad ? digits : national(digits, one);
+  return `+${one.calling}${rest.slice(trunkOf(rest, one).length)}`;
 }
 
 function readable(e164) {
@@ -230,6 +243,8 @@ function readable(e164) {
 
 on(number, "input", groupNumber);
 on(select, "change", () => {
+  const { one, digits } = inField();
+  if (one) number.value = digits;
   showCountry();
   groupNumber();
   number.focus();
@@ -240,22 +255,32 @@ onSubmit("ask", async () => {
   const [to, name] = [wholeNumber(), $("name").value.trim()];
   if (!to) return fail("ask", ERRORS.phone_number_required, number);
   if (!name) return fail("ask", ERRORS.name_required, $("name"));
-  const answer = await signUp({ phone_number: to, name });
-  if (!answer.ok) return fail("ask", inWords(answer), FIELDS[answer.code]);
+  let one = asks.find((one) => one.to === to && lives(one));
+  if (!one) {
+    const answer = await signUp({ phone_number: to, name });
+    if (!answer.ok) return fail("ask", inWords(answer), FIELDS[answer.code]);
+    one = { to, wrong: 0, ...smsOf(answer) };
+  }
   fail("ask", "");
-  asked = { to, name, wrong: 0 };
-  $("to").textContent = readable(to);
-  show("verify");
-  awaitCode(answer);
+  awaitCode({ ...one, name });
 });
 
 // The code
 
 const otp = $("otp");
-let asked; // { to, name, wrong, expiresAt, resendAt, delivery, isOpen }, from an SMS on; instants in ms
-let phone; // waits for the SMS in the browser (WebOTP)
+// { to, name, wrong, expiresAt, resendAt, delivery, isOpen }, from an SMS on; instants in ms.
+let asked;
+// Waits for the SMS in the browser (WebOTP).
+let phone;
 
-otp.maxLength = settings.otpLength;
+// Those whose codes live, the newest first, never with a code. A reload leads back to them, and so does their number.
+let asks = JSON.parse(sessionStorage.getItem("asks")) ?? [];
+const lives = ({ isOpen, expiresAt }) => isOpen && expiresAt > Date.now();
+function keep() {
+  asks = [asked, ...asks.filter(({ to }) => to !== asked.to)].filter(lives);
+  sessionStorage.setItem("asks", JSON.stringify(asks));
+}
+
 $("otp-label").textContent = `${settings.otpLength} digits from the message`;
 $("boxes").append(...Array.from({ length: settings.otpLength }, () => element("span", { ariaHidden: "true" })));
 
@@ -268,27 +293,37 @@ function showDigits() {
   });
 }
 
-function fill(code) {
-  otp.value = digitsOf(code).slice(0, settings.otpLength);
+function fill(text) {
+  const digits = digitsOf(text);
+  const code = digits.length > settings.otpLength || /\p{L}/u.test(text) ? otpIn(text) : digits;
+  otp.value = code ?? $("boxes").textContent;
   showDigits();
-  if (otp.value.length === settings.otpLength) all("#verify form")[0].requestSubmit();
+  if (code?.length === settings.otpLength) all("#verify form")[0].requestSubmit();
 }
 
 on(otp, "input", () => fill(otp.value));
 on(otp, "focus", () => otp.setSelectionRange(otp.value.length, otp.value.length));
 on(otp, "paste", (event) => {
   event.preventDefault();
-  const text = event.clipboardData.getData("text");
-  fill(text.match(new RegExp(`(?<!\\d)\\d{${settings.otpLength}}(?!\\d)`))?.[0] ?? text);
+  fill(event.clipboardData.getData("text"));
 });
 
-function awaitCode({ delivery_id: delivery, expires_in: expiresIn, resend_in: resendIn }) {
-  Object.assign(asked, { delivery, isOpen: true, expiresAt: Date.now() + expiresIn * 1000 });
-  asked.resendAt = Date.now() + resendIn * 1000;
+const smsOf = ({ delivery_id: delivery, expires_in: expiresIn, resend_in: resendIn }) =>
+  ({ delivery, isOpen: true, expiresAt: Date.now() + expiresIn * 1000, resendAt: Date.now() + resendIn * 1000 });
+
+function awaitCode(one) {
+  asked = one;
+  keep();
+  // What a change of the number begins with.
+  [number.value, $("name").value, known] = [one.to, one.name, 0];
+  groupNumber();
+  $("to").textContent = readable(asked.to);
+  show("verify");
+  fail("verify", "");
   $("verify").classList.remove("ended", "hopeless");
   open(true);
   tick();
-  watch(delivery);
+  watch(asked);
   listenToPhone();
 }
 
@@ -306,7 +341,6 @@ function tick() {
   const [life, wait] = [left(asked.expiresAt), left(asked.resendAt)];
   if (life === 0 && asked.isOpen) {
     close("This code has expired. Send a new one.");
-    asked.wrong = 0;
   }
   const again = asked.isOpen ? "Send again" : "Send a new code";
   $("resend").disabled = wait > 0;
@@ -316,18 +350,19 @@ function tick() {
 setInterval(() => asked && tick(), 250);
 
 function close(text) {
-  asked.isOpen = false;
+  Object.assign(asked, { isOpen: false, wrong: 0 });
+  keep();
   phone?.abort();
   open(false);
   fail("verify", text);
   $("resend").disabled || $("resend").focus();
 }
 
-async function watch(id) {
-  const current = () => asked?.delivery === id && !$("verify").hidden;
+async function watch(one) {
+  const current = () => asked === one && !$("verify").hidden;
   let last;
   while (current()) {
-    const answer = await call("GET", `/deliveries/${id}`);
+    const answer = await call("GET", `/deliveries/${one.delivery}`);
     if (!current()) return;
     const { status, reason, asking_again_helps: again } = answer;
     if (answer.ok && status !== last) {
@@ -358,11 +393,13 @@ onSubmit("verify", async () => {
   if (otp.value.length < settings.otpLength) {
     return fail("verify", `Enter all ${settings.otpLength} digits of the code.`, otp);
   }
-  const answer = await signUp({ phone_number: asked.to, otp: otp.value });
+  const answer = await signUp({ phone_number: asked.to, name: asked.name, otp: otp.value });
   if (answer.ok) {
     phone?.abort();
     fail("verify", "");
     asked = undefined;
+    asks = [];
+    sessionStorage.removeItem("asks");
     token.set(answer.token);
     return showHome(answer.data);
   }
@@ -370,6 +407,7 @@ onSubmit("verify", async () => {
   asked.wrong += 1;
   // The service burns a code after five wrong guesses, and does not say so.
   if (asked.wrong >= 5) return close("Five wrong codes, so this one no longer works. Ask for a new one.");
+  keep();
   open(true);
   fail("verify", ERRORS.invalid_otp, otp);
 });
@@ -383,9 +421,8 @@ on($("resend"), "click", async () => {
     tick();
     return fail("verify", inWords(answer));
   }
-  fail("verify", "");
   $("news").textContent = "Sent again.";
-  awaitCode(answer);
+  awaitCode({ ...asked, ...smsOf(answer) });
 });
 
 for (const button of all(".change")) {
@@ -481,6 +518,9 @@ if (settings.inbox) {
 async function begin() {
   const answer = token.get() ? await call("GET", "/me", { signedIn: true }) : {};
   if (answer.ok) return showHome(answer.data);
+  const one = asks.find(lives);
+  // Whoever comes by a link or an address begins anew.
+  if (one && performance.getEntriesByType("navigation")[0]?.type !== "navigate") return awaitCode(one);
   show("ask");
   if (answer.code) fail("ask", inWords(answer));
   if (isOver(answer)) token.drop();

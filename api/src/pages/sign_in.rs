@@ -3,20 +3,21 @@
 use common::domain::phone::{Country, NumberingPlan};
 use serde_json::{Value, json};
 
-use super::{Page, Parts, dev_inbox};
+use super::{Parts, dev_inbox};
 use crate::config::Config;
+use crate::http::static_content::StaticContent;
 
 pub const PATH: &str = "/";
 
 /// The page, for these settings.
-pub(super) fn page(config: &Config) -> Page {
+pub(super) fn page(config: &Config) -> StaticContent {
     let destinations = &config.destinations;
     let allowed = destinations.allowed();
     let usual = allowed.usual(destinations.default_country);
     let example_number =
         usual.and_then(NumberingPlan::of).map(|plan| plan.example_number()).unwrap_or_default();
     let inbox = config.has_dev_inbox().then_some(dev_inbox::PATH);
-    Page::new(Parts {
+    Parts {
         html: include_str!("sign_in.html"),
         style: include_str!("sign_in.css"),
         script: include_str!("sign_in.js"),
@@ -31,7 +32,8 @@ pub(super) fn page(config: &Config) -> Page {
             ("example", example_number),
             ("origin", origin(config)),
         ],
-    })
+    }
+    .page()
 }
 
 /// Where people reach the API, as far as the settings say.

@@ -4,4 +4,5 @@ mod bearer;
 mod cors;
 mod paths_and_methods;
 mod security_headers;
+mod static_answers;
 mod strict_json;
