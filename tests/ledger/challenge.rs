@@ -151,3 +151,28 @@ async fn an_old_challenge_counts_for_nothing() {
     is_refused(client.verify(NUMBER, &code).await);
     client.sign_in(NUMBER).await;
 }
+
+#[async_test]
+async fn a_code_may_be_typed_as_people_do_and_what_cannot_be_one_costs_no_guess() {
+    let app = Setup::limits_off().start().await;
+    let client = app.at(&address(0));
+    let native = |zero: char| {
+        move |code: &str| code.chars().filter_map(|digit| char::from_u32(zero as u32 + digit.to_digit(10)?)).collect()
+    };
+    let spellings: [&dyn Fn(&str) -> String; 6] = [
+        &|code| format!(" {} {}", &code[..3], &code[3..]),
+        &|code| format!("{}-{}", &code[..3], &code[3..]),
+        &|code| format!("\u{202d}{code}\u{202c}"),
+        &native('\u{966}'),
+        &native('\u{660}'),
+        &native('\u{ff10}'),
+    ];
+    for spell in spellings {
+        let code = client.code_for(NUMBER).await;
+        for malformed in ["12ab56", "123", "12345678901", "-12345", "123,456", "\u{202e}123456"] {
+            is_refused(client.verify(NUMBER, malformed).await);
+        }
+        println!("{}", spell(&code));
+        client.verify(NUMBER, &spell(&code)).await.expect(200);
+    }
+}

@@ -90,3 +90,17 @@ async fn after_its_last_day_it_is_a_number_like_any_other() {
     client.verify(NUMBER, &code).await.expect(200);
     client.ask("+12025550143").await.expect_code(403, "destination_not_allowed");
 }
+
+/// Numbers for films are nobody's, so that no SMS can go astray.
+#[async_test]
+async fn numbers_for_films_can_be_test_numbers() {
+    let numbers = "+447700900123=471100@2027-01-16, +12025550123=471100@2027-01-16";
+    let app = Setup::defaults().set("TEST_NUMBERS", numbers).start().await;
+    let client = app.at(&address(0));
+    for number in ["+44 7700 900123", "+44 (0)7700 900123", "+1 202-555-0123"] {
+        client.ask(number).await.expect(200);
+        client.verify(number, CODE).await.expect(200);
+    }
+    client.ask("+447700900124").await.expect_code(403, "destination_not_allowed");
+    assert_eq!(jobs(&app), 0);
+}

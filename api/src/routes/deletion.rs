@@ -60,7 +60,6 @@ impl Failures for DeletionFailures {
         ErrorKind::Unauthorized,
         ErrorKind::InvalidPayload,
         ErrorKind::InvalidOtp,
-        ErrorKind::DestinationNotAllowed,
         ErrorKind::RequestTimeout,
         ErrorKind::EditConflict,
         ErrorKind::PayloadTooLarge,

@@ -32,7 +32,8 @@ pub struct Me {
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct ProfileChange {
-    /// 1 to 100 characters, none of them a control character.
+    /// 1 to 100 characters, one of them visible, none of them a control character or one that turns
+    /// the text around it.
     name: String,
     /// The user's version that is changed, as it was last read.
     version: i32,

@@ -32,12 +32,14 @@ pub struct SignUpApi;
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct SignUpRequest {
-    /// In any usual spelling; without a country code it belongs to the server's default country.
+    /// In any usual spelling, with digits of any script; without a country code it belongs to the
+    /// server's default country. Old spellings of mobiles lead to the number of today.
     #[oai(validator(min_length = 1, max_length = 64))]
     phone_number: Option<String>,
-    /// 1 to 100 characters, none of them a control character. Sent with the OTP, it wins over the one sent before.
+    /// 1 to 100 characters, one of them visible, none of them a control character or one that turns
+    /// the text around it. Sent with the OTP, it wins over the one sent before.
     name: Option<String>,
-    /// The digits from the SMS.
+    /// The digits from the SMS, of any script; blanks and dashes between them do not matter.
     otp: Option<String>,
 }
 

@@ -94,8 +94,6 @@ pub async fn send(
     }
     let current = PhoneNumber::from_account(&user.phone_number);
     let address = client.address;
-    // Before anything is sent.
-    state.otp.check_destination(&current, address)?;
     let to_new = state.otp.send(new, request.for_new().purpose, address, None, request_id).await?;
     let to_current =
         state.otp.send(&current, request.for_current().purpose, address, None, request_id).await?;

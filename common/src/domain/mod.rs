@@ -1,5 +1,6 @@
 //! What is parsed at the edge. `Debug` and `Display` show no secret and no whole number.
 
+pub(crate) mod characters;
 pub mod client;
 pub mod cursor;
 pub mod delivery;

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use rand::RngExt;
 
+use crate::domain::characters::{decimal_digit, is_blank, is_dash, is_left_behind};
+
 const SHORTEST: usize = 4;
 const LONGEST: usize = 10;
 
@@ -19,11 +21,18 @@ impl Otp {
         Self((0..length.0).map(|_| char::from(rng.random_range(b'0'..=b'9'))).collect())
     }
 
-    /// Reads a guess; none where it is not 4 to 10 ASCII digits.
+    /// Reads a guess: 4 to 10 decimal digits of any script, with blanks around them, and blanks and
+    /// dashes between them. None where it is anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        (digits && (SHORTEST..=LONGEST).contains(&text.len())).then(|| Self(text.to_owned()))
+        let visible: String = text.chars().filter(|char| !is_left_behind(*char)).collect();
+        let code = visible.trim();
+        let is_between = |char: &char| is_blank(*char) || is_dash(*char);
+        if code.starts_with(is_dash) || code.ends_with(is_dash) {
+            return None;
+        }
+        let digits = code.chars().filter(|char| !is_between(char)).map(decimal_digit).collect::<Option<String>>()?;
+        (SHORTEST..=LONGEST).contains(&digits.len()).then_some(Self(digits))
     }
 
     /// The digits, for the SMS and for nothing else.
@@ -87,12 +96,44 @@ mod tests {
     }
 
     #[test]
-    fn guesses_are_four_to_ten_ascii_digits() {
+    fn guesses_are_four_to_ten_digits() {
         for good in ["1234", "0000000000"] {
-            assert!(Otp::parse(good).is_some(), "{good}");
+            assert_eq!(Otp::parse(good).as_ref().map(Otp::digits), Some(good));
         }
-        for bad in ["", "123", "12345678901", "12a456", "12 456", "१२३४५६", "-12345"] {
+        for bad in [
+            "",
+            " ",
+            "123",
+            "12345678901",
+            "12a456",
+            "12,456",
+            "-12345",
+            "123456-",
+            "+123456",
+            "12²456",
+            "123\n456",
+            "\u{202e}654321",
+            "123456\0",
+        ] {
             assert!(Otp::parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn guesses_may_be_written_as_people_and_keyboards_do() {
+        for spelling in [
+            " 123 456",
+            "123-456",
+            "123\u{2013}456\n",
+            "1 2 3 4 5 6",
+            "\u{a0}123\u{202f}456",
+            "\u{202d}123456\u{202c}",
+            "\u{feff}123\u{ad}456\u{200e}",
+            "१२३४५६",
+            "١٢٣٤٥٦",
+            "１２３４５６",
+        ] {
+            assert_eq!(Otp::parse(spelling).as_ref().map(Otp::digits), Some("123456"), "{spelling:?}");
         }
     }
 

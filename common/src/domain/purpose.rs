@@ -49,6 +49,13 @@ impl Purpose<'_> {
         }
     }
 
+    /// Whether the code goes to the number that the account has: its owner may leave that number
+    /// and delete the account even where the number would be refused today.
+    #[must_use]
+    pub fn goes_to_own_number(self) -> bool {
+        matches!(self, Self::DeleteAccount { .. } | Self::LeaveNumber { .. })
+    }
+
     /// All of it, as keys and seals carry it: the kind, and what follows it after dots, in at most
     /// 49 characters. It may hold a whole number.
     pub(crate) fn text(self) -> String {

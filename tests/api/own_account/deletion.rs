@@ -65,3 +65,17 @@ async fn simultaneous_deletions_are_one() {
     assert!(answers.iter().all(|answer| [200, 401].contains(&answer.status)), "{answers:?}");
     assert_eq!(app.database.users_with(NUMBER).await, 0);
 }
+
+/// The plan of its country changed, or the country is not served any more.
+#[async_test]
+async fn a_number_that_would_be_refused_today_can_be_deleted() {
+    let app = App::start().await;
+    for number in ["+22997123456", "+12025550143", "+999123456789"] {
+        println!("{number}");
+        let token = app.sign_in("Asha", NUMBER).await.token().to_owned();
+        app.database.execute(&format!("UPDATE users SET phone_number = '{number}'")).await;
+        let code = code_of_deletion(&app, &token, number).await;
+        app.client().post_as(&token, DELETION, &json!({"otp": code})).await.expect(200);
+        assert_eq!(app.database.users_with(number).await, 0);
+    }
+}

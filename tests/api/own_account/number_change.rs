@@ -158,3 +158,18 @@ async fn simultaneous_moves_of_one_account_are_one() {
     let notices = app.twilio.accepted(NUMBER).iter().filter(|sms| sms.body().contains("was changed")).count();
     assert_eq!(notices, 1);
 }
+
+/// The plan of its country changed, or the country is not served any more.
+#[async_test]
+async fn a_number_that_would_be_refused_today_can_be_left() {
+    let app = App::start().await;
+    let token = app.sign_in("Asha", NUMBER).await.token().to_owned();
+    for (number, new) in [("+22997123456", NEW), ("+12025550143", OTHER)] {
+        println!("{number}");
+        app.database.execute(&format!("UPDATE users SET phone_number = '{number}'")).await;
+        let codes = codes_of_change(&app, &token, number, new).await;
+        change(app.client(), &token, new, &codes).await.expect(200);
+        assert_eq!(app.database.users_with(new).await, 1);
+    }
+    app.no_job_is_left(SOON).await;
+}

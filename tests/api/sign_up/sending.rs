@@ -86,7 +86,7 @@ async fn numbers_that_cannot_be_phone_numbers() {
 }
 
 #[async_test]
-async fn names_that_are_too_long_or_have_control_characters() {
+async fn names_that_are_too_long_or_cannot_be_seen_or_have_control_characters() {
     let app = Plan::new().workers(0).start().await;
     let long = "A".repeat(10_000);
     let one_too_many = "\u{e9}".repeat(101);
@@ -94,15 +94,21 @@ async fn names_that_are_too_long_or_have_control_characters() {
         println!("{name:?}");
         app.client().ask(name, NUMBER).await.expect_code(400, "invalid_name");
     }
+    for unseen in ["\u{200b}", "\u{2800}", "\u{3164}", "Asha\u{202e}"] {
+        println!("{unseen:?}");
+        app.client().ask(unseen, NUMBER).await.expect_code(400, "invalid_name");
+    }
     let longest = "\u{e9}".repeat(100);
-    for name in ["A", "\u{905}\u{928}\u{928}\u{94d}\u{92f}\u{93e}", "Anne-Marie O'Neill \u{1f600}", &longest] {
+    for name in
+        ["A", "\u{905}\u{928}\u{928}\u{94d}\u{92f}\u{93e}", "श्री\u{200d}", "Anne-Marie O'Neill \u{1f600}", &longest]
+    {
         println!("{name:?}");
         app.client().ask(name, NUMBER).await.expect(200);
     }
 }
 
 #[async_test]
-async fn eight_spellings_of_one_number_are_one_user() {
+async fn all_spellings_of_one_number_are_one_user() {
     let app = App::start().await;
     let spellings = [
         "+919876543210",
@@ -113,6 +119,9 @@ async fn eight_spellings_of_one_number_are_one_user() {
         "+91-98765-43210",
         "+91 (98765) 43210",
         "+91.98765.43210",
+        "\u{202d}+91 98765\u{2212}43210\u{202c},",
+        "९८७६५ ४३२१०",
+        "TEL:919876543210",
     ];
     for (index, spelling) in spellings.iter().enumerate() {
         println!("{spelling}");

@@ -166,9 +166,12 @@ impl ErrorKind {
         passes.then_some(Duration::from_secs(1))
     }
 
-    /// Whether its answer says when to try again.
+    /// Whether its answer says when to try again. Only an operator knows when a block ends.
     fn says_when(self) -> bool {
-        matches!(self, Self::Refused(_)) || self.usual_retry_after().is_some()
+        match self {
+            Self::Refused(kind) => kind != LimitKind::Blocked,
+            _ => self.usual_retry_after().is_some(),
+        }
     }
 }
 

@@ -27,6 +27,11 @@ impl E164 {
         &self.0
     }
 
+    /// Without the plus.
+    pub(super) fn digits(&self) -> &str {
+        self.0.strip_prefix('+').unwrap_or(&self.0)
+    }
+
     #[must_use]
     pub fn into_string(self) -> String {
         self.0

@@ -1,9 +1,8 @@
 //! What a page has to know of a country to help people type a number of it.
 
-use phonenumber::metadata::DATABASE;
-use phonenumber::{Mode, Type};
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat, PhoneNumberType};
 
-use super::{AllowedCountries, Country, PhoneNumber};
+use super::{AllowedCountries, Country, PhoneNumber, parser};
 
 /// How mobile numbers of a country are written.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -11,8 +10,9 @@ pub struct NumberingPlan {
     /// The country.
     pub country: Country,
     /// The country code (ITU-T E.164), without a plus.
-    pub calling_code: u16,
-    /// Whether numbers with this calling code are of this country unless they say otherwise: the USA for 1.
+    pub calling_code: i32,
+    /// Whether numbers with this calling code are of this country unless they say otherwise: the
+    /// USA for 1.
     pub is_main: bool,
     /// What is dialled before a national number at home, and not from abroad: often 0, or nothing.
     pub trunk_prefix: String,
@@ -24,17 +24,16 @@ impl NumberingPlan {
     /// None where the plan knows no mobile numbers, or none that an SMS could go to.
     #[must_use]
     pub fn of(country: Country) -> Option<Self> {
-        let plan = DATABASE.by_id(country.code())?;
-        let code = plan.country_code();
-        let example = plan.descriptors().get(Type::Mobile)?.example()?;
-        let number = phonenumber::parse(None, format!("+{code}{example}")).ok()?;
-        let grouped = number.format().mode(Mode::International).to_string();
+        let region = country.region;
+        let example = PHONE_NUMBER_UTIL.get_example_number_for_type_and_region(region, PhoneNumberType::Mobile).ok()?;
+        let calling_code = example.country_code;
+        let grouped = example.format_as(PhoneNumberFormat::International);
         let plan = Self {
             country,
-            calling_code: code,
-            is_main: plan.is_main_country_for_code(),
-            trunk_prefix: plan.national_prefix().unwrap_or_default().to_owned(),
-            example: grouped.strip_prefix(&format!("+{code} "))?.to_owned(),
+            calling_code,
+            is_main: PHONE_NUMBER_UTIL.get_region_for_country_code(calling_code) == Some(region),
+            trunk_prefix: parser::trunk_prefix_in(region),
+            example: grouped.strip_prefix(&format!("+{calling_code} "))?.to_owned(),
         };
         PhoneNumber::parse(&plan.example_number(), country).is_ok_and(|number| number.takes_sms()).then_some(plan)
     }
@@ -48,7 +47,8 @@ impl NumberingPlan {
 }
 
 impl AllowedCountries {
-    /// The country that numbers are of as a rule: the default one where it is allowed, or else the first that is.
+    /// The country that numbers are of as a rule: the default one where it is allowed, or else the
+    /// first that is.
     #[must_use]
     pub fn usual(&self, default_country: Country) -> Option<Country> {
         match &self.0 {
@@ -60,10 +60,7 @@ impl AllowedCountries {
     /// The plans of all of them, those first that their calling code means without further digits.
     #[must_use]
     pub fn plans(&self) -> Vec<NumberingPlan> {
-        let mut countries = match &self.0 {
-            Some(countries) => countries.clone(),
-            None => DATABASE.iter().filter_map(|plan| plan.id().parse().ok()).collect(),
-        };
+        let mut countries = self.0.clone().unwrap_or_else(|| Country::all().collect());
         countries.sort_by(|one, other| one.code().cmp(other.code()));
         countries.dedup();
         let mut plans: Vec<_> = countries.into_iter().filter_map(NumberingPlan::of).collect();
