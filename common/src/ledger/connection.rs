@@ -58,8 +58,8 @@ impl Redis {
     ///
     /// # Errors
     /// A URL that is not one of Redis.
-    pub fn new(url: &str, sentinel_password: Option<&str>) -> RedisResult<Self> {
-        let source = match Sentinels::parse(url, sentinel_password)? {
+    pub fn new(url: &str) -> RedisResult<Self> {
+        let source = match Sentinels::parse(url)? {
             Some(sentinels) => Source::Sentinels(sentinels),
             None => Source::Name(client(url, None)?),
         };
@@ -77,6 +77,18 @@ impl Redis {
                 Source::Name(Client::build_with_tls(known.get_connection_info().clone(), certificates)?)
             }
             Source::Sentinels(sentinels) => Source::Sentinels(sentinels.with_certificates(certificates)?),
+        };
+        Ok(Self { source })
+    }
+
+    /// The same server, whose Sentinels have a password of their own.
+    ///
+    /// # Errors
+    /// No Sentinel is asked.
+    pub fn with_sentinel_password(self, password: &str) -> RedisResult<Self> {
+        let source = match self.source {
+            Source::Name(_) => return Err((ErrorKind::InvalidClientConfig, "no Sentinel is asked").into()),
+            Source::Sentinels(sentinels) => Source::Sentinels(sentinels.with_password(password)?),
         };
         Ok(Self { source })
     }
@@ -135,10 +147,8 @@ pub(super) fn client(url: &str, certificates: Option<TlsCertificates>) -> RedisR
 
 /// How the kernel is to find out that nobody is at the other end any more.
 pub(super) fn tcp_settings() -> TcpSettings {
-    let keepalive = socket2::TcpKeepalive::new()
-        .with_time(KEEPALIVE_AFTER)
-        .with_interval(Duration::from_secs(1))
-        .with_retries(3);
+    let keepalive =
+        socket2::TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(Duration::from_secs(1)).with_retries(3);
     let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
     #[cfg(target_os = "linux")]
     let settings = settings.set_user_timeout(USER_TIMEOUT);
@@ -168,10 +178,7 @@ struct Live {
 }
 
 impl RedisConnection {
-    async fn ask<T>(
-        &self,
-        ask: impl AsyncFnOnce(&mut MultiplexedConnection) -> RedisResult<T>,
-    ) -> RedisResult<T> {
+    async fn ask<T>(&self, ask: impl AsyncFnOnce(&mut MultiplexedConnection) -> RedisResult<T>) -> RedisResult<T> {
         let mut asked = None;
         let reply = timeout(self.0.response_timeout, async {
             let mut live = self.0.live().await;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    Client, ConnectionAddr, ErrorKind, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, RedisError, RedisResult,
-    TlsCertificates, TlsMode,
+    Client, ConnectionAddr, ErrorKind, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, RedisError,
+    RedisResult, TlsCertificates, TlsMode,
 };
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
@@ -48,7 +48,7 @@ impl Sentinels {
     ///
     /// # Errors
     /// A URL of this kind that lacks something.
-    pub(super) fn parse(url: &str, sentinel_password: Option<&str>) -> RedisResult<Option<Self>> {
+    pub(super) fn parse(url: &str) -> RedisResult<Option<Self>> {
         let (rest, tls) = match (url.strip_prefix(PLAIN), url.strip_prefix(TLS)) {
             (Some(rest), _) => (rest, false),
             (None, Some(rest)) => (rest, true),
@@ -68,7 +68,7 @@ impl Sentinels {
             tls,
             primary: primary.to_owned(),
             redis,
-            sentinel_password: sentinel_password.map(str::to_owned),
+            sentinel_password: None,
             certificates: None,
         })
         .map(Some)
@@ -81,15 +81,18 @@ impl Sentinels {
         Self::new(Settings { certificates: Some(certificates), ..self.settings })
     }
 
+    pub(super) fn with_password(self, password: &str) -> RedisResult<Self> {
+        Self::new(Settings { sentinel_password: Some(password.to_owned()), ..self.settings })
+    }
+
     fn new(settings: Settings) -> RedisResult<Self> {
         let addresses: Vec<ConnectionAddr> =
             settings.hosts.iter().map(|(host, port)| ConnectionAddr::Tcp(host.clone(), *port)).collect();
-        let mut builder =
-            SentinelClientBuilder::new(addresses, settings.primary.clone(), SentinelServerType::Master)?
-                .set_client_to_redis_db(settings.redis.db())
-                .set_client_to_redis_protocol(ProtocolVersion::RESP3)
-                .set_client_to_redis_tcp_settings(tcp_settings())
-                .set_client_to_sentinel_tcp_settings(tcp_settings());
+        let mut builder = SentinelClientBuilder::new(addresses, settings.primary.clone(), SentinelServerType::Master)?
+            .set_client_to_redis_db(settings.redis.db())
+            .set_client_to_redis_protocol(ProtocolVersion::RESP3)
+            .set_client_to_redis_tcp_settings(tcp_settings())
+            .set_client_to_sentinel_tcp_settings(tcp_settings());
         if let Some(user) = settings.redis.username() {
             builder = builder.set_client_to_redis_username(user);
         }
@@ -100,9 +103,8 @@ impl Sentinels {
             builder = builder.set_client_to_sentinel_password(password);
         }
         if settings.tls {
-            builder = builder
-                .set_client_to_redis_tls_mode(TlsMode::Secure)
-                .set_client_to_sentinel_tls_mode(TlsMode::Secure);
+            builder =
+                builder.set_client_to_redis_tls_mode(TlsMode::Secure).set_client_to_sentinel_tls_mode(TlsMode::Secure);
         }
         if let Some(certificates) = &settings.certificates {
             builder = builder
@@ -118,9 +120,9 @@ impl Sentinels {
     /// No Sentinel answers, or none knows a primary that is alive.
     pub(super) async fn primary(&self) -> RedisResult<Client> {
         let look_up = async { self.client.lock().await.async_get_client().await };
-        timeout(LOOK_UP_TIMEOUT, look_up).await.unwrap_or_else(|_| {
-            Err(RedisError::from((ErrorKind::MasterNameNotFoundBySentinel, "no Sentinel answers")))
-        })
+        timeout(LOOK_UP_TIMEOUT, look_up)
+            .await
+            .unwrap_or_else(|_| Err(RedisError::from((ErrorKind::MasterNameNotFoundBySentinel, "no Sentinel answers"))))
     }
 
     /// Waits until a Sentinel tells that another server is the primary.
@@ -166,7 +168,7 @@ mod tests {
     use super::*;
 
     fn parsed(url: &str) -> Settings {
-        Sentinels::parse(url, None).unwrap().unwrap().settings
+        Sentinels::parse(url).unwrap().unwrap().settings
     }
 
     #[test]
@@ -182,10 +184,17 @@ mod tests {
 
     #[test]
     fn what_lacks_something_is_refused() {
-        for url in ["redis+sentinel://", "redis+sentinel://one", "redis+sentinel://one/", "redis+sentinel:///main",
-            "redis+sentinel://one:x/main", "redis+sentinel://one,/main", "redis+sentinel://one/main/x"] {
-            assert!(Sentinels::parse(url, None).is_err(), "{url}");
+        for url in [
+            "redis+sentinel://",
+            "redis+sentinel://one",
+            "redis+sentinel://one/",
+            "redis+sentinel:///main",
+            "redis+sentinel://one:x/main",
+            "redis+sentinel://one,/main",
+            "redis+sentinel://one/main/x",
+        ] {
+            assert!(Sentinels::parse(url).is_err(), "{url}");
         }
-        assert!(Sentinels::parse("redis://one", None).unwrap().is_none());
+        assert!(Sentinels::parse("redis://one").unwrap().is_none());
     }
 }

@@ -85,7 +85,7 @@ where
     H: Fn(SendOtp) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
-    let connection = redis.connection(RESPONSE_TIMEOUT)?;
+    let connection = redis.connection(RESPONSE_TIMEOUT);
     let _maintenance = AbortOnDropHandle::new(tokio::spawn(maintain(connection.clone(), clock)));
     let context = WorkerContext {
         redis: redis.clone(),
