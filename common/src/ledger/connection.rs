@@ -208,7 +208,7 @@ impl RedisConnection {
 
 impl ConnectionLike for RedisConnection {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
-        Box::pin(self.ask(async move |connection| connection.send_packed_command(command).await))
+        Box::pin(self.ask(async move |connection| connection.send_packed_command(command).await?.extract_error()))
     }
 
     fn req_packed_commands<'a>(
@@ -217,7 +217,15 @@ impl ConnectionLike for RedisConnection {
         offset: usize,
         count: usize,
     ) -> RedisFuture<'a, Vec<Value>> {
-        Box::pin(self.ask(async move |connection| connection.send_packed_commands(pipeline, offset, count).await))
+        Box::pin(self.ask(async move |connection| {
+            let replies = connection.send_packed_commands(pipeline, offset, count).await?;
+            // Other errors are for the pipeline to tell.
+            let lost = replies.iter().find_map(|reply| match reply {
+                Value::ServerError(error) => Some(RedisError::from(error.clone())).filter(is_of_no_more_use),
+                _ => None,
+            });
+            lost.map_or(Ok(replies), Err)
+        }))
     }
 
     /// None of ours asks for it.
