@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use common::accounts::Accounts;
-use common::config::SettingError;
 use common::ledger::delivery_status::DeliveryStatuses;
 use common::ledger::idempotency::IdempotencyStore;
 use common::ledger::notices::Notices;
@@ -112,11 +111,7 @@ pub async fn connect(
     clock: Clock,
     stop: CancellationToken,
 ) -> anyhow::Result<App> {
-    let redis = config
-        .redis
-        .server()?
-        .connection(REDIS_RESPONSE_TIMEOUT)
-        .map_err(|error| SettingError::new("REDIS_URL", error.to_string()))?;
+    let redis = config.redis.server()?.connection(REDIS_RESPONSE_TIMEOUT);
     let url = config.database.url(&config.app)?;
     let accounts = Accounts::connect(&url, config.database.database_connections).await?;
     let rejections = Rejections::new(clock.clone());

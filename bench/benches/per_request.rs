@@ -88,7 +88,7 @@ fn ledger(criterion: &mut Criterion) {
 }
 
 fn store(url: &str) -> OtpStore {
-    let redis = Redis::new(url).unwrap().connection(Duration::from_secs(5)).unwrap();
+    let redis = Redis::new(url).unwrap().connection(Duration::from_secs(5));
     let arguments = LimitConfig::augment_args(clap::Command::new("limits")).get_matches_from([
         "limits",
         "--sends-per-address-hour=1000000000",

@@ -16,11 +16,13 @@ extern crate async_test;
 mod accounts;
 mod backlog;
 mod database;
+mod failover;
 mod fault;
 mod long_outages;
 mod random;
 mod redis;
 mod rolling;
+mod silence;
 mod slow_clients;
 #[allow(dead_code, unused_imports, reason = "shared with the black-box tests, which use all of it")]
 #[path = "../support/mod.rs"]

@@ -170,7 +170,7 @@ mod in_process {
         let redis = common::ledger::connection::Redis::new(&app.redis.url()).unwrap();
         let limits = <api::config::Cli as clap::Parser>::parse_from(["api"]).config.limits;
         let settings = LedgerSettings::new(&limits, Duration::from_secs(300), country);
-        let numbers = Numbers::new(redis.connection(Duration::from_secs(20)).unwrap(), settings, app.clock.clone());
+        let numbers = Numbers::new(redis.connection(Duration::from_secs(20)), settings, app.clock.clone());
         numbers.block(&number, Some(Duration::from_secs(60))).await.unwrap();
         app.advance(Duration::from_millis(59_999));
         client.ask(NUMBER).await.expect_code(403, "number_blocked");

@@ -2,7 +2,6 @@
 
 use anyhow::Context;
 use common::accounts::Accounts;
-use common::config::SettingError;
 use common::ledger::deliveries::{DeliveryStore, ProviderTerms};
 use common::ledger::dev_inbox::InboxPublisher;
 use common::queue::job::SendOtp;
@@ -26,8 +25,7 @@ use crate::send::send_otp::{CLAIM_MARGIN, OtpSender};
 pub async fn work(config: Config) -> anyhow::Result<()> {
     let clock = Clock::default();
     let redis = config.redis.server()?;
-    let connection =
-        redis.connection(RESPONSE_TIMEOUT).map_err(|error| SettingError::new("REDIS_URL", error.to_string()))?;
+    let connection = redis.connection(RESPONSE_TIMEOUT);
     let providers =
         config.providers.providers(&config.app, &config.callbacks, &InboxPublisher::new(connection.clone()), &clock)?;
     let terms: Vec<_> = providers.iter().map(terms_of).collect();

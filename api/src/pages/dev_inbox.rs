@@ -56,9 +56,8 @@ impl DevInbox {
     /// Takes in what the workers publish, without end.
     pub async fn listen(self, redis: Redis) {
         loop {
-            if let Err(error) = listen(&redis, |message| self.receive(message)).await {
-                tracing::debug!(event = "inbox_without_redis", %error);
-            }
+            let Err(error) = listen(&redis, |message| self.receive(message)).await;
+            tracing::debug!(event = "inbox_without_redis", %error);
             tokio::time::sleep(RECONNECT_PAUSE).await;
         }
     }

@@ -48,7 +48,7 @@ pub enum OperatorError {
 /// # Errors
 /// A URL that is not one of Redis.
 pub fn connect(config: &RedisConfig) -> Result<RedisConnection, OperatorError> {
-    Ok(config.server()?.connection(TIMEOUT)?)
+    Ok(config.server()?.connection(TIMEOUT))
 }
 
 /// Waits for Redis, but not for ever.

@@ -12,12 +12,15 @@ use crate::ledger::connection::Redis;
 /// Where OTPs and jobs are kept.
 #[derive(Args, Clone, Debug)]
 pub struct RedisConfig {
-    /// `redis://…`, or `rediss://…` for TLS
+    /// `redis://…`, or `rediss://…` for TLS; with Sentinel `redis+sentinel://user:password@host:26379,host:26379/name-of-the-primary/0`, or `rediss+sentinel://…`
     #[arg(long, env, default_value = "redis://127.0.0.1:6379", hide_env_values = true)]
     pub redis_url: SecretString,
     /// PEM file of the certificate authorities that `rediss://` believes, in place of the system's
     #[arg(long, env)]
     pub redis_ca_file: Option<PathBuf>,
+    /// Password of the Sentinels, where they have one
+    #[arg(long, env, hide_env_values = true)]
+    pub redis_sentinel_password: Option<SecretString>,
 }
 
 impl RedisConfig {
@@ -31,10 +34,15 @@ impl RedisConfig {
         let wrong_url = |_| {
             SettingError::new(
                 "REDIS_URL",
-                "has to be like redis://127.0.0.1:6379 or rediss://user:password@host:6379/0",
+                "has to be like redis://127.0.0.1:6379, rediss://user:password@host:6379/0 or redis+sentinel://host:26379,host:26379/primary",
             )
         };
-        let redis = Redis::new(url).map_err(wrong_url)?;
+        let mut redis = Redis::new(url).map_err(wrong_url)?;
+        if let Some(password) = &self.redis_sentinel_password {
+            redis = redis.with_sentinel_password(password.expose_secret()).map_err(|_| {
+                SettingError::new("REDIS_SENTINEL_PASSWORD", "is for a REDIS_URL that begins with redis+sentinel://")
+            })?;
+        }
         let Some(file) = &self.redis_ca_file else { return Ok(redis) };
         let wrong_file = |reason: String| SettingError::new("REDIS_CA_FILE", reason);
         let authorities = std::fs::read(file).map_err(|error| wrong_file(format!("cannot be read: {error}")))?;
@@ -42,7 +50,9 @@ impl RedisConfig {
             return Err(wrong_file("has to hold certificates in PEM".to_owned()));
         }
         redis.with_root_certs(authorities).map_err(|error| match error.kind() {
-            ErrorKind::InvalidClientConfig => wrong_file("is for a REDIS_URL that begins with rediss://".to_owned()),
+            ErrorKind::InvalidClientConfig => {
+                wrong_file("is for a REDIS_URL of TLS, which begins with rediss".to_owned())
+            }
             _ => wrong_file("has to hold certificates in PEM".to_owned()),
         })
     }
@@ -53,7 +63,10 @@ mod tests {
     use super::*;
 
     fn refusal(url: &str, file: PathBuf) -> String {
-        RedisConfig { redis_url: url.into(), redis_ca_file: Some(file) }.server().unwrap_err().to_string()
+        RedisConfig { redis_url: url.into(), redis_ca_file: Some(file), redis_sentinel_password: None }
+            .server()
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]

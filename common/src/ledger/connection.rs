@@ -1,17 +1,35 @@
-//! Connections to Redis.
+//! Connections to Redis that heal by themselves, wherever the primary moves.
 
-use std::sync::LazyLock;
+use std::io;
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, IntoConnectionInfo, ProtocolVersion, RedisResult, Script, TlsCertificates};
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::io::tcp::{TcpSettings, socket2};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, IntoConnectionInfo, Pipeline, ProtocolVersion, PushInfo, PushKind,
+    RedisError, RedisFuture, RedisResult, Script, ServerErrorKind, TlsCertificates, Value,
+};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::ledger::sentinel::Sentinels;
+
+/// For one attempt to connect, the greeting included.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+/// Between two attempts to connect; the second and later ones wait longer.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+/// A reply that stays out for so long raises the question whether the connection still leads anywhere.
+const SILENCE: Duration = Duration::from_millis(500);
+/// The kernel asks an idle connection for a sign of life after this time, and again every second, three times.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(5);
+/// The kernel gives a connection up whose bytes nobody has confirmed for so long (`TCP_USER_TIMEOUT`, RFC 5482).
+const USER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Writes nothing. But with its first line Redis 7 refuses it where it refuses writes: out of memory, on a replica, when
 /// it cannot write its files, with too few replicas.
 static MAY_WRITE: LazyLock<Script> = LazyLock::new(|| Script::new("#!lua\nreturn 1"));
-
-/// A connection that many share and that heals by itself.
-pub type RedisConnection = ConnectionManager;
 
 /// Asks whether Redis would take a write now.
 ///
@@ -21,21 +39,31 @@ pub async fn takes_writes(redis: &mut RedisConnection) -> RedisResult<()> {
     MAY_WRITE.prepare_invoke().invoke_async(redis).await
 }
 
-/// A Redis server: where it is, and connections to it that heal by themselves.
+/// A Redis server: where it is, and how to connect to it.
 #[derive(Clone, Debug)]
 pub struct Redis {
-    client: Client,
+    source: Source,
+}
+
+/// Who knows where the primary is.
+#[derive(Clone, Debug)]
+enum Source {
+    /// The URL's name, which is resolved anew for each connection.
+    Name(Client),
+    Sentinels(Sentinels),
 }
 
 impl Redis {
-    /// `url` is `redis://…` or, for TLS, `rediss://…`. Nothing is connected yet.
+    /// `url` is `redis://…`, `rediss://…` for TLS, or `redis+sentinel://…`. Nothing is connected yet.
     ///
     /// # Errors
     /// A URL that is not one of Redis.
     pub fn new(url: &str) -> RedisResult<Self> {
-        let info = url.into_connection_info()?;
-        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        Ok(Self { client: Client::open(info.set_redis_settings(settings))? })
+        let source = match Sentinels::parse(url)? {
+            Some(sentinels) => Source::Sentinels(sentinels),
+            None => Source::Name(client(url, None)?),
+        };
+        Ok(Self { source })
     }
 
     /// The same server, whose certificate has to come from one of these authorities (PEM) and not from one of the system's.
@@ -44,27 +72,250 @@ impl Redis {
     /// A server without TLS; something in `authorities` that is no certificate.
     pub fn with_root_certs(self, authorities: Vec<u8>) -> RedisResult<Self> {
         let certificates = TlsCertificates { client_tls: None, root_cert: Some(authorities) };
-        Ok(Self { client: Client::build_with_tls(self.client.get_connection_info().clone(), certificates)? })
+        let source = match self.source {
+            Source::Name(known) => {
+                Source::Name(Client::build_with_tls(known.get_connection_info().clone(), certificates)?)
+            }
+            Source::Sentinels(sentinels) => Source::Sentinels(sentinels.with_certificates(certificates)?),
+        };
+        Ok(Self { source })
     }
 
-    /// The client itself, for a connection of a kind of its own (pub/sub).
-    #[must_use]
-    pub fn client(&self) -> &Client {
-        &self.client
-    }
-
-    /// A shared connection that connects when first used, and again, forever, when it is lost. A command
-    /// that waits longer than `response_timeout` fails.
+    /// The same server, whose Sentinels have a password of their own.
     ///
     /// # Errors
-    /// None from the network: only settings that the client cannot work with.
-    pub fn connection(&self, response_timeout: Duration) -> RedisResult<RedisConnection> {
-        let config = ConnectionManagerConfig::new()
-            .set_number_of_retries(usize::MAX)
-            .set_min_delay(Duration::from_millis(50))
-            .set_max_delay(Duration::from_millis(200))
-            .set_connection_timeout(Some(Duration::from_millis(500)))
-            .set_response_timeout(Some(response_timeout));
-        ConnectionManager::new_lazy_with_config(self.client.clone(), config)
+    /// No Sentinel is asked.
+    pub fn with_sentinel_password(self, password: &str) -> RedisResult<Self> {
+        let source = match self.source {
+            Source::Name(_) => return Err((ErrorKind::InvalidClientConfig, "no Sentinel is asked").into()),
+            Source::Sentinels(sentinels) => Source::Sentinels(sentinels.with_password(password)?),
+        };
+        Ok(Self { source })
     }
+
+    /// Where the primary is now. With Sentinel that is asked for, and the server's role is checked.
+    ///
+    /// # Errors
+    /// No Sentinel answers, or none knows a primary.
+    pub async fn primary(&self) -> RedisResult<Client> {
+        match &self.source {
+            Source::Name(client) => Ok(client.clone()),
+            Source::Sentinels(sentinels) => sentinels.primary().await,
+        }
+    }
+
+    /// A connection of one's own that does not heal.
+    ///
+    /// # Errors
+    /// Redis cannot be reached, or refuses who connects.
+    pub async fn connect(&self, config: &AsyncConnectionConfig) -> RedisResult<MultiplexedConnection> {
+        self.primary().await?.get_multiplexed_async_connection_with_config(config).await
+    }
+
+    /// A shared connection that connects when first used, and again, for ever, when it is lost. A command that waits
+    /// longer than `response_timeout` fails.
+    #[must_use]
+    pub fn connection(&self, response_timeout: Duration) -> RedisConnection {
+        let shared = Shared {
+            redis: self.clone(),
+            response_timeout,
+            live: RwLock::new(None),
+            connecting: tokio::sync::Mutex::new(()),
+        };
+        RedisConnection(Arc::new(shared))
+    }
+
+    /// Waits until Sentinel tells of another primary; for ever where no Sentinel is asked.
+    async fn primary_moved(&self) {
+        match &self.source {
+            Source::Name(_) => std::future::pending().await,
+            Source::Sentinels(sentinels) => sentinels.primary_moved().await,
+        }
+    }
+}
+
+/// The client of one server, with RESP3, in which a server's end of the connection is heard at once.
+pub(super) fn client(url: &str, certificates: Option<TlsCertificates>) -> RedisResult<Client> {
+    let info = url.into_connection_info()?;
+    let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+    let info = info.set_redis_settings(settings).set_tcp_settings(tcp_settings());
+    match certificates {
+        Some(certificates) => Client::build_with_tls(info, certificates),
+        None => Client::open(info),
+    }
+}
+
+/// How the kernel is to find out that nobody is at the other end any more.
+pub(super) fn tcp_settings() -> TcpSettings {
+    let keepalive =
+        socket2::TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(Duration::from_secs(1)).with_retries(3);
+    let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
+    #[cfg(target_os = "linux")]
+    let settings = settings.set_user_timeout(USER_TIMEOUT);
+    settings
+}
+
+/// A connection that many share and that heals by itself.
+///
+/// It is thrown away and made anew, its server's name resolved anew, when it is dropped, when a reply says that the
+/// server is not a primary any more or not yet one, and when a reply stays out while a new connection is answered. Whoever
+/// was waiting for a reply then gets an error: what was asked may have happened.
+#[derive(Clone)]
+pub struct RedisConnection(Arc<Shared>);
+
+struct Shared {
+    redis: Redis,
+    response_timeout: Duration,
+    live: RwLock<Option<Live>>,
+    /// Held by the one who connects.
+    connecting: tokio::sync::Mutex<()>,
+}
+
+#[derive(Clone)]
+struct Live {
+    connection: MultiplexedConnection,
+    ended: CancellationToken,
+}
+
+impl RedisConnection {
+    async fn ask<T>(&self, ask: impl AsyncFnOnce(&mut MultiplexedConnection) -> RedisResult<T>) -> RedisResult<T> {
+        let mut asked = None;
+        let reply = timeout(self.0.response_timeout, async {
+            let mut live = self.0.live().await;
+            asked = Some(live.ended.clone());
+            let ended = live.ended.clone();
+            let reply = ask(&mut live.connection);
+            tokio::pin!(reply);
+            loop {
+                tokio::select! {
+                    biased;
+                    reply = &mut reply => return reply,
+                    () = ended.cancelled() => return Err(gone_silent()),
+                    () = sleep(SILENCE) => self.0.replace_if_silent(&ended).await,
+                }
+            }
+        })
+        .await;
+        let reply = reply.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
+        if let (Err(error), Some(ended)) = (&reply, asked)
+            && is_of_no_more_use(error)
+        {
+            ended.cancel();
+        }
+        reply
+    }
+}
+
+impl ConnectionLike for RedisConnection {
+    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
+        Box::pin(self.ask(async move |connection| connection.send_packed_command(command).await?.extract_error()))
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        pipeline: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        Box::pin(self.ask(async move |connection| {
+            let replies = connection.send_packed_commands(pipeline, offset, count).await?;
+            // Other errors are for the pipeline to tell.
+            let lost = replies.iter().find_map(|reply| match reply {
+                Value::ServerError(error) => Some(RedisError::from(error.clone())).filter(is_of_no_more_use),
+                _ => None,
+            });
+            lost.map_or(Ok(replies), Err)
+        }))
+    }
+
+    /// None of ours asks for it.
+    fn get_db(&self) -> i64 {
+        0
+    }
+}
+
+impl std::fmt::Debug for RedisConnection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RedisConnection")
+    }
+}
+
+impl Shared {
+    fn current(&self) -> Option<Live> {
+        let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
+        live.as_ref().filter(|live| !live.ended.is_cancelled()).cloned()
+    }
+
+    /// The connection; where there is none, the first who needs it connects and the others wait.
+    async fn live(&self) -> Live {
+        if let Some(live) = self.current() {
+            return live;
+        }
+        let _connecting = self.connecting.lock().await;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            if let Some(live) = self.current() {
+                return live;
+            }
+            if let Ok(live) = self.connect().await {
+                self.replace(live.clone());
+                return live;
+            }
+            sleep(pause).await;
+            pause = LONGEST_PAUSE.min(2 * pause);
+        }
+    }
+
+    async fn connect(&self) -> RedisResult<Live> {
+        let ended = CancellationToken::new();
+        let on_push = {
+            let ended = ended.clone();
+            move |push: PushInfo| {
+                if push.kind == PushKind::Disconnection {
+                    ended.cancel();
+                }
+                Ok::<_, std::convert::Infallible>(())
+            }
+        };
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(None)
+            .set_push_sender(on_push);
+        let connection = self.redis.connect(&config).await?;
+        tokio::spawn(end_when_the_primary_moves(self.redis.clone(), ended.clone()));
+        Ok(Live { connection, ended })
+    }
+
+    /// Where a new connection is answered, the old one leads nowhere. Where it is not, Redis itself pauses, and its
+    /// reply may still come.
+    async fn replace_if_silent(&self, silent: &CancellationToken) {
+        let Ok(_connecting) = self.connecting.try_lock() else { return };
+        if let Ok(live) = self.connect().await {
+            self.replace(live);
+            silent.cancel();
+        }
+    }
+
+    fn replace(&self, live: Live) {
+        *self.live.write().unwrap_or_else(PoisonError::into_inner) = Some(live);
+    }
+}
+
+async fn end_when_the_primary_moves(redis: Redis, ended: CancellationToken) {
+    if ended.run_until_cancelled(redis.primary_moved()).await.is_some() {
+        ended.cancel();
+    }
+}
+
+fn gone_silent() -> RedisError {
+    io::Error::new(io::ErrorKind::ConnectionReset, "the connection was lost before the reply").into()
+}
+
+/// The server behind the connection is gone, is not the primary, or does not answer.
+fn is_of_no_more_use(error: &RedisError) -> bool {
+    let wrong_server = matches!(
+        error.kind(),
+        ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown | ServerErrorKind::BusyLoading)
+    );
+    wrong_server || error.is_timeout() || error.is_connection_dropped() || error.is_unrecoverable_error()
 }

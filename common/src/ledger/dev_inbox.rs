@@ -1,15 +1,16 @@
 //! The development inbox: what the console provider would have sent, on its way from the workers to the API. It goes over
 //! a channel of Redis, which stores nothing.
 
+use std::convert::Infallible;
 use std::fmt;
 
 use crate::ledger::connection::RedisConnection;
-use futures_util::StreamExt;
 use redis::RedisResult;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::phone::E164;
 use crate::ledger::connection::Redis;
+use crate::ledger::subscription::Subscription;
 
 const CHANNEL: &str = "cheershare:dev:inbox";
 
@@ -62,14 +63,11 @@ impl InboxPublisher {
 ///
 /// # Errors
 /// Redis cannot be reached.
-pub async fn listen(redis: &Redis, mut on_message: impl FnMut(InboxMessage)) -> RedisResult<()> {
-    let mut subscription = redis.client().get_async_pubsub().await?;
-    subscription.subscribe(CHANNEL).await?;
-    let mut messages = subscription.on_message();
-    while let Some(message) = messages.next().await {
-        if let Ok(message) = serde_json::from_slice(message.get_payload_bytes()) {
+pub async fn listen(redis: &Redis, mut on_message: impl FnMut(InboxMessage)) -> RedisResult<Infallible> {
+    let mut subscription = Subscription::open(&redis.primary().await?, CHANNEL).await?;
+    loop {
+        if let Ok(message) = serde_json::from_slice(subscription.next().await?.get_payload_bytes()) {
             on_message(message);
         }
     }
-    Ok(())
 }

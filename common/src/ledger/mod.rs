@@ -12,3 +12,5 @@ pub mod otp;
 pub mod outcome;
 mod pending_rollbacks;
 pub(crate) mod script;
+mod sentinel;
+pub mod subscription;

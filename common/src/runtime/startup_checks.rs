@@ -36,7 +36,7 @@ async fn connect(redis: &Redis) -> RedisResult<MultiplexedConnection> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(REDIS_TIMEOUT))
         .set_response_timeout(Some(REDIS_TIMEOUT));
-    redis.client().get_multiplexed_async_connection_with_config(&config).await
+    redis.connect(&config).await
 }
 
 /// Jobs, OTPs and limits are in Redis and nowhere else.

@@ -17,7 +17,7 @@ const INSTANT: Duration = Duration::from_millis(1);
 
 fn store(redis: &Redis, secrets: &str, clock: &Clock) -> IdempotencyStore {
     let server = common::ledger::connection::Redis::new(&redis.url()).unwrap();
-    let connection = server.connection(Duration::from_secs(5)).unwrap();
+    let connection = server.connection(Duration::from_secs(5));
     IdempotencyStore::new(connection, IdempotencyKeys::derive(secrets).unwrap(), clock.clone())
 }
 

@@ -28,7 +28,7 @@ where
     Fut: Future<Output = poem::Result<Response>> + Send + 'static,
 {
     let server = common::ledger::connection::Redis::new(&redis.url()).unwrap();
-    let connection = server.connection(Duration::from_secs(5)).unwrap();
+    let connection = server.connection(Duration::from_secs(5));
     let keys = IdempotencyKeys::derive(OTP_SECRET).unwrap();
     let store = IdempotencyStore::new(connection, keys, Clock::default());
     let client = Client { address: IpAddr::from([203, 0, 113, 7]).into(), device: Device::default() };

@@ -22,10 +22,24 @@ pub(crate) struct TcpProxy {
 #[derive(Debug)]
 struct Way {
     target: Mutex<u16>,
-    requests_held: watch::Sender<bool>,
-    answers_held: watch::Sender<bool>,
+    valves: Mutex<Valves>,
+    /// Of connections that lead nowhere any more.
+    silenced: Mutex<Vec<Valves>>,
     closed: watch::Sender<bool>,
     connections: Mutex<JoinSet<()>>,
+}
+
+/// What holds bytes back.
+#[derive(Debug)]
+struct Valves {
+    requests_held: watch::Sender<bool>,
+    answers_held: watch::Sender<bool>,
+}
+
+impl Valves {
+    fn open() -> Self {
+        Self { requests_held: watch::Sender::new(false), answers_held: watch::Sender::new(false) }
+    }
 }
 
 impl TcpProxy {
@@ -35,8 +49,8 @@ impl TcpProxy {
         let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let way = Arc::new(Way {
             target: Mutex::new(target),
-            requests_held: watch::Sender::new(false),
-            answers_held: watch::Sender::new(false),
+            valves: Mutex::new(Valves::open()),
+            silenced: Mutex::default(),
             closed: watch::Sender::new(false),
             connections: Mutex::default(),
         });
@@ -51,19 +65,31 @@ impl TcpProxy {
 
     /// Holds every byte back from now on: connections stay open, new ones are made, and nobody hears anything.
     pub(crate) fn stall(&self) {
-        self.way.requests_held.send_replace(true);
+        self.way.valves.lock().unwrap().requests_held.send_replace(true);
         self.hold_answers();
     }
 
     /// Holds back only what the server says.
     pub(crate) fn hold_answers(&self) {
-        self.way.answers_held.send_replace(true);
+        self.way.valves.lock().unwrap().answers_held.send_replace(true);
     }
 
     /// Lets all bytes through, those that were held back first.
     pub(crate) fn go_on(&self) {
-        self.way.requests_held.send_replace(false);
-        self.way.answers_held.send_replace(false);
+        self.way.valves.lock().unwrap().requests_held.send_replace(false);
+        self.way.valves.lock().unwrap().answers_held.send_replace(false);
+    }
+
+    /// Swallows every byte of the connections that are open, for ever, as a lost route does. New ones are not concerned.
+    pub(crate) fn silence(&self) {
+        self.stall();
+        let silenced = std::mem::replace(&mut *self.way.valves.lock().unwrap(), Valves::open());
+        self.way.silenced.lock().unwrap().push(silenced);
+    }
+
+    /// Leads new connections to another port. Those that are open stay where they are.
+    pub(crate) fn lead_new_ones_to(&self, target: u16) {
+        *self.way.target.lock().unwrap() = target;
     }
 
     /// Ends all connections, and every new one at once.
@@ -102,7 +128,9 @@ async fn lead(listener: TcpListener, way: Arc<Way>) {
         let mut connections = way.connections.lock().unwrap();
         while connections.try_join_next().is_some() {}
         if !*way.closed.borrow() {
-            connections.spawn(connect(client, target, way.requests_held.subscribe(), way.answers_held.subscribe()));
+            let valves = way.valves.lock().unwrap();
+            let (requests, answers) = (valves.requests_held.subscribe(), valves.answers_held.subscribe());
+            connections.spawn(connect(client, target, requests, answers));
         }
     }
 }

@@ -80,7 +80,7 @@ impl Setup {
         let state = Arc::clone(&app.state);
         Migrator::up(state.accounts.database(), None).await.unwrap();
         let app = app.into_endpoint().boxed();
-        let connection = config.redis.server().unwrap().connection(SOON).unwrap();
+        let connection = config.redis.server().unwrap().connection(SOON);
         let providers = [ProviderTerms { name: PROVIDER, claim_for: millis(SOON) }];
         let keys = config.otp.keys(&config.app).unwrap();
         let deliveries = DeliveryStore::new(connection, keys, &providers, 0, clock.clone());

@@ -49,7 +49,7 @@ impl Ledger {
     pub(crate) fn new(ttl: u64, providers: &[&'static str], rate: u32) -> Self {
         let redis = Redis::start();
         let clock = Clock::manual(BEGIN);
-        let connection = Server::new(&redis.url()).unwrap().connection(SOON).unwrap();
+        let connection = Server::new(&redis.url()).unwrap().connection(SOON);
         let keys = OtpKeys::derive(OTP_SECRET).unwrap();
         let india: Country = "IN".parse().unwrap();
         let settings = LedgerSettings::new(&Setup::limits_off().config().limits, Duration::from_secs(ttl), india);

@@ -6,3 +6,4 @@ pub(crate) mod ledger;
 pub(crate) mod postgres_server;
 pub(crate) mod queue;
 pub(crate) mod redis_server;
+pub(crate) mod sentinel;

@@ -31,7 +31,7 @@ impl Queue {
     }
 
     pub(crate) fn on(server: Redis) -> Self {
-        let connection = redis(&server).connection(SOON).unwrap();
+        let connection = redis(&server).connection(SOON);
         Self { server, connection }
     }
 

@@ -46,10 +46,24 @@ impl Redis {
     /// Starts a server that copies `primary`, and waits until it has all that is there.
     pub(crate) fn start_replica_of(primary: &Redis) -> Self {
         let replica = Self::start();
-        let mut connection = replica.connection();
-        let _: () = redis::cmd("REPLICAOF").arg("127.0.0.1").arg(primary.port).query(&mut connection).unwrap();
+        replica.replicate(primary);
         primary.wait_for_replica();
         replica
+    }
+
+    /// Makes it a replica of `primary`. Its connections stay open.
+    pub(crate) fn replicate(&self, primary: &Redis) {
+        self.replicate_port(primary.port);
+    }
+
+    /// Makes it a replica of what listens there.
+    pub(crate) fn replicate_port(&self, port: u16) {
+        let _: () = redis::cmd("REPLICAOF").arg("127.0.0.1").arg(port).query(&mut self.connection()).unwrap();
+    }
+
+    /// Whether it is a primary.
+    pub(crate) fn takes_writes(&self) -> bool {
+        redis::cmd("SET").arg("a mark of the test").arg("").arg("EX").arg(60).exec(&mut self.connection()).is_ok()
     }
 
     /// Waits until a replica has all that was written until now.
@@ -257,7 +271,7 @@ fn values(connection: &mut Connection, key: &[u8], kind: &str) -> Vec<Vec<u8>> {
 }
 
 /// `TEST_REDIS_SERVER`, else redis-server or valkey-server from the PATH.
-fn server() -> PathBuf {
+pub(super) fn server() -> PathBuf {
     if let Some(path) = std::env::var_os("TEST_REDIS_SERVER") {
         return path.into();
     }

@@ -53,7 +53,7 @@ fn usual_text() -> SmsText {
 
 /// A worker's handler that reaches Redis by that port.
 fn sender(port: u16, counter: &Arc<Counter>) -> OtpSender {
-    let connection = Server::new(&format!("redis://127.0.0.1:{port}")).unwrap().connection(SOON).unwrap();
+    let connection = Server::new(&format!("redis://127.0.0.1:{port}")).unwrap().connection(SOON);
     let terms = ProviderTerms { name: "counter", claim_for: 2_000 };
     let keys = OtpKeys::derive(OTP_SECRET).unwrap();
     OtpSender {

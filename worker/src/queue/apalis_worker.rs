@@ -40,7 +40,7 @@ where
 
     async fn poll(&self, name: &str, in_flight: InFlightJobs) -> String {
         let strategy = Strategy::new().stream(wakes(&self.redis)).interval(self.poll_interval);
-        let backend = RedisStorage::<Payload>::new(self.connection.clone())
+        let backend = RedisStorage::<Payload, RedisConnection>::new(self.connection.clone())
             .with_config(self.config.clone())
             .with_codec(Undecoded)
             .poll_with_strategy(strategy);

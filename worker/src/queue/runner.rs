@@ -24,7 +24,7 @@ use crate::queue::maintenance::{maintain, remove_ended_jobs};
 /// A Redis that hangs for less than this does not end the worker.
 pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 const MIN_BACKOFF: Duration = Duration::from_millis(100);
-const MAX_BACKOFF: Duration = Duration::from_secs(5);
+const MAX_BACKOFF: Duration = Duration::from_secs(1);
 /// For each of the last calls of Redis, after running jobs have ended or were given up.
 const LAST_CALL_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -85,7 +85,7 @@ where
     H: Fn(SendOtp) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
-    let connection = redis.connection(RESPONSE_TIMEOUT)?;
+    let connection = redis.connection(RESPONSE_TIMEOUT);
     let _maintenance = AbortOnDropHandle::new(tokio::spawn(maintain(connection.clone(), clock)));
     let context = WorkerContext {
         redis: redis.clone(),
@@ -145,7 +145,8 @@ async fn supervise<H, F>(
             drop(heartbeat);
         });
         if let Some(reason) = end {
-            if started.elapsed() > MAX_BACKOFF {
+            // It worked for a while, so what ended it is news, such as a primary that moved.
+            if started.elapsed() > backoff {
                 backoff = MIN_BACKOFF;
             }
             warn!(event = "worker_ended", worker = name, reason, restart_in = ?backoff);

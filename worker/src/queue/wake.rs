@@ -1,10 +1,12 @@
 //! Wakes the worker when a job is added, so that nothing waits for the next poll.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use common::ledger::connection::Redis;
+use common::ledger::subscription::Subscription;
 use common::queue::NAMES;
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{Stream, stream};
 use redis::RedisResult;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -45,19 +47,18 @@ async fn listen_always(redis: Redis, wake: mpsc::Sender<()>) {
     }
 }
 
-async fn listen(redis: &Redis, wake: &mpsc::Sender<()>, log: &mut LogOnChange) -> RedisResult<()> {
-    let mut subscription = redis.client().get_async_pubsub().await?;
-    subscription.subscribe(&NAMES.wake).await?;
+async fn listen(redis: &Redis, wake: &mpsc::Sender<()>, log: &mut LogOnChange) -> RedisResult<Infallible> {
+    let mut messages = Subscription::open(&redis.primary().await?, &NAMES.wake).await?;
     log.observe(Ok(()));
     // For jobs that were added before this listened.
     let _full = wake.try_send(());
-    let mut messages = subscription.on_message();
-    while messages.next().await.is_some() {
+    loop {
+        messages.next().await?;
         let _full = wake.try_send(());
-        while let Ok(Some(_)) = timeout(SECOND_WAKE_AFTER, messages.next()).await {
+        while let Ok(message) = timeout(SECOND_WAKE_AFTER, messages.next()).await {
+            message?;
             let _full = wake.try_send(());
         }
         let _full = wake.try_send(());
     }
-    Ok(())
 }

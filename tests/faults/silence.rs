@@ -1,0 +1,78 @@
+//! Connections to Redis go silent, as with a lost route: bytes are swallowed, and new connections work.
+
+use std::time::{Duration, Instant};
+
+use crate::support::app::{App, Plan, SOON};
+use crate::support::eventually;
+use crate::support::operators::operators_client;
+use crate::support::tcp_proxy::TcpProxy;
+
+const HEALTHY_WITHIN: Duration = Duration::from_secs(5);
+
+async fn start(api_by: Option<&TcpProxy>, worker_by: Option<&TcpProxy>, mut app: App) -> App {
+    let direct = app.settings.clone();
+    let url = |proxy: &TcpProxy| format!("redis://127.0.0.1:{}", proxy.port());
+    app.settings.extend(api_by.map(|proxy| ("REDIS_URL".to_owned(), url(proxy))));
+    app.start_api().await;
+    app.settings = direct.clone();
+    app.settings.extend(worker_by.map(|proxy| ("REDIS_URL".to_owned(), url(proxy))));
+    app.start_worker().await;
+    app.settings = direct;
+    app
+}
+
+/// The time until somebody signs in again from the beginning to the end.
+async fn healthy_after(app: &mut App, since: Instant, number: &str) -> Duration {
+    eventually(HEALTHY_WITHIN, "an API that works again", async || {
+        (app.client().ask("Asha", number).await.status == 200).then_some(())
+    })
+    .await;
+    let sms = app.twilio.wait_for_sms(number, 1, HEALTHY_WITHIN.saturating_sub(since.elapsed())).await;
+    app.client().verify(number, &sms[0].code()).await.expect(200);
+    let after = since.elapsed();
+    app.client().get("/readyz", None).await.expect(200);
+    assert_eq!(operators_client(&mut app.workers[0]).await.get("/readyz", None).await.status, 200);
+    after
+}
+
+/// The time within which 95 of 100 SMS are on their way to the provider.
+async fn promptness(app: &App) -> Duration {
+    let mut waited = Vec::new();
+    for last in 0..100 {
+        let number = format!("+9195000000{last:02}");
+        let asked = Instant::now();
+        app.ask(&number).await;
+        let sms = app.twilio.wait_for_sms(&number, 1, SOON).await;
+        waited.push(sms[0].at - asked);
+    }
+    waited.sort_unstable();
+    waited[94]
+}
+
+#[async_test]
+async fn all_connections_of_the_api_go_silent() {
+    let app = Plan::new().apis(0).workers(0).start().await;
+    let proxy = TcpProxy::start(app.redis.port()).await;
+    let mut app = start(Some(&proxy), None, app).await;
+    app.sign_in("Ravi", "+919876543219").await;
+    proxy.silence();
+    let after = healthy_after(&mut app, Instant::now(), "+919876543210").await;
+    println!("the API's connections go silent: healthy after {after:.2?}");
+}
+
+#[async_test]
+async fn all_connections_of_the_worker_go_silent() {
+    let app = Plan::new().apis(0).workers(0).start().await;
+    let proxy = TcpProxy::start(app.redis.port()).await;
+    let mut app = start(None, Some(&proxy), app).await;
+    app.sign_in("Ravi", "+919876543219").await;
+    proxy.silence();
+    let start = Instant::now();
+    let after = healthy_after(&mut app, start, "+919876543210").await;
+    tokio::time::sleep(HEALTHY_WITHIN.saturating_sub(start.elapsed())).await;
+    let p95 = promptness(&app).await;
+    println!(
+        "the worker's connections go silent: healthy after {after:.2?}, then p95 {p95:.2?} from asking to the provider"
+    );
+    assert!(p95 < Duration::from_millis(20), "{p95:?}");
+}
