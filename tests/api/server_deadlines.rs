@@ -10,7 +10,7 @@ const REQUEST: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n";
 /// Reading a request takes 10 s at most; what is more is for a busy machine.
 const READING: std::ops::Range<Duration> = Duration::from_secs(8)..Duration::from_secs(15);
 
-/// Sends a byte every so often, until the server closes; answers after how long that was.
+/// Sends a byte every so often, until the server closes; returns how long that took.
 fn drip(mut connection: Connection, every: Duration, limit: Duration) -> Duration {
     let start = std::time::Instant::now();
     while start.elapsed() < limit {
@@ -21,7 +21,7 @@ fn drip(mut connection: Connection, every: Duration, limit: Duration) -> Duratio
     panic!("a client that drips was still connected after {limit:?}");
 }
 
-/// Half requests, each left alone or dripped on; answers after how long each was cut off.
+/// Half requests, each left alone or dripped on; returns how long each lasted.
 fn slow_clients(address: &str) -> Vec<std::thread::JoinHandle<Duration>> {
     let beginnings: [&[u8]; 4] = [
         b"GET /healthz HTTP/1.1\r\nHost: te",

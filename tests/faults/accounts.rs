@@ -1,4 +1,4 @@
-//! Holds what the clients were told against what the provider got.
+//! Compares what the clients were told with what the provider got.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};

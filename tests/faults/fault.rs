@@ -92,7 +92,7 @@ impl Before {
 }
 
 impl Fault {
-    /// Holds what users and operators see, from now on for `time` at least.
+    /// Asserts what users and operators see, from now on for `time` at least.
     pub(crate) async fn lasts(&self, time: Duration, app: &mut App, before: &Before) {
         let start = Instant::now();
         let mut longest = Duration::ZERO;
@@ -111,7 +111,7 @@ impl Fault {
         );
     }
 
-    /// Answers how long the longest answer took.
+    /// Returns how long the longest answer took.
     async fn users_see(&self, app: &App, before: &Before) -> Duration {
         let client = app.client();
         let mut longest = Duration::ZERO;
@@ -202,7 +202,7 @@ impl Fault {
 }
 
 impl Seen {
-    /// Holds the answer, and that it comes in time; answers how long it took.
+    /// Asserts the answer, and that it comes in time; returns how long it took.
     async fn in_time(self, answer: impl Future<Output = Answer>) -> Duration {
         let start = Instant::now();
         let answer = answer.await;

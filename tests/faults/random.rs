@@ -79,7 +79,7 @@ async fn ask(client: Client, number: String) -> Option<Promise> {
     Some(Promise { number, id, asked, answered: Instant::now() })
 }
 
-/// Signs numbers up at a steady pace. Answers what was promised, and how many were turned away.
+/// Signs numbers up at a steady pace. Returns what was promised, and how many were turned away.
 async fn sign_up(client: Client) -> (Vec<Promise>, usize) {
     let mut pace = interval(PACE);
     let mut asks = JoinSet::new();

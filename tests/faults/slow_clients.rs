@@ -20,7 +20,7 @@ const BETWEEN_REQUESTS: Duration = Duration::from_millis(20);
 
 const PROBE: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n";
 
-/// One ordinary request of each kind: what a load balancer asks, a sign-up, a bearer token. Answers how long the longest took.
+/// One ordinary request of each kind: what a load balancer asks, a sign-up, a bearer token. Returns how long the longest took.
 async fn ordinary_requests(client: &Client, token: &str, number: &str) -> Duration {
     let mut longest = Duration::ZERO;
     for kind in ["health", "sign-up", "token"] {

@@ -15,7 +15,7 @@ async fn everywhere() -> InProcess {
 }
 
 /// Asks for 300 numbers of one foreign country, each in a range of its own and from an address of its own; nobody
-/// verifies. Answers how many SMS that costs.
+/// verifies. Returns how many SMS that costs.
 async fn pump(app: &InProcess, pause: Duration) -> usize {
     let mut sent = 0;
     for n in 0..300 {

@@ -15,7 +15,7 @@ fn programs(app: &App) -> impl Iterator<Item = &Process> {
     app.apis.iter().chain(&app.workers)
 }
 
-/// Each program has said it, once; answers what they said.
+/// Each program has said it, once; returns what they said.
 async fn both_say(app: &App, event: &str) -> Vec<Value> {
     eventually(SOON, event, async || programs(app).all(|program| !program.events(event).is_empty()).then_some(()))
         .await;

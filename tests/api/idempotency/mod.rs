@@ -33,7 +33,7 @@ pub(crate) async fn post_raw(
     client.send(Method::POST, "/signup", all, body).await
 }
 
-/// Holds that two answers are one, but for when they were given.
+/// Asserts that two answers are one, but for when they were given.
 #[track_caller]
 pub(crate) fn is_again(answer: &Answer, first: &Answer) {
     let lasting = |answer: &Answer| {

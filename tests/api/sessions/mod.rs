@@ -79,12 +79,12 @@ impl SignedIn {
         self.call(Method::POST, "/tokens/current/renewal", None).await
     }
 
-    /// Holds that the token works.
+    /// Asserts that the token works.
     pub(crate) async fn is_in(&self) {
         self.get("/protected").await.expect(200);
     }
 
-    /// Holds that the token does not work, on a public route either.
+    /// Asserts that the token does not work, on a public route either.
     pub(crate) async fn is_out(&self) {
         for path in ["/protected", "/me", "/tokens", "/me/events", "/healthz"] {
             self.get(path).await.expect_error(401, "Invalid authorization header", "invalid_authorization_header");
@@ -116,7 +116,7 @@ fn keys(object: &Value) -> Vec<&str> {
     object.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
-/// Holds a time in RFC 3339, in UTC and whole seconds; answers it in Unix seconds.
+/// Asserts a time in RFC 3339, in UTC and whole seconds, and returns it in Unix seconds.
 fn seconds(time: &Value) -> i64 {
     use time::format_description::well_known::Rfc3339;
     let text = time.as_str().unwrap();
@@ -124,7 +124,7 @@ fn seconds(time: &Value) -> i64 {
     time::OffsetDateTime::parse(text, &Rfc3339).unwrap().unix_timestamp()
 }
 
-/// Holds that every parameter that is wrong is refused, and every other one is not.
+/// Asserts that every parameter that is wrong is refused, and every other one is not.
 async fn checks_its_parameters(user: &SignedIn, path: &str) {
     for right in ["limit=1", "limit=100", "", "other=1"] {
         user.get(&format!("{path}?{right}")).await.expect(200);

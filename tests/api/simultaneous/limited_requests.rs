@@ -23,7 +23,7 @@ async fn two_apis<const N: usize>(limits: [(&str, &str); N]) -> App {
     app
 }
 
-/// A hundred numbers are asked for at once; answers how many get an SMS. All others hear of that limit.
+/// A hundred numbers are asked for at once; returns how many get an SMS. All others hear of that limit.
 async fn allowed(app: &App, code: &str, number: fn(usize) -> String, address: fn(usize) -> String) -> usize {
     let asks = app
         .clients_in_turn()
@@ -90,7 +90,7 @@ async fn the_day_s_limits_and_the_default_country_s() {
     app.client().ask("Asha", &abroad(0)).await.expect_code(429, "wrong_guess_limit");
 }
 
-/// A hundred guesses at once, spread over so many numbers, each of which has a code; answers how many were looked at.
+/// A hundred guesses at once, spread over so many numbers, each of which has a code; returns how many were looked at.
 async fn guesses(app: &App, numbers: &[String], from: fn(usize) -> String) -> u64 {
     let codes = join_all(numbers.iter().map(|number| app.code_for("Asha", number))).await;
     let targets = numbers.iter().zip(&codes).cycle();

@@ -164,7 +164,7 @@ impl Answer {
         self.body["token"].as_str().unwrap_or_else(|| panic!("an answer with a token, not {self:?}"))
     }
 
-    /// Holds what is the same in all answers of that status; answers itself.
+    /// Asserts what is the same in all answers of that status; returns itself.
     #[track_caller]
     pub(crate) fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{self:?}");
@@ -180,7 +180,7 @@ impl Answer {
         self
     }
 
-    /// Holds an error whose body is exactly a message and this code; answers the message.
+    /// Asserts an error whose body is exactly a message and this code; returns the message.
     #[track_caller]
     pub(crate) fn expect_code(self, status: u16, code: &str) -> String {
         let answer = self.expect(status);
@@ -192,7 +192,7 @@ impl Answer {
         message.to_owned()
     }
 
-    /// Holds an error whose body is exactly this message and this code.
+    /// Asserts an error whose body is exactly this message and this code.
     #[track_caller]
     pub(crate) fn expect_error(self, status: u16, message: &str, code: &str) {
         assert_eq!(self.expect_code(status, code), message);

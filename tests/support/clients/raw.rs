@@ -35,7 +35,7 @@ impl Connection {
         self.stream.write_all(bytes)
     }
 
-    /// Reads until the answer has `text` in it; answers all that was received.
+    /// Reads until the answer has `text` in it; returns all that was received.
     pub(crate) fn read_until(&mut self, within: Duration, text: &str) -> String {
         let deadline = Instant::now() + within;
         loop {
@@ -48,7 +48,7 @@ impl Connection {
         }
     }
 
-    /// Reads until the server closes; answers after how long that was.
+    /// Reads until the server closes; returns how long that took.
     pub(crate) fn closed(&mut self, within: Duration) -> Duration {
         let start = Instant::now();
         while !self.read() {

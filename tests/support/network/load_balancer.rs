@@ -56,7 +56,7 @@ impl LoadBalancer {
         .await;
     }
 
-    /// Forgets a process that has ended; answers how many connections it was given.
+    /// Forgets a process that has ended; returns how many connections it was given.
     pub(crate) fn remove(&self, address: &str) -> usize {
         let mut backends = self.backends.lock().unwrap();
         let index = backends.iter().position(|backend| backend.address.to_string() == address).unwrap();

@@ -72,7 +72,7 @@ impl Authority {
     }
 }
 
-/// Makes a Redis answer by TLS too, on a port of its own, and show this certificate to new connections; answers the port.
+/// Makes a Redis answer by TLS too, on a port of its own, and show this certificate to new connections; returns the port.
 ///
 /// # Panics
 /// This Redis was compiled without TLS, so nothing can be said about TLS on this machine.

@@ -178,7 +178,7 @@ impl App {
         self.clients.iter().cycle().cloned()
     }
 
-    /// Asks for an OTP and waits for the SMS; answers the OTP.
+    /// Asks for an OTP and waits for the SMS; returns the OTP.
     pub(crate) async fn code_for(&self, name: &str, number: &str) -> String {
         let before = self.twilio.accepted(number).len();
         self.client().ask(name, number).await.expect(200);
@@ -186,7 +186,7 @@ impl App {
         sms[before].code()
     }
 
-    /// Asks for an OTP; answers the delivery's id.
+    /// Asks for an OTP; returns the delivery's id.
     pub(crate) async fn ask(&self, number: &str) -> String {
         let asked = self.client().ask("Asha", number).await.expect(200);
         asked.body["delivery_id"].as_str().expect("a delivery").to_owned()
@@ -197,7 +197,7 @@ impl App {
         self.client().get(&format!("/deliveries/{id}"), None).await.expect(200).body
     }
 
-    /// Waits until a delivery has a status; answers what the API says of it then.
+    /// Waits until a delivery has a status; returns what the API says of it then.
     pub(crate) async fn delivery_is(&self, id: &str, status: &str, within: Duration) -> Value {
         let mut last = Value::Null;
         let deadline = Instant::now() + within;
@@ -223,7 +223,7 @@ impl App {
         self.workers.iter().flat_map(|worker| worker.events(name)).collect()
     }
 
-    /// Signs in from beginning to end; answers what the last step was answered.
+    /// Signs in from beginning to end; returns what the last step was answered.
     pub(crate) async fn sign_in(&self, name: &str, number: &str) -> Answer {
         let code = self.code_for(name, number).await;
         self.client().verify(number, &code).await.expect(200)
@@ -248,7 +248,7 @@ impl App {
         keys
     }
 
-    /// Waits until the API gives an OTP again after an outage, and the SMS comes; answers the OTP.
+    /// Waits until the API gives an OTP again after an outage, and the SMS comes; returns the OTP.
     pub(crate) async fn code_after_outage(&self, name: &str, number: &str) -> String {
         let before = self.twilio.accepted(number).len();
         eventually(SOON, "an API that works again", async || {

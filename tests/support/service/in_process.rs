@@ -123,7 +123,7 @@ impl InProcess {
         Caller { app: self, address: address.to_owned() }
     }
 
-    /// Sends the SMS as a worker does; answers its OTP.
+    /// Sends the SMS as a worker does; returns its OTP.
     pub(crate) async fn deliver(&self, asked: &Answer) -> String {
         self.deliver_id(asked.delivery_id()).await
     }
@@ -146,7 +146,7 @@ impl InProcess {
         self.deliveries.claim(&job, Ulid::generate()).await.unwrap()
     }
 
-    /// Holds that `attempt` is refused with that code for exactly so long (whole seconds), to the millisecond, and allowed then.
+    /// Asserts that `attempt` is refused with that code for exactly so long (whole seconds), to the millisecond, and allowed then.
     pub(crate) async fn refused_for(
         &self,
         wait: Duration,
@@ -202,7 +202,7 @@ impl Caller<'_> {
         self.post_json(&json!({"name": "Asha", "phone_number": number})).await
     }
 
-    /// Asks for an OTP and gets the SMS; answers the OTP.
+    /// Asks for an OTP and gets the SMS; returns the OTP.
     pub(crate) async fn code_for(&self, number: &str) -> String {
         let asked = self.ask(number).await.expect(200);
         self.app.deliver(&asked).await

@@ -99,7 +99,7 @@ impl Process {
             .collect()
     }
 
-    /// Waits for a log line whose event is `name`; answers its fields.
+    /// Waits for a log line whose event is `name`; returns its fields.
     pub(crate) async fn wait_for_event(&mut self, name: &str, within: Duration) -> Value {
         let what = format!("the event {name} of {}", self.name);
         eventually(within, &what, async || {

@@ -77,7 +77,7 @@ impl Queue {
         names
     }
 
-    /// Waits until `count` workers are registered; answers their names.
+    /// Waits until `count` workers are registered; returns their names.
     pub(crate) async fn registered(&self, count: usize) -> Vec<String> {
         eventually(SOON, "the workers to register", async || Some(self.workers()).filter(|names| names.len() == count))
             .await
@@ -165,7 +165,7 @@ impl Worker {
         self.stop.cancel();
     }
 
-    /// Stops it and waits for its end; answers how long that took.
+    /// Stops it and waits for its end; returns how long that took.
     pub(crate) async fn stopped(mut self) -> Duration {
         let start = Instant::now();
         self.stop();

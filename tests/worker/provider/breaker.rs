@@ -9,7 +9,7 @@ use crate::support::eventually;
 use crate::support::fake_twilio::Reply;
 use crate::support::numbers::numbers;
 
-/// Asks for an SMS to each number; answers the deliveries' ids.
+/// Asks for an SMS to each number; returns the deliveries' ids.
 async fn ask_all(app: &App, numbers: &[String]) -> Vec<String> {
     let client = app.keep_alive(0);
     let asks = stream::iter(numbers).map(|number| client.ask("Asha", number)).buffered(16);
