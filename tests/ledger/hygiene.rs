@@ -85,7 +85,7 @@ async fn refusals_do_not_make_keys() {
         app.at(&address(n)).ask(&spread(n)).await.expect(429);
         app.at(&address(n)).ask("+12025550143").await.expect_code(403, "destination_not_allowed");
         app.at(&address(n)).ask("12025550143").await.expect_code(400, "invalid_phone_number");
-        app.at(&address(n)).verify(&spread(n), "12 34").await.expect_code(401, "invalid_otp");
+        app.at(&address(n)).verify(&spread(n), "12.34").await.expect_code(401, "invalid_otp");
     }
     assert_eq!(names(), before);
 

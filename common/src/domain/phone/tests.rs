@@ -366,3 +366,9 @@ fn an_account_keeps_a_number_that_its_plan_has_dropped() {
     let again = PhoneNumber::from_account(known.e164());
     assert_eq!((&again, again.country()), (&known, known.country()));
 }
+
+/// The library logs whole numbers at that level.
+#[test]
+fn nothing_is_logged_at_the_level_trace_by_libraries() {
+    assert!(log::STATIC_MAX_LEVEL < log::LevelFilter::Trace);
+}
