@@ -60,6 +60,7 @@ pub(super) async fn run<E>(
     let mut http = http1::Builder::new()
         // Else a client that hangs up would end its handler at whatever it is doing.
         .half_close(true)
+        // hyper's own would count the silence before a request too; see `cut`.
         .header_read_timeout(None)
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service);
