@@ -58,7 +58,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let _metrics = serve_metrics(&config, &app.state).await?;
     let address = config.server.address();
     let listener =
-        server::bind(address).await.with_context(|| format!("PORT: cannot listen on {address}"))?;
+        server::bind(address).with_context(|| format!("PORT: cannot listen on {address}"))?;
     tracing::info!(event = "listening", address = %listener.local_addr()?);
     let inbox = app.pages.dev_inbox().cloned();
     let redis = config.redis.server()?;

@@ -1,5 +1,5 @@
-//! One connection: hyper speaks HTTP/1.1 on it, the app answers, and a deadline ends it when its
-//! client is too slow.
+//! One connection: hyper speaks HTTP/1.1 on it, the app answers, and a client that is too slow is
+//! cut.
 
 use std::{
     convert::Infallible,
@@ -8,11 +8,11 @@ use std::{
     net::SocketAddr,
     pin::pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::Poll,
     time::Duration,
 };
 
-use futures_util::{StreamExt, stream};
+use futures_util::{TryStreamExt, future::OptionFuture, stream::try_unfold};
 use http::{HeaderValue, StatusCode, header::CONNECTION, uri::Scheme};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -22,191 +22,148 @@ use poem::{
 };
 use tokio::{
     net::TcpStream,
-    time::{Instant, sleep_until, timeout_at},
+    sync::OwnedSemaphorePermit,
+    time::{Instant, sleep, sleep_until, timeout_at},
 };
-use tokio_util::sync::CancellationToken;
 
 use super::{
-    ConnectionLimits,
-    connection_limit::{Slot, Slots, close},
-    phase::{Phase, Progress, Step, WatchedStream},
+    Server,
+    close::{close, send_error},
+    connection_state::{Activity, ConnectionState, SharedState, WatchedStream},
 };
 
 /// The longest request head, in bytes; a longer one is answered with 431. It also bounds what a
-/// slow client makes the server hold.
+/// slow client makes the server keep.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 
-/// How long a connection that waits for its client stays open once nothing is accepted any more:
+/// How long a connection that waits for a request stays open once nothing is accepted any more:
 /// requests that are on their way still arrive, and their answers tell the client to go elsewhere.
 const LAST_REQUEST_WINDOW: Duration = Duration::from_secs(1);
 
-/// What all connections of a server share.
-pub(super) struct Shared<E> {
-    pub(super) app: E,
-    pub(super) local_addr: SocketAddr,
-    pub(super) limits: ConnectionLimits,
-    pub(super) slots: Slots,
-    /// The server is to stop: every answer is the last one of its connection.
-    pub(super) draining: CancellationToken,
-    /// Nothing more is accepted.
-    pub(super) stop: CancellationToken,
-}
-
 /// Serves one connection to its end.
-pub(super) async fn run<E>(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared<E>>, _slot: Slot)
-where
+pub(super) async fn run<E>(
+    tcp: TcpStream,
+    peer: SocketAddr,
+    server: Arc<Server<E>>,
+    _permit: OwnedSemaphorePermit,
+) where
     E: Endpoint<Output = Response> + 'static,
 {
-    let progress = Progress::new();
-    let watched = WatchedStream { stream, progress: progress.clone(), refusal: None };
-    let service = service_fn({
-        let shared = shared.clone();
-        let progress = progress.clone();
-        move |request| {
-            let shared = shared.clone();
-            let progress = progress.clone();
-            Box::pin(async move {
-                let response = answer(request, peer, &progress, &shared).await;
-                Ok::<hyper::Response<_>, Infallible>(response.into())
-            })
-        }
+    let state = SharedState::new();
+    let stream = WatchedStream { tcp, state: state.clone(), head_error: None };
+    let service = service_fn(|request| {
+        Box::pin(async {
+            let response = answer(request, peer, &state, &server).await;
+            Ok::<hyper::Response<_>, Infallible>(response.into())
+        })
     });
     let mut http = http1::Builder::new()
         // Else a client that hangs up would end its handler at whatever it is doing.
         .half_close(true)
+        // hyper's own would count the silence before a request too; see `cut`.
         .header_read_timeout(None)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(watched), service);
-    match drive(|cx| http.poll_without_shutdown(cx), &progress, &shared).await {
-        End::Finished(result) => {
-            if let Err(error) = result {
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        biased;
+        ended = poll_fn(|cx| http.poll_without_shutdown(cx)) => {
+            if let Err(error) = ended {
                 tracing::debug!(event = "connection_failed", %peer, %error);
             }
-            close(http.into_parts().io.into_inner().stream).await;
         }
-        End::Late(phase) => tracing::debug!(event = "connection_cut", %peer, ?phase, "too slow"),
-        End::Evicted(phase) => {
-            tracing::debug!(event = "connection_cut", %peer, ?phase, "too many connections")
+        reason = cut(&state, &server) => {
+            let phase = state.get().activity;
+            tracing::debug!(event = "connection_cut", %peer, ?phase, "{reason}");
+            return;
         }
     }
+    let mut stream = http.into_parts().io.into_inner();
+    if let Some(kind) = stream.head_error {
+        send_error(&mut stream.tcp, kind).await;
+    }
+    close(stream.tcp).await;
 }
 
-enum End {
-    /// One side closed it, or did not speak HTTP.
-    Finished(hyper::Result<()>),
-    /// It was longer in this phase than it may.
-    Late(Phase),
-    /// Slots are short and no other connection has waited longer for its client.
-    Evicted(Phase),
-}
-
-/// Polls a connection under the deadline of its current step. All steps are taken inside
-/// `poll_http`, so the deadline is looked up after each call and needs no other wake-up than its
-/// timer.
-async fn drive<E>(
-    mut poll_http: impl FnMut(&mut Context<'_>) -> Poll<hyper::Result<()>>,
-    progress: &Progress,
-    shared: &Shared<E>,
-) -> End {
-    let mut stopped = pin!(shared.stop.cancelled());
-    let mut stopped_at = None;
-    let mut timer = pin!(sleep_until(Instant::now()));
-    let mut evicted = pin!(None);
-    let mut deadline = None;
-    let mut seen = None;
-    poll_fn(|cx| {
-        if let Poll::Ready(result) = poll_http(cx) {
-            return Poll::Ready(End::Finished(result));
-        }
-        if stopped_at.is_none() && stopped.as_mut().poll(cx).is_ready() {
-            stopped_at = Some(Instant::now());
-            seen = None;
-        }
-        let step = progress.now();
-        if seen.replace(step) != Some(step) {
-            deadline = deadline_of(step, &shared.limits, stopped_at);
-            if let Some(deadline) = deadline {
-                timer.as_mut().reset(deadline);
+/// Ends when the connection has to be cut, and says why. The app bounds its own work, and a body
+/// has a deadline of its own (see [`with_deadline`]).
+async fn cut<E>(state: &SharedState, server: &Server<E>) -> &'static str {
+    let limits = &server.limits;
+    let mut last_request_window = pin!(async {
+        server.stop.cancelled().await;
+        sleep(LAST_REQUEST_WINDOW).await;
+    });
+    loop {
+        let now = state.get();
+        let limit = match now.activity {
+            Activity::Head => Some(limits.read),
+            Activity::Writing => Some(limits.write),
+            Activity::Idle => Some(limits.idle),
+            Activity::Body | Activity::Handling => None,
+        };
+        let deadline = OptionFuture::from(limit.map(|limit| sleep_until(now.since + limit)));
+        let waits_for_request = matches!(now.activity, Activity::Head | Activity::Idle);
+        let waits_for_client = now.activity != Activity::Handling;
+        tokio::select! {
+            biased;
+            () = changed(state, now) => {}
+            Some(()) = deadline => return "too slow",
+            () = &mut last_request_window, if waits_for_request => return "too slow",
+            () = server.connection_limit.evicted(), if waits_for_client => {
+                return "too many connections";
             }
-            let waits_for_client = step.phase != Phase::Handling;
-            evicted.set(waits_for_client.then(|| shared.slots.evicted()));
         }
-        if deadline.is_some() && timer.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(End::Late(step.phase));
-        }
-        if evicted.as_mut().as_pin_mut().is_some_and(|evicted| evicted.poll(cx).is_ready()) {
-            return Poll::Ready(End::Evicted(step.phase));
-        }
-        Poll::Pending
-    })
-    .await
+    }
 }
 
-/// When a step has to be over. The app bounds its own work, and its body has a deadline of its own
-/// (see [`with_deadline`]).
-fn deadline_of(
-    step: Step,
-    limits: &ConnectionLimits,
-    stopped_at: Option<Instant>,
-) -> Option<Instant> {
-    let last_wait = |deadline: Instant| {
-        stopped_at.map_or(deadline, |stop| deadline.min(stop + LAST_REQUEST_WINDOW))
-    };
-    match step.phase {
-        Phase::Head => Some(last_wait(step.since + limits.read)),
-        Phase::Idle => Some(last_wait(step.since + limits.idle)),
-        Phase::Writing => Some(step.since + limits.write),
-        Phase::Body | Phase::Handling => None,
-    }
+/// Ends when the state is another one. No wake-up is needed: hyper's polls alone change it, and
+/// [`run`] polls this after each of them.
+fn changed(state: &SharedState, from: ConnectionState) -> impl Future<Output = ()> {
+    poll_fn(move |_| if state.get() == from { Poll::Pending } else { Poll::Ready(()) })
 }
 
 async fn answer<E>(
     request: hyper::Request<Incoming>,
     peer: SocketAddr,
-    progress: &Progress,
-    shared: &Shared<E>,
+    state: &SharedState,
+    server: &Server<E>,
 ) -> Response
 where
     E: Endpoint<Output = Response>,
 {
-    let began = match progress.now() {
-        Step { phase: Phase::Head, since } => since,
+    let began = match state.get() {
+        ConnectionState { activity: Activity::Head, since } => since,
         // A pipelined request came together with an earlier one: its clock starts here.
         _ => Instant::now(),
     };
-    progress.enter(Phase::Handling);
-    let local = LocalAddr(shared.local_addr.into());
+    state.set(Activity::Handling);
+    let local = LocalAddr(server.local_addr.into());
     let remote = RemoteAddr(peer.into());
     let mut request = Request::from((request, local, remote, Scheme::HTTP));
     let body = request.take_body();
     if !body.is_empty() {
-        let deadline = began + shared.limits.read;
-        request.set_body(with_deadline(body, deadline, progress.clone()));
+        request.set_body(with_deadline(body, began + server.limits.read, state.clone()));
     }
-    let mut response = shared.app.get_response(request).await;
+    let mut response = server.app.get_response(request).await;
     // After these two the rest of the body is not waited for.
-    let unread =
+    let is_body_unread =
         matches!(response.status(), StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE);
-    if unread || shared.draining.is_cancelled() {
+    if is_body_unread || server.draining.is_cancelled() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    progress.enter(Phase::Writing);
+    state.set(Activity::Writing);
     response
 }
 
 /// The same body, but past `deadline` waiting for more of it fails with
 /// [`io::ErrorKind::TimedOut`].
-fn with_deadline(body: Body, deadline: Instant, progress: Progress) -> Body {
-    let state = (body.into_bytes_stream(), progress);
-    let chunks = stream::unfold(state, move |(mut chunks, progress)| async move {
-        let waiting = progress.wait_for_body();
-        let next = timeout_at(deadline, chunks.next()).await;
-        drop(waiting);
-        let chunk = match next {
-            Ok(chunk) => chunk?,
-            Err(_) => Err(io::ErrorKind::TimedOut.into()),
-        };
-        Some((chunk, (chunks, progress)))
+fn with_deadline(body: Body, deadline: Instant, state: SharedState) -> Body {
+    let chunks = try_unfold(body.into_bytes_stream(), move |mut chunks| {
+        let state = state.clone();
+        async move {
+            let _waiting = state.wait_for_body();
+            let chunk = timeout_at(deadline, chunks.try_next()).await??;
+            io::Result::Ok(chunk.map(|chunk| (chunk, chunks)))
+        }
     });
     Body::from_bytes_stream(chunks)
 }

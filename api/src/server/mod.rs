@@ -5,22 +5,25 @@
 //! directly here; the app stays a plain poem endpoint. HTTP/2 is refused: one of its connections
 //! carries many requests, for which these deadlines would not hold.
 
+mod close;
 mod connection;
 mod connection_limit;
+mod connection_state;
 pub mod open_files_limit;
-mod phase;
-mod raw_response;
 
 use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response};
 use tokio::{
-    net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host},
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::Semaphore,
     task::{JoinError, JoinSet},
+    time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
-use self::{connection::Shared, connection_limit::Slots};
+use self::connection_limit::ConnectionLimit;
+use crate::http::error::ErrorKind;
 
 /// How long nothing is accepted after an accept error such as "too many open files", which would
 /// repeat at once.
@@ -28,7 +31,10 @@ const PAUSE_AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(100);
 
 /// How many connections the kernel may hold until they are accepted; it may hold fewer
 /// (`net.core.somaxconn`).
-pub const BACKLOG: u32 = 4096;
+const BACKLOG: u32 = 4096;
+
+/// How many connections that were answered with 503 may wait for their clients to close them.
+const MAX_REJECTED_CONNECTIONS: usize = 100;
 
 /// What a client may take its time for, and how many clients there may be.
 #[derive(Debug, Clone)]
@@ -69,30 +75,32 @@ pub struct Drain {
     pub grace: Duration,
 }
 
-/// Listens on `address`, with room for a burst of [`BACKLOG`] clients that are not accepted yet;
-/// with tokio's own 1,024 the kernel makes the others wait a second before it lets them try again.
+/// Listens on `address`. tokio's own listeners have a backlog of 1,024; when it is full, the kernel
+/// makes a client wait a second before it lets it try again.
 ///
 /// # Errors
-/// When the name has no address, or the port is taken or not allowed.
-pub async fn bind(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
-    let mut last_error = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for address in lookup_host(address).await? {
-        match listen(address) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => last_error = error,
-        }
-    }
-    Err(last_error)
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+/// When the port is taken or not allowed.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // As tokio's own bind does: a restarted server must not wait for the connections of the last
-    // one to be forgotten.
+    // As tokio's own listeners do: a restarted server must not wait until the kernel has forgotten
+    // the connections of the last one.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+/// What all connections of a server share.
+struct Server<E> {
+    app: E,
+    local_addr: SocketAddr,
+    limits: ConnectionLimits,
+    connection_limit: ConnectionLimit,
+    rejected_connections: Arc<Semaphore>,
+    /// The server is to stop: every answer is the last one of its connection.
+    draining: CancellationToken,
+    /// Nothing more is accepted.
+    stop: CancellationToken,
 }
 
 /// Serves `app` on `listener` until `shutdown` ends.
@@ -115,21 +123,20 @@ where
     A: IntoEndpoint,
     A::Endpoint: 'static,
 {
-    let draining = CancellationToken::new();
-    let stop = CancellationToken::new();
-    let shared = Arc::new(Shared {
+    let server = Arc::new(Server {
         app: app.into_endpoint().map_to_response(),
         local_addr: listener.local_addr()?,
-        slots: Slots::new(limits.max_connections),
+        connection_limit: ConnectionLimit::new(limits.max_connections),
+        rejected_connections: Arc::new(Semaphore::new(MAX_REJECTED_CONNECTIONS)),
         limits,
-        draining: draining.clone(),
-        stop: stop.clone(),
+        draining: CancellationToken::new(),
+        stop: CancellationToken::new(),
     });
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(async {
         shutdown.await;
-        draining.cancel();
-        tokio::time::sleep(drain.delay).await;
+        server.draining.cancel();
+        sleep(drain.delay).await;
     });
     loop {
         tokio::select! {
@@ -137,59 +144,71 @@ where
             () = &mut shutdown => break,
             Some(ended) = connections.join_next() => report_panic(ended),
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => welcome(stream, peer, &shared, &mut connections),
-                Err(error) => recover(&error, &shared.slots).await,
+                Ok((tcp, peer)) => server.spawn_connection(tcp, peer, &mut connections),
+                Err(error) => server.recover(&error).await,
             },
         }
     }
     drop(listener);
-    stop.cancel();
+    server.stop.cancel();
     finish(connections, drain.grace).await;
     Ok(())
 }
 
-fn welcome<E>(
-    stream: TcpStream,
-    peer: SocketAddr,
-    shared: &Arc<Shared<E>>,
-    connections: &mut JoinSet<()>,
-) where
-    E: Endpoint<Output = Response> + 'static,
-{
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(event = "nodelay_failed", %error);
+impl<E: Endpoint<Output = Response> + 'static> Server<E> {
+    fn spawn_connection(
+        self: &Arc<Self>,
+        tcp: TcpStream,
+        peer: SocketAddr,
+        connections: &mut JoinSet<()>,
+    ) {
+        if let Err(error) = tcp.set_nodelay(true) {
+            tracing::debug!(event = "nodelay_failed", %error);
+        }
+        match self.connection_limit.try_acquire() {
+            Some(permit) => connections.spawn(connection::run(tcp, peer, self.clone(), permit)),
+            None => connections.spawn(self.reject(tcp)),
+        };
     }
-    match shared.slots.take() {
-        Some(slot) => connections.spawn(connection::run(stream, peer, shared.clone(), slot)),
-        None => connections.spawn(shared.slots.refuse(stream)),
-    };
+
+    /// Tells a client that there are too many connections.
+    fn reject(&self, mut tcp: TcpStream) -> impl Future<Output = ()> + use<E> {
+        crate::metrics::connection_refused();
+        let permit = Arc::clone(&self.rejected_connections).try_acquire_owned();
+        async move {
+            close::send_error(&mut tcp, ErrorKind::Overloaded).await;
+            if permit.is_ok() {
+                close::close(tcp).await;
+            }
+        }
+    }
+
+    /// A failed accept concerns either one client, who is gone, or the process, which is then out
+    /// of files or memory.
+    async fn recover(&self, error: &io::Error) {
+        use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+        if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
+            tracing::warn!(event = "accept_failed", %error);
+            self.connection_limit.evict_slowest();
+            sleep(PAUSE_AFTER_ACCEPT_ERROR).await;
+        }
+    }
 }
 
 /// Waits for the connections to end, for `grace` at most.
 async fn finish(mut connections: JoinSet<()>, grace: Duration) {
-    let drained = async {
+    let ended = async {
         while let Some(ended) = connections.join_next().await {
             report_panic(ended);
         }
     };
-    if tokio::time::timeout(grace, drained).await.is_err() {
+    if timeout(grace, ended).await.is_err() {
         tracing::warn!(
             event = "connections_cut",
             count = connections.len(),
             "still open after the grace period"
         );
         connections.shutdown().await;
-    }
-}
-
-/// A failed accept concerns either one client, who is gone, or the process, which is then out of
-/// files or memory.
-async fn recover(error: &io::Error, slots: &Slots) {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
-        tracing::warn!(event = "accept_failed", %error);
-        slots.relieve();
-        tokio::time::sleep(PAUSE_AFTER_ACCEPT_ERROR).await;
     }
 }
 

@@ -1,10 +1,10 @@
 //! Whether the process may open as many files as it may have connections.
 
-use super::connection_limit::LINGERING_REFUSALS;
+use super::MAX_REJECTED_CONNECTIONS;
 
-/// Files beside the clients' connections: refusals, Redis and database connections, logs, the
-/// runtime's own.
-const OTHER_FILES: usize = LINGERING_REFUSALS + 100;
+/// Files beside the clients' connections: rejected connections, those to Redis and the database,
+/// logs, the runtime's own.
+const OTHER_FILES: usize = MAX_REJECTED_CONNECTIONS + 100;
 
 /// Why [`allow_connections`] failed.
 #[derive(Debug, thiserror::Error)]

@@ -6,7 +6,7 @@ use api::server::ConnectionLimits;
 
 use crate::support::{Client, GREET_HEAD, QUICK, Server, WAIT_WITH_BODY, limits, pass, soon};
 
-async fn with_slots(max_connections: usize) -> Server {
+async fn with_at_most(max_connections: usize) -> Server {
     Server::start(ConnectionLimits { max_connections, ..limits() }).await
 }
 
@@ -26,7 +26,7 @@ async fn busy(server: &Server, count: usize) -> Vec<Client> {
 
 #[tokio::test]
 async fn a_full_server_refuses_at_once_and_recovers() {
-    let server = with_slots(20).await;
+    let server = with_at_most(20).await;
     let mut clients = busy(&server, 20).await;
 
     let began = Instant::now();
@@ -48,12 +48,12 @@ async fn a_full_server_refuses_at_once_and_recovers() {
         assert_eq!(client.answer().await.body, "waited");
     }
     drop(clients);
-    soon("a free slot", async { while server.quick().await.status != 200 {} }).await;
+    soon("room for a connection", async { while server.quick().await.status != 200 {} }).await;
 }
 
 #[tokio::test]
 async fn a_refused_client_may_finish_its_request_without_an_error() {
-    let server = with_slots(1).await;
+    let server = with_at_most(1).await;
     let _busy = busy(&server, 1).await;
     for _ in 0..20 {
         let mut refused = server.connect().await;
@@ -66,7 +66,7 @@ async fn a_refused_client_may_finish_its_request_without_an_error() {
 
 #[tokio::test]
 async fn slow_clients_make_room_for_others_the_slowest_first() {
-    let server = with_slots(20).await;
+    let server = with_at_most(20).await;
     let mut busy = busy(&server, 2).await;
     let slow_body = format!("{GREET_HEAD}Content-Length: 12\r\n\r\n{{");
     let mut slow = Vec::new();
@@ -95,7 +95,7 @@ async fn slow_clients_make_room_for_others_the_slowest_first() {
 
 #[tokio::test]
 async fn an_idle_connection_stays_while_there_is_room() {
-    let server = with_slots(20).await;
+    let server = with_at_most(20).await;
     let mut idle = server.connect().await;
     idle.send(QUICK).await;
     idle.answer().await;

@@ -114,10 +114,10 @@ async fn what_outlasts_the_grace_period_is_ended() {
 async fn its_port_can_be_taken_once_and_again_after_it() {
     let mut server = Server::start(limits()).await;
     let address = server.addr;
-    let taken = bind(address).await.unwrap_err();
+    let taken = bind(address).unwrap_err();
     assert_eq!(taken.kind(), std::io::ErrorKind::AddrInUse);
     assert_eq!(server.quick().await.status, 200);
     server.stop();
     server.ended().await;
-    bind(address).await.unwrap();
+    bind(address).unwrap();
 }

@@ -153,7 +153,7 @@ impl Server {
         limits: ConnectionLimits,
         drain: Drain,
     ) -> Self {
-        let listener = server::bind("127.0.0.1:0").await.unwrap();
+        let listener = server::bind(([127, 0, 0, 1], 0).into()).unwrap();
         let addr = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move {
