@@ -86,8 +86,11 @@ impl Sentinels {
     }
 
     fn new(settings: Settings) -> RedisResult<Self> {
-        let addresses: Vec<ConnectionAddr> =
-            settings.hosts.iter().map(|(host, port)| ConnectionAddr::Tcp(host.clone(), *port)).collect();
+        let address = |(host, port): &(String, u16)| match settings.tls {
+            true => ConnectionAddr::TcpTls { host: host.clone(), port: *port, insecure: false, tls_params: None },
+            false => ConnectionAddr::Tcp(host.clone(), *port),
+        };
+        let addresses: Vec<ConnectionAddr> = settings.hosts.iter().map(address).collect();
         let mut builder = SentinelClientBuilder::new(addresses, settings.primary.clone(), SentinelServerType::Master)?
             .set_client_to_redis_db(settings.redis.db())
             .set_client_to_redis_protocol(ProtocolVersion::RESP3)
