@@ -1,5 +1,6 @@
 //! Connections to Redis that heal by themselves, wherever the primary moves.
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 use std::time::Duration;
@@ -22,6 +23,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 /// A reply that stays out for so long raises the question whether the connection still leads anywhere.
 const SILENCE: Duration = Duration::from_millis(500);
+/// How long that reply has when a new connection was answered.
+const LAST_CHANCE: Duration = Duration::from_millis(250);
 /// The kernel asks an idle connection for a sign of life after this time, and again every second, three times.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(5);
 /// The kernel gives a connection up whose bytes nobody has confirmed for so long (`TCP_USER_TIMEOUT`, RFC 5482).
@@ -184,15 +187,11 @@ impl RedisConnection {
             let mut live = self.0.live().await;
             asked = Some(live.ended.clone());
             let ended = live.ended.clone();
-            let reply = ask(&mut live.connection);
-            tokio::pin!(reply);
-            loop {
-                tokio::select! {
-                    biased;
-                    reply = &mut reply => return reply,
-                    () = ended.cancelled() => return Err(gone_silent()),
-                    () = sleep(SILENCE) => self.0.replace_if_silent(&ended).await,
-                }
+            tokio::select! {
+                biased;
+                reply = ask(&mut live.connection) => reply,
+                () = ended.cancelled() => Err(gone_silent()),
+                never = self.0.replace_if_silent(&ended) => match never {},
             }
         })
         .await;
@@ -274,7 +273,7 @@ impl Shared {
                 if push.kind == PushKind::Disconnection {
                     ended.cancel();
                 }
-                Ok::<_, std::convert::Infallible>(())
+                Ok::<_, Infallible>(())
             }
         };
         let config = AsyncConnectionConfig::new()
@@ -286,13 +285,18 @@ impl Shared {
         Ok(Live { connection, ended })
     }
 
-    /// Where a new connection is answered, the old one leads nowhere. Where it is not, Redis itself pauses, and its
-    /// reply may still come.
-    async fn replace_if_silent(&self, silent: &CancellationToken) {
-        let Ok(_connecting) = self.connecting.try_lock() else { return };
-        if let Ok(live) = self.connect().await {
-            self.replace(live);
-            silent.cancel();
+    /// To be run while a reply is waited for. Where it stays out and a new connection is answered, the old one leads
+    /// nowhere. Where a new one is not answered either, Redis itself pauses, and its reply may still come.
+    async fn replace_if_silent(&self, silent: &CancellationToken) -> Infallible {
+        loop {
+            sleep(SILENCE).await;
+            let Ok(_connecting) = self.connecting.try_lock() else { continue };
+            if let Ok(live) = self.connect().await {
+                // A Redis that goes on after a pause answers the old connection too.
+                sleep(LAST_CHANCE).await;
+                self.replace(live);
+                silent.cancel();
+            }
         }
     }
 
