@@ -2,7 +2,6 @@
 //! answers within three seconds and SMS go out within five, nothing is restarted, and what is lost is what replication had
 //! not carried yet.
 
-use std::mem::swap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -97,90 +96,27 @@ async fn accounts_for(app: &App, promises: &[Promise]) -> (usize, usize) {
         let path = format!("/deliveries/{}", promise.id);
         let known = eventually(SOON, "an end of the delivery", async || {
             let delivery = client.get(&path, None).await;
-            let going_on =
-                delivery.status == 200 && ["queued", "sending"].contains(&delivery.body["status"].as_str().unwrap());
-            (!going_on).then_some(delivery)
+            let waits = delivery.status == 200 && delivery.body["status"] == "queued";
+            // It may have been sent without the new primary's knowing: what was recorded is lost then.
+            (!waits || !app.twilio.accepted(&promise.number).is_empty()).then_some(delivery)
         })
         .await;
-        let accepted = app.twilio.accepted(&promise.number);
-        if accepted.len() > 1 {
-            assert!(announced.contains(&promise.id), "sent {} times: {promise:?}", accepted.len());
-            twice += 1;
-        }
         if known.status == 404 {
             lost += 1;
             continue;
         }
-        assert_eq!(known.body["status"], "sent", "{promise:?}");
-        client.verify(&promise.number, &accepted[0].code()).await.expect(200);
+        let sms = app.twilio.wait_for_sms(&promise.number, 1, SOON).await;
+        if sms.len() > 1 {
+            assert!(announced.contains(&promise.id), "sent {} times: {promise:?}", sms.len());
+            twice += 1;
+        }
+        client.verify(&promise.number, &sms[0].code()).await.expect(200);
     }
     (lost, twice)
 }
 
 fn processes(app: &App) -> Vec<u32> {
     app.apis.iter().chain(&app.workers).map(Process::id).collect()
-}
-
-/// API and worker that reach Redis by a name, which leads elsewhere after a failover: here it is a port.
-async fn start_by_name() -> (App, TcpProxy, Redis) {
-    let mut app = Plan::new().apis(0).workers(0).start().await;
-    let proxy = TcpProxy::start(app.redis.port()).await;
-    app.settings.insert("REDIS_URL".to_owned(), format!("redis://127.0.0.1:{}", proxy.port()));
-    app.start_api().await;
-    app.start_worker().await;
-    let standby = Redis::start_replica_of(&app.redis);
-    (app, proxy, standby)
-}
-
-/// As managed services do it: the standby is promoted, the name leads to it, and the old primary lives on as its replica
-/// and keeps its connections.
-fn fail_over(app: &mut App, proxy: &TcpProxy, standby: &mut Redis) {
-    standby.promote();
-    app.redis.replicate(standby);
-    proxy.lead_new_ones_to(standby.port());
-    swap(&mut app.redis, standby);
-}
-
-#[async_test]
-async fn the_old_primary_lives_on_as_a_replica() {
-    let (mut app, proxy, mut standby) = start_by_name().await;
-    let before = processes(&app);
-    let load = Load::begin(app.keep_alive(0));
-    sleep(A_WHILE).await;
-    fail_over(&mut app, &proxy, &mut standby);
-    let (api, sms) = healed(&app, Instant::now(), "+919876543210").await;
-    sleep(A_WHILE).await;
-    let (promises, refused) = load.end().await;
-    let (lost, twice) = accounts_for(&app, &promises).await;
-    println!(
-        "promoted, the old primary lives on: API after {api:.2?}, SMS after {sms:.2?}; of {} OTPs {lost} lost, {twice} \
-         sent twice; {refused} requests refused",
-        promises.len()
-    );
-    assert_eq!(processes(&app), before);
-}
-
-#[async_test]
-async fn ten_failovers_under_load() {
-    let (mut app, proxy, mut standby) = start_by_name().await;
-    let before = processes(&app);
-    let load = Load::begin(app.keep_alive(0));
-    let (mut slowest_api, mut slowest_sms) = (Duration::ZERO, Duration::ZERO);
-    for count in 0..10 {
-        sleep(Duration::from_secs(1)).await;
-        app.redis.wait_for_replica();
-        fail_over(&mut app, &proxy, &mut standby);
-        let (api, sms) = healed(&app, Instant::now(), &format!("+91987654321{count}")).await;
-        (slowest_api, slowest_sms) = (slowest_api.max(api), slowest_sms.max(sms));
-    }
-    let (promises, refused) = load.end().await;
-    let (lost, twice) = accounts_for(&app, &promises).await;
-    println!(
-        "ten failovers: API after {slowest_api:.2?} at most, SMS after {slowest_sms:.2?}; of {} OTPs {lost} lost, \
-         {twice} sent twice; {refused} requests refused",
-        promises.len()
-    );
-    assert_eq!(processes(&app), before);
 }
 
 /// Under Sentinel: what happens to the primary, which is reached by `proxy`.

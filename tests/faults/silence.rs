@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::app::{App, Plan, SOON};
+use crate::support::app::{App, Plan};
 use crate::support::eventually;
 use crate::support::operators::operators_client;
 use crate::support::tcp_proxy::TcpProxy;
@@ -35,20 +35,6 @@ async fn healthy_after(app: &mut App, since: Instant, number: &str) -> Duration 
     after
 }
 
-/// The time within which 95 of 100 SMS are on their way to the provider.
-async fn promptness(app: &App) -> Duration {
-    let mut waited = Vec::new();
-    for last in 0..100 {
-        let number = format!("+9195000000{last:02}");
-        let asked = Instant::now();
-        app.ask(&number).await;
-        let sms = app.twilio.wait_for_sms(&number, 1, SOON).await;
-        waited.push(sms[0].at - asked);
-    }
-    waited.sort_unstable();
-    waited[94]
-}
-
 #[async_test]
 async fn all_connections_of_the_api_go_silent() {
     let app = Plan::new().apis(0).workers(0).start().await;
@@ -67,12 +53,6 @@ async fn all_connections_of_the_worker_go_silent() {
     let mut app = start(None, Some(&proxy), app).await;
     app.sign_in("Ravi", "+919876543219").await;
     proxy.silence();
-    let start = Instant::now();
-    let after = healthy_after(&mut app, start, "+919876543210").await;
-    tokio::time::sleep(HEALTHY_WITHIN.saturating_sub(start.elapsed())).await;
-    let p95 = promptness(&app).await;
-    println!(
-        "the worker's connections go silent: healthy after {after:.2?}, then p95 {p95:.2?} from asking to the provider"
-    );
-    assert!(p95 < Duration::from_millis(20), "{p95:?}");
+    let after = healthy_after(&mut app, Instant::now(), "+919876543210").await;
+    println!("the worker's connections go silent: healthy after {after:.2?}");
 }

@@ -50,9 +50,7 @@ impl RedisConfig {
             return Err(wrong_file("has to hold certificates in PEM".to_owned()));
         }
         redis.with_root_certs(authorities).map_err(|error| match error.kind() {
-            ErrorKind::InvalidClientConfig => {
-                wrong_file("is for a REDIS_URL of TLS, which begins with rediss".to_owned())
-            }
+            ErrorKind::InvalidClientConfig => wrong_file("is for a REDIS_URL that begins with rediss://".to_owned()),
             _ => wrong_file("has to hold certificates in PEM".to_owned()),
         })
     }
