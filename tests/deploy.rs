@@ -1,11 +1,13 @@
-//! What `deploy/` names is there: settings in the programs, files in the project. `bin/test deploy` checks its formats.
+//! What `deploy/` names is there: settings in the programs, files in the project. `bin/test deploy`
+//! checks its formats.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::documentation::{is_variable, project, settings_of_all_programs};
 
-/// What the files of `deploy/` set besides our settings: variables of Compose's own file of secrets, and of other images.
+/// What the files of `deploy/` set besides our settings: variables of Compose's own file of
+/// secrets, and of other images.
 const NOT_OURS: [&str; 8] = [
     "GF_ANALYTICS_CHECK_FOR_UPDATES",
     "GF_ANALYTICS_REPORTING_ENABLED",
@@ -66,7 +68,15 @@ async fn every_setting_in_deploy_is_one_of_a_program() {
             met.insert(name.to_owned());
         }
     }
-    for name in ["APP_ENV", "DATABASE_URL", "HOST", "METRICS_ADDR", "OTP_SECRET", "SHUTDOWN_GRACE", "TRUSTED_PROXIES"] {
+    for name in [
+        "APP_ENV",
+        "DATABASE_URL",
+        "HOST",
+        "METRICS_ADDR",
+        "OTP_SECRET",
+        "SHUTDOWN_GRACE",
+        "TRUSTED_PROXIES",
+    ] {
         assert!(met.contains(name), "{name} is not among {met:?}");
     }
     for name in NOT_OURS {
@@ -90,12 +100,16 @@ fn every_file_that_deploy_names_is_there() {
         let is_kustomization = path.ends_with("kustomization.yaml");
         let mut named: Vec<PathBuf> = Vec::new();
         for line in text.lines() {
-            let resource = line.trim().strip_prefix("- ").filter(|word| is_kustomization && word.ends_with(".yaml"));
+            let resource = line
+                .trim()
+                .strip_prefix("- ")
+                .filter(|word| is_kustomization && word.ends_with(".yaml"));
             named.extend(resource.map(|word| folder.join(word)));
             for word in line.split([' ', '`', '"', ',', '(', ')', '}']) {
                 let word = word.split([':', '#']).next().unwrap().trim_end_matches('.');
                 let from_here = ["./", "../"].iter().any(|start| word.starts_with(start));
-                let from_the_root = ["deploy/", "docs/", "bin/"].iter().any(|start| word.starts_with(start));
+                let from_the_root =
+                    ["deploy/", "docs/", "bin/"].iter().any(|start| word.starts_with(start));
                 named.extend(from_here.then(|| folder.join(word)));
                 named.extend(from_the_root.then(|| project().join(word)));
             }
@@ -103,7 +117,12 @@ fn every_file_that_deploy_names_is_there() {
         // Made by whoever runs it, from the example beside it.
         named.retain(|named| !named.ends_with("deploy/.env"));
         for named in named {
-            assert!(named.exists(), "{} names {}, which is not there", path.display(), named.display());
+            assert!(
+                named.exists(),
+                "{} names {}, which is not there",
+                path.display(),
+                named.display()
+            );
             count += 1;
         }
     }
@@ -118,9 +137,15 @@ fn nothing_in_deploy_is_a_secret() {
             let Some((name, value)) = line.split_once(['=', ':']) else { continue };
             let name = name.trim().trim_start_matches("- ");
             let value = value.trim().trim_matches('"');
-            let secret = ["SECRET", "PASSWORD", "API_KEY", "AUTH"].iter().any(|word| name.contains(word));
-            let password = password_in(value).unwrap_or(if is_variable(name) && secret { value } else { "" });
-            assert!(password.is_empty() || password.starts_with("${"), "{}: {line}", path.display());
+            let secret =
+                ["SECRET", "PASSWORD", "API_KEY", "AUTH"].iter().any(|word| name.contains(word));
+            let password =
+                password_in(value).unwrap_or(if is_variable(name) && secret { value } else { "" });
+            assert!(
+                password.is_empty() || password.starts_with("${"),
+                "{}: {line}",
+                path.display()
+            );
             count += usize::from(is_variable(name) && secret);
         }
     }

@@ -1,4 +1,5 @@
-//! Every fault that docs/operations.md tells of is made by a test, and every one that the long runs make is told.
+//! Every fault that docs/operations.md tells of is made by a test, and every one that the long runs
+//! make is told.
 
 use std::collections::BTreeSet;
 
@@ -17,15 +18,22 @@ fn every_fault_is_held_by_a_test() {
         for (test, file) in tests {
             let test = test.trim_matches('`').to_owned();
             let source = std::fs::read_to_string(project().join("docs").join(&file)).unwrap();
-            let (above, _) =
-                source.split_once(&format!("\nasync fn {test}()")).unwrap_or_else(|| panic!("{file} has no {test}"));
+            let (above, _) = source
+                .split_once(&format!("\nasync fn {test}()"))
+                .unwrap_or_else(|| panic!("{file} has no {test}"));
             assert!(above.lines().last() == Some("#[async_test]"), "{test} is no test");
             held.insert((file, test));
         }
     }
-    for file in ["redis.rs", "database.rs", "rolling.rs"].map(|file| format!("../tests/faults/{file}")) {
+    for file in
+        ["redis.rs", "database.rs", "rolling.rs"].map(|file| format!("../tests/faults/{file}"))
+    {
         let source = std::fs::read_to_string(project().join("docs").join(&file)).unwrap();
         let count = source.lines().filter(|&line| line == "#[async_test]").count();
-        assert_eq!(held.iter().filter(|(held_in, _)| *held_in == file).count(), count, "the table lacks one of {file}");
+        assert_eq!(
+            held.iter().filter(|(held_in, _)| *held_in == file).count(),
+            count,
+            "the table lacks one of {file}"
+        );
     }
 }

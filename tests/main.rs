@@ -1,4 +1,5 @@
-//! Black-box tests: the real programs, a real Redis, a real database; only Twilio is a fake, over real HTTP.
+//! Black-box tests: the real programs, a real Redis, a real database; only Twilio is a fake, over
+//! real HTTP.
 //!
 //! `TEST_DATABASE` chooses the database (`sqlite`, the default, or `postgres`); `bin/test` provides what they need.
 

@@ -59,7 +59,10 @@ async fn tokens_from_before_are_sessions_and_stay_live_on_the_way_back() {
     let mut ids: Vec<SessionId> = Vec::new();
     for token in &tokens {
         let session = session(&accounts, token, now).await;
-        assert!(SessionId::parse(session.id.as_str()).is_some_and(|id| !ids.contains(&id)), "{session:?}");
+        assert!(
+            SessionId::parse(session.id.as_str()).is_some_and(|id| !ids.contains(&id)),
+            "{session:?}"
+        );
         assert!((before..=now).contains(&session.created_at), "{session:?}");
         assert_eq!((session.last_used_at, session.device.as_str()), (session.created_at, ""));
         ids.push(session.id);
@@ -73,8 +76,10 @@ async fn tokens_from_before_are_sessions_and_stay_live_on_the_way_back() {
         address: std::net::IpAddr::from([203, 0, 113, 7]).into(),
         device: common::domain::client::Device::default(),
     };
-    let ended =
-        accounts.end_sessions(user_id, SessionFilter::One(&ids[0]), SessionEnd::SignedOut, &client, now).await.unwrap();
+    let ended = accounts
+        .end_sessions(user_id, SessionFilter::One(&ids[0]), SessionEnd::SignedOut, &client, now)
+        .await
+        .unwrap();
     assert_eq!(ended, ids[..1]);
     assert_eq!(accounts.events(user_id, page).await.unwrap().rows.len(), 1);
 

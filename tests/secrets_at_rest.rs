@@ -1,5 +1,5 @@
-//! After a conversation no OTP and no token is to be found in Redis, its file, the database or a log, nor a whole
-//! number in a log.
+//! After a conversation no OTP and no token is to be found in Redis, its file, the database or a
+//! log, nor a whole number in a log.
 
 use data_encoding::{BASE32_NOPAD, BASE64, HEXLOWER, HEXUPPER};
 use serde_json::{Value, json};
@@ -40,7 +40,11 @@ fn spellings(secret: &str) -> Vec<Vec<u8>> {
 async fn is_nowhere(app: &App, what: &str, spellings: &[Vec<u8>]) {
     for (name, place) in places(app).await {
         for spelling in spellings {
-            assert!(!has(&place, spelling), "{what} is in {name} as {}", String::from_utf8_lossy(spelling));
+            assert!(
+                !has(&place, spelling),
+                "{what} is in {name} as {}",
+                String::from_utf8_lossy(spelling)
+            );
         }
     }
 }
@@ -87,12 +91,19 @@ async fn no_otp_and_no_token_is_kept_in_clear() {
     let signed_in = app.client().verify(NUMBER, &code).await.expect(200);
     let token = signed_in.token();
     app.client().protected(token).await.expect(200);
-    app.client().protected(&token.to_lowercase()).await.expect_code(401, "invalid_authorization_header");
+    app.client()
+        .protected(&token.to_lowercase())
+        .await
+        .expect_code(401, "invalid_authorization_header");
     app.no_job_is_left(SOON).await;
     is_nowhere(&app, "the used OTP", &spellings(&code)).await;
     let mut token_spellings = spellings(token);
     let bytes = BASE32_NOPAD.decode(token.as_bytes()).unwrap();
-    token_spellings.extend([HEXLOWER.encode(&bytes).into_bytes(), HEXUPPER.encode(&bytes).into_bytes(), bytes]);
+    token_spellings.extend([
+        HEXLOWER.encode(&bytes).into_bytes(),
+        HEXUPPER.encode(&bytes).into_bytes(),
+        bytes,
+    ]);
     is_nowhere(&app, "the token", &token_spellings).await;
     for secret in [OTP_SECRET, API_KEY] {
         is_nowhere(&app, "a secret of the settings", &spellings(secret)).await;
@@ -112,7 +123,9 @@ async fn changes_of_accounts_give_nothing_away() {
     let current = app.twilio.wait_for_sms(NUMBER, 2, SOON).await[1].code();
     is_nowhere(&app, "the current number's OTP", &spellings(&current)).await;
     is_nowhere(&app, "the new number's OTP", &spellings(&new)).await;
-    change(json!({"phone_number": NEW, "current_otp": current, "new_otp": current})).await.expect(401);
+    change(json!({"phone_number": NEW, "current_otp": current, "new_otp": current}))
+        .await
+        .expect(401);
     change(json!({"phone_number": NEW, "current_otp": current, "new_otp": new})).await.expect(200);
     app.twilio.wait_for_sms(NUMBER, 3, SOON).await;
 

@@ -179,7 +179,9 @@ async fn the_worker_names_the_setting_that_is_wrong() {
 
 #[async_test]
 async fn production_refuses_what_is_for_development() {
-    for (program, missing) in [("api", "OTP_SECRET"), ("worker", "OTP_SECRET"), ("api", "TRUSTED_PROXIES")] {
+    for (program, missing) in
+        [("api", "OTP_SECRET"), ("worker", "OTP_SECRET"), ("api", "TRUSTED_PROXIES")]
+    {
         let mut settings = production();
         settings.remove(missing);
         is_refused(program, &settings, missing).await;
@@ -209,7 +211,8 @@ async fn help_says_all_but_secrets() {
     ];
     settings.extend(urls.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let common = ["APP_ENV", "DATABASE_URL", "REDIS_URL", "OTP_SECRET", "OTP_TTL_SECONDS"];
-    let api = ["HOST", "PORT", "OTP_LENGTH", "DEFAULT_COUNTRY", "ALLOWED_COUNTRIES", "TOKEN_TTL_HOURS"];
+    let api =
+        ["HOST", "PORT", "OTP_LENGTH", "DEFAULT_COUNTRY", "ALLOWED_COUNTRIES", "TOKEN_TTL_HOURS"];
     let worker = [
         "APP_NAME",
         "SMS_PROVIDERS",
@@ -227,7 +230,11 @@ async fn help_says_all_but_secrets() {
         let ended = run(program, &["--help"], &settings).await;
         assert!(ended.status.success() && ended.stderr.is_empty(), "{ended:?}");
         for name in named {
-            assert!(ended.stdout.contains(name), "{program} --help says nothing of {name}: {}", ended.stdout);
+            assert!(
+                ended.stdout.contains(name),
+                "{program} --help says nothing of {name}: {}",
+                ended.stdout
+            );
         }
         for secret in [HUNTER, OTP_SECRET, API_KEY] {
             assert!(!ended.stdout.contains(secret), "{program} --help: {}", ended.stdout);
@@ -306,7 +313,10 @@ async fn migrations_go_up_down_and_up_again() {
 
 #[async_test]
 async fn migration_names_a_database_that_it_cannot_use() {
-    for url in ["mysql://user:hunter2hunter2@localhost/db", "postgres://user:hunter2hunter2@127.0.0.1:1/db"] {
+    for url in [
+        "mysql://user:hunter2hunter2@localhost/db",
+        "postgres://user:hunter2hunter2@127.0.0.1:1/db",
+    ] {
         let ended = run("migration", &["up"], &settings(&[("DATABASE_URL", url)])).await;
         assert!(!ended.status.success(), "{ended:?}");
         assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");

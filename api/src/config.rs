@@ -60,7 +60,8 @@ pub struct Config {
     /// What the ledger allows.
     #[command(flatten)]
     pub limits: LimitConfig,
-    /// Numbers that sign in without an SMS, each with its code and its last day, comma-separated, like
+    /// Numbers that sign in without an SMS, each with its code and its last day, comma-separated,
+    /// like
     /// `+919876543210=123456@2027-01-31`
     #[arg(long, env, hide_env_values = true)]
     pub test_numbers: Option<TestNumbers>,
@@ -70,7 +71,8 @@ pub struct Config {
     /// Who sends, because where nobody does there is a development inbox.
     #[command(flatten)]
     pub providers: ProviderChoice,
-    /// Whether `GET /` is a sign-in page: `on` or `off` [default: `on` in development, `off` in production]
+    /// Whether `GET /` is a sign-in page: `on` or `off` [default: `on` in development, `off` in
+    /// production]
     #[arg(long, env, value_enum)]
     sign_in_page: Option<Switch>,
     /// How long sessions last, and how many there may be.
@@ -132,15 +134,15 @@ pub struct ServerConfig {
     /// The one header in which trusted proxies say where a request comes from
     #[arg(long, env, default_value = "x-forwarded-for")]
     client_ip_header: HeaderName,
-    /// Origins of the websites whose scripts may call the API (CORS), exactly as browsers write them,
-    /// comma-separated: `https://app.example.com,http://localhost:5173`
+    /// Origins of the websites whose scripts may call the API (CORS), exactly as browsers write
+    /// them, comma-separated: `https://app.example.com,http://localhost:5173`
     #[arg(long, env)]
     cors_origins: Option<AllowedOrigins>,
     /// Connections that may be open at once (10 to 1000000); past that, clients get 503
     #[arg(long, env, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
     max_connections: u32,
-    /// Seconds after SIGTERM in which `/readyz` answers 503 and requests are still taken, so that load
-    /// balancers notice (0 to 300) [default: `5` in production, else `0`]
+    /// Seconds after SIGTERM in which `/readyz` answers 503 and requests are still taken, so that
+    /// load balancers notice (0 to 300) [default: `5` in production, else `0`]
     #[arg(long, env, value_parser = clap::value_parser!(u64).range(0..=300))]
     shutdown_delay: Option<u64>,
     /// Seconds that running requests have to finish after SHUTDOWN_DELAY (1 to 300)
@@ -201,7 +203,8 @@ pub struct SessionConfig {
     /// 3650)
     #[arg(long, env, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3650))]
     session_max_days: u64,
-    /// Live sessions of one user; past that, those that were used least recently end; `0` is no limit
+    /// Live sessions of one user; past that, those that were used least recently end; `0` is no
+    /// limit
     #[arg(long, env, default_value_t = 20)]
     sessions_per_user: u32,
 }

@@ -1,7 +1,5 @@
 //! The HTTP API.
 
-#![allow(missing_docs, reason = "where a name says it all there is no comment")]
-
 pub mod app;
 pub mod commands;
 pub mod config;

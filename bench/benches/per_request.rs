@@ -1,4 +1,5 @@
-//! What our own code does for each request, and the ledger's script with 32 requests at once. `bin/bench micro` brings the Redis.
+//! What our own code does for each request, and the ledger's script with 32 requests at once.
+//! `bin/bench micro` brings the Redis.
 
 #![allow(
     missing_docs,
@@ -19,7 +20,9 @@ use common::domain::client::ClientAddress;
 use common::domain::ids::ChallengeId;
 use common::domain::otp::{Otp, OtpLength};
 use common::domain::person_name::PersonName;
-use common::domain::phone::{AllowedCountries, Country, E164, NumberingPlan, PhoneNumber, load_numbering_plans};
+use common::domain::phone::{
+    AllowedCountries, Country, E164, NumberingPlan, PhoneNumber, load_numbering_plans,
+};
 use common::domain::purpose::Purpose;
 use common::domain::token::Token;
 use common::ledger::connection::Redis;
@@ -66,7 +69,15 @@ fn codes(criterion: &mut Criterion) {
     });
     let sealed = keys.seal(&code, Purpose::SignIn, &number, &challenge);
     criterion.bench_function("open a sealed code", |bench| {
-        bench.iter(|| keys.open(&sealed.key_id, black_box(&sealed.sealed), "sign_in", &number, challenge.as_str()));
+        bench.iter(|| {
+            keys.open(
+                &sealed.key_id,
+                black_box(&sealed.sealed),
+                "sign_in",
+                &number,
+                challenge.as_str(),
+            )
+        });
     });
 }
 
@@ -98,7 +109,13 @@ fn store(url: &str) -> OtpStore {
     ]);
     let limits = LimitConfig::from_arg_matches(&arguments).unwrap();
     let settings = LedgerSettings::new(&limits, Duration::from_secs(300), india());
-    OtpStore::new(redis, OtpKeys::derive(SECRET).unwrap(), OtpLength::DEFAULT, settings, Clock::default())
+    OtpStore::new(
+        redis,
+        OtpKeys::derive(SECRET).unwrap(),
+        OtpLength::DEFAULT,
+        settings,
+        Clock::default(),
+    )
 }
 
 async fn send(store: &OtpStore, next: &AtomicU64, times: u64) -> Duration {
@@ -108,12 +125,15 @@ async fn send(store: &OtpStore, next: &AtomicU64, times: u64) -> Duration {
     for lane in 0..AT_ONCE.min(times) {
         let store = store.clone();
         lanes.spawn(async move {
-            let (name, address) =
-                (PersonName::parse("Asha").unwrap().unwrap(), ClientAddress::from(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+            let (name, address) = (
+                PersonName::parse("Asha").unwrap().unwrap(),
+                ClientAddress::from(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            );
             for number in (first + lane..first + times).step_by(AT_ONCE as usize) {
                 let number = format!("+9198{number:08}").parse().unwrap();
                 let asker = OtpRequester { purpose: Purpose::SignIn, number: &number, address };
-                let requested = store.send(asker, Some(india()), Some(&name), None, None).await.unwrap();
+                let requested =
+                    store.send(asker, Some(india()), Some(&name), None, None).await.unwrap();
                 assert!(matches!(requested, SendOutcome::Queued { .. }), "{requested:?}");
             }
         });

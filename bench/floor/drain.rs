@@ -23,9 +23,13 @@ pub(crate) async fn drain(url: &str, calls: u64, at_once: u64) -> anyhow::Result
                 if call >= calls {
                     return anyhow::Ok(());
                 }
-                let fields =
-                    [("To", format!("+9198{call:08}")), ("From", "+15005550006".to_owned()), ("Body", BODY.to_owned())];
-                let answer = client.post(&url).basic_auth("AC", Some("secret")).form(&fields).send().await?;
+                let fields = [
+                    ("To", format!("+9198{call:08}")),
+                    ("From", "+15005550006".to_owned()),
+                    ("Body", BODY.to_owned()),
+                ];
+                let answer =
+                    client.post(&url).basic_auth("AC", Some("secret")).form(&fields).send().await?;
                 ensure!(answer.status().is_success(), "{}", answer.status());
                 answer.bytes().await?;
             }

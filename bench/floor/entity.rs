@@ -58,7 +58,11 @@ pub(crate) mod token {
     #[derive(Copy, Clone, Debug, DeriveRelation, EnumIter)]
     pub enum Relation {
         /// Whose it is.
-        #[sea_orm(belongs_to = "super::user::Entity", from = "Column::UserId", to = "super::user::Column::Id")]
+        #[sea_orm(
+            belongs_to = "super::user::Entity",
+            from = "Column::UserId",
+            to = "super::user::Column::Id"
+        )]
         User,
     }
 

@@ -1,4 +1,5 @@
-//! The floor: the least that the same libraries can do for the same answers. No limits, no sealing, no logs, no metrics.
+//! The floor: the least that the same libraries can do for the same answers. No limits, no sealing,
+//! no logs, no metrics.
 //!
 //! `floor serve` answers three requests on `PORT`, with `REDIS_URL` and a PostgreSQL `DATABASE_URL`:
 //!

@@ -17,8 +17,8 @@ use rand::RngExt;
 use redis::Script;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, EntityTrait,
-    QueryFilter,
+    ActiveValue::Set, ColumnTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection,
+    EntityTrait, QueryFilter,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -30,10 +30,14 @@ use crate::entity::{SCHEMA, token, user};
 const CONNECTIONS: u32 = 10;
 
 static SEND: LazyLock<Script> = LazyLock::new(|| {
-    Script::new("redis.call('SET', KEYS[1], ARGV[1], 'PX', 300000) redis.call('LPUSH', KEYS[2], ARGV[2])")
+    Script::new(
+        "redis.call('SET', KEYS[1], ARGV[1], 'PX', 300000) redis.call('LPUSH', KEYS[2], ARGV[2])",
+    )
 });
 static VERIFY: LazyLock<Script> = LazyLock::new(|| {
-    Script::new("if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end redis.call('DEL', KEYS[1]) return 1")
+    Script::new(
+        "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end redis.call('DEL', KEYS[1]) return 1",
+    )
 });
 
 pub(crate) async fn serve() -> anyhow::Result<()> {
@@ -95,10 +99,17 @@ async fn verify(
     if !right {
         return Err(poem::Error::from_status(StatusCode::UNAUTHORIZED));
     }
-    let new =
-        user::ActiveModel { name: Set("Asha".to_owned()), phone_number: Set(guess.phone_number), ..Default::default() };
+    let new = user::ActiveModel {
+        name: Set("Asha".to_owned()),
+        phone_number: Set(guess.phone_number),
+        ..Default::default()
+    };
     let user = user::Entity::insert(new)
-        .on_conflict(OnConflict::column(user::Column::PhoneNumber).update_column(user::Column::Name).to_owned())
+        .on_conflict(
+            OnConflict::column(user::Column::PhoneNumber)
+                .update_column(user::Column::Name)
+                .to_owned(),
+        )
         .exec_with_returning(*database)
         .await
         .map_err(InternalServerError)?;
@@ -108,13 +119,22 @@ async fn verify(
         user_id: Set(user.id),
         expiry: Set(Clock::default().now() + Duration::from_secs(48 * 60 * 60)),
     };
-    token::Entity::insert(kept).exec_without_returning(*database).await.map_err(InternalServerError)?;
-    Ok(Json(json!({ "success": true, "data": { "id": user.id, "name": user.name }, "token": text })))
+    token::Entity::insert(kept)
+        .exec_without_returning(*database)
+        .await
+        .map_err(InternalServerError)?;
+    Ok(Json(
+        json!({ "success": true, "data": { "id": user.id, "name": user.name }, "token": text }),
+    ))
 }
 
 #[handler]
-async fn protected(request: &Request, database: Data<&DatabaseConnection>) -> poem::Result<Json<Value>> {
-    let text = request.header(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+async fn protected(
+    request: &Request,
+    database: Data<&DatabaseConnection>,
+) -> poem::Result<Json<Value>> {
+    let text =
+        request.header(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
     let hash = Sha256::digest(text.unwrap_or_default()).to_vec();
     user::Entity::find()
         .inner_join(token::Entity)

@@ -1,4 +1,5 @@
--- Signs in with codes that were asked for before. Arguments: path, a file that returns {number, code, number, code, …}.
+-- Signs in with codes that were asked for before. Arguments: path, a file that returns {number,
+-- code, number, code, …}.
 dofile('load.lua')
 
 function init(arguments)

@@ -29,7 +29,11 @@ pub(crate) async fn weigh(stage: &Stage, api: &Server) -> anyhow::Result<Weight>
     let (jobs, full) = (waiting(&mut redis).await?, used_memory(&mut redis).await?);
     forget_jobs(&mut redis).await?;
     let without_jobs = used_memory(&mut redis).await?;
-    Ok(Weight { jobs, bytes_a_job: (full - without_jobs) / jobs as f64, bytes_a_send: (full - empty) / jobs as f64 })
+    Ok(Weight {
+        jobs,
+        bytes_a_job: (full - without_jobs) / jobs as f64,
+        bytes_a_send: (full - empty) / jobs as f64,
+    })
 }
 
 /// Asks for codes until `jobs` wait, or a few more, starting with an empty Redis.
@@ -46,8 +50,13 @@ pub(crate) async fn fill(stage: &Stage, api: &Server, jobs: u64) -> anyhow::Resu
     while there < jobs {
         // Its threads do not keep step: none has come further than to twice as many.
         let first = (2 * there).to_string();
-        let load =
-            Load { port: api.port, script: "send.lua", arguments: ["/signup", &first], connections: CONNECTIONS, time };
+        let load = Load {
+            port: api.port,
+            script: "send.lua",
+            arguments: ["/signup", &first],
+            connections: CONNECTIONS,
+            time,
+        };
         let outcome = load.put_on(&api.process, &stage.stores).await?;
         there = waiting(&mut redis).await?;
         let left = jobs.saturating_sub(there) as f64 / outcome.requests_a_second;

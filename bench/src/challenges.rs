@@ -46,12 +46,21 @@ pub(crate) async fn of_floor(redis: &mut MultiplexedConnection) -> anyhow::Resul
     Ok(guesses)
 }
 
-async fn keys_like(redis: &mut MultiplexedConnection, pattern: &str) -> anyhow::Result<Vec<String>> {
+async fn keys_like(
+    redis: &mut MultiplexedConnection,
+    pattern: &str,
+) -> anyhow::Result<Vec<String>> {
     let (mut keys, mut cursor) = (Vec::new(), "0".to_owned());
     loop {
         let found: Vec<String>;
-        (cursor, found) =
-            redis::cmd("SCAN").arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(STEP).query_async(redis).await?;
+        (cursor, found) = redis::cmd("SCAN")
+            .arg(cursor)
+            .arg("MATCH")
+            .arg(pattern)
+            .arg("COUNT")
+            .arg(STEP)
+            .query_async(redis)
+            .await?;
         keys.extend(found);
         if cursor == "0" {
             return Ok(keys);
@@ -60,7 +69,10 @@ async fn keys_like(redis: &mut MultiplexedConnection, pattern: &str) -> anyhow::
 }
 
 /// Writes texts as a table of Lua.
-pub(crate) fn write_lua<'a>(path: &Path, texts: impl Iterator<Item = &'a str>) -> anyhow::Result<()> {
+pub(crate) fn write_lua<'a>(
+    path: &Path,
+    texts: impl Iterator<Item = &'a str>,
+) -> anyhow::Result<()> {
     let quoted: Vec<String> = texts.map(|text| format!("\"{text}\"")).collect();
     fs::write(path, format!("return {{{}}}", quoted.join(",\n")))?;
     Ok(())

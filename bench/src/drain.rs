@@ -61,7 +61,10 @@ pub(crate) async fn measure(stage: &Stage, api: &Server) -> anyhow::Result<Drain
 async fn bare_loop(stage: &Stage) -> anyhow::Result<f64> {
     let program = std::env::current_exe()?.with_file_name("floor");
     let (calls, at_once) = (BACKLOG.to_string(), AT_ONCE.to_string());
-    let output = Command::new(program).args(["drain", &stage.provider.url(), &calls, &at_once]).output().await?;
+    let output = Command::new(program)
+        .args(["drain", &stage.provider.url(), &calls, &at_once])
+        .output()
+        .await?;
     ensure!(output.status.success(), "floor drain: {}", String::from_utf8_lossy(&output.stderr));
     let seconds: f64 = String::from_utf8(output.stdout)?.trim().parse().context("floor drain")?;
     Ok(BACKLOG as f64 / seconds)

@@ -76,11 +76,16 @@ impl FakeProvider {
     }
 }
 
-async fn answer(request: http::Request<Incoming>, state: Arc<State>) -> Result<Response<Full<Bytes>>, hyper::Error> {
+async fn answer(
+    request: http::Request<Incoming>,
+    state: Arc<State>,
+) -> Result<Response<Full<Bytes>>, hyper::Error> {
     let body = request.into_body().collect().await?.to_bytes();
     if state.noting.load(Ordering::Relaxed) {
         let now = Instant::now();
-        let to = form_urlencoded::parse(&body).find(|(name, _)| name == "To").map(|(_, value)| value.into_owned());
+        let to = form_urlencoded::parse(&body)
+            .find(|(name, _)| name == "To")
+            .map(|(_, value)| value.into_owned());
         let mut received = state.received.lock().unwrap_or_else(PoisonError::into_inner);
         to.map(|number| received.insert(number, now));
     }
@@ -88,8 +93,11 @@ async fn answer(request: http::Request<Incoming>, state: Arc<State>) -> Result<R
     tokio::time::sleep(Duration::from_millis(state.pause_ms.load(Ordering::Relaxed))).await;
     state.open.fetch_sub(1, Ordering::Relaxed);
     let taken = state.taken.fetch_add(1, Ordering::Relaxed);
-    let mut response = Response::new(Full::from(format!("{{\"sid\":\"SM{taken:032}\",\"status\":\"queued\"}}")));
+    let mut response =
+        Response::new(Full::from(format!("{{\"sid\":\"SM{taken:032}\",\"status\":\"queued\"}}")));
     *response.status_mut() = StatusCode::CREATED;
-    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
     Ok(response)
 }

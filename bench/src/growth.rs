@@ -40,7 +40,8 @@ pub(crate) async fn measure(stage: &Stage, api: &Server) -> anyhow::Result<Growt
     }
     stage.empty_redis().await?;
     let mut by_challenges = Vec::new();
-    for (challenges, first) in CHALLENGE_STEPS.into_iter().zip((FIRST_NUMBER..).step_by(5_000_000)) {
+    for (challenges, first) in CHALLENGE_STEPS.into_iter().zip((FIRST_NUMBER..).step_by(5_000_000))
+    {
         stage.say(&format!("send with {challenges} challenges alive"));
         backlog::fill(stage, api, challenges).await?;
         by_challenges.push(step(stage, api, CONNECTIONS, challenges, first).await?);
@@ -48,9 +49,26 @@ pub(crate) async fn measure(stage: &Stage, api: &Server) -> anyhow::Result<Growt
     Ok(Growth { by_connections, by_challenges })
 }
 
-async fn step(stage: &Stage, api: &Server, connections: u32, challenges: u64, first: u64) -> anyhow::Result<Step> {
+async fn step(
+    stage: &Stage,
+    api: &Server,
+    connections: u32,
+    challenges: u64,
+    first: u64,
+) -> anyhow::Result<Step> {
     let first = first.to_string();
-    let load = Load { port: api.port, script: "send.lua", arguments: ["/signup", &first], connections, time: TIME };
+    let load = Load {
+        port: api.port,
+        script: "send.lua",
+        arguments: ["/signup", &first],
+        connections,
+        time: TIME,
+    };
     let outcome = load.put_on(&api.process, &stage.stores).await?;
-    Ok(Step { connections, challenges, requests_a_second: outcome.requests_a_second, p99_ms: outcome.p99_ms })
+    Ok(Step {
+        connections,
+        challenges,
+        requests_a_second: outcome.requests_a_second,
+        p99_ms: outcome.p99_ms,
+    })
 }

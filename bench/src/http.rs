@@ -32,7 +32,11 @@ pub(crate) fn token(answer: &Value) -> anyhow::Result<String> {
 }
 
 /// Posts JSON; an answer that is no success is an error.
-pub(crate) async fn post(client: &reqwest::Client, url: &str, body: &Value) -> anyhow::Result<Value> {
+pub(crate) async fn post(
+    client: &reqwest::Client,
+    url: &str,
+    body: &Value,
+) -> anyhow::Result<Value> {
     let answer = client.post(url).json(body).send().await?;
     let (status, body) = (answer.status(), answer.json().await?);
     ensure!(status.is_success(), "{url}: {status} {body}");

@@ -18,7 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug, Serialize)]
 pub(crate) struct Idle {
     pub(crate) sends: u32,
-    /// From the API's answer to the provider's receipt; less than nothing where the worker was faster.
+    /// From the API's answer to the provider's receipt; less than nothing where the worker was
+    /// faster.
     pub(crate) p50_ms: f64,
     pub(crate) p95_ms: f64,
     pub(crate) p99_ms: f64,
@@ -42,7 +43,8 @@ pub(crate) async fn measure(stage: &Stage, api: &Server) -> anyhow::Result<Idle>
     }
     stage.provider.note_numbers(false);
     times.sort_by(f64::total_cmp);
-    let at = |part: f64| times.get((times.len() as f64 * part) as usize).copied().unwrap_or(f64::NAN);
+    let at =
+        |part: f64| times.get((times.len() as f64 * part) as usize).copied().unwrap_or(f64::NAN);
 
     let used = || anyhow::Ok(api.process.processor_time()? + worker.process.processor_time()?);
     let before = used()?;

@@ -47,7 +47,11 @@ struct Printed {
 
 impl Load<'_> {
     /// Puts it on `server`, which asks `stores`. Not one request may fail.
-    pub(crate) async fn put_on(&self, server: &Process, stores: &Stores) -> anyhow::Result<Outcome> {
+    pub(crate) async fn put_on(
+        &self,
+        server: &Process,
+        stores: &Stores,
+    ) -> anyhow::Result<Outcome> {
         let (before, stores_before) = (server.processor_time()?, stores.times().await?);
         let output = Command::new("wrk")
             .args(["--threads", if self.connections > 1 { "2" } else { "1" }])
@@ -64,9 +68,14 @@ impl Load<'_> {
             .context("wrk cannot be started")?;
         let text = String::from_utf8_lossy(&output.stdout);
         let printed = text.lines().find_map(|line| line.strip_prefix("RESULT "));
-        let printed = printed.with_context(|| format!("wrk: {text}{}", String::from_utf8_lossy(&output.stderr)))?;
+        let printed = printed
+            .with_context(|| format!("wrk: {text}{}", String::from_utf8_lossy(&output.stderr)))?;
         let Printed { requests, microseconds, p50, p99, errors } = serde_json::from_str(printed)?;
-        ensure!(errors == 0 && requests > 0, "{}: {errors} of {requests} requests failed", self.script);
+        ensure!(
+            errors == 0 && requests > 0,
+            "{}: {errors} of {requests} requests failed",
+            self.script
+        );
         let used = server.processor_time()?.saturating_sub(before);
         let StoreTimes { redis, postgres } = stores.times().await?;
         let each = |time: Duration| time.as_secs_f64() * 1e6 / requests as f64;

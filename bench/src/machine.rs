@@ -23,7 +23,8 @@ pub(crate) struct Machine {
 }
 
 pub(crate) async fn describe(stage: &Stage) -> anyhow::Result<Machine> {
-    let redis: redis::InfoDict = redis::cmd("INFO").arg("server").query_async(&mut stage.redis.clone()).await?;
+    let redis: redis::InfoDict =
+        redis::cmd("INFO").arg("server").query_async(&mut stage.redis.clone()).await?;
     let field = |path: &str, name: &str| {
         let text = fs::read_to_string(path).unwrap_or_default();
         let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
@@ -44,5 +45,7 @@ pub(crate) async fn describe(stage: &Stage) -> anyhow::Result<Machine> {
 
 async fn commit() -> String {
     let output = Command::new("git").args(["describe", "--always", "--dirty"]).output().await;
-    output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
+    output
+        .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        .unwrap_or_default()
 }

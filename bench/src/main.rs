@@ -1,4 +1,5 @@
-//! Measures the service beside the floor and prints what came of it. `bin/bench` starts it with what it needs. With the argument
+//! Measures the service beside the floor and prints what came of it. `bin/bench` starts it with
+//! what it needs. With the argument
 //! `requests` it measures send, verify and authenticated GET alone, and writes nothing.
 
 mod backlog;

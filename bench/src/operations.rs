@@ -124,10 +124,19 @@ async fn one_round(
     [sends, verifications, shows]: &mut [Vec<Outcome>; 3],
 ) -> anyhow::Result<()> {
     stage.empty_redis().await?;
-    let load =
-        |script, arguments| Load { port: server.port, script, arguments, connections: CONNECTIONS, time: LOAD_TIME };
+    let load = |script, arguments| Load {
+        port: server.port,
+        script,
+        arguments,
+        connections: CONNECTIONS,
+        time: LOAD_TIME,
+    };
     let first_number = (round * 10_000_000).to_string();
-    sends.push(load("send.lua", [program.send_path(), &first_number]).put_on(&server.process, &stage.stores).await?);
+    sends.push(
+        load("send.lua", [program.send_path(), &first_number])
+            .put_on(&server.process, &stage.stores)
+            .await?,
+    );
 
     let mut redis = stage.redis.clone();
     let mut guesses = match program {
@@ -137,14 +146,22 @@ async fn one_round(
     ensure!(guesses.len() > SESSIONS, "{} codes are too few", guesses.len());
     let tokens = sign_in(program, server.port, guesses.split_off(guesses.len() - SESSIONS)).await?;
 
-    let (guess_file, token_file) = (stage.folder.join("guesses.lua"), stage.folder.join("tokens.lua"));
+    let (guess_file, token_file) =
+        (stage.folder.join("guesses.lua"), stage.folder.join("tokens.lua"));
     let texts = guesses.iter().flat_map(|(number, code)| [number.as_str(), code.as_str()]);
     challenges::write_lua(&guess_file, texts)?;
     challenges::write_lua(&token_file, tokens.iter().map(String::as_str))?;
     let (guess_file, token_file) = (guess_file.to_string_lossy(), token_file.to_string_lossy());
-    verifications
-        .push(load("verify.lua", [program.verify_path(), &guess_file]).put_on(&server.process, &stage.stores).await?);
-    shows.push(load("protected.lua", ["/protected", &token_file]).put_on(&server.process, &stage.stores).await?);
+    verifications.push(
+        load("verify.lua", [program.verify_path(), &guess_file])
+            .put_on(&server.process, &stage.stores)
+            .await?,
+    );
+    shows.push(
+        load("protected.lua", ["/protected", &token_file])
+            .put_on(&server.process, &stage.stores)
+            .await?,
+    );
     Ok(())
 }
 
@@ -153,7 +170,8 @@ async fn sign_in(program: Program, port: u16, guesses: Vec<Guess>) -> anyhow::Re
     let url = format!("http://127.0.0.1:{port}{}", program.verify_path());
     let mut tokens = Vec::new();
     for (number, code) in guesses {
-        let answer = http::post(&client, &url, &json!({ "phone_number": number, "otp": code })).await?;
+        let answer =
+            http::post(&client, &url, &json!({ "phone_number": number, "otp": code })).await?;
         tokens.push(http::token(&answer)?);
     }
     Ok(tokens)

@@ -38,7 +38,8 @@ fn operations(report: &Report, area: &Area<'_>) -> anyhow::Result<()> {
     let bars: Vec<(String, f64, RGBColor)> = operations
         .iter()
         .flat_map(|operation| {
-            let bar = |name: &str, rate, color| (format!("{}, {name}", operation.name), rate, color);
+            let bar =
+                |name: &str, rate, color| (format!("{}, {name}", operation.name), rate, color);
             [
                 bar("floor", operation.floor.requests_a_second.median(), FLOOR),
                 bar("product", operation.product.requests_a_second.median(), PRODUCT),
@@ -54,7 +55,9 @@ fn operations(report: &Report, area: &Area<'_>) -> anyhow::Result<()> {
         .build_cartesian_2d((0..bars.len()).into_segmented(), 0.0..highest)
         .map_err(failed)?;
     let name = |position: &SegmentValue<usize>| match position {
-        SegmentValue::CenterOf(bar) => bars.get(*bar).map(|(name, ..)| name.clone()).unwrap_or_default(),
+        SegmentValue::CenterOf(bar) => {
+            bars.get(*bar).map(|(name, ..)| name.clone()).unwrap_or_default()
+        }
         _ => String::new(),
     };
     chart
@@ -74,10 +77,18 @@ fn operations(report: &Report, area: &Area<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn steps(area: &Area<'_>, title: &str, steps: &[Step], of: impl Fn(&Step) -> f64) -> anyhow::Result<()> {
-    let points: Vec<(f64, f64)> = steps.iter().map(|step| (of(step).max(1.0), step.requests_a_second)).collect();
+fn steps(
+    area: &Area<'_>,
+    title: &str,
+    steps: &[Step],
+    of: impl Fn(&Step) -> f64,
+) -> anyhow::Result<()> {
+    let points: Vec<(f64, f64)> =
+        steps.iter().map(|step| (of(step).max(1.0), step.requests_a_second)).collect();
     let highest = points.iter().map(|(_, rate)| *rate).fold(0.0, f64::max) * HEADROOM;
-    let (least, most) = points.iter().fold((f64::MAX, 1.0_f64), |(least, most), (at, _)| (at.min(least), at.max(most)));
+    let (least, most) = points
+        .iter()
+        .fold((f64::MAX, 1.0_f64), |(least, most), (at, _)| (at.min(least), at.max(most)));
     let mut chart = ChartBuilder::on(area)
         .caption(title, (FONT, 16))
         .margin(12)
@@ -87,7 +98,9 @@ fn steps(area: &Area<'_>, title: &str, steps: &[Step], of: impl Fn(&Step) -> f64
         .map_err(failed)?;
     chart.configure_mesh().x_label_formatter(&|at| format!("{at:.0}")).draw().map_err(failed)?;
     chart.draw_series(LineSeries::new(points.clone(), PRODUCT.stroke_width(2))).map_err(failed)?;
-    chart.draw_series(points.into_iter().map(|point| Circle::new(point, 4, PRODUCT.filled()))).map_err(failed)?;
+    chart
+        .draw_series(points.into_iter().map(|point| Circle::new(point, 4, PRODUCT.filled())))
+        .map_err(failed)?;
     Ok(())
 }
 

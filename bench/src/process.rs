@@ -28,12 +28,19 @@ impl Stat {
     /// None where there is no such process.
     pub(crate) fn of(process: u32) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-        // The name, in brackets, may hold anything; the fields after it are numbered from the third on.
+        // The name, in brackets, may hold anything; the fields after it are numbered from the third
+        // on.
         let (_, fields) = stat.rsplit_once(')')?;
         let fields: Vec<&str> = fields.split_whitespace().collect();
         let ticks = |field: usize| fields.get(field)?.parse::<f64>().ok();
-        let time = |field| Some(Duration::from_secs_f64((ticks(field)? + ticks(field + 1)?) / TICKS_A_SECOND));
-        Some(Self { parent: fields.get(1)?.parse().ok()?, own_time: time(11)?, childrens_time: time(13)? })
+        let time = |field| {
+            Some(Duration::from_secs_f64((ticks(field)? + ticks(field + 1)?) / TICKS_A_SECOND))
+        };
+        Some(Self {
+            parent: fields.get(1)?.parse().ok()?,
+            own_time: time(11)?,
+            childrens_time: time(13)?,
+        })
     }
 }
 
@@ -43,9 +50,17 @@ pub(crate) struct Process(Child);
 
 impl Process {
     /// Starts `program` of the folder of this one. What it prints goes into a file of `folder`.
-    pub(crate) fn start(program: &str, arguments: &[&str], settings: &Settings, folder: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn start(
+        program: &str,
+        arguments: &[&str],
+        settings: &Settings,
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
         let path = std::env::current_exe()?.with_file_name(program);
-        let output = File::options().create(true).append(true).open(folder.join(format!("{program}.log")))?;
+        let output = File::options()
+            .create(true)
+            .append(true)
+            .open(folder.join(format!("{program}.log")))?;
         let child = Command::new(&path)
             .args(arguments)
             .env_clear()
@@ -84,8 +99,12 @@ impl Process {
     }
 
     fn status(&self, field: &str) -> anyhow::Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).context("the program has ended")?;
-        let line = status.lines().find_map(|line| line.strip_prefix(field)).with_context(|| field.to_owned())?;
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id()))
+            .context("the program has ended")?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(field))
+            .with_context(|| field.to_owned())?;
         let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
         Ok(kilobytes * 1024)
     }

@@ -41,17 +41,28 @@ impl Report {
     pub(crate) fn write(&self, folder: &Path) -> anyhow::Result<()> {
         fs::create_dir_all(folder)?;
         fs::write(folder.join("latest.txt"), self.text())?;
-        fs::write(folder.join("latest.json"), format!("{}\n", serde_json::to_string_pretty(self)?))?;
+        fs::write(
+            folder.join("latest.json"),
+            format!("{}\n", serde_json::to_string_pretty(self)?),
+        )?;
         plot::draw(self, &folder.join("latest.svg"))
     }
 
     /// For people.
     pub(crate) fn text(&self) -> String {
-        [self.machine(), requests(&self.operations), self.round_trips(), self.worker(), self.growth()].join("\n")
+        [
+            self.machine(),
+            requests(&self.operations),
+            self.round_trips(),
+            self.worker(),
+            self.growth(),
+        ]
+        .join("\n")
     }
 
     fn machine(&self) -> String {
-        let Machine { at, processor, processors, memory_bytes, kernel, redis, postgres, commit } = &self.machine;
+        let Machine { at, processor, processors, memory_bytes, kernel, redis, postgres, commit } =
+            &self.machine;
         let gib = *memory_bytes as f64 / f64::from(1 << 30);
         format!(
             "{at}, commit {commit}\n{processors} x {processor}, {gib:.0} GiB, Linux {kernel}, Redis {redis}, \
@@ -61,14 +72,20 @@ impl Report {
 
     fn round_trips(&self) -> String {
         let line = |trips: &RoundTrips| {
-            format!("{:<18} {:.2} of Redis, {:.2} of SQL a request\n", trips.operation, trips.redis, trips.sql)
+            format!(
+                "{:<18} {:.2} of Redis, {:.2} of SQL a request\n",
+                trips.operation, trips.redis, trips.sql
+            )
         };
         format!("Round trips\n{}", self.round_trips.iter().map(line).collect::<String>())
     }
 
     fn worker(&self) -> String {
-        let (drain, idle, weight, start_up) = (&self.drain, &self.idle, &self.weight, &self.start_up);
-        let start = |times: &Rounds| format!("{:.0} ms (spread {:.0} %)", times.median(), times.spread() * 100.0);
+        let (drain, idle, weight, start_up) =
+            (&self.drain, &self.idle, &self.weight, &self.start_up);
+        let start = |times: &Rounds| {
+            format!("{:.0} ms (spread {:.0} %)", times.median(), times.spread() * 100.0)
+        };
         [
             format!(
                 "Backlog: {} jobs at {:.0}/s, {:.0} us of CPU each; a bare loop {:.0}/s: ratio {:.2}",
@@ -144,7 +161,8 @@ pub(crate) fn requests(operations: &Operations) -> String {
         }
         text += &format!("{:<18} {}\n", operation.name, ratio(operation));
     }
-    let Operations { requests, api_memory_at_rest, api_memory_after, api_memory_at_peak, .. } = operations;
+    let Operations { requests, api_memory_at_rest, api_memory_after, api_memory_at_peak, .. } =
+        operations;
     text + &format!(
         "\nAPI memory: {} at rest, {} after {requests} requests, {} at most\n",
         mebibytes(*api_memory_at_rest),

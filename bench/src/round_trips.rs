@@ -30,15 +30,22 @@ pub(crate) async fn count(stage: &Stage) -> anyhow::Result<Vec<RoundTrips>> {
     stage.empty_redis().await?;
     let (redis_at, redis) = counting_proxy(&stage.redis_url).await?;
     let (database_at, sql) = counting_proxy(&stage.product_database).await?;
-    let api = stage.api(Settings::from([("REDIS_URL", redis_at), ("DATABASE_URL", database_at)])).await?;
+    let api =
+        stage.api(Settings::from([("REDIS_URL", redis_at), ("DATABASE_URL", database_at)])).await?;
     let url = |path: &str| format!("http://127.0.0.1:{}{path}", api.port);
     let client = reqwest::Client::new();
     let numbers = || (0..=REQUESTS).map(|number| format!("+9196{number:08}"));
     let mut counts = Vec::new();
     let mut note = |operation, before: [u64; 2]| {
         let [redis_before, sql_before] = before;
-        let each = |counter: &AtomicU64, before| (counter.load(Ordering::SeqCst) - before) as f64 / REQUESTS as f64;
-        counts.push(RoundTrips { operation, redis: each(&redis, redis_before), sql: each(&sql, sql_before) });
+        let each = |counter: &AtomicU64, before| {
+            (counter.load(Ordering::SeqCst) - before) as f64 / REQUESTS as f64
+        };
+        counts.push(RoundTrips {
+            operation,
+            redis: each(&redis, redis_before),
+            sql: each(&sql, sql_before),
+        });
     };
     let now = || [redis.load(Ordering::SeqCst), sql.load(Ordering::SeqCst)];
 
@@ -46,11 +53,14 @@ pub(crate) async fn count(stage: &Stage) -> anyhow::Result<Vec<RoundTrips>> {
     let mut before = now();
     for (sent, number) in numbers().enumerate() {
         before = if sent == 1 { now() } else { before };
-        http::post(&client, &url("/signup"), &json!({ "name": "Asha", "phone_number": number })).await?;
+        http::post(&client, &url("/signup"), &json!({ "name": "Asha", "phone_number": number }))
+            .await?;
     }
     note(report::SEND, before);
     let mut token = String::new();
-    for (sent, (number, otp)) in challenges::of_product(&mut stage.redis.clone()).await?.into_iter().enumerate() {
+    for (sent, (number, otp)) in
+        challenges::of_product(&mut stage.redis.clone()).await?.into_iter().enumerate()
+    {
         before = if sent == 1 { now() } else { before };
         let body = json!({ "phone_number": number, "otp": otp });
         token = http::token(&http::post(&client, &url("/signup"), &body).await?)?;
@@ -64,7 +74,8 @@ pub(crate) async fn count(stage: &Stage) -> anyhow::Result<Vec<RoundTrips>> {
     Ok(counts)
 }
 
-/// A proxy before the server of `url`: its own URL, and how often a client has spoken after the server.
+/// A proxy before the server of `url`: its own URL, and how often a client has spoken after the
+/// server.
 async fn counting_proxy(url: &str) -> anyhow::Result<(String, Arc<AtomicU64>)> {
     let parsed = reqwest::Url::parse(url)?;
     let server = format!("127.0.0.1:{}", parsed.port().context("a URL without a port")?);
@@ -77,7 +88,8 @@ async fn counting_proxy(url: &str) -> anyhow::Result<(String, Arc<AtomicU64>)> {
         while let Ok((client, _)) = listener.accept().await {
             let Ok(server) = TcpStream::connect(&server).await else { return };
             let _ = (client.set_nodelay(true), server.set_nodelay(true));
-            let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+            let ((from_client, to_client), (from_server, to_server)) =
+                (client.into_split(), server.into_split());
             let (answered, counter) = (Arc::new(AtomicBool::new(true)), Arc::clone(&counter));
             let turn = Arc::clone(&answered);
             tokio::spawn(pass(from_client, to_server, move || {
@@ -85,7 +97,9 @@ async fn counting_proxy(url: &str) -> anyhow::Result<(String, Arc<AtomicU64>)> {
                     counter.fetch_add(1, Ordering::SeqCst);
                 }
             }));
-            tokio::spawn(pass(from_server, to_client, move || answered.store(true, Ordering::SeqCst)));
+            tokio::spawn(pass(from_server, to_client, move || {
+                answered.store(true, Ordering::SeqCst)
+            }));
         }
     });
     Ok((through, trips))

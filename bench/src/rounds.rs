@@ -39,7 +39,8 @@ impl Rounds {
 
 impl Serialize for Rounds {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let value: Value = json!({ "median": self.median(), "spread": self.spread(), "rounds": self.0 });
+        let value: Value =
+            json!({ "median": self.median(), "spread": self.spread(), "rounds": self.0 });
         value.serialize(serializer)
     }
 }

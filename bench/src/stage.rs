@@ -1,4 +1,5 @@
-//! Where everything is measured: one Redis, one PostgreSQL with a database for each program, one fake provider.
+//! Where everything is measured: one Redis, one PostgreSQL with a database for each program, one
+//! fake provider.
 
 use std::env;
 use std::path::PathBuf;
@@ -56,11 +57,14 @@ pub(crate) struct Server {
 impl Stage {
     /// Takes over what `bin/bench` has started: an empty Redis and an empty PostgreSQL server.
     pub(crate) async fn prepare() -> anyhow::Result<Self> {
-        let setting = |name: &str| env::var(name).with_context(|| format!("{name} is not set: run bin/bench"));
+        let setting = |name: &str| {
+            env::var(name).with_context(|| format!("{name} is not set: run bin/bench"))
+        };
         let redis_url = setting("BENCH_REDIS_URL")?;
         let server = setting("BENCH_POSTGRES_URL")?;
         // Emptying it may take seconds.
-        let patience = AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(60)));
+        let patience =
+            AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(60)));
         let redis = redis::Client::open(redis_url.as_str())?;
         let redis = redis.get_multiplexed_async_connection_with_config(&patience).await?;
         let maintenance = Database::connect(format!("{server}/postgres")).await?;
@@ -128,12 +132,19 @@ impl Stage {
 
     /// Starts the floor.
     pub(crate) async fn floor(&self) -> anyhow::Result<Server> {
-        let settings =
-            Settings::from([("REDIS_URL", self.redis_url.clone()), ("DATABASE_URL", self.floor_database.clone())]);
+        let settings = Settings::from([
+            ("REDIS_URL", self.redis_url.clone()),
+            ("DATABASE_URL", self.floor_database.clone()),
+        ]);
         self.listening("floor", &["serve"], settings).await
     }
 
-    async fn listening(&self, program: &str, arguments: &[&str], mut settings: Settings) -> anyhow::Result<Server> {
+    async fn listening(
+        &self,
+        program: &str,
+        arguments: &[&str],
+        mut settings: Settings,
+    ) -> anyhow::Result<Server> {
         let port = free_port()?;
         settings.insert("PORT", port.to_string());
         let process = Process::start(program, arguments, &settings, &self.folder)?;
@@ -152,11 +163,17 @@ impl Stage {
         Ok(Server { process, port })
     }
 
-    /// Starts a program whose `port_setting` says where it answers `/readyz`; says how long that took.
-    pub(crate) async fn time_to_ready(&self, program: &str, port_setting: &'static str) -> anyhow::Result<Duration> {
+    /// Starts a program whose `port_setting` says where it answers `/readyz`; says how long that
+    /// took.
+    pub(crate) async fn time_to_ready(
+        &self,
+        program: &str,
+        port_setting: &'static str,
+    ) -> anyhow::Result<Duration> {
         let port = free_port()?;
         let mut settings = self.settings();
-        let address = if port_setting == "PORT" { port.to_string() } else { format!("127.0.0.1:{port}") };
+        let address =
+            if port_setting == "PORT" { port.to_string() } else { format!("127.0.0.1:{port}") };
         settings.insert(port_setting, address);
         let start = Instant::now();
         let process = Process::start(program, &[], &settings, &self.folder)?;
@@ -169,7 +186,9 @@ impl Stage {
     /// The version of the database server.
     pub(crate) async fn postgres_version(&self) -> anyhow::Result<String> {
         let database = Database::connect(&self.product_database).await?;
-        let row = database.query_one_raw(Statement::from_string(DbBackend::Postgres, "SHOW server_version")).await?;
+        let row = database
+            .query_one_raw(Statement::from_string(DbBackend::Postgres, "SHOW server_version"))
+            .await?;
         Ok(row.context("no version")?.try_get_by_index(0)?)
     }
 

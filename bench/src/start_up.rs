@@ -23,6 +23,7 @@ pub(crate) async fn measure(stage: &Stage) -> anyhow::Result<StartUp> {
         api.push(stage.time_to_ready("api", "PORT").await?);
         worker.push(stage.time_to_ready("worker", "METRICS_ADDR").await?);
     }
-    let milliseconds = |times: Vec<Duration>| Rounds::of(times.into_iter().map(|time| time.as_secs_f64() * 1e3));
+    let milliseconds =
+        |times: Vec<Duration>| Rounds::of(times.into_iter().map(|time| time.as_secs_f64() * 1e3));
     Ok(StartUp { api_ms: milliseconds(api), worker_ms: milliseconds(worker) })
 }

@@ -27,7 +27,10 @@ pub(crate) struct StoreTimes {
 
 impl Stores {
     /// Finds them.
-    pub(crate) async fn find(redis: MultiplexedConnection, database_url: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn find(
+        redis: MultiplexedConnection,
+        database_url: &str,
+    ) -> anyhow::Result<Self> {
         let database = Database::connect(database_url).await?;
         let own = Statement::from_string(DbBackend::Postgres, "SELECT pg_backend_pid()");
         let row = database.query_one_raw(own).await?.context("no backend")?;
@@ -36,8 +39,10 @@ impl Stores {
     }
 
     pub(crate) async fn times(&self) -> anyhow::Result<StoreTimes> {
-        let info: redis::InfoDict = redis::cmd("INFO").arg("cpu").query_async(&mut self.redis.clone()).await?;
-        let spent = ["used_cpu_user", "used_cpu_sys", "used_cpu_user_children", "used_cpu_sys_children"];
+        let info: redis::InfoDict =
+            redis::cmd("INFO").arg("cpu").query_async(&mut self.redis.clone()).await?;
+        let spent =
+            ["used_cpu_user", "used_cpu_sys", "used_cpu_user_children", "used_cpu_sys_children"];
         let redis: f64 = spent.iter().filter_map(|name| info.get::<f64>(name)).sum();
         Ok(StoreTimes { redis: Duration::from_secs_f64(redis), postgres: self.postgres()? })
     }
@@ -46,7 +51,10 @@ impl Stores {
     fn postgres(&self) -> anyhow::Result<Duration> {
         let mut used = Duration::ZERO;
         for entry in fs::read_dir("/proc")? {
-            let Some(process) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            let Some(process) = entry?.file_name().to_str().and_then(|name| name.parse().ok())
+            else {
+                continue;
+            };
             let Some(stat) = Stat::of(process) else { continue };
             if process == self.postmaster {
                 used += stat.own_time + stat.childrens_time;

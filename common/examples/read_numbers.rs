@@ -17,7 +17,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let country = country.parse::<Country>()?;
         match PhoneNumber::parse(text, country) {
             Ok(number) => {
-                let country = number.country().map_or_else(|| "001".to_owned(), |country| country.to_string());
+                let country = number
+                    .country()
+                    .map_or_else(|| "001".to_owned(), |country| country.to_string());
                 writeln!(output, "{}\t{country}\t{}", number.e164().as_str(), number.takes_sms())?;
             }
             Err(_) => writeln!(output, "-")?,

@@ -1,5 +1,5 @@
-//! What the API and the workers share. What is here and used by one program alone is here because its Lua, keys or
-//! tables are shared. Nothing here knows HTTP.
+//! What the API and the workers share. What is here and used by one program alone is here because
+//! its Lua, keys or tables are shared. Nothing here knows HTTP.
 
 pub mod accounts;
 pub mod admin;

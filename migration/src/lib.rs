@@ -1,5 +1,5 @@
-//! The database schema, one file a step, each with its way down. Names stand here as they were when a step was
-//! written, so nothing of the programs is imported.
+//! The database schema, one file a step, each with its way down. Names stand here as they were when
+//! a step was written, so nothing of the programs is imported.
 
 pub mod cli;
 mod m20261123_create_users_and_tokens;
@@ -16,12 +16,15 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261123_create_users_and_tokens::Migration), Box::new(m20261123_keep_sessions::Migration)]
+        vec![
+            Box::new(m20261123_create_users_and_tokens::Migration),
+            Box::new(m20261123_keep_sessions::Migration),
+        ]
     }
 }
 
-/// How often, and how far apart, a step is tried again that another process is running: programs that start together migrate
-/// together, and one of them is first.
+/// How often, and how far apart, a step is tried again that another process is running: programs
+/// that start together migrate together, and one of them is first.
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(250);
 

@@ -2,12 +2,13 @@ use sea_orm_migration::prelude::*;
 
 use crate::execute;
 
-/// A token becomes a session that is seen and ended by its id, and what happens to an account is written down.
+/// A token becomes a session that is seen and ended by its id, and what happens to an account is
+/// written down.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-// Programs from before this step know nothing of the new columns, so each has a default. Random ids are 26 characters of
-// base32 (RFC 4648) in lower case; those made here use 16 of its letters.
+// Programs from before this step know nothing of the new columns, so each has a default. Random ids
+// are 26 characters of base32 (RFC 4648) in lower case; those made here use 16 of its letters.
 const POSTGRES: &str = "
 CREATE TABLE events (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

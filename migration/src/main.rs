@@ -40,13 +40,17 @@ async fn migrate() -> Result<(), String> {
         .unwrap_or_else(|error| error.exit());
     let url = database_url(&cli)?;
     // The driver's messages quote the URL, and the URL may hold a password.
-    run(&cli.command, &url).await.map_err(|error| format!("DATABASE_URL: {}", error.to_string().replace(&url, "…")))
+    run(&cli.command, &url)
+        .await
+        .map_err(|error| format!("DATABASE_URL: {}", error.to_string().replace(&url, "…")))
 }
 
 /// An empty variable counts as not set.
 fn ignore_empty_variables(command: clap::Command) -> clap::Command {
     command.mut_args(|arg| {
-        let empty = arg.get_env().is_some_and(|name| std::env::var_os(name).is_some_and(|value| value.is_empty()));
+        let empty = arg
+            .get_env()
+            .is_some_and(|name| std::env::var_os(name).is_some_and(|value| value.is_empty()));
         // No variable can have an empty name, so this one is never set.
         if empty { arg.env("") } else { arg }
     })
@@ -60,7 +64,8 @@ fn database_url(cli: &Cli) -> Result<String, String> {
         }
         _ => {
             let folder = &cli.data_dir;
-            std::fs::create_dir_all(folder).map_err(|error| format!("DATA_DIR: cannot be made: {error}"))?;
+            std::fs::create_dir_all(folder)
+                .map_err(|error| format!("DATA_DIR: cannot be made: {error}"))?;
             Ok(format!("sqlite://{}?mode=rwc", folder.join("cheershare.db").display()))
         }
     }
@@ -71,7 +76,8 @@ async fn run(command: &Command, url: &str) -> Result<(), DbErr> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut options = ConnectOptions::new(url);
     options.max_connections(1).acquire_timeout(PATIENCE).sqlx_logging(false);
-    // sqlx 0.9.0: the task that would look after these can spin for ever, once its count of idle connections underflows.
+    // sqlx 0.9.0: the task that would look after these can spin for ever, once its count of idle
+    // connections underflows.
     options.idle_timeout(None).max_lifetime(None);
     let database = Database::connect(options).await?;
     match command {

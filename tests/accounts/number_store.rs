@@ -34,35 +34,55 @@ async fn only_an_account_that_has_the_old_number_moves_or_goes() {
     let id = asha.user.id;
     let event_count = accounts.database.column::<i64>("SELECT id FROM events").await.len();
 
-    assert_eq!(accounts.move_number(id, &session, THIRD_NUMBER, OTHER_NUMBER).await, Moved::Outdated);
+    assert_eq!(
+        accounts.move_number(id, &session, THIRD_NUMBER, OTHER_NUMBER).await,
+        Moved::Outdated
+    );
     assert_eq!(accounts.move_number(id, &session, NUMBER, THIRD_NUMBER).await, Moved::Taken);
-    assert_eq!(accounts.move_number(i64::MAX, &session, NUMBER, OTHER_NUMBER).await, Moved::Outdated);
+    assert_eq!(
+        accounts.move_number(i64::MAX, &session, NUMBER, OTHER_NUMBER).await,
+        Moved::Outdated
+    );
     assert!(!accounts.stores[0].delete_user(id, &number(OTHER_NUMBER)).await.unwrap());
     assert!(!accounts.stores[0].delete_user(i64::MAX, &number(NUMBER)).await.unwrap());
     assert_eq!(accounts.live(id).await.len(), 2, "nothing has happened");
     assert_eq!(accounts.database.column::<i64>("SELECT id FROM events").await.len(), event_count);
 
-    let Moved::To(moved) = accounts.move_number(id, &session, NUMBER, OTHER_NUMBER).await else { panic!("it moves") };
+    let Moved::To(moved) = accounts.move_number(id, &session, NUMBER, OTHER_NUMBER).await else {
+        panic!("it moves")
+    };
     assert_eq!((moved.id, moved.phone_number.as_str(), moved.version), (id, OTHER_NUMBER, 2));
     assert_eq!(accounts.live(id).await, std::slice::from_ref(&session));
     let events = accounts.stores[1].events(id, EVERYTHING).await.unwrap().rows;
     let newest = &events[0];
-    assert_eq!((newest.kind, newest.session_id.as_deref()), (EventKind::NumberChanged, Some(session.as_str())));
+    assert_eq!(
+        (newest.kind, newest.session_id.as_deref()),
+        (EventKind::NumberChanged, Some(session.as_str()))
+    );
     assert_eq!(newest.address.as_deref(), Some("203.0.113.7"));
     assert_eq!(newest.details.new_number.as_deref(), Some("+91********11"));
-    assert_eq!((events[1].kind, events[1].details.reason), (EventKind::SignedOut, Some(SessionEnd::NumberChanged)));
+    assert_eq!(
+        (events[1].kind, events[1].details.reason),
+        (EventKind::SignedOut, Some(SessionEnd::NumberChanged))
+    );
     assert_eq!(events[1].session_id.as_deref(), Some(other_session.as_str()));
 
-    assert!(!accounts.stores[0].delete_user(id, &number(NUMBER)).await.unwrap(), "it has another number by now");
+    assert!(
+        !accounts.stores[0].delete_user(id, &number(NUMBER)).await.unwrap(),
+        "it has another number by now"
+    );
     assert!(accounts.stores[0].delete_user(id, &number(OTHER_NUMBER)).await.unwrap());
     assert_eq!(accounts.stores[0].number_of(id).await.unwrap(), None);
     assert!(accounts.live(id).await.is_empty());
-    assert_eq!(accounts.stores[0].number_of(ravi.user.id).await.unwrap(), Some(number(THIRD_NUMBER)));
+    assert_eq!(
+        accounts.stores[0].number_of(ravi.user.id).await.unwrap(),
+        Some(number(THIRD_NUMBER))
+    );
     assert_eq!(accounts.live(ravi.user.id).await.len(), 1);
 }
 
-/// Who has the old number's phone may sign in while the account moves: into it just before, and then that session ends, or into a new
-/// account.
+/// Who has the old number's phone may sign in while the account moves: into it just before, and
+/// then that session ends, or into a new account.
 #[async_test]
 async fn no_session_of_the_old_number_outlives_the_move() {
     let accounts = AccountStores::new().await;
@@ -70,8 +90,10 @@ async fn no_session_of_the_old_number_outlives_the_move() {
         let (old, new) = (format!("+9198765410{round:02}"), format!("+9198765420{round:02}"));
         let (owner, session) = accounts.sign_in_at(0, &old).await;
         let id = owner.user.id;
-        let (moved, (late, _)) =
-            tokio::join!(accounts.move_number(id, &session, &old, &new), accounts.sign_in_at(1, &old));
+        let (moved, (late, _)) = tokio::join!(
+            accounts.move_number(id, &session, &old, &new),
+            accounts.sign_in_at(1, &old)
+        );
         assert!(matches!(moved, Moved::To(_)), "{moved:?}");
         assert_eq!(accounts.live(id).await, [session], "round {round}");
         if late.user.id != id {

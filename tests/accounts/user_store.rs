@@ -1,4 +1,5 @@
-//! Users and tokens in the database, through the store that the programs use, and the migrations that make its tables.
+//! Users and tokens in the database, through the store that the programs use, and the migrations
+//! that make its tables.
 
 use common::accounts::{Accounts, SignedIn};
 use common::domain::token::{Scope, Token, TokenHash};
@@ -28,7 +29,10 @@ impl AccountStores {
 
     /// The number of the user who holds that token.
     async fn owner(&self, token: &TokenHash) -> Option<String> {
-        let found = self.stores[0].session_of(token.clone(), Scope::Authentication, self.now).await.unwrap();
+        let found = self.stores[0]
+            .session_of(token.clone(), Scope::Authentication, self.now)
+            .await
+            .unwrap();
         found.map(|(user, _)| user.phone_number.into_string())
     }
 
@@ -42,13 +46,17 @@ async fn forty_simultaneous_first_sign_ins_make_one_user() {
     let accounts = AccountStores::new().await;
     let expiry = accounts.now + Duration::HOUR;
     let tokens: Vec<Token> = (0..40).map(|_| Token::random()).collect();
-    let signed_in = join_all(tokens.iter().map(|token| accounts.sign_in(NUMBER, token, expiry))).await;
+    let signed_in =
+        join_all(tokens.iter().map(|token| accounts.sign_in(NUMBER, token, expiry))).await;
 
     assert_eq!(accounts.database.users_with(NUMBER).await, 1);
     assert_eq!(signed_in.iter().filter(|one| one.is_new).count(), 1, "{signed_in:?}");
     let first = &signed_in[0].user;
     assert!(signed_in.iter().all(|one| one.user == *first), "{signed_in:?}");
-    assert_eq!((first.phone_number.as_str(), first.created_at, first.version), (NUMBER, accounts.now, 1));
+    assert_eq!(
+        (first.phone_number.as_str(), first.created_at, first.version),
+        (NUMBER, accounts.now, 1)
+    );
     assert_eq!(accounts.tokens().await, 40);
     for token in &tokens {
         assert_eq!(accounts.owner(&token.hash()).await.as_deref(), Some(NUMBER));
@@ -59,8 +67,12 @@ async fn forty_simultaneous_first_sign_ins_make_one_user() {
 async fn an_expired_token_gives_no_user() {
     let accounts = AccountStores::new().await;
     let second = Duration::SECOND;
-    for (left, owner) in [(second, Some(NUMBER)), (Duration::ZERO, None), (-second, None), (Duration::days(-400), None)]
-    {
+    for (left, owner) in [
+        (second, Some(NUMBER)),
+        (Duration::ZERO, None),
+        (-second, None),
+        (Duration::days(-400), None),
+    ] {
         let token = accounts.token(NUMBER, left).await;
         assert_eq!(accounts.owner(&token).await.as_deref(), owner, "{left} before its end");
     }
@@ -88,20 +100,29 @@ async fn pruning_removes_expired_tokens_only_and_a_bounded_count_at_once() {
         live.push(accounts.token(NUMBER, left).await);
     }
     for (removed, left) in [(2, 6), (2, 4), (1, 3), (0, 3)] {
-        assert_eq!(accounts.stores[0].prune_expired_tokens(accounts.now, 2).await.unwrap(), removed);
+        assert_eq!(
+            accounts.stores[0].prune_expired_tokens(accounts.now, 2).await.unwrap(),
+            removed
+        );
         assert_eq!(accounts.tokens().await, left);
     }
     for token in &live {
         assert_eq!(accounts.owner(token).await.as_deref(), Some(NUMBER));
     }
-    assert_eq!(accounts.stores[0].prune_expired_tokens(accounts.now + second, 100).await.unwrap(), 1);
+    assert_eq!(
+        accounts.stores[0].prune_expired_tokens(accounts.now + second, 100).await.unwrap(),
+        1
+    );
     assert_eq!(accounts.database.users_with(NUMBER).await, 1);
 }
 
 #[async_test]
 async fn a_user_takes_their_tokens_along() {
     let accounts = AccountStores::new().await;
-    let gone = [accounts.token(NUMBER, Duration::HOUR).await, accounts.token(NUMBER, -Duration::HOUR).await];
+    let gone = [
+        accounts.token(NUMBER, Duration::HOUR).await,
+        accounts.token(NUMBER, -Duration::HOUR).await,
+    ];
     let stays = accounts.token(OTHER_NUMBER, Duration::HOUR).await;
     let sql = format!("DELETE FROM users WHERE phone_number = '{NUMBER}'");
     accounts.stores[0].database().execute_unprepared(&sql).await.unwrap();
@@ -142,16 +163,21 @@ async fn two_migrations_of_an_empty_database_at_once_both_succeed() {
         let database = Database::create().await;
         let settings = Settings::from([("DATABASE_URL".to_owned(), database.url())]);
         let folder = tempfile::tempdir().unwrap();
-        let mut both =
-            ["first", "second"].map(|name| Process::spawn(name, "migration", &["up"], &settings, folder.path()));
+        let mut both = ["first", "second"]
+            .map(|name| Process::spawn(name, "migration", &["up"], &settings, folder.path()));
         for program in &mut both {
             let status = program.ended(SOON).await;
             assert!(status.success(), "{status}: {}", program.log());
         }
-        let mut steps: Vec<String> = database.column("SELECT version FROM seaql_migrations ORDER BY version").await;
+        let mut steps: Vec<String> =
+            database.column("SELECT version FROM seaql_migrations ORDER BY version").await;
         let count = steps.len();
         steps.dedup();
-        assert_eq!((steps.len(), count), (Migrator::migrations().len(), Migrator::migrations().len()), "{steps:?}");
+        assert_eq!(
+            (steps.len(), count),
+            (Migrator::migrations().len(), Migrator::migrations().len()),
+            "{steps:?}"
+        );
         assert_eq!(database.users_with(NUMBER).await, 0, "the tables are there");
     }
 }

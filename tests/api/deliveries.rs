@@ -19,7 +19,8 @@ async fn an_id_that_nobody_was_given_is_not_found() {
     let other = format!("{}{}", &id[1..], &id[..1]);
     assert_ne!(other, id);
     let too_long = format!("{id}a");
-    let malformed = ["x", &id[1..], &too_long, &id.to_uppercase(), "00000000000000000000000000", "%2e", "*"];
+    let malformed =
+        ["x", &id[1..], &too_long, &id.to_uppercase(), "00000000000000000000000000", "%2e", "*"];
     for id in malformed.into_iter().chain([other.as_str()]) {
         println!("{id}");
         app.client().get(&format!("/deliveries/{id}"), None).await.expect_code(404, "not_found");
@@ -54,13 +55,18 @@ async fn a_delivery_is_told_at_every_station_and_for_a_day() {
     let id = app.ask(wrong).await;
     app.twilio.wait_for_tries(wrong, 3, SOON).await;
     let told = app.delivery_is(&id, "queued", SOON).await;
-    assert_eq!(told, json!({"delivery_id": id, "status": "queued"}), "why it waits is not told before its end");
+    assert_eq!(
+        told,
+        json!({"delivery_id": id, "status": "queued"}),
+        "why it waits is not told before its end"
+    );
 }
 
 #[async_test]
 async fn of_several_sms_with_one_code_the_newest_is_sent() {
     let mut app = Plan::new().workers(0).start().await;
-    let (first, second, third) = (app.ask(NUMBER).await, app.ask(NUMBER).await, app.ask(NUMBER).await);
+    let (first, second, third) =
+        (app.ask(NUMBER).await, app.ask(NUMBER).await, app.ask(NUMBER).await);
     assert!(first != second && second != third, "a resend is a delivery of its own");
     app.start_worker().await;
     app.delivery_is(&third, "sent", SOON).await;

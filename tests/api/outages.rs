@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::own_account::{DELETION, NEW, NUMBER, PHONE_NUMBER, both, change, code_of_deletion, codes_of_change};
+use super::own_account::{
+    DELETION, NEW, NUMBER, PHONE_NUMBER, both, change, code_of_deletion, codes_of_change,
+};
 use crate::support::app::{App, Plan, SOON};
 use crate::support::client::Answer;
 use crate::support::eventually;
@@ -23,7 +25,10 @@ async fn is_not_ready_for(app: &App, missing: &str) {
     assert_eq!(answer.body["ready"], false);
     for store in ["redis", "database"] {
         assert_eq!(answer.body[store]["ok"], store != missing, "{answer:?}");
-        assert!(answer.body[store]["time_ms"].as_f64().is_some_and(|time| time <= 1000.0), "{answer:?}");
+        assert!(
+            answer.body[store]["time_ms"].as_f64().is_some_and(|time| time <= 1000.0),
+            "{answer:?}"
+        );
     }
     assert_eq!(app.apis[0].log().len(), logged, "a probe leaves nothing in the log");
 }
@@ -87,12 +92,13 @@ async fn a_database_that_fails_leaves_the_code_as_it_was() {
     }
     app.database.restore(outage).await;
 
-    let signed_in = eventually(Duration::from_secs(10), "a database that works again", async || {
-        let answer = app.client().verify(NUMBER, &code).await;
-        assert!(answer.status == 200 || answer.status == 503, "{answer:?}");
-        (answer.status == 200).then_some(answer)
-    })
-    .await;
+    let signed_in =
+        eventually(Duration::from_secs(10), "a database that works again", async || {
+            let answer = app.client().verify(NUMBER, &code).await;
+            assert!(answer.status == 200 || answer.status == 503, "{answer:?}");
+            (answer.status == 200).then_some(answer)
+        })
+        .await;
     assert_eq!(signed_in.body["message"], "User registered successfully");
     assert_eq!(app.database.users_with(NUMBER).await, 1);
     app.client().protected(signed_in.token()).await.expect(200);
@@ -120,7 +126,8 @@ async fn a_database_that_fails_leaves_both_codes_as_they_were() {
         change(app.client(), &token, NEW, &codes).await.expect_code(503, "unavailable");
     }
     app.database.restore(outage).await;
-    let changed = until_it_works("a change", async || change(app.client(), &token, NEW, &codes).await).await;
+    let changed =
+        until_it_works("a change", async || change(app.client(), &token, NEW, &codes).await).await;
     assert_eq!(changed.body["data"]["phone_number"], NEW);
     let told = eventually(SOON, "the notice", async || {
         let sms = app.twilio.accepted(NUMBER);

@@ -1,4 +1,5 @@
-//! The sign-in page and the development inbox from outside: where they are, what may run in them, and live messages.
+//! The sign-in page and the development inbox from outside: where they are, what may run in them,
+//! and live messages.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,7 +18,9 @@ const SCRIPT: &str = include_str!("../../api/src/pages/sign_in.js");
 
 /// Nobody sends: the console provider.
 fn console() -> Plan {
-    ["TWILIO_SID", "TWILIO_API_KEY", "TWILIO_PHONE_NUMBER"].into_iter().fold(Plan::new(), Plan::without)
+    ["TWILIO_SID", "TWILIO_API_KEY", "TWILIO_PHONE_NUMBER"]
+        .into_iter()
+        .fold(Plan::new(), Plan::without)
 }
 
 async fn get(app: &App, path: &str) -> Answer {
@@ -35,10 +38,18 @@ async fn the_sign_in_page_is_small_and_runs_its_own_script_only() {
         "what settings say is text"
     );
     let policy = page.header("content-security-policy");
-    for part in ["default-src 'none'", "script-src 'sha256-", "style-src 'sha256-", "frame-ancestors 'none'"] {
+    for part in [
+        "default-src 'none'",
+        "script-src 'sha256-",
+        "style-src 'sha256-",
+        "frame-ancestors 'none'",
+    ] {
         assert!(policy.contains(part), "{policy}");
     }
-    assert!(!policy.contains("unsafe") && !policy.contains("http") && !policy.contains('*'), "{policy}");
+    assert!(
+        !policy.contains("unsafe") && !policy.contains("http") && !policy.contains('*'),
+        "{policy}"
+    );
     for outside in ["src=", "onclick", "style=\"", "@import", "url("] {
         assert!(!page.text.contains(outside), "{outside}");
     }
@@ -54,7 +65,12 @@ async fn the_sign_in_page_is_small_and_runs_its_own_script_only() {
 
 #[async_test]
 async fn the_page_knows_all_countries_where_all_are_allowed() {
-    let app = console().workers(0).set("ALLOWED_COUNTRIES", "*").set("DEFAULT_COUNTRY", "GB").start().await;
+    let app = console()
+        .workers(0)
+        .set("ALLOWED_COUNTRIES", "*")
+        .set("DEFAULT_COUNTRY", "GB")
+        .start()
+        .await;
     let settings = settings_of(&get(&app, "/").await.expect(200).text);
     assert!(settings["countries"].as_array().is_some_and(|all| all.len() > 200));
     assert_eq!(settings["country"], "GB");
@@ -68,16 +84,27 @@ fn settings_of(page: &str) -> Value {
 
 #[async_test]
 async fn each_page_is_there_only_where_it_belongs() {
-    let production = || Plan::new().workers(0).set("APP_ENV", "production").set("TRUSTED_PROXIES", "none");
+    let production =
+        || Plan::new().workers(0).set("APP_ENV", "production").set("TRUSTED_PROXIES", "none");
     let here = console().workers(0);
     for (plan, what, sign_in, inbox) in [
         (here.clone(), "development", 200, 200),
         (here.clone().set("SIGN_IN_PAGE", "off"), "without the sign-in page", 404, 200),
         (here.set("SMS_PROVIDERS", "webhook"), "webhook", 200, 404),
-        (Plan::new().workers(0).set("SMS_PROVIDERS", "twilio,console"), "the console in second place", 200, 404),
+        (
+            Plan::new().workers(0).set("SMS_PROVIDERS", "twilio,console"),
+            "the console in second place",
+            200,
+            404,
+        ),
         (Plan::new().workers(0), "Twilio", 200, 404),
         (production(), "production", 404, 404),
-        (production().set("SIGN_IN_PAGE", "on").set("SMS_PROVIDERS", "console"), "production with a page", 200, 404),
+        (
+            production().set("SIGN_IN_PAGE", "on").set("SMS_PROVIDERS", "console"),
+            "production with a page",
+            200,
+            404,
+        ),
     ] {
         let app = plan.start().await;
         let page = get(&app, "/").await;
@@ -134,7 +161,10 @@ async fn the_inbox_shows_each_message_at_once_and_to_those_who_come_later() {
     app.delivery_is(&id, "sent", SOON).await;
     let mut later = Events::open(&app).await;
     later.until(NUMBER).await;
-    assert!(!app.redis.lasting_keys().iter().any(|key| key.contains("inbox")), "nothing stores them");
+    assert!(
+        !app.redis.lasting_keys().iter().any(|key| key.contains("inbox")),
+        "nothing stores them"
+    );
 }
 
 #[async_test]
@@ -145,7 +175,11 @@ async fn an_open_inbox_does_not_hold_up_the_end_of_the_api() {
     app.apis[0].signal("TERM");
     events.ended().await;
     assert!(app.apis[0].ended(SOON).await.success());
-    assert!(began.elapsed() < Duration::from_secs(10), "well within the grace of 30 s: {:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(10),
+        "well within the grace of 30 s: {:?}",
+        began.elapsed()
+    );
 }
 
 /// The keys of a table of the script: `const NAME = {` and a line for each.

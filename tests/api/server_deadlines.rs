@@ -59,18 +59,22 @@ async fn a_request_that_does_not_arrive_is_cut_off() {
     let answered = idle.received().len();
     idle.write(REQUEST);
     while idle.received().len() == answered {
-        assert!(!idle.closed_within(Duration::from_millis(50)), "an idle connection lasts longer than that");
+        assert!(
+            !idle.closed_within(Duration::from_millis(50)),
+            "an idle connection lasts longer than that"
+        );
     }
     assert_eq!(idle.received().matches("HTTP/1.1 200 ").count(), 2);
     app.client().get("/healthz", None).await.expect(200);
 }
 
-/// Where a worker is asked for its metrics and its health, each connection brings one request, which may be answered before it has
-/// all arrived.
+/// Where a worker is asked for its metrics and its health, each connection brings one request,
+/// which may be answered before it has all arrived.
 #[async_test]
 async fn a_worker_s_operations_are_not_held_up_by_slow_clients() {
     let mut app = Plan::new().apis(0).start().await;
-    let listening = app.workers[0].wait_for_event("metrics_listening", Duration::from_secs(5)).await;
+    let listening =
+        app.workers[0].wait_for_event("metrics_listening", Duration::from_secs(5)).await;
     let address = listening["address"].as_str().unwrap();
     let clients = slow_clients(address);
     let silent: Vec<_> = (0..30).map(|_| Connection::open(address)).collect();

@@ -20,14 +20,19 @@ const PUBLIC_URL: &str = "https://SignIn.Example.com:443/auth";
 const PATH: &str = "/webhooks/twilio/status";
 
 async fn start() -> App {
-    Plan::new().set("PUBLIC_URL", &format!("{PUBLIC_URL}/")).set("TWILIO_AUTH_TOKEN", AUTH_TOKEN).start().await
+    Plan::new()
+        .set("PUBLIC_URL", &format!("{PUBLIC_URL}/"))
+        .set("TWILIO_AUTH_TOKEN", AUTH_TOKEN)
+        .start()
+        .await
 }
 
 /// Twilio's algorithm: <https://www.twilio.com/docs/usage/security#validating-requests>.
 fn signature(url: &str, parameters: &[(&str, &str)], auth_token: &str) -> String {
     let mut sorted = parameters.to_vec();
     sorted.sort_unstable();
-    let text: String = sorted.iter().fold(url.to_owned(), |text, (name, value)| text + name + value);
+    let text: String =
+        sorted.iter().fold(url.to_owned(), |text, (name, value)| text + name + value);
     let mut mac = Hmac::<Sha1>::new_from_slice(auth_token.as_bytes()).unwrap();
     mac.update(text.as_bytes());
     BASE64.encode(&mac.finalize().into_bytes())
@@ -54,16 +59,23 @@ fn parameters<'a>(status: &'a str, code: &'a str) -> Vec<(&'a str, &'a str)> {
 async fn post(app: &App, path: &str, parameters: &[(&str, &str)], signature: &str) -> Answer {
     let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
     let mut headers = HeaderMap::new();
-    headers.insert("content-type", "application/x-www-form-urlencoded; charset=UTF-8".parse().unwrap());
+    headers.insert(
+        "content-type",
+        "application/x-www-form-urlencoded; charset=UTF-8".parse().unwrap(),
+    );
     headers.insert("x-twilio-signature", signature.parse().unwrap());
     app.client().send(Method::POST, path, headers, body).await
 }
 
 /// Reports to the URL that the SMS was sent with; a proxy takes the public part off.
 async fn report_with(app: &App, callback: &str, status: &str, code: &str) {
-    let path = callback.strip_prefix(PUBLIC_URL).unwrap_or_else(|| panic!("{callback} is not at {PUBLIC_URL}"));
+    let path = callback
+        .strip_prefix(PUBLIC_URL)
+        .unwrap_or_else(|| panic!("{callback} is not at {PUBLIC_URL}"));
     let parameters = parameters(status, code);
-    let answer = post(app, path, &parameters, &signature(callback, &parameters, AUTH_TOKEN)).await.expect(204);
+    let answer = post(app, path, &parameters, &signature(callback, &parameters, AUTH_TOKEN))
+        .await
+        .expect(204);
     assert_eq!(answer.text, "");
 }
 
@@ -128,9 +140,11 @@ async fn reports_come_in_any_order_and_twice() {
 #[async_test]
 async fn a_report_may_come_before_the_answer() {
     let app = start().await;
-    for (last, status, code, failure) in
-        [(0, "sent", "", None), (1, "delivered", "", None), (2, "undelivered", "30003", Some(("unreachable", true)))]
-    {
+    for (last, status, code, failure) in [
+        (0, "sent", "", None),
+        (1, "delivered", "", None),
+        (2, "undelivered", "30003", Some(("unreachable", true))),
+    ] {
         let number = format!("+91987654321{last}");
         app.twilio.script(&number, [Reply::accept_after(Duration::from_secs(1))]);
         let id = app.ask(&number).await;
@@ -140,7 +154,11 @@ async fn a_report_may_come_before_the_answer() {
         assert!(app.twilio.accepted(&number).is_empty(), "the report was before the answer");
         app.twilio.wait_for_sms(&number, 1, SOON).await;
         app.no_job_is_left(SOON).await;
-        assert_eq!(app.delivery(&id).await, told(&id, status, failure), "and the answer changes nothing");
+        assert_eq!(
+            app.delivery(&id).await,
+            told(&id, status, failure),
+            "and the answer changes nothing"
+        );
         assert_eq!(app.twilio.tries(&number).len(), 1);
     }
 }
@@ -195,7 +213,11 @@ async fn twilio_s_codes_are_told_as_reasons() {
         let id = sent(&app, NUMBER).await;
         report(&app, &id, status, code).await;
         let status = if status == "canceled" { "failed" } else { status };
-        assert_eq!(app.delivery(&id).await, told(&id, status, Some((reason, helps))), "{status} {code}");
+        assert_eq!(
+            app.delivery(&id).await,
+            told(&id, status, Some((reason, helps))),
+            "{status} {code}"
+        );
     }
 }
 
@@ -221,11 +243,16 @@ async fn a_forged_report_is_refused_and_changes_nothing() {
     }
     let more = [own.as_slice(), &[("Extra", "1")]].concat();
     post(&app, &path, &more, &good).await.expect_code(403, "bad_signature");
-    let unsigned = app.client().post_raw(&path, "application/x-www-form-urlencoded", "MessageStatus=delivered").await;
+    let unsigned = app
+        .client()
+        .post_raw(&path, "application/x-www-form-urlencoded", "MessageStatus=delivered")
+        .await;
     unsigned.expect_code(403, "bad_signature");
     // A signature for one delivery is none for another.
     let other = sent(&app, OTHER_NUMBER).await;
-    post(&app, &format!("{PATH}?delivery_id={other}"), &own, &good).await.expect_code(403, "bad_signature");
+    post(&app, &format!("{PATH}?delivery_id={other}"), &own, &good)
+        .await
+        .expect_code(403, "bad_signature");
     assert_eq!(app.delivery(&other).await, told(&other, "sent", None));
     assert_eq!(app.delivery(&id).await, told(&id, "sent", None));
 
@@ -237,14 +264,20 @@ async fn a_forged_report_is_refused_and_changes_nothing() {
 async fn a_report_of_what_is_not_known_is_taken_and_forgotten() {
     let app = start().await;
     let unknown = "q3zt6nq5y6o4cbz6t2h4v5xk7e";
-    for query in [format!("?delivery_id={unknown}"), "?delivery_id=x".to_owned(), "?other=1".to_owned(), String::new()]
-    {
+    for query in [
+        format!("?delivery_id={unknown}"),
+        "?delivery_id=x".to_owned(),
+        "?other=1".to_owned(),
+        String::new(),
+    ] {
         report_with(&app, &format!("{PUBLIC_URL}{PATH}{query}"), "delivered", "").await;
     }
     app.client().get(&format!("/deliveries/{unknown}"), None).await.expect(404);
-    let kept: bool = app.redis.connection().exists(format!("cheershare:delivery:{unknown}")).unwrap();
+    let kept: bool =
+        app.redis.connection().exists(format!("cheershare:delivery:{unknown}")).unwrap();
     assert!(!kept, "a report makes no delivery");
-    let empty = post(&app, PATH, &[], &signature(&format!("{PUBLIC_URL}{PATH}"), &[], AUTH_TOKEN)).await;
+    let empty =
+        post(&app, PATH, &[], &signature(&format!("{PUBLIC_URL}{PATH}"), &[], AUTH_TOKEN)).await;
     empty.expect(204);
     app.client().get(PATH, None).await.expect_code(405, "method_not_allowed");
 }

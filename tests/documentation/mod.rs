@@ -1,5 +1,6 @@
-//! The pages are true: every setting with its programs and its default, every key and script of Redis, every file and
-//! every symbol that they name. They are also short, and their links lead somewhere.
+//! The pages are true: every setting with its programs and its default, every key and script of
+//! Redis, every file and every symbol that they name. They are also short, and their links lead
+//! somewhere.
 
 mod pages;
 mod recipes;
@@ -17,7 +18,9 @@ pub(crate) fn project() -> &'static Path {
 /// Every page, by its path within the project, with its text.
 fn pages() -> Vec<(PathBuf, String)> {
     let mut paths: Vec<PathBuf> =
-        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"].map(PathBuf::from).to_vec();
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"]
+            .map(PathBuf::from)
+            .to_vec();
     let mut folders = vec![PathBuf::from("docs")];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(project().join(&folder)).unwrap() {

@@ -1,12 +1,24 @@
-//! The pages are as short as they say, their lines fit a screen, and what they name and link to is there.
+//! The pages are as short as they say, their lines fit a screen, and what they name and link to is
+//! there.
 
 use std::path::{Component, Path, PathBuf};
 
 use super::{pages, project};
 use crate::support::markdown::{code_spans, headings, links};
 
-const ROOMS: [&str; 11] =
-    ["api/", "bench/", "bin/", "common/", "deploy/", "docs/", "migration/", "openapi/", "tests/", "worker/", ".ci/"];
+const ROOMS: [&str; 11] = [
+    "api/",
+    "bench/",
+    "bin/",
+    "common/",
+    "deploy/",
+    "docs/",
+    "migration/",
+    "openapi/",
+    "tests/",
+    "worker/",
+    ".ci/",
+];
 
 /// Of a page's prose, in characters; tables and code are as wide as they have to be.
 const WIDTH: usize = 100;
@@ -16,7 +28,9 @@ fn every_file_that_a_page_names_is_there() {
     let mut count = 0;
     let mut missing = Vec::new();
     for (page, text) in pages() {
-        for span in code_spans(&text).into_iter().filter(|span| !span.contains([' ', '<', '*', '…'])) {
+        for span in
+            code_spans(&text).into_iter().filter(|span| !span.contains([' ', '<', '*', '…']))
+        {
             if ROOMS.iter().any(|room| span.starts_with(room)) {
                 count += 1;
                 if !project().join(&span).exists() {
@@ -37,12 +51,18 @@ fn every_link_leads_to_a_file_and_its_heading() {
     for (page, text) in &pages {
         for (_, link) in links(text).into_iter().filter(|(_, link)| !link.contains("://")) {
             let (path, anchor) = link.split_once('#').unwrap_or((&link, ""));
-            let target = if path.is_empty() { page.clone() } else { normal(&page.parent().unwrap().join(path)) };
+            let target = if path.is_empty() {
+                page.clone()
+            } else {
+                normal(&page.parent().unwrap().join(path))
+            };
             let leads = if anchor.is_empty() {
                 project().join(&target).exists()
             } else {
                 let text = pages.iter().find_map(|(page, text)| (*page == target).then_some(text));
-                text.is_some_and(|text| headings(text).into_iter().any(|heading| anchor_of(heading) == anchor))
+                text.is_some_and(|text| {
+                    headings(text).into_iter().any(|heading| anchor_of(heading) == anchor)
+                })
             };
             count += 1;
             if !leads {
@@ -68,7 +88,9 @@ fn normal(path: &Path) -> PathBuf {
 
 /// As hosts of repositories make them of headings.
 fn anchor_of(heading: &str) -> String {
-    let kept = heading.chars().filter(|letter| letter.is_alphanumeric() || [' ', '-', '_'].contains(letter));
+    let kept = heading
+        .chars()
+        .filter(|letter| letter.is_alphanumeric() || [' ', '-', '_'].contains(letter));
     kept.collect::<String>().to_lowercase().replace(' ', "-")
 }
 

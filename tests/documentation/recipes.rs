@@ -1,5 +1,5 @@
-//! The recipes in CONTRIBUTING.md and the walks in ARCHITECTURE.md name files that are there and hold what they say, and no
-//! more of them than they promise.
+//! The recipes in CONTRIBUTING.md and the walks in ARCHITECTURE.md name files that are there and
+//! hold what they say, and no more of them than they promise.
 
 use super::project;
 use crate::support::markdown::{code_spans, headings, table};
@@ -20,8 +20,10 @@ const RECIPES: [(&str, usize); 8] = [
 ];
 
 /// What goes through the code, and the most files that it may pass.
-const WALKS: [(&str, usize); 2] =
-    [("A number, from the request to the provider", 15), ("An OTP, from the request to a token", 9)];
+const WALKS: [(&str, usize); 2] = [
+    ("A number, from the request to the provider", 15),
+    ("An OTP, from the request to a token", 9),
+];
 
 const PROGRAMS: [&str; 4] = ["api/", "common/", "migration/", "worker/"];
 
@@ -31,7 +33,10 @@ fn every_recipe_is_true_and_short() {
         let count = files_of_the_programs(CONTRIBUTING, &format!("How to add {what}"));
         assert!(count <= most, "adding {what} takes {count} files, more than {most}");
     }
-    let told = headings(CONTRIBUTING).into_iter().filter(|heading| heading.starts_with("How to add ")).count();
+    let told = headings(CONTRIBUTING)
+        .into_iter()
+        .filter(|heading| heading.starts_with("How to add "))
+        .count();
     assert_eq!(told, RECIPES.len(), "a recipe is not looked at");
 }
 
@@ -43,7 +48,8 @@ fn every_walk_is_true_and_short() {
     }
 }
 
-/// Of the table under a heading, whose every row names a file, symbols in it, and what is done there.
+/// Of the table under a heading, whose every row names a file, symbols in it, and what is done
+/// there.
 fn files_of_the_programs(page: &str, heading: &str) -> usize {
     let mut count = 0;
     for row in table(page, heading) {

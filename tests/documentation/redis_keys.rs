@@ -25,17 +25,22 @@ async fn every_key_of_a_conversation_is_in_the_ledger_s_table() {
     let code = app.code_for("Asha", NUMBER).await;
     app.client().verify(NUMBER, "0000000").await.expect(401);
     app.client().verify(NUMBER, &code).await.expect(200);
-    // From an address that the number is known by now, and for a number whose SMS waits for a while.
+    // From an address that the number is known by now, and for a number whose SMS waits for a
+    // while.
     app.code_for("Asha", NUMBER).await;
     app.twilio.script(WAITS, [Reply::Error(429, 20429, Some(120))]);
-    idempotency::post(app.client(), "a-key", &json!({"name": "Asha", "phone_number": WAITS})).await.expect(200);
+    idempotency::post(app.client(), "a-key", &json!({"name": "Asha", "phone_number": WAITS}))
+        .await
+        .expect(200);
     eventually(SOON, "a retry that waits", async || {
         keys_and_types(&mut redis).iter().any(|(key, _)| key.ends_with(":retry")).then_some(())
     })
     .await;
 
-    let forms: Vec<(&str, &str)> =
-        table(REDIS_KEYS, "Keys").into_iter().map(|row| (row[0].trim_matches('`'), row[1])).collect();
+    let forms: Vec<(&str, &str)> = table(REDIS_KEYS, "Keys")
+        .into_iter()
+        .map(|row| (row[0].trim_matches('`'), row[1]))
+        .collect();
     let mut met = BTreeSet::new();
     for (key, kind) in keys_and_types(&mut redis) {
         let fitting = forms.iter().filter(|(form, _)| fits(&key, form));
@@ -62,7 +67,9 @@ fn keys_and_types(redis: &mut Connection) -> Vec<(String, String)> {
 /// Does a key have that form? `<…>` stands for one character or more.
 fn fits(key: &str, form: &str) -> bool {
     let mut literals = form.split(['<', '>']).step_by(2);
-    let Some(mut rest) = literals.next().and_then(|first| key.strip_prefix(first)) else { return false };
+    let Some(mut rest) = literals.next().and_then(|first| key.strip_prefix(first)) else {
+        return false;
+    };
     for literal in literals {
         let Some(tail) = rest.get(1..) else { return false };
         rest = match (literal, tail.split_once(literal)) {

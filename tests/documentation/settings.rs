@@ -1,4 +1,5 @@
-//! The table of settings is what the programs' definitions say, and `.env.example` has every one of them.
+//! The table of settings is what the programs' definitions say, and `.env.example` has every one of
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +33,8 @@ pub(crate) async fn settings_of_all_programs() -> BTreeMap<String, Takers> {
 
 async fn help_of(program: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let mut process = Process::spawn(program, program, &["--help"], &Settings::new(), folder.path());
+    let mut process =
+        Process::spawn(program, program, &["--help"], &Settings::new(), folder.path());
     let status = process.ended(SOON).await;
     assert!(status.success(), "{program} --help: {}", process.log());
     process.stdout()
@@ -57,7 +59,8 @@ fn settings_in(help: &str) -> Vec<(String, Option<String>)> {
 /// Of `--port <PORT> Port to listen on [env: PORT=] [default: 4000]`.
 fn setting_of(option: &str) -> (String, Option<String>) {
     let flag = option.split_whitespace().find_map(|word| word.strip_prefix("--")).unwrap();
-    let (_, after) = option.split_once("[env: ").unwrap_or_else(|| panic!("no environment variable: {option}"));
+    let (_, after) =
+        option.split_once("[env: ").unwrap_or_else(|| panic!("no environment variable: {option}"));
     let name = after.split(['=', ']']).next().unwrap();
     assert_eq!(name, flag.replace('-', "_").to_uppercase(), "{option}");
     let default = after.split_once("[default: ").map(|(_, text)| text.split(']').next().unwrap());
@@ -68,14 +71,21 @@ pub(crate) fn is_variable(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
 }
 
-fn assert_same_names<'a>(page: &str, found: impl Iterator<Item = &'a str>, settings: &BTreeMap<String, Takers>) {
+fn assert_same_names<'a>(
+    page: &str,
+    found: impl Iterator<Item = &'a str>,
+    settings: &BTreeMap<String, Takers>,
+) {
     let found: Vec<&str> = found.collect();
     let names: BTreeSet<&str> = found.iter().copied().collect();
     assert_eq!(names.len(), found.len(), "{page} has a setting twice: {found:?}");
     let expected: BTreeSet<&str> = settings.keys().map(String::as_str).collect();
     let missing: Vec<_> = expected.difference(&names).collect();
     let gone: Vec<_> = names.difference(&expected).collect();
-    assert!(missing.is_empty() && gone.is_empty(), "{page} lacks {missing:?}; no program takes {gone:?}");
+    assert!(
+        missing.is_empty() && gone.is_empty(),
+        "{page} lacks {missing:?}; no program takes {gone:?}"
+    );
 }
 
 /// What one program's definition says of a setting.
@@ -87,7 +97,9 @@ struct Definition {
 
 /// A help text may end with a default in words: `Folder of the files [default: the data folder]`.
 fn definitions(program: &'static str, command: &Command) -> Vec<(String, Definition)> {
-    let variables = command.get_arguments().filter_map(|argument| Some((argument.get_env()?.to_str()?, argument)));
+    let variables = command
+        .get_arguments()
+        .filter_map(|argument| Some((argument.get_env()?.to_str()?, argument)));
     let define = |(name, argument): (&str, &clap::Arg)| {
         let help = argument.get_help().unwrap_or_else(|| panic!("{name} has no help")).to_string();
         let (meaning, words) = help.split_once(" [default: ").unwrap_or((&help, "none]"));
@@ -115,7 +127,8 @@ fn settings_table() -> String {
         }
     }
     let names: Vec<String> = settings.iter().map(|(name, _)| name.clone()).collect();
-    let mut table = "| name | programs | default | meaning |\n| --- | --- | --- | --- |\n".to_owned();
+    let mut table =
+        "| name | programs | default | meaning |\n| --- | --- | --- | --- |\n".to_owned();
     for (name, definitions) in &settings {
         let programs: Vec<&str> = definitions.iter().map(|definition| definition.program).collect();
         let default = once_or_by_program(definitions, |definition| &definition.default, ", ");
@@ -128,12 +141,17 @@ fn settings_table() -> String {
 }
 
 /// What all programs say, or what each of them says, with its name.
-fn once_or_by_program(definitions: &[Definition], of: fn(&Definition) -> &String, separator: &str) -> String {
+fn once_or_by_program(
+    definitions: &[Definition],
+    of: fn(&Definition) -> &String,
+    separator: &str,
+) -> String {
     let first = of(&definitions[0]);
     if definitions.iter().all(|definition| of(definition) == first) {
         return first.clone();
     }
-    let each = definitions.iter().map(|definition| format!("{} ({})", of(definition), definition.program));
+    let each =
+        definitions.iter().map(|definition| format!("{} ({})", of(definition), definition.program));
     each.collect::<Vec<_>>().join(separator)
 }
 
@@ -141,7 +159,11 @@ fn once_or_by_program(definitions: &[Definition], of: fn(&Definition) -> &String
 fn in_backticks(text: &str, names: &[String]) -> String {
     let word = |word: &str| {
         let name = word.trim_end_matches(['.', ',', ';', ':', ')']);
-        if names.iter().any(|known| known == name) { word.replace(name, &format!("`{name}`")) } else { word.to_owned() }
+        if names.iter().any(|known| known == name) {
+            word.replace(name, &format!("`{name}`"))
+        } else {
+            word.to_owned()
+        }
     };
     text.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
@@ -150,20 +172,30 @@ fn in_backticks(text: &str, names: &[String]) -> String {
 #[test]
 fn the_table_of_settings_is_what_the_definitions_say() {
     let start = CONFIGURATION.find("| name |").unwrap();
-    let end = start + CONFIGURATION[start..].find("\n\n").map_or(CONFIGURATION.len() - start, |length| length + 1);
+    let end = start
+        + CONFIGURATION[start..]
+            .find("\n\n")
+            .map_or(CONFIGURATION.len() - start, |length| length + 1);
     let page = format!("{}{}{}", &CONFIGURATION[..start], settings_table(), &CONFIGURATION[end..]);
     if std::env::var_os("WRITE_DOCS").is_some() {
         std::fs::write(project().join("docs/configuration.md"), &page).unwrap();
         return;
     }
-    assert!(page == CONFIGURATION, "docs/configuration.md is not what the code says. Run bin/docs, and commit it.");
+    assert!(
+        page == CONFIGURATION,
+        "docs/configuration.md is not what the code says. Run bin/docs, and commit it."
+    );
 }
 
 #[async_test]
 async fn the_table_has_every_setting_with_its_programs_and_its_default() {
     let settings = settings_of_all_programs().await;
     let table = table(CONFIGURATION, "All settings");
-    assert_same_names("docs/configuration.md", table.iter().map(|row| row[0].trim_matches('`')), &settings);
+    assert_same_names(
+        "docs/configuration.md",
+        table.iter().map(|row| row[0].trim_matches('`')),
+        &settings,
+    );
     for row in table {
         assert_eq!(row.len(), 4, "name, programs, default, meaning: {row:?}");
         let takers = &settings[row[0].trim_matches('`')];
@@ -189,15 +221,20 @@ async fn the_example_has_every_setting_with_its_default() {
     for (name, value) in examples {
         let defaults: Vec<&str> = settings[name].values().flatten().map(String::as_str).collect();
         let value = value.trim_matches('\'');
-        assert!(defaults.is_empty() || defaults.contains(&value), "{name} is {value:?}, but defaults to {defaults:?}");
+        assert!(
+            defaults.is_empty() || defaults.contains(&value),
+            "{name} is {value:?}, but defaults to {defaults:?}"
+        );
     }
-    let active: Vec<_> = EXAMPLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let active: Vec<_> =
+        EXAMPLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     assert!(active.is_empty(), "a copy changes nothing until a line is taken in: {active:?}");
 }
 
 #[async_test]
 async fn the_example_can_be_read_with_every_line_taken_in() {
-    let lines: Vec<String> = examples().iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+    let lines: Vec<String> =
+        examples().iter().map(|(name, value)| format!("{name}={value}\n")).collect();
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(".env"), lines.concat()).unwrap();
     let mut api = Process::spawn("api", "api", &["openapi"], &Settings::new(), folder.path());

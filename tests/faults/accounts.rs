@@ -48,28 +48,47 @@ impl Accounts {
             .iter()
             .map(|event| event["delivery_id"].as_str().unwrap().to_owned())
             .collect();
-        let paths: Vec<String> = promises.iter().map(|promise| format!("/deliveries/{}", promise.id)).collect();
-        let told: Vec<_> = stream::iter(&paths).map(|path| client.get(path, None)).buffered(16).collect().await;
+        let paths: Vec<String> =
+            promises.iter().map(|promise| format!("/deliveries/{}", promise.id)).collect();
+        let told: Vec<_> =
+            stream::iter(&paths).map(|path| client.get(path, None)).buffered(16).collect().await;
 
-        let mut accounts =
-            Self { ends: BTreeMap::new(), duplicates: 0, announced: announced.len(), latencies: Vec::new() };
+        let mut accounts = Self {
+            ends: BTreeMap::new(),
+            duplicates: 0,
+            announced: announced.len(),
+            latencies: Vec::new(),
+        };
         for (promise, told) in promises.iter().zip(told) {
             let told = told.expect(200).body;
-            let (status, reason) = (told["status"].as_str().unwrap(), told["reason"].as_str().unwrap_or_default());
+            let (status, reason) =
+                (told["status"].as_str().unwrap(), told["reason"].as_str().unwrap_or_default());
             *accounts.ends.entry(format!("{status} {reason}").trim().to_owned()).or_default() += 1;
             let tries = app.twilio.tries(&promise.number);
             let accepted: Vec<_> = tries.iter().filter(|sms| sms.accepted).collect();
             match status {
-                "sent" => assert!(!accepted.is_empty(), "told as sent, and never accepted: {promise:?}"),
+                "sent" => {
+                    assert!(!accepted.is_empty(), "told as sent, and never accepted: {promise:?}")
+                }
                 "failed" if reason == "no_answer" => {}
                 "failed" | "dropped" => {
-                    assert!(!reason.is_empty() && accepted.is_empty(), "{told}, but accepted: {promise:?}");
+                    assert!(
+                        !reason.is_empty() && accepted.is_empty(),
+                        "{told}, but accepted: {promise:?}"
+                    );
                 }
                 _ => panic!("not an end: {told}"),
             }
-            assert!(tries.iter().all(|sms| sms.at < promise.answered + ttl), "tried after its end: {promise:?}");
+            assert!(
+                tries.iter().all(|sms| sms.at < promise.answered + ttl),
+                "tried after its end: {promise:?}"
+            );
             if accepted.len() > 1 {
-                assert!(announced.contains(&promise.id), "sent {} times, unannounced: {promise:?}", accepted.len());
+                assert!(
+                    announced.contains(&promise.id),
+                    "sent {} times, unannounced: {promise:?}",
+                    accepted.len()
+                );
                 accounts.duplicates += accepted.len() - 1;
             }
             accounts.latencies.extend(accepted.first().map(|sms| sms.at - promise.asked));
@@ -100,5 +119,7 @@ impl Accounts {
 pub(crate) fn unpromised(app: &App, promises: &[Promise]) -> HashMap<String, usize> {
     let promised: HashSet<&str> = promises.iter().map(|promise| promise.number.as_str()).collect();
     let counts = app.twilio.counts().into_iter().map(|(number, (_, accepted))| (number, accepted));
-    counts.filter(|(number, accepted)| *accepted > 0 && !promised.contains(number.as_str())).collect()
+    counts
+        .filter(|(number, accepted)| *accepted > 0 && !promised.contains(number.as_str()))
+        .collect()
 }

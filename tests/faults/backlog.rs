@@ -23,7 +23,8 @@ async fn ask(client: &Client, number: String) -> Promise {
 
 #[async_test]
 async fn of_twenty_thousand_that_wait_the_live_are_sent_and_the_dead_are_not() {
-    let mut app = Plan::new().workers(2).set("OTP_TTL_SECONDS", &LONG.as_secs().to_string()).start().await;
+    let mut app =
+        Plan::new().workers(2).set("OTP_TTL_SECONDS", &LONG.as_secs().to_string()).start().await;
     app.settings.insert("OTP_TTL_SECONDS".to_owned(), SHORT.as_secs().to_string());
     app.start_api().await;
     app.twilio.otherwise(Reply::error(503, 20503));
@@ -33,8 +34,10 @@ async fn of_twenty_thousand_that_wait_the_live_are_sent_and_the_dead_are_not() {
     let asks = (0..2 * EACH).map(|index| ask(&clients[index % 2], format!("+9197{index:08}")));
     let promises: Vec<Promise> = stream::iter(asks).buffered(32).collect().await;
     println!("{} asked for in {:.0?}", promises.len(), start.elapsed());
-    let (long, short): (Vec<_>, Vec<_>) = promises.into_iter().enumerate().partition(|(index, _)| index % 2 == 0);
-    let [long, short] = [long, short].map(|half| half.into_iter().map(|(_, promise)| promise).collect::<Vec<_>>());
+    let (long, short): (Vec<_>, Vec<_>) =
+        promises.into_iter().enumerate().partition(|(index, _)| index % 2 == 0);
+    let [long, short] =
+        [long, short].map(|half| half.into_iter().map(|(_, promise)| promise).collect::<Vec<_>>());
 
     let last = short.last().unwrap().answered;
     tokio::time::sleep_until((last + SHORT).into()).await;
@@ -43,7 +46,10 @@ async fn of_twenty_thousand_that_wait_the_live_are_sent_and_the_dead_are_not() {
     app.twilio.otherwise(Reply::Accept);
     let back = Instant::now();
     let patience = Duration::from_secs(120);
-    eventually(patience, "all live SMS", async || (app.twilio.accepted_in_all() >= EACH).then_some(())).await;
+    eventually(patience, "all live SMS", async || {
+        (app.twilio.accepted_in_all() >= EACH).then_some(())
+    })
+    .await;
     println!("{EACH} live ones accepted {:.0?} after the provider is back", back.elapsed());
     app.no_job_is_left(patience).await;
 
@@ -53,7 +59,12 @@ async fn of_twenty_thousand_that_wait_the_live_are_sent_and_the_dead_are_not() {
     let ended = Accounts::draw(&app, &short, SHORT).await;
     println!("those that ended: {:?}", ended.ends);
     assert!(ended.latencies.is_empty(), "nothing is sent after its end");
-    assert_eq!(ended.told("dropped expired") + ended.told("failed provider_unavailable"), EACH, "{:?}", ended.ends);
+    assert_eq!(
+        ended.told("dropped expired") + ended.told("failed provider_unavailable"),
+        EACH,
+        "{:?}",
+        ended.ends
+    );
     assert!(calls < 300, "a provider that is down is left alone");
     assert_eq!(app.worker_events("breaker_opened").len(), 1);
 }

@@ -1,4 +1,5 @@
-//! The database is stopped, restarted, out of connections, locked, or its disk is full. Whoever has a right code keeps it.
+//! The database is stopped, restarted, out of connections, locked, or its disk is full. Whoever has
+//! a right code keeps it.
 
 use std::time::{Duration, Instant};
 
@@ -69,7 +70,9 @@ async fn take_all(server: &PostgresServer) -> Vec<DatabaseConnection> {
     loop {
         let mut options = sea_orm::ConnectOptions::new(server.url());
         options.max_connections(1).sqlx_logging(false).idle_timeout(None).max_lifetime(None);
-        options.connect_timeout(Duration::from_millis(500)).acquire_timeout(Duration::from_millis(500));
+        options
+            .connect_timeout(Duration::from_millis(500))
+            .acquire_timeout(Duration::from_millis(500));
         match sea_orm::Database::connect(options).await {
             Ok(connection) => taken.push(connection),
             Err(_) => return taken,
@@ -83,7 +86,8 @@ async fn postgres_is_out_of_connections() {
     let (mut app, before) = start_in(&server).await;
     let mut taken = take_all(&server).await;
     assert!(!taken.is_empty() && taken.len() < usize::from(CONNECTIONS), "the programs have some");
-    let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname <> 'postgres'";
+    let others =
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname <> 'postgres'";
     taken[0].execute_unprepared(others).await.unwrap();
     taken.extend(take_all(&server).await);
     assert_eq!(taken.len(), usize::from(CONNECTIONS), "the programs have none");
@@ -119,12 +123,17 @@ async fn a_lock_is_held_on_users() {
 
     holder.execute_unprepared("ROLLBACK").await.unwrap();
     holder.close().await.unwrap();
-    assert_eq!(app.database.users_with(ASHA).await, 0, "what was answered with 503 is not written later");
+    assert_eq!(
+        app.database.users_with(ASHA).await,
+        0,
+        "what was answered with 503 is not written later"
+    );
     fault.is_over(&mut app, &before).await;
 }
 
-/// With a limit on what files may grow to, a write fails as it does on a full disk, but for the number of the error: no root
-/// and no file system of its own are needed, and the file that has no room left is the one that SQLite writes to (its log).
+/// With a limit on what files may grow to, a write fails as it does on a full disk, but for the
+/// number of the error: no root and no file system of its own are needed, and the file that has no
+/// room left is the one that SQLite writes to (its log).
 #[async_test]
 async fn the_disk_of_sqlite_is_full() {
     const BLOCKS: u32 = 2_048;
@@ -149,7 +158,12 @@ async fn the_disk_of_sqlite_is_full() {
     }
     println!("full after {sign_ins} sign-ins");
     // What only reads works, readiness too.
-    let fault = Fault { protected: Seen::Works, missing: None, reason: "disk I/O error", ..DATABASE_MISSING };
+    let fault = Fault {
+        protected: Seen::Works,
+        missing: None,
+        reason: "disk I/O error",
+        ..DATABASE_MISSING
+    };
     fault.lasts(A_WHILE, &mut app, &before).await;
     assert_eq!(app.database.users_with(ASHA).await, 0);
     // Everybody who was told so has signed in: Ravi and those that filled the disk.

@@ -1,6 +1,6 @@
-//! The primary of Redis moves while users ask and a worker sends. From the moment the new primary takes writes, the API
-//! answers within three seconds and SMS go out within five, nothing is restarted, and what is lost is what replication had
-//! not carried yet.
+//! The primary of Redis moves while users ask and a worker sends. From the moment the new primary
+//! takes writes, the API answers within three seconds and SMS go out within five, nothing is
+//! restarted, and what is lost is what replication had not carried yet.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -33,7 +33,11 @@ struct Load {
 
 impl Load {
     fn begin(client: Client) -> Self {
-        let load = (CancellationToken::new(), Arc::<Mutex<Vec<Promise>>>::default(), Arc::<Mutex<usize>>::default());
+        let load = (
+            CancellationToken::new(),
+            Arc::<Mutex<Vec<Promise>>>::default(),
+            Arc::<Mutex<usize>>::default(),
+        );
         let (stop, promises, refused) = load.clone();
         let asking = tokio::spawn(async move {
             let mut ticks = interval(Duration::from_millis(10));
@@ -42,7 +46,8 @@ impl Load {
                 if stop.run_until_cancelled(ticks.tick()).await.is_none() {
                     break;
                 }
-                let (client, promises, refused) = (client.clone(), Arc::clone(&promises), Arc::clone(&refused));
+                let (client, promises, refused) =
+                    (client.clone(), Arc::clone(&promises), Arc::clone(&refused));
                 requests.spawn(async move {
                     let number = format!("+9197{count:08}");
                     let asked = Instant::now();
@@ -50,7 +55,12 @@ impl Load {
                     match answer.status {
                         200 => {
                             let id = answer.delivery_id().to_owned();
-                            promises.lock().unwrap().push(Promise { number, id, asked, answered: Instant::now() });
+                            promises.lock().unwrap().push(Promise {
+                                number,
+                                id,
+                                asked,
+                                answered: Instant::now(),
+                            });
                         }
                         503 => *refused.lock().unwrap() += 1,
                         _ => panic!("{answer:?}"),
@@ -72,18 +82,22 @@ impl Load {
 
 /// Healthy again: the times that the API and an SMS took from `since`.
 async fn healed(app: &App, since: Instant, number: &str) -> (Duration, Duration) {
-    let id = eventually(API_WITHIN.saturating_sub(since.elapsed()), "an API that works again", async || {
-        let answer = app.client().ask("Ravi", number).await;
-        (answer.status == 200).then(|| answer.delivery_id().to_owned())
-    })
+    let id = eventually(
+        API_WITHIN.saturating_sub(since.elapsed()),
+        "an API that works again",
+        async || {
+            let answer = app.client().ask("Ravi", number).await;
+            (answer.status == 200).then(|| answer.delivery_id().to_owned())
+        },
+    )
     .await;
     let api = since.elapsed();
     app.delivery_is(&id, "sent", SMS_WITHIN.saturating_sub(since.elapsed())).await;
     (api, since.elapsed())
 }
 
-/// Every delivery that the primary knows arrives, once unless that was announced, and its OTP is good. Answers how many it
-/// does not know, and how many came twice.
+/// Every delivery that the primary knows arrives, once unless that was announced, and its OTP is
+/// good. Answers how many it does not know, and how many came twice.
 async fn accounts_for(app: &App, promises: &[Promise]) -> (usize, usize) {
     let client = app.keep_alive(0);
     let announced: Vec<String> = app
@@ -97,7 +111,8 @@ async fn accounts_for(app: &App, promises: &[Promise]) -> (usize, usize) {
         let known = eventually(SOON, "an end of the delivery", async || {
             let delivery = client.get(&path, None).await;
             let waits = delivery.status == 200 && delivery.body["status"] == "queued";
-            // It may have been sent without the new primary's knowing: what was recorded is lost then.
+            // It may have been sent without the new primary's knowing: what was recorded is lost
+            // then.
             (!waits || !app.twilio.accepted(&promise.number).is_empty()).then_some(delivery)
         })
         .await;
@@ -120,7 +135,11 @@ fn processes(app: &App) -> Vec<u32> {
 }
 
 /// Under Sentinel: what happens to the primary, which is reached by `proxy`.
-async fn under_sentinel(what: &str, happens: impl Fn(&mut Redis, &TcpProxy), is_undone: impl Fn(&mut Redis)) {
+async fn under_sentinel(
+    what: &str,
+    happens: impl Fn(&mut Redis, &TcpProxy),
+    is_undone: impl Fn(&mut Redis),
+) {
     let mut app = Plan::new().apis(0).workers(0).start().await;
     let proxy = TcpProxy::start(app.redis.port()).await;
     let standby = Redis::start_replica_of(&app.redis);

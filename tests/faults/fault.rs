@@ -71,7 +71,8 @@ pub(crate) struct Before {
 }
 
 impl Before {
-    /// Somebody is signed in, somebody has a code, one SMS is being sent, and one will be tried again.
+    /// Somebody is signed in, somebody has a code, one SMS is being sent, and one will be tried
+    /// again.
     pub(crate) async fn of(app: &App) -> Self {
         let token = app.sign_in("Ravi", RAVI).await.token().to_owned();
         let code = app.code_for("Asha", ASHA).await;
@@ -122,7 +123,8 @@ impl Fault {
         longest.max(self.delivery.in_time(client.get(&path, None)).await)
     }
 
-    /// Both programs say which store is missing, or that none is; the API's log has the reason; answers of 503 are counted.
+    /// Both programs say which store is missing, or that none is; the API's log has the reason;
+    /// answers of 503 are counted.
     async fn operators_see(&self, app: &mut App) {
         app.client().get("/healthz", None).await.expect(200);
         for process in app.apis.iter_mut().chain(&mut app.workers) {
@@ -135,10 +137,14 @@ impl Fault {
         let worker = operators_client(&mut app.workers[0]).await;
         self.is_told_by(&app.client().get("/readyz", None).await.expect(self.ready_status()));
         self.is_told_by(&worker.get("/readyz", None).await);
-        let refused = scrape(&mut app.apis[0]).await.value("cheershare_http_requests_total", &[("status", "503")]);
+        let refused = scrape(&mut app.apis[0])
+            .await
+            .value("cheershare_http_requests_total", &[("status", "503")]);
         assert!(refused >= 3.0, "{refused}");
         let events = app.apis[0].events(self.api_event);
-        let says = |event: &serde_json::Value| event["error"].as_str().is_some_and(|error| error.contains(self.reason));
+        let says = |event: &serde_json::Value| {
+            event["error"].as_str().is_some_and(|error| error.contains(self.reason))
+        };
         assert!(events.iter().any(says), "{events:?}");
         for event in self.worker_events {
             assert!(!app.worker_events(event).is_empty(), "{event}");
@@ -150,14 +156,18 @@ impl Fault {
     }
 
     fn is_told_by(&self, ready: &Answer) {
-        assert_eq!((ready.status, &ready.body["ready"]), (self.ready_status(), &self.missing.is_none().into()));
+        assert_eq!(
+            (ready.status, &ready.body["ready"]),
+            (self.ready_status(), &self.missing.is_none().into())
+        );
         for store in ["redis", "database"] {
             assert_eq!(ready.body[store]["ok"], self.missing != Some(store), "{ready:?}");
         }
     }
 
-    /// Nothing has to be restarted, and nothing is half-done: Asha's code signs her in and makes her user, once; what was on its
-    /// way has arrived once; what was answered with 503 was not sent.
+    /// Nothing has to be restarted, and nothing is half-done: Asha's code signs her in and makes
+    /// her user, once; what was on its way has arrived once; what was answered with 503 was not
+    /// sent.
     pub(crate) async fn is_over(&self, app: &mut App, before: &Before) {
         let start = Instant::now();
         let signed_in = eventually(SOON, "a sign-in with the code of before", async || {
@@ -174,7 +184,11 @@ impl Fault {
         for id in [&before.open, &before.retried] {
             app.delivery_is(id, "sent", SOON).await;
         }
-        assert_eq!((app.twilio.tries(OPEN).len(), app.twilio.accepted(RETRIED).len()), (1, 1), "each once");
+        assert_eq!(
+            (app.twilio.tries(OPEN).len(), app.twilio.accepted(RETRIED).len()),
+            (1, 1),
+            "each once"
+        );
         if self.ask == Seen::OtpStoreMissing && !self.sends_late {
             assert_eq!(app.twilio.tries(MEENA).len(), 0, "told that it was not sent");
         }
@@ -210,8 +224,12 @@ impl Seen {
         assert!(took < AT_MOST, "{took:?}: {answer:?}");
         match self {
             Self::Works => drop(answer.expect(200)),
-            Self::OtpStoreMissing => answer.expect_error(503, "The OTP store is unavailable", "unavailable"),
-            Self::UserStoreMissing => answer.expect_error(503, "The user store is unavailable", "unavailable"),
+            Self::OtpStoreMissing => {
+                answer.expect_error(503, "The OTP store is unavailable", "unavailable")
+            }
+            Self::UserStoreMissing => {
+                answer.expect_error(503, "The user store is unavailable", "unavailable")
+            }
         }
         took
     }

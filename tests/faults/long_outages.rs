@@ -19,7 +19,10 @@ async fn ask(app: &App, number: String) -> Promise {
 
 async fn all_are_sent(app: &App, promises: &[Promise], within: Duration) -> Accounts {
     eventually(within, "all SMS", async || {
-        promises.iter().all(|promise| !app.twilio.accepted(&promise.number).is_empty()).then_some(())
+        promises
+            .iter()
+            .all(|promise| !app.twilio.accepted(&promise.number).is_empty())
+            .then_some(())
     })
     .await;
     app.no_job_is_left(Duration::from_secs(60)).await;

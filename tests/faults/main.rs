@@ -1,5 +1,5 @@
-//! Long runs under faults: what `bin/test faults` runs. They stand on what the black-box tests stand on, and print their
-//! figures. `FAULTS_SEED` repeats a run's choices.
+//! Long runs under faults: what `bin/test faults` runs. They stand on what the black-box tests
+//! stand on, and print their figures. `FAULTS_SEED` repeats a run's choices.
 
 #![allow(
     clippy::unwrap_used,

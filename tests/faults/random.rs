@@ -1,4 +1,5 @@
-//! 5,000 sign-ups while workers are killed at random, the provider fails every fifth call and Redis is restarted.
+//! 5,000 sign-ups while workers are killed at random, the provider fails every fifth call and Redis
+//! is restarted.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;
@@ -35,7 +36,8 @@ pub(crate) fn seed() -> u64 {
     *SEED
 }
 
-/// What the provider does about the `index`th request of a number: the same in every run with that seed.
+/// What the provider does about the `index`th request of a number: the same in every run with that
+/// seed.
 fn reply(seed: u64, number: &str, index: usize) -> Reply {
     let mut hasher = DefaultHasher::new();
     (seed, number, index).hash(&mut hasher);
@@ -59,16 +61,20 @@ fn reply(seed: u64, number: &str, index: usize) -> Reply {
 /// How many requests got no answer that a client could understand.
 fn ambiguous_replies(app: &App, seed: u64) -> usize {
     let is_ambiguous = |number: &str, index| match reply(seed, number, index) {
-        Reply::Late(_, reply) => matches!(*reply, Reply::Close | Reply::Lost | Reply::Unreadable | Reply::Never),
+        Reply::Late(_, reply) => {
+            matches!(*reply, Reply::Close | Reply::Lost | Reply::Unreadable | Reply::Never)
+        }
         _ => false,
     };
     let counts = app.twilio.counts();
-    let ambiguous =
-        counts.iter().map(|(number, (tries, _))| (0..*tries).filter(|index| is_ambiguous(number, *index)).count());
+    let ambiguous = counts.iter().map(|(number, (tries, _))| {
+        (0..*tries).filter(|index| is_ambiguous(number, *index)).count()
+    });
     ambiguous.sum()
 }
 
-/// Asks for the SMS of one number. Redis may be away: then there is no promise, and the SMS may come all the same.
+/// Asks for the SMS of one number. Redis may be away: then there is no promise, and the SMS may
+/// come all the same.
 async fn ask(client: Client, number: String) -> Option<Promise> {
     let asked = Instant::now();
     let answer = client.ask("Asha", &number).await;
@@ -93,8 +99,13 @@ async fn sign_up(client: Client) -> (Vec<Promise>, usize) {
     (promises, turned_away)
 }
 
-/// Until `sign_ups` are over, kills a worker and starts another, again and again, and once restarts Redis.
-async fn break_things<T>(app: &mut App, random: &mut StdRng, sign_ups: impl Future<Output = T>) -> T {
+/// Until `sign_ups` are over, kills a worker and starts another, again and again, and once restarts
+/// Redis.
+async fn break_things<T>(
+    app: &mut App,
+    random: &mut StdRng,
+    sign_ups: impl Future<Output = T>,
+) -> T {
     let mut alive: Vec<usize> = (0..WORKERS).collect();
     let mut sign_ups = std::pin::pin!(sign_ups);
     for round in 1.. {
@@ -119,8 +130,12 @@ async fn break_things<T>(app: &mut App, random: &mut StdRng, sign_ups: impl Futu
 #[async_test]
 async fn every_sign_up_gets_its_sms_or_is_told_why_not() {
     let seed = seed();
-    let plan = Plan::new().workers(WORKERS).append_only().set("OTP_TTL_SECONDS", &LIFE.as_secs().to_string());
-    let mut app = plan.set("PROVIDER_TIMEOUT_SECONDS", "3").set("WORKER_CONCURRENCY", "50").start().await;
+    let plan = Plan::new()
+        .workers(WORKERS)
+        .append_only()
+        .set("OTP_TTL_SECONDS", &LIFE.as_secs().to_string());
+    let mut app =
+        plan.set("PROVIDER_TIMEOUT_SECONDS", "3").set("WORKER_CONCURRENCY", "50").start().await;
     app.twilio.otherwise_by(move |number, index| reply(seed, number, index));
 
     let start = Instant::now();
@@ -139,19 +154,30 @@ async fn every_sign_up_gets_its_sms_or_is_told_why_not() {
     for (end, count) in &accounts.ends {
         println!("{count:6} {end}");
     }
-    println!("{} duplicates, {} deliveries announced as such", accounts.duplicates, accounts.announced);
+    println!(
+        "{} duplicates, {} deliveries announced as such",
+        accounts.duplicates, accounts.announced
+    );
     println!("{} accepted though answered 503", unpromised.len());
     let ambiguous = ambiguous_replies(&app, seed);
     let [half, most, nearly_all, all] = [0.5, 0.95, 0.99, 1.0].map(|part| accounts.quantile(part));
-    println!("asked to accepted: p50 {half:.0?}, p95 {most:.0?}, p99 {nearly_all:.0?}, longest {all:.0?}");
+    println!(
+        "asked to accepted: p50 {half:.0?}, p95 {most:.0?}, p99 {nearly_all:.0?}, longest {all:.0?}"
+    );
     println!("over after {:.0?}", start.elapsed());
 
     assert_eq!(promises.len() + turned_away, SIGN_UPS);
     let unknown = accounts.told("failed no_answer");
-    assert!(unknown <= ambiguous + accounts.announced, "{unknown} without an answer, {ambiguous} replies were none");
+    assert!(
+        unknown <= ambiguous + accounts.announced,
+        "{unknown} without an answer, {ambiguous} replies were none"
+    );
     let refused = accounts.told("failed opted_out") + accounts.told("failed rejected");
     let late = promises.len() - accounts.told("sent") - unknown - refused;
-    assert!(late <= SIGN_UPS / 500, "{late} codes ended before a worker lived long enough to send them");
+    assert!(
+        late <= SIGN_UPS / 500,
+        "{late} codes ended before a worker lived long enough to send them"
+    );
     assert!(unpromised.len() <= turned_away);
     assert!(unpromised.values().all(|accepted| *accepted == 1), "{unpromised:?}");
     assert!(app.twilio.refusals().is_empty(), "{:?}", app.twilio.refusals());

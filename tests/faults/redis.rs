@@ -1,5 +1,5 @@
-//! Redis is stopped, paused, out of memory, read-only. Users are told so within three seconds, both programs say that
-//! Redis is missing, and when it is over everything goes on.
+//! Redis is stopped, paused, out of memory, read-only. Users are told so within three seconds, both
+//! programs say that Redis is missing, and when it is over everything goes on.
 
 use std::time::Duration;
 
@@ -65,7 +65,12 @@ async fn redis_is_out_of_memory() {
     configure(&mut redis, "maxmemory-policy", "noeviction");
     configure(&mut redis, "maxmemory", "1");
     // What only reads still works.
-    let fault = Fault { delivery: Seen::Works, reason: "OOM", worker_events: &WRITES_REFUSED, ..REDIS_MISSING };
+    let fault = Fault {
+        delivery: Seen::Works,
+        reason: "OOM",
+        worker_events: &WRITES_REFUSED,
+        ..REDIS_MISSING
+    };
     fault.lasts(A_WHILE, &mut app, &before).await;
     configure(&mut redis, "maxmemory", "0");
     fault.is_over(&mut app, &before).await;
@@ -76,8 +81,12 @@ async fn redis_is_a_read_only_replica() {
     let (mut app, before) = start().await;
     let mut redis = app.redis.connection();
     let () = cmd("REPLICAOF").arg("127.0.0.1").arg(free_port()).query(&mut redis).unwrap();
-    let fault =
-        Fault { delivery: Seen::Works, reason: "read only replica", worker_events: &WRITES_REFUSED, ..REDIS_MISSING };
+    let fault = Fault {
+        delivery: Seen::Works,
+        reason: "read only replica",
+        worker_events: &WRITES_REFUSED,
+        ..REDIS_MISSING
+    };
     fault.lasts(A_WHILE, &mut app, &before).await;
     app.redis.promote();
     fault.is_over(&mut app, &before).await;

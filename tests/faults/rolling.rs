@@ -61,7 +61,11 @@ impl Fleet {
         api.wait_for_event("stopping", SOON).await;
         let client = self.app.client_of(index).clone();
         let ready = client.get("/readyz", None).await.expect(503);
-        assert_eq!((&ready.body["stopping"], ready.header("connection")), (&true.into(), "close"), "{ready:?}");
+        assert_eq!(
+            (&ready.body["stopping"], ready.header("connection")),
+            (&true.into(), "close"),
+            "{ready:?}"
+        );
         let api = &mut self.app.apis[index];
         let status = api.ended(SOON).await;
         assert!(status.success(), "{status}");
@@ -81,7 +85,9 @@ impl Fleet {
     /// Nothing was lost and nothing was sent twice; tells what happened.
     async fn close(self, tally: &Tally, start: Instant) {
         self.app.no_job_is_left(SOON).await;
-        for event in ["sms_may_repeat", "sms_failed", "sms_dropped", "sms_try_failed", "otp_not_restored"] {
+        for event in
+            ["sms_may_repeat", "sms_failed", "sms_dropped", "sms_try_failed", "otp_not_restored"]
+        {
             assert!(self.app.worker_events(event).is_empty(), "{event}");
         }
         assert!(self.app.twilio.refusals().is_empty());
@@ -130,7 +136,9 @@ async fn the_secret_is_rotated_and_every_right_code_signs_in() {
     let crowd = Crowd::come(PEOPLE, &fleet.balancer.address(), &fleet.app, seed());
     let mut keys = Vec::new();
     for (round, secrets) in
-        [format!("{OTP_SECRET},{NEW}"), format!("{NEW},{OTP_SECRET}"), NEW.to_owned()].into_iter().enumerate()
+        [format!("{OTP_SECRET},{NEW}"), format!("{NEW},{OTP_SECRET}"), NEW.to_owned()]
+            .into_iter()
+            .enumerate()
     {
         if round == 2 {
             // Until the last code that the old secret has sealed is gone.

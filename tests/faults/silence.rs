@@ -1,4 +1,5 @@
-//! Connections to Redis go silent, as with a lost route: bytes are swallowed, and new connections work.
+//! Connections to Redis go silent, as with a lost route: bytes are swallowed, and new connections
+//! work.
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +28,8 @@ async fn healthy_after(app: &mut App, since: Instant, number: &str) -> Duration 
         (app.client().ask("Asha", number).await.status == 200).then_some(())
     })
     .await;
-    let sms = app.twilio.wait_for_sms(number, 1, HEALTHY_WITHIN.saturating_sub(since.elapsed())).await;
+    let sms =
+        app.twilio.wait_for_sms(number, 1, HEALTHY_WITHIN.saturating_sub(since.elapsed())).await;
     app.client().verify(number, &sms[0].code()).await.expect(200);
     let after = since.elapsed();
     app.client().get("/readyz", None).await.expect(200);

@@ -20,7 +20,8 @@ const BETWEEN_REQUESTS: Duration = Duration::from_millis(20);
 
 const PROBE: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n";
 
-/// One ordinary request of each kind: what a load balancer asks, a sign-up, a bearer token. Returns how long the longest took.
+/// One ordinary request of each kind: what a load balancer asks, a sign-up, a bearer token. Returns
+/// how long the longest took.
 async fn ordinary_requests(client: &Client, token: &str, number: &str) -> Duration {
     let mut longest = Duration::ZERO;
     for kind in ["health", "sign-up", "token"] {
@@ -46,7 +47,8 @@ async fn five_thousand_slow_clients_are_cut_and_hold_nobody_up() {
     let clients = [app.client().clone(), app.keep_alive(0)];
 
     let arguments = [app.client().address(), &CLIENTS.to_string()];
-    let mut crowd = Process::spawn("slow", "examples/slow_clients", &arguments, &Settings::new(), app.folder());
+    let mut crowd =
+        Process::spawn("slow", "examples/slow_clients", &arguments, &Settings::new(), app.folder());
     let (mut requests, mut longest) = (0, Duration::ZERO);
     let start = Instant::now();
     while crowd.is_running() {
@@ -57,14 +59,21 @@ async fn five_thousand_slow_clients_are_cut_and_hold_nobody_up() {
         tokio::time::sleep(BETWEEN_REQUESTS).await;
     }
 
-    println!("slow clients: {}ordinary: 3 x {requests}, the longest took {longest:?}", crowd.stdout());
-    let told: Value = serde_json::from_str(&crowd.stdout()).unwrap_or_else(|_| panic!("{}", crowd.log()));
+    println!(
+        "slow clients: {}ordinary: 3 x {requests}, the longest took {longest:?}",
+        crowd.stdout()
+    );
+    let told: Value =
+        serde_json::from_str(&crowd.stdout()).unwrap_or_else(|_| panic!("{}", crowd.log()));
     assert_eq!(told["cut"], CLIENTS, "{told}");
     let last = told["longest"]["ms"].as_u64().unwrap();
     assert!(u128::from(last) < CUT_WITHIN.as_millis(), "{told}");
     let first = told["shortest"]["ms"].as_u64().unwrap();
     assert!(first > 5_000, "they had their time, and held on together: {told}");
-    assert!(told["began_within_ms"].as_u64().unwrap() < first, "all of them were connected at once: {told}");
+    assert!(
+        told["began_within_ms"].as_u64().unwrap() < first,
+        "all of them were connected at once: {told}"
+    );
     assert!(longest < ANSWERED_WITHIN, "an ordinary request took {longest:?}");
     assert!(requests > 50, "only {requests} rounds");
 
@@ -72,7 +81,10 @@ async fn five_thousand_slow_clients_are_cut_and_hold_nobody_up() {
     idle.write(PROBE);
     let asked = Instant::now();
     while idle.received().len() == answered {
-        assert!(!idle.closed_within(Duration::from_millis(20)), "an idle connection lasts longer than that");
+        assert!(
+            !idle.closed_within(Duration::from_millis(20)),
+            "an idle connection lasts longer than that"
+        );
         assert!(asked.elapsed() < ANSWERED_WITHIN, "no answer on the idle connection");
     }
     assert_eq!(idle.received().matches("HTTP/1.1 200 ").count(), 2);

@@ -1,6 +1,12 @@
-//! A crowd of slow clients, in a process of its own: `slow_clients ADDRESS COUNT`. Prints as JSON how they ended, when all have.
+//! A crowd of slow clients, in a process of its own: `slow_clients ADDRESS COUNT`. Prints as JSON
+//! how they ended, when all have.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, reason = "a tool of the tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a tool of the tests"
+)]
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -58,7 +64,9 @@ async fn main() {
         }
     }
     lasted.sort();
-    let told = |end: Option<&(Duration, &str)>| end.map(|(time, kind)| json!({"ms": time.as_millis(), "kind": kind}));
+    let told = |end: Option<&(Duration, &str)>| {
+        end.map(|(time, kind)| json!({"ms": time.as_millis(), "kind": kind}))
+    };
     failures.truncate(10);
     println!(
         "{}",
@@ -74,7 +82,8 @@ async fn main() {
 
 async fn connect(address: SocketAddr, beginning: &[u8], drips: bool) -> End {
     let start = Instant::now();
-    let mut stream = TcpStream::connect(address).await.map_err(|error| format!("not connected: {error}"))?;
+    let mut stream =
+        TcpStream::connect(address).await.map_err(|error| format!("not connected: {error}"))?;
     stream.write_all(beginning).await.map_err(|error| format!("nothing sent: {error}"))?;
     let (mut from, mut to) = stream.split();
     let cut = async {
@@ -102,6 +111,8 @@ async fn connect(address: SocketAddr, beginning: &[u8], drips: bool) -> End {
     let ended = async {
         tokio::select! { () = cut => {}, () = drip => {} }
     };
-    tokio::time::timeout(PATIENCE, ended).await.map_err(|_| format!("still connected after {PATIENCE:?}"))?;
+    tokio::time::timeout(PATIENCE, ended)
+        .await
+        .map_err(|_| format!("still connected after {PATIENCE:?}"))?;
     Ok(start.elapsed())
 }

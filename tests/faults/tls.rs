@@ -1,4 +1,5 @@
-//! Redis and Postgres by TLS, with an authority of the test's own; and certificates that nobody may believe.
+//! Redis and Postgres by TLS, with an authority of the test's own; and certificates that nobody may
+//! believe.
 
 use crate::support::app::{App, Plan, SOON};
 use crate::support::client::Client;
@@ -12,7 +13,10 @@ const HOST: &str = "127.0.0.1";
 const CONNECTIONS: u16 = 60;
 
 /// Certificates that are refused, each with a word of the reason.
-fn wrong_certificates(authority: &Authority, other: &Authority) -> [(Certificate, &'static str); 3] {
+fn wrong_certificates(
+    authority: &Authority,
+    other: &Authority,
+) -> [(Certificate, &'static str); 3] {
     [
         (other.certificate_for(HOST), "UnknownIssuer"),
         (authority.certificate_for("elsewhere.example"), "not valid for name"),
@@ -56,7 +60,11 @@ async fn redis_is_refused(app: &mut App, reason: &str) {
     let client = app.keep_alive(api);
     is_not_ready(&client, "redis").await;
     is_not_ready(&operations_of(&mut app.workers[worker]).await, "redis").await;
-    client.ask("Asha", NUMBER).await.expect_error(503, "The OTP store is unavailable", "unavailable");
+    client.ask("Asha", NUMBER).await.expect_error(
+        503,
+        "The OTP store is unavailable",
+        "unavailable",
+    );
 }
 
 #[async_test]
@@ -64,7 +72,9 @@ async fn redis_by_tls_and_only_with_a_certificate_to_believe() {
     let (authority, other) = (Authority::new("Ours"), Authority::new("Theirs"));
     let redis = Redis::start_append_only();
     let port = redis_shows(&redis, &authority.certificate_for(HOST));
-    let plan = Plan::new().set("REDIS_URL", &rediss(port)).set("REDIS_CA_FILE", authority.file().to_str().unwrap());
+    let plan = Plan::new()
+        .set("REDIS_URL", &rediss(port))
+        .set("REDIS_CA_FILE", authority.file().to_str().unwrap());
     let mut app = plan.start().await;
     let session = app.sign_in("Asha", NUMBER).await;
     app.client().protected(session.token()).await.expect(200);
@@ -87,14 +97,18 @@ async fn redis_by_tls_and_only_with_a_certificate_to_believe() {
     app.settings.insert("REDIS_URL".to_owned(), redis.url());
     let mut process = Process::spawn("refused", "api", &[], &app.settings, app.folder());
     assert!(!process.ended(SOON).await.success());
-    assert!(process.stderr().contains("REDIS_CA_FILE: is for a REDIS_URL that begins with rediss://"));
+    assert!(
+        process.stderr().contains("REDIS_CA_FILE: is for a REDIS_URL that begins with rediss://")
+    );
 }
 
-/// What needs the database to start ends with one line; what does not says what it misses, and leaves codes good.
+/// What needs the database to start ends with one line; what does not says what it misses, and
+/// leaves codes good.
 async fn postgres_is_refused(app: &mut App, reason: &str, number: &str) {
     for program in ["migration", "api"] {
         let arguments: &[&str] = if program == "migration" { &["up"] } else { &[] };
-        let mut process = Process::spawn("refused", program, arguments, &app.settings, app.folder());
+        let mut process =
+            Process::spawn("refused", program, arguments, &app.settings, app.folder());
         let status = process.ended(SOON).await;
         let said = process.stderr();
         assert!(!status.success() && said.lines().count() == 1, "{program}: {status}, {said}");
@@ -114,7 +128,11 @@ async fn postgres_is_refused(app: &mut App, reason: &str, number: &str) {
     let client = app.keep_alive(api);
     is_not_ready(&client, "database").await;
     is_not_ready(&operations_of(&mut app.workers[worker]).await, "database").await;
-    client.verify(number, &code).await.expect_error(503, "The user store is unavailable", "unavailable");
+    client.verify(number, &code).await.expect_error(
+        503,
+        "The user store is unavailable",
+        "unavailable",
+    );
     let logged = app.apis[api].wait_for_event("user_store_unavailable", SOON).await;
     assert!(logged["error"].as_str().unwrap().contains(reason), "{logged}");
     // The first API is connected since before.
@@ -132,11 +150,14 @@ async fn postgres_by_tls_and_only_with_a_certificate_to_believe() {
     let mut app = plan.start().await;
     let session = app.sign_in("Asha", NUMBER).await;
     app.client().protected(session.token()).await.expect(200);
-    let encrypted: i64 = ask_postgres(&server.url(), "SELECT count(*) FROM pg_stat_ssl WHERE ssl").await;
+    let encrypted: i64 =
+        ask_postgres(&server.url(), "SELECT count(*) FROM pg_stat_ssl WHERE ssl").await;
     let users: i64 = ask_postgres(&server.url(), "SELECT count(*) FROM users").await;
     assert!(encrypted > 0 && users == 1, "{encrypted} encrypted connections, {users} users");
 
-    for (index, (certificate, reason)) in wrong_certificates(&authority, &other).into_iter().enumerate() {
+    for (index, (certificate, reason)) in
+        wrong_certificates(&authority, &other).into_iter().enumerate()
+    {
         postgres_shows(&server.url(), &certificate).await;
         postgres_is_refused(&mut app, reason, &format!("+9198765432{}", 20 + index)).await;
     }

@@ -1,4 +1,5 @@
-//! People who sign up, sign in and use their tokens through a load balancer, while something happens to the processes.
+//! People who sign up, sign in and use their tokens through a load balancer, while something
+//! happens to the processes.
 
 use std::time::{Duration, Instant};
 
@@ -122,7 +123,13 @@ impl Person {
     }
 
     /// Sends a request until a connection holds. Every answer has to be 200.
-    async fn send(&mut self, method: Method, path: &str, headers: HeaderMap, body: String) -> Answer {
+    async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: String,
+    ) -> Answer {
         for _ in 0..TRIES {
             let start = Instant::now();
             self.tally.requests += 1;

@@ -1,4 +1,5 @@
-//! Pumping, and honest crowds that look like it. All with the limits that an operator gets who sets nothing.
+//! Pumping, and honest crowds that look like it. All with the limits that an operator gets who sets
+//! nothing.
 
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ async fn everywhere() -> InProcess {
     Setup::defaults().set("ALLOWED_COUNTRIES", "*").start().await
 }
 
-/// Asks for 300 numbers of one foreign country, each in a range of its own and from an address of its own; nobody
-/// verifies. Returns how many SMS that costs.
+/// Asks for 300 numbers of one foreign country, each in a range of its own and from an address of
+/// its own; nobody verifies. Returns how many SMS that costs.
 async fn pump(app: &InProcess, pause: Duration) -> usize {
     let mut sent = 0;
     for n in 0..300 {
@@ -93,7 +94,8 @@ async fn an_honest_crowd_of_a_foreign_country_gets_in() {
     crowd_gets_in(&everywhere().await, abroad).await;
 }
 
-/// A company with numbers in a row, in twos and threes, because a range takes ten that have not verified yet.
+/// A company with numbers in a row, in twos and threes, because a range takes ten that have not
+/// verified yet.
 #[async_test]
 async fn an_honest_crowd_of_one_range_gets_in() {
     let app = everywhere().await;

@@ -113,7 +113,11 @@ async fn a_sign_in_that_failed_leaves_the_code_as_it_was() {
     database.execute_unprepared("ALTER TABLE tokens RENAME TO away").await.unwrap();
     // More often than a challenge takes wrong guesses: a right one is none.
     for _ in 0..7 {
-        client.verify(NUMBER, &code).await.expect_error(503, "The user store is unavailable", "unavailable");
+        client.verify(NUMBER, &code).await.expect_error(
+            503,
+            "The user store is unavailable",
+            "unavailable",
+        );
     }
     client.guess_wrong(NUMBER, &code, 1).await;
     database.execute_unprepared("ALTER TABLE away RENAME TO tokens").await.unwrap();
@@ -157,7 +161,11 @@ async fn a_code_may_be_typed_as_people_do_and_what_cannot_be_one_costs_no_guess(
     let app = Setup::limits_off().start().await;
     let client = app.at(&address(0));
     let native = |zero: char| {
-        move |code: &str| code.chars().filter_map(|digit| char::from_u32(zero as u32 + digit.to_digit(10)?)).collect()
+        move |code: &str| {
+            code.chars()
+                .filter_map(|digit| char::from_u32(zero as u32 + digit.to_digit(10)?))
+                .collect()
+        }
     };
     let spellings: [&dyn Fn(&str) -> String; 6] = [
         &|code| format!(" {} {}", &code[..3], &code[3..]),

@@ -41,7 +41,8 @@ async fn kinds_that_get_no_sms_or_cost_extra() {
 
 #[async_test]
 async fn only_countries_that_are_allowed() {
-    let ask = async |app: &InProcess, number: &str| -> Answer { app.at(&address(0)).ask(number).await };
+    let ask =
+        async |app: &InProcess, number: &str| -> Answer { app.at(&address(0)).ask(number).await };
     let (indian, american, british) = ("+919876543210", "+12025550143", "+447400123456");
 
     let app = Setup::defaults().start().await;

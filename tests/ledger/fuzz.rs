@@ -1,4 +1,5 @@
-//! Anything at all for the parsers. Each property runs with some hundred inputs; `PROPTEST_CASES` makes it more.
+//! Anything at all for the parsers. Each property runs with some hundred inputs; `PROPTEST_CASES`
+//! makes it more.
 
 use std::collections::HashSet;
 
@@ -61,12 +62,16 @@ fn punctuation_makes_no_other_number() {
     let property = |(digits, seed, prefix): (String, Vec<u8>, &str)| {
         let plain = PhoneNumber::parse(&format!("+91{digits}"), "IN".parse().unwrap());
         let signs = ["", " ", "-", ".", "  ", "\u{2212}", "\t", "\u{200e}"];
-        let between = digits.chars().zip(&seed).map(|(digit, n)| format!("{digit}{}", signs[usize::from(*n) % 8]));
+        let between = digits
+            .chars()
+            .zip(&seed)
+            .map(|(digit, n)| format!("{digit}{}", signs[usize::from(*n) % 8]));
         let spelled = format!("{prefix}{}", between.collect::<String>());
         prop_assert_eq!(PhoneNumber::parse(&spelled, "IN".parse().unwrap()), plain, "{}", spelled);
         Ok(())
     };
-    let prefix = prop::sample::select(vec!["", "0", "+91", "+91 ", "0091", "+91 0", "(+91) ", "tel:+91-"]);
+    let prefix =
+        prop::sample::select(vec!["", "0", "+91", "+91 ", "0091", "+91 0", "(+91) ", "tel:+91-"]);
     runner().run(&(digits, prop::collection::vec(any::<u8>(), 10), prefix), property).unwrap();
 }
 
@@ -81,12 +86,14 @@ fn any_json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(3, 20, 5, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-            prop::collection::vec((any::<String>(), inner), 0..5).prop_map(|fields| Map::from_iter(fields).into()),
+            prop::collection::vec((any::<String>(), inner), 0..5)
+                .prop_map(|fields| Map::from_iter(fields).into()),
         ]
     })
 }
 
-/// A field of the documented body: most often right, or nearly right, or anything, or (so often out of ten times) missing.
+/// A field of the documented body: most often right, or nearly right, or anything, or (so often out
+/// of ten times) missing.
 fn field(usual: &'static [&'static str], missing: u32) -> impl Strategy<Value = Option<Value>> {
     let text = prop_oneof![
         7 => prop::sample::select(usual).prop_map(str::to_owned),
@@ -138,7 +145,11 @@ fn start(runtime: &Runtime) -> InProcess {
 }
 
 fn is_an_answer(answer: &Answer) -> Result<(), TestCaseError> {
-    prop_assert!([200, 400, 401, 403, 404, 405, 409, 413, 415, 422, 429].contains(&answer.status), "{:?}", answer);
+    prop_assert!(
+        [200, 400, 401, 403, 404, 405, 409, 413, 415, 422, 429].contains(&answer.status),
+        "{:?}",
+        answer
+    );
     prop_assert_eq!(answer.header("vary"), "Authorization");
     let said = if answer.status == 200 { &answer.body["message"] } else { &answer.body["code"] };
     prop_assert!(said.is_string(), "{:?}", answer);
@@ -165,12 +176,20 @@ fn any_body_gets_an_answer() {
 fn any_headers_get_an_answer() {
     let runtime = Runtime::new().unwrap();
     let app = start(&runtime);
-    let names = ["authorization", "content-type", "x-forwarded-for", "forwarded", "idempotency-key", "accept"];
+    let names = [
+        "authorization",
+        "content-type",
+        "x-forwarded-for",
+        "forwarded",
+        "idempotency-key",
+        "accept",
+    ];
     let headers = prop::collection::vec((prop::sample::select(names.to_vec()), header()), 0..6);
     let paths = prop::sample::select(vec!["/signup", "/protected", "/healthz", "/nothing"]);
     let methods = prop::sample::select(vec![Method::GET, Method::POST, Method::PUT]);
     let property = |(headers, path, method): (Vec<(&str, HeaderValue)>, &str, Method)| {
-        let mut request = Request::builder().method(method).uri_str(path).content_type("application/json");
+        let mut request =
+            Request::builder().method(method).uri_str(path).content_type("application/json");
         for (name, value) in headers {
             request = request.header(name, value);
         }

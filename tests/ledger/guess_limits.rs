@@ -124,7 +124,9 @@ async fn past_its_limit_even_the_right_code_is_refused_until_the_window_ends() {
             let passed = u64::try_from(app.clock.unix_ms() - guesses.begun).unwrap();
             let left = limit.window - Duration::from_millis(passed);
             if limit.closes_the_number {
-                let asked = app.refused_for(left, "wrong_guess_limit", async || client.ask(&number).await).await;
+                let asked = app
+                    .refused_for(left, "wrong_guess_limit", async || client.ask(&number).await)
+                    .await;
                 let code = app.deliver(&asked).await;
                 client.verify(&number, &code).await.expect(200);
             } else {
@@ -150,7 +152,8 @@ async fn without_limits_only_a_challenge_s_own_guesses_count() {
     client.sign_in(NUMBER).await;
 }
 
-/// What is closed to one address is open to another, and one address's guesses at one number do not close other numbers.
+/// What is closed to one address is open to another, and one address's guesses at one number do not
+/// close other numbers.
 #[async_test]
 async fn a_limit_by_number_and_address_is_about_both() {
     let app = Setup::limits_off().set("WRONG_GUESSES_PER_HOUR", 2).start().await;
@@ -199,7 +202,8 @@ async fn five_wrong_guesses_burn_a_challenge_until_it_expires() {
     client.verify(NUMBER, &code).await.expect(200);
 }
 
-/// The defaults, as an attacker with all the time and addresses meets them: no more than 100 guesses a day (NIST SP 800-63B).
+/// The defaults, as an attacker with all the time and addresses meets them: no more than 100
+/// guesses a day (NIST SP 800-63B).
 #[async_test]
 async fn a_day_of_guessing_with_the_defaults() {
     let app = Setup::defaults().start().await;

@@ -40,7 +40,9 @@ async fn storm(app: &InProcess) {
 
 #[async_test]
 async fn every_key_of_the_ledger_expires() {
-    let setup = Setup::defaults().set("ALLOWED_COUNTRIES", "*").set("TEST_NUMBERS", "+919999999999=471100@2027-12-31");
+    let setup = Setup::defaults()
+        .set("ALLOWED_COUNTRIES", "*")
+        .set("TEST_NUMBERS", "+919999999999=471100@2027-12-31");
     let app = setup.start().await;
     storm(&app).await;
     let keys = ledger_keys(&app);
@@ -58,10 +60,14 @@ async fn every_key_of_the_ledger_expires() {
         "bucket:country:",
         "bucket:all",
     ] {
-        assert!(keys.keys().any(|key| key.starts_with(&format!("cheershare:{kind}"))), "the storm made no {kind}");
+        assert!(
+            keys.keys().any(|key| key.starts_with(&format!("cheershare:{kind}"))),
+            "the storm made no {kind}"
+        );
     }
     for (key, life) in keys {
-        let longest = if key.starts_with("cheershare:known:") { 90 * DAY } else { DAY + MINUTE * 10 };
+        let longest =
+            if key.starts_with("cheershare:known:") { 90 * DAY } else { DAY + MINUTE * 10 };
         let life = life.unwrap_or_else(|| panic!("{key} never expires"));
         assert!(u128::from(life) <= longest.as_millis(), "{key} lives for {life} ms");
     }
@@ -98,7 +104,8 @@ async fn refusals_do_not_make_keys() {
     with_guesses.sort();
     assert_eq!(names(), with_guesses);
     let mut redis = app.redis.connection();
-    let guesses: usize = redis::cmd("LLEN").arg(&with_guesses[with_guesses.len() - 1]).query(&mut redis).unwrap();
+    let guesses: usize =
+        redis::cmd("LLEN").arg(&with_guesses[with_guesses.len() - 1]).query(&mut redis).unwrap();
     assert_eq!(guesses, 10);
 }
 
@@ -145,7 +152,11 @@ async fn a_send_and_a_verification_are_one_round_trip_each() {
 /// In one process as between two: no more than the limit, whatever comes at once.
 #[async_test]
 async fn counters_tell_operators_why() {
-    let app = Setup::limits_off().set("SENDS_PER_NUMBER_HOUR", 5).set("WRONG_GUESSES_PER_HOUR", 3).start().await;
+    let app = Setup::limits_off()
+        .set("SENDS_PER_NUMBER_HOUR", 5)
+        .set("WRONG_GUESSES_PER_HOUR", 3)
+        .start()
+        .await;
     let client = app.at(&address(0));
     let asks = join_all((0..50).map(|_| client.ask(NUMBER))).await;
     assert_eq!(asks.iter().filter(|asked| asked.status == 200).count(), 5);
@@ -155,8 +166,10 @@ async fn counters_tell_operators_why() {
     client.verify(&spread(0), "12345").await.expect(401);
     let refusals = &app.state.rejections;
     let named = |kind: &str, count: u64| (count > 0).then(|| format!("{kind} {count}"));
-    let sends: Vec<_> = refusals.sends().filter_map(|(kind, count)| named(kind.into_str(), count)).collect();
-    let mut guesses: Vec<_> = refusals.guesses().filter_map(|(kind, count)| named(kind.into_str(), count)).collect();
+    let sends: Vec<_> =
+        refusals.sends().filter_map(|(kind, count)| named(kind.into_str(), count)).collect();
+    let mut guesses: Vec<_> =
+        refusals.guesses().filter_map(|(kind, count)| named(kind.into_str(), count)).collect();
     guesses.sort();
     assert_eq!(sends, ["number_hour 45"]);
     assert_eq!(guesses, ["closed 7", "expired 1", "none 1", "wrong 3"]);

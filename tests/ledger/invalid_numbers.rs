@@ -8,14 +8,19 @@ use crate::support::in_process::Setup;
 use crate::support::numbers::address;
 
 /// Countries whose numbers have at least seven digits after the country code.
-const COUNTRY_CODES: [u16; 20] = [1, 7, 20, 27, 30, 31, 33, 34, 39, 41, 44, 49, 55, 61, 65, 81, 86, 91, 234, 971];
+const COUNTRY_CODES: [u16; 20] =
+    [1, 7, 20, 27, 30, 31, 33, 34, 39, 41, 44, 49, 55, 61, 65, 81, 86, 91, 234, 971];
 
 fn too_short() -> impl Iterator<Item = String> {
-    COUNTRY_CODES.into_iter().flat_map(|code| [format!("+{code}"), format!("+{code}12"), format!("00{code}9")])
+    COUNTRY_CODES
+        .into_iter()
+        .flat_map(|code| [format!("+{code}"), format!("+{code}12"), format!("00{code}9")])
 }
 
 fn too_long() -> impl Iterator<Item = String> {
-    COUNTRY_CODES.into_iter().flat_map(|code| [format!("+{code}98765432109876"), format!("+{code} {}", "9".repeat(40))])
+    COUNTRY_CODES
+        .into_iter()
+        .flat_map(|code| [format!("+{code}98765432109876"), format!("+{code} {}", "9".repeat(40))])
 }
 
 /// Country codes that nobody has.
@@ -71,7 +76,11 @@ fn strange_signs() -> impl Iterator<Item = String> {
         '½',
     ];
     signs.into_iter().flat_map(|sign| {
-        [format!("{sign}+919876543210"), format!("+9198765{sign}43210"), format!("+919876543210{sign}")]
+        [
+            format!("{sign}+919876543210"),
+            format!("+9198765{sign}43210"),
+            format!("+919876543210{sign}"),
+        ]
     })
 }
 
@@ -149,7 +158,13 @@ fn others() -> impl Iterator<Item = String> {
         "नौ आठ सात छह पाँच",
         "\u{260e}",
     ];
-    let long = ["9".repeat(65), "9".repeat(5_000), "+".repeat(64), " ".repeat(5_000), "\u{fdfa}".repeat(21)];
+    let long = [
+        "9".repeat(65),
+        "9".repeat(5_000),
+        "+".repeat(64),
+        " ".repeat(5_000),
+        "\u{fdfa}".repeat(21),
+    ];
     written.into_iter().map(str::to_owned).chain(long)
 }
 
@@ -157,8 +172,12 @@ fn others() -> impl Iterator<Item = String> {
 async fn hundreds_of_invalid_numbers_of_many_kinds() {
     let app = Setup::defaults().set("ALLOWED_COUNTRIES", "*").start().await;
     let client = app.at(&address(0));
-    let invalid: BTreeSet<String> =
-        too_short().chain(too_long()).chain(unassigned()).chain(strange_signs()).chain(others()).collect();
+    let invalid: BTreeSet<String> = too_short()
+        .chain(too_long())
+        .chain(unassigned())
+        .chain(strange_signs())
+        .chain(others())
+        .collect();
     assert!(invalid.len() >= 200, "{}", invalid.len());
     for number in invalid {
         for field in ["name", "otp"] {

@@ -64,7 +64,10 @@ async fn an_owner_s_allowances_have_limits_too() {
         let wait = MINUTE / 2 * 2_u32.pow(doublings);
         app.refused_for(wait, "resend_cooldown", async || owner.ask(NUMBER).await).await;
     }
-    app.refused_for(HOUR - 450 * (MINUTE / 60), "number_hour_limit", async || owner.ask(NUMBER).await).await;
+    app.refused_for(HOUR - 450 * (MINUTE / 60), "number_hour_limit", async || {
+        owner.ask(NUMBER).await
+    })
+    .await;
 
     let app = known_at_home(Setup::limits_off()).await;
     let owner = app.at(HOME);
@@ -97,7 +100,8 @@ async fn the_caps_of_a_day_are_for_all() {
 async fn an_owner_is_known_for_ninety_days() {
     let foreign = abroad(0);
     let setup = || {
-        let setup = Setup::limits_off().set("ALLOWED_COUNTRIES", "*").set("SEND_COOLDOWN_SECONDS", 30);
+        let setup =
+            Setup::limits_off().set("ALLOWED_COUNTRIES", "*").set("SEND_COOLDOWN_SECONDS", 30);
         setup.set("SENDS_PER_FOREIGN_COUNTRY_HOUR", 1)
     };
     for (age, known) in [(90 * DAY - MILLISECOND, true), (90 * DAY, false)] {
@@ -135,7 +139,10 @@ async fn a_number_remembers_twenty_addresses() {
 #[async_test]
 async fn a_rotated_secret_knows_the_owner() {
     let before = known_at_home(Setup::limits_off().set("SEND_COOLDOWN_SECONDS", 30)).await;
-    let secrets = format!("a-new-secret-of-the-tests-1c2d3e4f5a6b7c8d9e0f,{}", crate::support::settings::OTP_SECRET);
+    let secrets = format!(
+        "a-new-secret-of-the-tests-1c2d3e4f5a6b7c8d9e0f,{}",
+        crate::support::settings::OTP_SECRET
+    );
     let rotated = Setup::limits_off().set("SEND_COOLDOWN_SECONDS", 30).set("OTP_SECRET", secrets);
     let after = rotated.start_beside(&before).await;
     after.advance(7 * DAY);

@@ -35,7 +35,8 @@ impl From<Answer> for Seen {
 /// An app on which the number has signed in last week, at home, or nobody ever has.
 async fn start(known: bool) -> InProcess {
     // The bucket of the country would be met before the one of the service.
-    let app = Setup::defaults().set("SENDS_PER_COUNTRY_HOUR", 0).set("SENDS_PER_HOUR", 50).start().await;
+    let app =
+        Setup::defaults().set("SENDS_PER_COUNTRY_HOUR", 0).set("SENDS_PER_HOUR", 50).start().await;
     if known {
         app.at("198.51.100.1").sign_in(NUMBER).await;
     }
@@ -43,21 +44,25 @@ async fn start(known: bool) -> InProcess {
     app
 }
 
-/// How often is guessed after asking, and how long is waited then: up to the hour's limit, the day's, and a quiet start.
+/// How often is guessed after asking, and how long is waited then: up to the hour's limit, the
+/// day's, and a quiet start.
 fn schedule() -> impl Iterator<Item = (u64, Duration)> {
     let to_the_hour_s = [(0, 31), (1, 61), (2, 121), (0, 241), (6, 481), (1, 3600)];
-    let to_the_hour_s = to_the_hour_s.into_iter().map(|(guesses, seconds)| (guesses, seconds * SECOND));
+    let to_the_hour_s =
+        to_the_hour_s.into_iter().map(|(guesses, seconds)| (guesses, seconds * SECOND));
     let to_the_day_s = (0..40).map(|round| (round % 7, HOUR / 2));
     to_the_hour_s.chain(to_the_day_s).chain([(0, 2 * DAY), (6, MINUTE)])
 }
 
-/// Everything that somebody without the code can try, up to every limit that is not about ranges and countries.
+/// Everything that somebody without the code can try, up to every limit that is not about ranges
+/// and countries.
 async fn probe(app: &InProcess) -> Vec<Seen> {
     let mut seen = Vec::new();
     for (round, (guesses, pause)) in schedule().enumerate() {
         let prober = app.at(&address(round / 3));
         let asked = prober.ask(NUMBER).await;
-        let code = if asked.status == 200 { app.deliver(&asked).await } else { "123456".to_owned() };
+        let code =
+            if asked.status == 200 { app.deliver(&asked).await } else { "123456".to_owned() };
         seen.push(asked);
         seen.push(prober.ask(NUMBER).await);
         for step in 1..=guesses {

@@ -23,8 +23,20 @@ const ONE_NUMBER: fn(usize) -> String = |_| NUMBER.to_owned();
 const ONE_ADDRESS: fn(usize) -> String = |_| address(0);
 
 const LIMITS: [Limit; 7] = [
-    Limit { setting: "SENDS_PER_NUMBER_HOUR", code: "number_hour_limit", wait: |_| HOUR, number: ONE_NUMBER, address },
-    Limit { setting: "SENDS_PER_NUMBER_DAY", code: "number_day_limit", wait: |_| DAY, number: ONE_NUMBER, address },
+    Limit {
+        setting: "SENDS_PER_NUMBER_HOUR",
+        code: "number_hour_limit",
+        wait: |_| HOUR,
+        number: ONE_NUMBER,
+        address,
+    },
+    Limit {
+        setting: "SENDS_PER_NUMBER_DAY",
+        code: "number_day_limit",
+        wait: |_| DAY,
+        number: ONE_NUMBER,
+        address,
+    },
     Limit {
         setting: "SENDS_PER_ADDRESS_HOUR",
         code: "address_limit",
@@ -32,9 +44,27 @@ const LIMITS: [Limit; 7] = [
         number: spread,
         address: ONE_ADDRESS,
     },
-    Limit { setting: "SENDS_PER_RANGE_HOUR", code: "range_limit", wait: BUCKET, number: neighbour, address },
-    Limit { setting: "SENDS_PER_COUNTRY_HOUR", code: "country_limit", wait: BUCKET, number: spread, address },
-    Limit { setting: "SENDS_PER_FOREIGN_COUNTRY_HOUR", code: "country_limit", wait: BUCKET, number: abroad, address },
+    Limit {
+        setting: "SENDS_PER_RANGE_HOUR",
+        code: "range_limit",
+        wait: BUCKET,
+        number: neighbour,
+        address,
+    },
+    Limit {
+        setting: "SENDS_PER_COUNTRY_HOUR",
+        code: "country_limit",
+        wait: BUCKET,
+        number: spread,
+        address,
+    },
+    Limit {
+        setting: "SENDS_PER_FOREIGN_COUNTRY_HOUR",
+        code: "country_limit",
+        wait: BUCKET,
+        number: abroad,
+        address,
+    },
     Limit {
         setting: "SENDS_PER_HOUR",
         code: "service_limit",

@@ -4,7 +4,8 @@ use super::MINUTE;
 use crate::support::in_process::Setup;
 use crate::support::numbers::{address, spread};
 
-/// A bucket of 30 drains one in two minutes: that the clocks differ by as much is worth one send, once.
+/// A bucket of 30 drains one in two minutes: that the clocks differ by as much is worth one send,
+/// once.
 #[async_test]
 async fn the_clock_behind_does_not_make_a_bucket_drain_again_and_again() {
     let setup = || Setup::limits_off().set("SENDS_PER_HOUR", 30);

@@ -31,7 +31,8 @@ async fn a_test_number_asks_and_signs_in_without_an_sms_or_a_cooldown() {
     // In another country than the one that is served.
     client.ask("+12025550143").await.expect(200);
     client.verify("+12025550143", "8150").await.expect(200);
-    let charged: Vec<String> = app.redis.lives().into_keys().filter(|key| key.contains(":bucket:")).collect();
+    let charged: Vec<String> =
+        app.redis.lives().into_keys().filter(|key| key.contains(":bucket:")).collect();
     assert!(charged.is_empty(), "{charged:?}");
     // It may ask without end, so little is kept of that.
     let mut deliveries = app.redis.lives();

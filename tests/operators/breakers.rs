@@ -22,7 +22,10 @@ async fn a_reset_breaker_lets_calls_through() {
     for n in 0..5 {
         app.ask(&format!("+91987654320{n}")).await;
     }
-    eventually(SOON, "an open breaker", async || (!app.worker_events("breaker_opened").is_empty()).then_some(())).await;
+    eventually(SOON, "an open breaker", async || {
+        (!app.worker_events("breaker_opened").is_empty()).then_some(())
+    })
+    .await;
     let open = json(&app, "worker breaker show").await;
     assert_eq!((&open[0]["state"], &open[0]["failures"]), (&"open".into(), &5.into()), "{open}");
     assert!(open[0]["open_until"].as_str().unwrap().ends_with('Z'), "{open}");

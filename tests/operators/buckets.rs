@@ -22,7 +22,11 @@ async fn an_emptied_bucket_takes_sends_again() {
         let full = json(&app, &format!("api bucket show {bucket}")).await;
         assert_eq!((&full["bucket"], &full["capacity"]), (&name.into(), &2.into()));
         assert!((1.9..=2.0).contains(&full["level"].as_f64().unwrap()), "{full}");
-        assert!(text(&app, &format!("api bucket show {bucket}")).await.starts_with(&format!("{name}: ")));
+        assert!(
+            text(&app, &format!("api bucket show {bucket}"))
+                .await
+                .starts_with(&format!("{name}: "))
+        );
         app.client().ask("Asha", NUMBER).await.expect_code(429, refusal);
 
         let emptied = json(&app, &format!("api bucket reset {bucket}")).await;
@@ -30,7 +34,10 @@ async fn an_emptied_bucket_takes_sends_again() {
         assert!(emptied["emptied"]["level"].as_f64().unwrap() > 1.9, "{emptied}");
         app.client().ask("Asha", NUMBER).await.expect(200);
         let told = text(&app, &format!("api bucket reset {bucket}")).await;
-        assert!(told.starts_with(&format!("Emptied. Before, {name}: ")) && told.ends_with("of 2.\n"), "{told}");
+        assert!(
+            told.starts_with(&format!("Emptied. Before, {name}: ")) && told.ends_with("of 2.\n"),
+            "{told}"
+        );
         assert_eq!(
             json(&app, &format!("api bucket show {bucket}")).await,
             json!({"bucket": name, "level": 0.0, "capacity": 2})

@@ -60,7 +60,8 @@ async fn a_store_that_is_away_is_named() {
     ];
     join_all(lines.iter().map(|line| fails(&app, line, "REDIS_URL: "))).await;
 
-    app.settings.insert("DATABASE_URL".to_owned(), "postgres://nobody@127.0.0.1:1/nothing".to_owned());
+    app.settings
+        .insert("DATABASE_URL".to_owned(), "postgres://nobody@127.0.0.1:1/nothing".to_owned());
     fails(&app, &format!("api sessions end {NUMBER}"), "DATABASE_URL: ").await;
     app.settings.remove("DATABASE_URL");
     fails(&app, &format!("api sessions end {NUMBER}"), "DATABASE_URL: is not set").await;

@@ -17,12 +17,18 @@ fn everywhere(address: &str) -> Settings {
 #[async_test]
 async fn a_program_that_lives_is_told_from_one_that_can_work() {
     let mut app = App::start().await;
-    let worker = app.workers[0].wait_for_event("metrics_listening", crate::support::app::SOON).await;
-    let programs =
-        [("api", everywhere(app.client().address())), ("worker", everywhere(worker["address"].as_str().unwrap()))];
+    let worker =
+        app.workers[0].wait_for_event("metrics_listening", crate::support::app::SOON).await;
+    let programs = [
+        ("api", everywhere(app.client().address())),
+        ("worker", everywhere(worker["address"].as_str().unwrap())),
+    ];
     for (program, settings) in &programs {
         let lives = run_with(&app, settings, &format!("{program} health")).await;
-        assert_eq!((lives.code, lives.stdout.as_str(), lives.stderr.as_str()), (0, "{\"status\":\"ok\"}\n", ""));
+        assert_eq!(
+            (lives.code, lives.stdout.as_str(), lives.stderr.as_str()),
+            (0, "{\"status\":\"ok\"}\n", "")
+        );
         let ready = run_with(&app, settings, &format!("{program} health --ready")).await;
         assert_eq!(ready.code, 0, "{ready:?}");
         assert!(ready.stdout.contains("\"ready\":true"), "{ready:?}");
@@ -30,9 +36,13 @@ async fn a_program_that_lives_is_told_from_one_that_can_work() {
     app.redis.pause();
     for (program, settings) in &programs {
         assert_eq!(run_with(&app, settings, &format!("{program} health")).await.code, 0);
-        let Ended { code, stdout, stderr } = run_with(&app, settings, &format!("{program} health --ready")).await;
+        let Ended { code, stdout, stderr } =
+            run_with(&app, settings, &format!("{program} health --ready")).await;
         assert_eq!((code, stdout.as_str(), stderr.lines().count()), (1, "", 1), "{stderr}");
-        assert!(stderr.contains(" answers 503") && stderr.contains("\"redis\":{\"ok\":false"), "{stderr}");
+        assert!(
+            stderr.contains(" answers 503") && stderr.contains("\"redis\":{\"ok\":false"),
+            "{stderr}"
+        );
     }
     app.redis.resume();
 }
@@ -43,7 +53,11 @@ async fn nobody_there_is_a_failure() {
     let settings = everywhere(&format!(":{}", free_port()));
     for program in ["api", "worker"] {
         let ended = run_with(&app, &settings, &format!("{program} health")).await;
-        assert_eq!((ended.code, ended.stdout.as_str(), ended.stderr.lines().count()), (1, "", 1), "{ended:?}");
+        assert_eq!(
+            (ended.code, ended.stdout.as_str(), ended.stderr.lines().count()),
+            (1, "", 1),
+            "{ended:?}"
+        );
         assert!(ended.stderr.starts_with("127.0.0.1:"), "{ended:?}");
     }
     for (line, name, value) in [

@@ -1,4 +1,5 @@
-//! The commands for operators: what they print, what they change in a running service, and how they fail.
+//! The commands for operators: what they print, what they change in a running service, and how they
+//! fail.
 
 mod breakers;
 mod buckets;
@@ -24,11 +25,14 @@ struct Ended {
     stderr: String,
 }
 
-/// In production, where nothing has a default, with no more than the stores and the limits: no secret, no provider.
+/// In production, where nothing has a default, with no more than the stores and the limits: no
+/// secret, no provider.
 fn settings_of(app: &App) -> Settings {
     let mut settings = app.settings.clone();
     let limits = limits(0);
-    settings.retain(|name, _| ["REDIS_URL", "DATABASE_URL"].contains(&name.as_str()) || limits.contains_key(name));
+    settings.retain(|name, _| {
+        ["REDIS_URL", "DATABASE_URL"].contains(&name.as_str()) || limits.contains_key(name)
+    });
     settings.insert("APP_ENV".to_owned(), "production".to_owned());
     settings
 }
@@ -36,7 +40,8 @@ fn settings_of(app: &App) -> Settings {
 /// Runs `line`, a program and its arguments.
 async fn run_with(app: &App, settings: &Settings, line: &str) -> Ended {
     let words: Vec<&str> = line.split_whitespace().collect();
-    let mut process = Process::spawn(&line.replace('/', "-"), words[0], &words[1..], settings, app.folder());
+    let mut process =
+        Process::spawn(&line.replace('/', "-"), words[0], &words[1..], settings, app.folder());
     let status = process.ended(SOON).await;
     Ended { code: status.code().unwrap(), stdout: process.stdout(), stderr: process.stderr() }
 }

@@ -53,19 +53,27 @@ async fn show_tells_what_is_known_and_neither_number_nor_code() {
     assert!((500..=600).contains(&cooldown), "{cooldown}");
     let challenge = &record["challenges"][0];
     assert_eq!((&challenge["purpose"], &challenge["state"]), (&"sign_in".into(), &"live".into()));
-    assert_eq!((&challenge["wrong_guesses"], &challenge["wrong_guesses_from_known_addresses"]), (&2.into(), &0.into()));
+    assert_eq!(
+        (&challenge["wrong_guesses"], &challenge["wrong_guesses_from_known_addresses"]),
+        (&2.into(), &0.into())
+    );
     let delivery = &record["deliveries"][0];
     assert_eq!(delivery["delivery_id"], asked.delivery_id());
     assert_eq!((&delivery["status"], &delivery["provider"]), (&"sent".into(), &"twilio".into()));
     assert_eq!((&delivery["tries"], &delivery["reason"]), (&1.into(), &json!(null)));
     let range = &record["buckets"][0];
-    assert_eq!((&range["bucket"], &range["capacity"]), (&format!("range of {MASKED}").into(), &10.into()));
+    assert_eq!(
+        (&range["bucket"], &range["capacity"]),
+        (&format!("range of {MASKED}").into(), &10.into())
+    );
     assert!((0.9..=1.0).contains(&range["level"].as_f64().unwrap()), "{range}");
     assert_eq!(record["buckets"][1], json!({"bucket": "country IN", "level": 0.0, "capacity": 0}));
     assert_eq!(record["buckets"][2]["bucket"], "service");
 
     let told = text(&app, &show).await;
-    for words in [MASKED, "blocked          no", "sign_in, live", "1 in the last hour", asked.delivery_id()] {
+    for words in
+        [MASKED, "blocked          no", "sign_in, live", "1 in the last hour", asked.delivery_id()]
+    {
         assert!(told.contains(words), "{words} is not in {told}");
     }
     for secret in [&NUMBER[3..], &code] {
@@ -74,7 +82,10 @@ async fn show_tells_what_is_known_and_neither_number_nor_code() {
 
     app.client().verify(NUMBER, &code).await.expect(200);
     let record = json(&app, &format!("api number show {}", &NUMBER[3..])).await;
-    assert_eq!((&record["challenges"][0]["state"], &record["known_addresses"]), (&"used".into(), &1.into()));
+    assert_eq!(
+        (&record["challenges"][0]["state"], &record["known_addresses"]),
+        (&"used".into(), &1.into())
+    );
     assert_eq!(record["buckets"][0]["level"], 0.0, "its send is given back");
     assert_eq!(record["cooldown_seconds"], 0);
 }
@@ -95,7 +106,10 @@ async fn unlock_lets_a_number_ask_and_guess_at_once() {
     }
     app.client().ask("Asha", NUMBER).await.expect(429);
     app.client().verify(NUMBER, &code).await.expect(401);
-    assert_eq!(json(&app, &format!("api number show {NUMBER}")).await["challenges"][0]["state"], "burned");
+    assert_eq!(
+        json(&app, &format!("api number show {NUMBER}")).await["challenges"][0]["state"],
+        "burned"
+    );
 
     let unlocked = json(&app, &format!("api number unlock {NUMBER}")).await;
     let forgotten = json!({"cooldown": true, "sends": 1, "wrong_guesses": 5, "burned_codes": 1});
@@ -105,16 +119,24 @@ async fn unlock_lets_a_number_ask_and_guess_at_once() {
     app.client().ask("Ravi", OTHER_NUMBER).await.expect(429);
 
     let told = text(&app, &format!("api number unlock {OTHER_NUMBER}")).await;
-    let expected = "is unlocked. Forgotten: its cooldown, sends: 1, wrong guesses: 0, burned codes: 0.";
+    let expected =
+        "is unlocked. Forgotten: its cooldown, sends: 1, wrong guesses: 0, burned codes: 0.";
     assert!(told.contains(expected), "{told}");
     // Its code was not burned, and is still good.
-    assert_eq!(json(&app, &format!("api number show {OTHER_NUMBER}")).await["challenges"][0]["state"], "live");
+    assert_eq!(
+        json(&app, &format!("api number show {OTHER_NUMBER}")).await["challenges"][0]["state"],
+        "live"
+    );
     app.sign_in("Ravi", OTHER_NUMBER).await;
 }
 
 #[async_test]
 async fn unlock_opens_it_from_known_addresses_too() {
-    let app = Plan::new().set("SEND_COOLDOWN_SECONDS", "600").set("SENDS_PER_NUMBER_HOUR", "1").start().await;
+    let app = Plan::new()
+        .set("SEND_COOLDOWN_SECONDS", "600")
+        .set("SENDS_PER_NUMBER_HOUR", "1")
+        .start()
+        .await;
     app.sign_in("Asha", NUMBER).await;
     app.code_for("Asha", NUMBER).await;
     app.client().ask("Asha", NUMBER).await.expect(429);
@@ -132,10 +154,22 @@ async fn a_blocked_number_can_neither_ask_nor_guess_until_it_is_unblocked() {
     let refused = app.client().ask("Asha", NUMBER).await;
     assert!(refused.headers.get("retry-after").is_none(), "nobody knows: {refused:?}");
     refused.expect_error(403, "This number is blocked", "number_blocked");
-    app.client().verify(NUMBER, &code).await.expect_error(401, "Invalid or expired OTP", "invalid_otp");
-    app.client().verify(NUMBER, WRONG).await.expect_error(401, "Invalid or expired OTP", "invalid_otp");
+    app.client().verify(NUMBER, &code).await.expect_error(
+        401,
+        "Invalid or expired OTP",
+        "invalid_otp",
+    );
+    app.client().verify(NUMBER, WRONG).await.expect_error(
+        401,
+        "Invalid or expired OTP",
+        "invalid_otp",
+    );
     assert_eq!(json(&app, &format!("api number show {NUMBER}")).await["blocked"], until_unblocked);
-    assert!(text(&app, &format!("api number show {NUMBER}")).await.contains("blocked          until it is unblocked"));
+    assert!(
+        text(&app, &format!("api number show {NUMBER}"))
+            .await
+            .contains("blocked          until it is unblocked")
+    );
     app.sign_in("Ravi", OTHER_NUMBER).await;
 
     let unblocked = json(&app, &format!("api number unblock {NUMBER}")).await;
@@ -149,11 +183,17 @@ async fn a_blocked_number_can_neither_ask_nor_guess_until_it_is_unblocked() {
 async fn a_number_is_blocked_for_a_time() {
     let app = App::start().await;
     let told = text(&app, &format!("api number block {NUMBER} --minutes 2")).await;
-    assert!(told.starts_with(&format!("{MASKED} is blocked until 20")) && told.ends_with("Z.\n"), "{told}");
+    assert!(
+        told.starts_with(&format!("{MASKED} is blocked until 20")) && told.ends_with("Z.\n"),
+        "{told}"
+    );
     app.client().ask("Asha", NUMBER).await.expect_code(403, "number_blocked");
     let left: i64 = app.redis.connection().pttl(format!("cheershare:blocked:{NUMBER}")).unwrap();
     assert!((60_000..=120_000).contains(&left), "{left} ms");
-    assert_eq!(text(&app, &format!("api number unblock {NUMBER}")).await, format!("{MASKED} is unblocked.\n"));
+    assert_eq!(
+        text(&app, &format!("api number unblock {NUMBER}")).await,
+        format!("{MASKED} is unblocked.\n")
+    );
     app.sign_in("Asha", NUMBER).await;
 }
 
@@ -170,7 +210,8 @@ mod in_process {
         let redis = common::ledger::connection::Redis::new(&app.redis.url()).unwrap();
         let limits = <api::config::Cli as clap::Parser>::parse_from(["api"]).config.limits;
         let settings = LedgerSettings::new(&limits, Duration::from_secs(300), country);
-        let numbers = Numbers::new(redis.connection(Duration::from_secs(20)), settings, app.clock.clone());
+        let numbers =
+            Numbers::new(redis.connection(Duration::from_secs(20)), settings, app.clock.clone());
         numbers.block(&number, Some(Duration::from_secs(60))).await.unwrap();
         app.advance(Duration::from_millis(59_999));
         client.ask(NUMBER).await.expect_code(403, "number_blocked");

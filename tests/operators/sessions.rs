@@ -14,7 +14,10 @@ async fn ended_sessions_do_not_open_anything() {
         tokens.push(app.sign_in("Asha", NUMBER).await.token().to_owned());
     }
     let other = app.sign_in("Ravi", OTHER_NUMBER).await.token().to_owned();
-    let id = app.database.column::<i64>(&format!("SELECT id FROM users WHERE phone_number = '{NUMBER}'")).await[0];
+    let id = app
+        .database
+        .column::<i64>(&format!("SELECT id FROM users WHERE phone_number = '{NUMBER}'"))
+        .await[0];
 
     let ended = json(&app, &format!("api sessions end {NUMBER}")).await;
     assert_eq!(ended, json!({"user_id": id, "number": MASKED, "sessions_ended": 2}));
@@ -25,7 +28,8 @@ async fn ended_sessions_do_not_open_anything() {
         client.protected(&other).await.expect(200);
     }
 
-    let reasons = app.database.column::<String>("SELECT details FROM events WHERE kind = 'signed_out'").await;
+    let reasons =
+        app.database.column::<String>("SELECT details FROM events WHERE kind = 'signed_out'").await;
     assert_eq!(reasons, [r#"{"reason":"ended_by_operator"}"#; 2]);
 
     let token = app.sign_in("Asha", NUMBER).await.token().to_owned();
@@ -39,14 +43,17 @@ async fn ended_sessions_do_not_open_anything() {
 #[async_test]
 async fn nobody_of_that_name_is_told_so() {
     let app = Plan::new().workers(0).start().await;
-    for (arguments, told) in
-        [(NUMBER, format!("no user has the number {MASKED}\n")), ("--user 17", "no user has the id 17\n".to_owned())]
-    {
-        let Ended { code, stdout, stderr } = run(&app, &format!("api sessions end {arguments}")).await;
+    for (arguments, told) in [
+        (NUMBER, format!("no user has the number {MASKED}\n")),
+        ("--user 17", "no user has the id 17\n".to_owned()),
+    ] {
+        let Ended { code, stdout, stderr } =
+            run(&app, &format!("api sessions end {arguments}")).await;
         assert_eq!((code, stdout.as_str(), stderr), (1, "", told), "{arguments}");
     }
     for arguments in ["", "+919876543210 --user 17"] {
-        let Ended { code, stdout, stderr } = run(&app, &format!("api sessions end {arguments}")).await;
+        let Ended { code, stdout, stderr } =
+            run(&app, &format!("api sessions end {arguments}")).await;
         assert_eq!((code, stdout.as_str()), (2, ""), "{arguments}");
         assert!(stderr.contains("NUMBER") && stderr.contains("--user"), "{stderr}");
     }

@@ -80,8 +80,8 @@ async fn a_pause_of_redis_ends_no_worker_and_repeats_nothing() {
     assert_eq!(queue.workers(), names);
 }
 
-/// Whatever ends a worker, the next one has another name, what it had not started is back at once, and what it runs
-/// is not run again.
+/// Whatever ends a worker, the next one has another name, what it had not started is back at once,
+/// and what it runs is not run again.
 #[tokio::test]
 async fn a_worker_that_redis_does_not_know_any_more_is_replaced() {
     let queue = Queue::new();

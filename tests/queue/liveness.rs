@@ -10,8 +10,8 @@ use crate::support::queue::{Log, Queue, Worker, deliveries, settings, taking};
 async fn jobs_that_outlast_the_orphan_window_with_every_slot_taken_run_once() {
     let queue = Queue::new();
     let log = Log::default();
-    // A window of 3 s. Who ends a job first looks for orphans then, while the other has long been silent. A fetch
-    // takes 5 jobs, so some are buffered.
+    // A window of 3 s. Who ends a job first looks for orphans then, while the other has long been
+    // silent. A fetch takes 5 jobs, so some are buffered.
     let _quick = Worker::start(&queue, settings(21), taking(Duration::from_millis(3_500), &log));
     let _slow = Worker::start(&queue, settings(21), taking(Duration::from_secs(5), &log));
     let names = queue.registered(2).await;
@@ -41,7 +41,8 @@ async fn the_jobs_of_a_killed_worker_come_back() {
     alive.wait_for_ended(100).await;
     queue.nothing_left().await;
     alive.each_ran_once(100);
-    eventually(SOON, "the dead worker to go", async || (queue.workers().len() == 1).then_some(())).await;
+    eventually(SOON, "the dead worker to go", async || (queue.workers().len() == 1).then_some(()))
+        .await;
 }
 
 #[tokio::test]

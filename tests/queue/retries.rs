@@ -27,7 +27,8 @@ async fn due_retries_go_back_in_order_and_in_steps() {
     assert_eq!(promote_due(&mut connection, NOW, 3).await.unwrap(), 0);
 
     let log = Log::default();
-    let _worker = Worker::start_at(Clock::manual(NOW), &queue, settings(1), taking(Duration::ZERO, &log));
+    let _worker =
+        Worker::start_at(Clock::manual(NOW), &queue, settings(1), taking(Duration::ZERO, &log));
     log.wait_for_ended(5).await;
     assert_eq!(log.begun(), ["0", "1", "2", "3", "4"]);
     assert_eq!(queue.depth().await.retrying, 1);
@@ -38,7 +39,8 @@ async fn a_retry_runs_when_it_is_due_and_not_before() {
     let queue = Queue::new();
     let log = Log::default();
     let clock = Clock::manual(NOW);
-    let _worker = Worker::start_at(clock.clone(), &queue, settings(4), taking(Duration::ZERO, &log));
+    let _worker =
+        Worker::start_at(clock.clone(), &queue, settings(4), taking(Duration::ZERO, &log));
     queue.plan([("soon".to_owned(), NOW + 1_000), ("later".to_owned(), NOW + 2_000)]).await;
     clock.advance(Duration::from_millis(999));
     queue.enqueue(["at once".to_owned()]).await;
@@ -60,8 +62,12 @@ async fn a_provider_outage_that_ends_does_not_wedge_the_queue() {
     assert_eq!(moved, MAX_STEP, "a step is bounded");
 
     let log = Log::default();
-    let _worker = Worker::start_at(Clock::manual(NOW), &queue, settings(500), taking(Duration::ZERO, &log));
-    eventually(SOON, "all retries to be promoted", async || (queue.depth().await.retrying == 0).then_some(())).await;
+    let _worker =
+        Worker::start_at(Clock::manual(NOW), &queue, settings(500), taking(Duration::ZERO, &log));
+    eventually(SOON, "all retries to be promoted", async || {
+        (queue.depth().await.retrying == 0).then_some(())
+    })
+    .await;
     log.wait_for_ended(20_000).await;
     queue.nothing_left().await;
     log.each_ran_once(20_000);

@@ -18,7 +18,8 @@ async fn a_stopped_worker_gives_back_what_it_has_not_started_and_finishes_the_re
     queue.registered(1).await;
     queue.enqueue(deliveries(60)).await;
     old.wait_for_begun(42).await;
-    eventually(SOON, "a buffer", async || (queue.depth().await.in_flight == 50).then_some(())).await;
+    eventually(SOON, "a buffer", async || (queue.depth().await.in_flight == 50).then_some(()))
+        .await;
 
     first.stop();
     eventually(Duration::from_secs(1), "what was not started to go back", async || {
@@ -31,7 +32,11 @@ async fn a_stopped_worker_gives_back_what_it_has_not_started_and_finishes_the_re
     new.wait_for_ended(18).await;
     let mut first_begun = new.begun()[..8].to_vec();
     first_begun.sort();
-    assert_eq!(first_begun, ["42", "43", "44", "45", "46", "47", "48", "49"], "they go to the head of the queue");
+    assert_eq!(
+        first_begun,
+        ["42", "43", "44", "45", "46", "47", "48", "49"],
+        "they go to the head of the queue"
+    );
     first.stopped().await;
     assert_eq!(old.ended(), 42);
     assert_eq!(queue.workers().len(), 1);

@@ -1,4 +1,5 @@
-//! Metrics, health and readiness as Prometheus and a load balancer meet them, and the pages and rules that name metrics.
+//! Metrics, health and readiness as Prometheus and a load balancer meet them, and the pages and
+//! rules that name metrics.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +30,10 @@ async fn conversation() -> (App, Scraped, Scraped) {
     app.client().protected(&token).await.expect(200);
     app.client().get("/deliveries/no-such-delivery", None).await.expect(404);
     app.client().get("/no/+919876543210/such", None).await.expect(404);
-    app.client().send(Method::from_bytes(b"ASHA").unwrap(), "/signup", http::HeaderMap::new(), "").await.expect(405);
+    app.client()
+        .send(Method::from_bytes(b"ASHA").unwrap(), "/signup", http::HeaderMap::new(), "")
+        .await
+        .expect(405);
     app.no_job_is_left(SOON).await;
     let api = scrape(&mut app.apis[0]).await;
     // A job is counted after Redis has its outcome.
@@ -72,8 +76,16 @@ async fn a_conversation_is_counted() {
     for (name, labels, value) in [
         ("cheershare_jobs_total", vec![("outcome", "sent")], 2.0),
         ("cheershare_jobs_total", vec![("outcome", "retried")], 1.0),
-        ("cheershare_provider_calls_total", vec![("provider", "twilio"), ("class", "accepted")], 2.0),
-        ("cheershare_provider_calls_total", vec![("provider", "twilio"), ("class", "transient")], 1.0),
+        (
+            "cheershare_provider_calls_total",
+            vec![("provider", "twilio"), ("class", "accepted")],
+            2.0,
+        ),
+        (
+            "cheershare_provider_calls_total",
+            vec![("provider", "twilio"), ("class", "transient")],
+            1.0,
+        ),
         ("cheershare_sms_request_to_accepted_seconds_count", vec![], 2.0),
         ("cheershare_sms_tries_count", vec![], 2.0),
         ("cheershare_sms_tries_sum", vec![], 3.0),
@@ -98,7 +110,11 @@ async fn a_conversation_is_counted() {
 async fn metrics_keep_the_rules_and_the_pages_name_those_that_there_are() {
     let (_app, api, worker) = conversation().await;
     for program in [&api, &worker] {
-        assert_eq!(program.names(), program.help.keys().map(String::as_str).collect(), "each has help");
+        assert_eq!(
+            program.names(),
+            program.help.keys().map(String::as_str).collect(),
+            "each has help"
+        );
         for (name, kind) in &program.types {
             assert!(name.starts_with("cheershare_"), "{name}");
             assert_eq!(name.ends_with("_total"), kind == "counter", "{name} is a {kind}");
@@ -121,13 +137,22 @@ async fn metrics_keep_the_rules_and_the_pages_name_those_that_there_are() {
     assert_eq!(told, there, "docs/operations.md lists every metric");
     let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();
     let mut expressions = String::new();
-    for target in dashboard["panels"].as_array().unwrap().iter().filter_map(|panel| panel["targets"].as_array()) {
+    for target in dashboard["panels"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|panel| panel["targets"].as_array())
+    {
         for target in target {
             expressions += target["expr"].as_str().unwrap();
             expressions.push('\n');
         }
     }
-    assert_eq!(queried_in(&expressions, &[&api, &worker]), there, "the dashboard shows every metric");
+    assert_eq!(
+        queried_in(&expressions, &[&api, &worker]),
+        there,
+        "the dashboard shows every metric"
+    );
     assert!(queried_in(ALERTS, &[&api, &worker]).len() >= 5);
     for name in names_in(OPERATIONS) {
         assert!(there.contains(name), "docs/operations.md names {name}, which no program tells");
@@ -143,7 +168,9 @@ fn names_in(text: &str) -> impl Iterator<Item = &str> {
 fn queried_in<'a>(expressions: &str, programs: &[&'a Scraped]) -> BTreeSet<&'a str> {
     names_in(expressions)
         .map(|name| {
-            let program = programs.iter().find(|program| program.samples.iter().any(|sample| sample.name == name));
+            let program = programs
+                .iter()
+                .find(|program| program.samples.iter().any(|sample| sample.name == name));
             program.unwrap_or_else(|| panic!("no program tells {name}")).family_of(name)
         })
         .collect()
@@ -151,7 +178,8 @@ fn queried_in<'a>(expressions: &str, programs: &[&'a Scraped]) -> BTreeSet<&'a s
 
 #[test]
 fn every_alert_is_explained() {
-    let alerts: Vec<&str> = ALERTS.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    let alerts: Vec<&str> =
+        ALERTS.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
     assert!(alerts.len() >= 5, "{alerts:?}");
     let headings = headings(OPERATIONS);
     for alert in &alerts {
@@ -166,7 +194,10 @@ fn assert_ready(answer: &Answer, missing: Option<&str>) {
     assert_eq!(answer.body["ready"], missing.is_none(), "{answer:?}");
     for store in ["redis", "database"] {
         assert_eq!(answer.body[store]["ok"], Some(store) != missing, "{answer:?}");
-        assert!(answer.body[store]["time_ms"].as_f64().is_some_and(|time| time <= 1000.0), "{answer:?}");
+        assert!(
+            answer.body[store]["time_ms"].as_f64().is_some_and(|time| time <= 1000.0),
+            "{answer:?}"
+        );
     }
 }
 
@@ -184,7 +215,10 @@ async fn a_worker_tells_that_it_lives_and_what_it_misses() {
     let worker = scrape(&mut app.workers[0]).await;
     assert_eq!(worker.value("cheershare_store_up", &[("store", "redis")]), 0.0);
     assert_eq!(worker.value("cheershare_store_up", &[("store", "database")]), 1.0);
-    assert!(worker.value("cheershare_queue_jobs", &[("state", "waiting")]).is_nan(), "nobody knows");
+    assert!(
+        worker.value("cheershare_queue_jobs", &[("state", "waiting")]).is_nan(),
+        "nobody knows"
+    );
     app.redis.resume();
     eventually(SOON, "a worker that is ready again", async || {
         (client.get("/readyz", None).await.status == 200).then_some(())

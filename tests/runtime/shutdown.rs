@@ -67,16 +67,25 @@ async fn the_api_finishes_what_it_has() {
 #[async_test]
 async fn the_api_says_that_it_stops_before_it_does() {
     const DELAY: Duration = Duration::from_secs(3);
-    let mut app = Plan::new().workers(0).set("SHUTDOWN_DELAY", &DELAY.as_secs().to_string()).start().await;
+    let mut app =
+        Plan::new().workers(0).set("SHUTDOWN_DELAY", &DELAY.as_secs().to_string()).start().await;
     let client = app.client().clone();
     let ready = client.get("/readyz", None).await.expect(200);
-    assert_eq!((&ready.body["ready"], &ready.body["stopping"]), (&true.into(), &false.into()), "{ready:?}");
+    assert_eq!(
+        (&ready.body["ready"], &ready.body["stopping"]),
+        (&true.into(), &false.into()),
+        "{ready:?}"
+    );
 
     let told = Instant::now();
     app.apis[0].signal("TERM");
     is_stopping(&mut app.apis[0]).await;
     let ready = client.get("/readyz", None).await.expect(503);
-    assert_eq!((&ready.body["ready"], &ready.body["stopping"]), (&false.into(), &true.into()), "{ready:?}");
+    assert_eq!(
+        (&ready.body["ready"], &ready.body["stopping"]),
+        (&false.into(), &true.into()),
+        "{ready:?}"
+    );
     assert!(ready.body["redis"]["ok"] == true && ready.body["database"]["ok"] == true, "{ready:?}");
     // Who has not heard of it yet is served, and sent elsewhere.
     let asked = client.ask("Asha", NUMBER).await.expect(200);
@@ -101,7 +110,11 @@ async fn a_worker_says_that_it_stops_while_it_finishes() {
     app.workers[0].signal("TERM");
     is_stopping(&mut app.workers[0]).await;
     let ready = client.get("/readyz", None).await;
-    assert_eq!((ready.status, &ready.body["stopping"], ready.retry_after()), (503, &true.into(), 1), "{ready:?}");
+    assert_eq!(
+        (ready.status, &ready.body["stopping"], ready.retry_after()),
+        (503, &true.into(), 1),
+        "{ready:?}"
+    );
     assert_eq!(client.get("/healthz", None).await.status, 200);
     assert_eq!(app.twilio.accepted(NUMBER).len(), 0, "it still sends");
     app.workers[0].ended(SOON).await;
@@ -131,7 +144,11 @@ async fn a_worker_finishes_what_it_sends() {
         let status = app.workers[0].ended(SOON).await;
         assert!(status.success(), "{status}");
         assert_eq!(app.twilio.accepted(NUMBER).len(), 1, "sent before the worker ended");
-        assert!(app.job_records().is_empty(), "nothing is left of the job: {:?}", app.job_records());
+        assert!(
+            app.job_records().is_empty(),
+            "nothing is left of the job: {:?}",
+            app.job_records()
+        );
 
         app.start_worker().await;
         app.code_for("Ravi", OTHER_NUMBER).await;
@@ -148,7 +165,8 @@ async fn a_worker_gives_back_what_it_has_not_begun() {
     for number in &numbers {
         app.client().ask("Asha", number).await.expect(200);
     }
-    eventually(SOON, "four open calls", async || (app.twilio.counts().len() >= 4).then_some(())).await;
+    eventually(SOON, "four open calls", async || (app.twilio.counts().len() >= 4).then_some(()))
+        .await;
     assert!(is_held(&app), "the worker has jobs");
     app.workers[0].signal("TERM");
     let status = app.workers[0].ended(SOON).await;
@@ -164,7 +182,11 @@ async fn a_worker_gives_back_what_it_has_not_begun() {
         app.twilio.wait_for_sms(number, 1, SOON).await;
     }
     app.no_job_is_left(SOON).await;
-    assert!(app.twilio.counts().values().all(|counts| *counts == (1, 1)), "{:?}", app.twilio.counts());
+    assert!(
+        app.twilio.counts().values().all(|counts| *counts == (1, 1)),
+        "{:?}",
+        app.twilio.counts()
+    );
 }
 
 #[async_test]

@@ -17,8 +17,10 @@ fn programs(app: &App) -> impl Iterator<Item = &Process> {
 
 /// Each program has said it, once; returns what they said.
 async fn both_say(app: &App, event: &str) -> Vec<Value> {
-    eventually(SOON, event, async || programs(app).all(|program| !program.events(event).is_empty()).then_some(()))
-        .await;
+    eventually(SOON, event, async || {
+        programs(app).all(|program| !program.events(event).is_empty()).then_some(())
+    })
+    .await;
     let said: Vec<_> = programs(app).map(|program| program.events(event)).collect();
     assert!(said.iter().all(|events| events.len() == 1), "{said:?}");
     said.concat()
@@ -42,23 +44,34 @@ async fn a_redis_that_may_lose_jobs_is_warned_of_by_each_program_once() {
     }
     app.sign_in("Asha", NUMBER).await;
     both_say(&app, MAY_LOSE).await;
-    assert!(programs(&app).all(|program| program.events(MAY_DROP).is_empty()), "its memory is not bounded");
+    assert!(
+        programs(&app).all(|program| program.events(MAY_DROP).is_empty()),
+        "its memory is not bounded"
+    );
 }
 
 #[async_test]
 async fn a_redis_that_may_drop_jobs_is_warned_of() {
-    let (app, redis) = over_redis_with(&[("maxmemory", "100mb"), ("maxmemory-policy", "volatile-ttl")]).await;
+    let (app, redis) =
+        over_redis_with(&[("maxmemory", "100mb"), ("maxmemory-policy", "volatile-ttl")]).await;
     for said in both_say(&app, MAY_DROP).await {
-        assert_eq!((&said["setting"], &said["policy"]), (&"maxmemory-policy".into(), &"volatile-ttl".into()));
+        assert_eq!(
+            (&said["setting"], &said["policy"]),
+            (&"maxmemory-policy".into(), &"volatile-ttl".into())
+        );
     }
-    assert!(programs(&app).all(|program| program.events(MAY_LOSE).is_empty()), "it writes an append-only file");
+    assert!(
+        programs(&app).all(|program| program.events(MAY_LOSE).is_empty()),
+        "it writes an append-only file"
+    );
     drop((app, redis));
 }
 
 /// That nothing is said can be seen only beside something that is.
 #[async_test]
 async fn a_redis_that_refuses_when_it_is_full_is_fine() {
-    let bounded = [("maxmemory", "100mb"), ("maxmemory-policy", "noeviction"), ("appendonly", "no")];
+    let bounded =
+        [("maxmemory", "100mb"), ("maxmemory-policy", "noeviction"), ("appendonly", "no")];
     let unbounded = [("maxmemory", "0"), ("maxmemory-policy", "allkeys-lru"), ("appendonly", "no")];
     for settings in [bounded, unbounded] {
         let (app, _redis) = over_redis_with(&settings).await;
@@ -90,7 +103,11 @@ async fn nobody_waits_for_a_redis_that_hangs_or_is_away() {
     app.start_api().await;
     app.start_worker().await;
     for said in both_say(&app, "store_unreachable").await {
-        assert_eq!((&said["store"], &said["setting"]), (&"redis".into(), &"REDIS_URL".into()), "{said}");
+        assert_eq!(
+            (&said["store"], &said["setting"]),
+            (&"redis".into(), &"REDIS_URL".into()),
+            "{said}"
+        );
     }
     app.redis.resume();
     both_say(&app, "store_reached").await;

@@ -1,4 +1,5 @@
-//! Traces: a request and its job are one, nothing in them is secret, and nobody pays for a collector that is not there.
+//! Traces: a request and its job are one, nothing in them is secret, and nobody pays for a
+//! collector that is not there.
 
 use std::time::{Duration, Instant};
 
@@ -43,7 +44,8 @@ async fn ask_with(client: &Client, headers: &[(&'static str, &str)]) -> Answer {
 /// Waits for that many spans of that name, in whatever trace.
 async fn spans(collector: &Collector, name: &str, count: usize) -> Vec<Span> {
     eventually(SOON, name, async || {
-        let spans: Vec<_> = collector.spans().into_iter().filter(|span| span.name == name).collect();
+        let spans: Vec<_> =
+            collector.spans().into_iter().filter(|span| span.name == name).collect();
         (spans.len() >= count).then_some(spans)
     })
     .await
@@ -68,7 +70,11 @@ async fn a_request_and_all_runs_of_its_job_are_one_trace() {
     assert_eq!(request.attributes["request_id"], "find-me");
     for job in &jobs {
         assert_eq!((job.service.as_str(), job.kind), ("cheershare-worker", CONSUMER));
-        assert_eq!((&job.trace_id, &job.parent_span_id), (&request.trace_id, &request.span_id), "{job:?}");
+        assert_eq!(
+            (&job.trace_id, &job.parent_span_id),
+            (&request.trace_id, &request.span_id),
+            "{job:?}"
+        );
         assert_eq!(job.attributes["request_id"], "find-me");
         assert_eq!(job.attributes["delivery_id"], asked.delivery_id());
     }
@@ -90,7 +96,10 @@ async fn a_client_s_trace_goes_on() {
         ask_with(app.client(), &[("traceparent", nonsense)]).await;
     }
     let requests = spans(&collector, "POST /signup", 5).await;
-    let fresh = requests.iter().filter(|span| span.trace_id != TRACE && span.parent_span_id.is_empty()).count();
+    let fresh = requests
+        .iter()
+        .filter(|span| span.trace_id != TRACE && span.parent_span_id.is_empty())
+        .count();
     assert_eq!(fresh, 4, "what is no trace begins one: {requests:?}");
 }
 
@@ -111,7 +120,10 @@ async fn a_trace_holds_no_number_name_code_or_token() {
     for name in ["POST /signup", "GET /protected", "GET other", "send_otp"] {
         assert!(names.contains(&name), "{names:?}");
     }
-    assert!(!names.iter().any(|name| name.contains("healthz") || name.contains("readyz")), "{names:?}");
+    assert!(
+        !names.iter().any(|name| name.contains("healthz") || name.contains("readyz")),
+        "{names:?}"
+    );
     let text = told.iter().map(|span| span.json.to_string()).collect::<String>();
     for secret in [NUMBER.trim_start_matches("+91"), NAME, &code, session.token()] {
         assert!(!text.contains(secret), "{secret} is in {text}");
@@ -159,7 +171,10 @@ async fn the_last_spans_leave_when_a_program_ends_as_protobuf_with_the_headers_a
     assert_eq!(exports.len(), 2, "one of each program");
     for export in exports {
         assert_eq!(export.path, "/v1/traces");
-        assert_eq!((export.content_type.as_str(), export.api_key.as_str()), ("application/x-protobuf", "of-the-tests"));
+        assert_eq!(
+            (export.content_type.as_str(), export.api_key.as_str()),
+            ("application/x-protobuf", "of-the-tests")
+        );
         let body = String::from_utf8_lossy(&export.body);
         assert!(body.contains("renamed"), "{body}");
         assert!(body.contains("POST /signup") || body.contains("send_otp"), "{body}");
@@ -188,8 +203,12 @@ async fn a_collector_that_is_away_costs_one_warning() {
         assert!(start.elapsed() < SOON);
     }
     let warnings = eventually(SOON, "a warning of each program", async || {
-        let warnings: Vec<_> =
-            app.apis.iter().chain(&app.workers).map(|process| process.events("traces_not_exported")).collect();
+        let warnings: Vec<_> = app
+            .apis
+            .iter()
+            .chain(&app.workers)
+            .map(|process| process.events("traces_not_exported"))
+            .collect();
         warnings.iter().all(|warnings| !warnings.is_empty()).then_some(warnings)
     })
     .await;

@@ -1,4 +1,5 @@
-//! Reads the project's pages as Markdown. What is read comes as it is written there, with its backticks and links.
+//! Reads the project's pages as Markdown. What is read comes as it is written there, with its
+//! backticks and links.
 
 use std::ops::Range;
 
@@ -14,8 +15,12 @@ pub(crate) fn table<'a>(page: &'a str, heading: &str) -> Vec<Vec<&'a str>> {
     let mut section = None;
     for (event, range) in events(page) {
         match event {
-            Event::Start(Tag::Heading { level, .. }) if title(&page[range.clone()]) == heading => section = Some(level),
-            Event::Start(Tag::Heading { level, .. }) => section = section.filter(|above| level > *above),
+            Event::Start(Tag::Heading { level, .. }) if title(&page[range.clone()]) == heading => {
+                section = Some(level)
+            }
+            Event::Start(Tag::Heading { level, .. }) => {
+                section = section.filter(|above| level > *above)
+            }
             _ if section.is_none() => {}
             Event::Start(Tag::TableHead | Tag::TableRow) => rows.push(Vec::new()),
             Event::End(TagEnd::TableHead) => {
@@ -31,13 +36,15 @@ pub(crate) fn table<'a>(page: &'a str, heading: &str) -> Vec<Vec<&'a str>> {
 
 /// The texts of all headings, in their order.
 pub(crate) fn headings(page: &str) -> Vec<&str> {
-    let headings = events(page).filter(|(event, _)| matches!(event, Event::Start(Tag::Heading { .. })));
+    let headings =
+        events(page).filter(|(event, _)| matches!(event, Event::Start(Tag::Heading { .. })));
     headings.map(|(_, range)| title(&page[range])).collect()
 }
 
 /// The texts of all code spans, without their backticks.
 pub(crate) fn code_spans(text: &str) -> Vec<String> {
-    let spans = events(text).filter_map(|(event, _)| if let Event::Code(span) = event { Some(span) } else { None });
+    let spans = events(text)
+        .filter_map(|(event, _)| if let Event::Code(span) = event { Some(span) } else { None });
     spans.map(String::from).collect()
 }
 

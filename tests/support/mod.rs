@@ -1,5 +1,5 @@
-//! What the tests stand on, in layers: `stores`, the `service` over them, and the `clients` of that; beside them the `fakes`
-//! of what others run and the `network` between all.
+//! What the tests stand on, in layers: `stores`, the `service` over them, and the `clients` of
+//! that; beside them the `fakes` of what others run and the `network` between all.
 
 pub(crate) mod durations;
 pub(crate) mod markdown;
@@ -19,13 +19,20 @@ pub(crate) use self::clients::{client, operators, raw};
 pub(crate) use self::fakes::{collector, fake_twilio, fake_webhook};
 pub(crate) use self::network::{load_balancer, tcp_proxy, tls};
 pub(crate) use self::service::{app, in_process, process, settings};
-pub(crate) use self::stores::{accounts, database, ledger, postgres_server, queue, redis_server, sentinel};
+pub(crate) use self::stores::{
+    accounts, database, ledger, postgres_server, queue, redis_server, sentinel,
+};
 
 /// Asks again, every few milliseconds, until there is an answer.
 ///
 /// # Panics
-/// There is still none when `within` has passed: then the test fails, and says that it waited for `what`.
-pub(crate) async fn eventually<T>(within: Duration, what: &str, mut answer: impl AsyncFnMut() -> Option<T>) -> T {
+/// There is still none when `within` has passed: then the test fails, and says that it waited for
+/// `what`.
+pub(crate) async fn eventually<T>(
+    within: Duration,
+    what: &str,
+    mut answer: impl AsyncFnMut() -> Option<T>,
+) -> T {
     let deadline = Instant::now() + within;
     loop {
         if let Some(answer) = answer().await {
@@ -38,8 +45,9 @@ pub(crate) async fn eventually<T>(within: Duration, what: &str, mut answer: impl
 
 /// A port of 127.0.0.1 that nobody listens on.
 ///
-/// It lies below the range from which Linux takes the ports of outgoing connections: a server that is stopped for a
-/// while gets it back, and a client that connects to it meanwhile cannot meet itself.
+/// It lies below the range from which Linux takes the ports of outgoing connections: a server that
+/// is stopped for a while gets it back, and a client that connects to it meanwhile cannot meet
+/// itself.
 pub(crate) fn free_port() -> u16 {
     const FIRST: u16 = 12_000;
     const COUNT: u16 = 20_000;
@@ -59,6 +67,9 @@ pub(crate) fn free_port() -> u16 {
 /// Sends `signal` (`TERM`, `KILL`, `STOP`, …) to one process.
 pub(crate) fn signal(pid: u32, signal: &str) {
     // The shell has it built in; not every system has it as a program.
-    let status = std::process::Command::new("sh").args(["-c", &format!("kill -{signal} {pid}")]).status().expect("sh");
+    let status = std::process::Command::new("sh")
+        .args(["-c", &format!("kill -{signal} {pid}")])
+        .status()
+        .expect("sh");
     assert!(status.success(), "kill -{signal} {pid} failed");
 }

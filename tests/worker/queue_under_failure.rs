@@ -48,32 +48,44 @@ async fn every_otp_of_a_killed_worker_still_arrives() {
     app.twilio.otherwise(Reply::Accept);
 
     let window = Duration::from_secs(20).saturating_sub(asked.elapsed());
-    // The provider accepts what the dead worker sent, and nobody hears of it: those SMS are sent once more.
+    // The provider accepts what the dead worker sent, and nobody hears of it: those SMS are sent
+    // once more.
     let repeated = || app.twilio.counts().values().filter(|(tries, _)| *tries == 2).count();
     eventually(window, "all OTPs from a live worker, 20 s after they were asked for", async || {
         let all = numbers.iter().all(|number| !app.twilio.accepted(number).is_empty());
         (all && repeated() >= 10).then_some(())
     })
     .await;
-    assert_eq!(repeated(), 10, "the jobs that the dead worker had, and no others: {:?}", app.twilio.counts());
+    assert_eq!(
+        repeated(),
+        10,
+        "the jobs that the dead worker had, and no others: {:?}",
+        app.twilio.counts()
+    );
     assert!(app.workers[1].is_running());
     app.no_job_is_left(SOON).await;
 }
 
 #[async_test]
 async fn jobs_that_outlast_the_heartbeat_window_are_sent_once() {
-    // A worker that is not heard of for 10 s is taken for dead; here a provider may take longer than that.
-    let plan = Plan::new().workers(2).set("WORKER_CONCURRENCY", "3").set("PROVIDER_TIMEOUT_SECONDS", "20");
+    // A worker that is not heard of for 10 s is taken for dead; here a provider may take longer
+    // than that.
+    let plan =
+        Plan::new().workers(2).set("WORKER_CONCURRENCY", "3").set("PROVIDER_TIMEOUT_SECONDS", "20");
     let mut app = plan.start().await;
     app.twilio.otherwise(Reply::accept_after(Duration::from_secs(12)));
     let numbers = numbers(12);
     ask_all(&app, &numbers).await;
     // Six open calls are three of each worker: neither has more slots.
     tries_in_all(&app, 6).await;
-    // A third one has slots enough to look around all the time, and takes the jobs of those that it finds dead.
+    // A third one has slots enough to look around all the time, and takes the jobs of those that it
+    // finds dead.
     app.settings.insert("WORKER_CONCURRENCY".to_owned(), "100".to_owned());
     app.start_worker().await;
-    eventually(Duration::from_secs(45), "all OTPs", async || (app.twilio.accepted_in_all() >= 12).then_some(())).await;
+    eventually(Duration::from_secs(45), "all OTPs", async || {
+        (app.twilio.accepted_in_all() >= 12).then_some(())
+    })
+    .await;
     app.no_job_is_left(SOON).await;
     let counts = app.twilio.counts();
     assert!(counts.values().all(|counts| *counts == (1, 1)), "{counts:?}");
@@ -85,7 +97,8 @@ async fn jobs_that_outlast_the_heartbeat_window_are_sent_once() {
 
 #[async_test]
 async fn a_job_that_two_workers_have_is_sent_once() {
-    // A claim lasts as long as the provider may take; within it the first worker is only frozen, not dead.
+    // A claim lasts as long as the provider may take; within it the first worker is only frozen,
+    // not dead.
     let plan = Plan::new().set("PROVIDER_TIMEOUT_SECONDS", "20").set("LOG", "info,worker=debug");
     let mut app = plan.start().await;
     app.twilio.otherwise(Reply::accept_after(Duration::from_secs(1)));
@@ -133,8 +146,10 @@ async fn twenty_thousand_jobs_wait_before_the_first_worker_starts() {
 
     let start = Instant::now();
     app.start_worker().await;
-    eventually(Duration::from_secs(150), "20,000 SMS", async || (app.twilio.accepted_in_all() >= MANY).then_some(()))
-        .await;
+    eventually(Duration::from_secs(150), "20,000 SMS", async || {
+        (app.twilio.accepted_in_all() >= MANY).then_some(())
+    })
+    .await;
     println!("{MANY} sent in {:?}", start.elapsed());
     app.no_job_is_left(Duration::from_secs(60)).await;
     let counts = app.twilio.counts();

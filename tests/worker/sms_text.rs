@@ -8,7 +8,10 @@ async fn template_and_origin_are_in_the_sms() {
     let app = Plan::new()
         .set("APP_NAME", "Tea & Co")
         .set("OTP_TTL_SECONDS", "290")
-        .set("SMS_TEMPLATE", "{app}. Your one-time password is {code}, for {minutes} minutes. Once more: {code}.")
+        .set(
+            "SMS_TEMPLATE",
+            "{app}. Your one-time password is {code}, for {minutes} minutes. Once more: {code}.",
+        )
         .set("OTP_ORIGIN", "Sign-In.example.com")
         .start()
         .await;
@@ -30,8 +33,11 @@ async fn the_usual_text_fits_one_segment() {
 async fn a_text_of_more_than_one_segment_is_said_and_sent() {
     // A single letter outside of GSM-7, the ê, is enough for UCS-2.
     let template = "Bienvenue à la fête ! Your one-time password is {code}.";
-    let app =
-        Plan::new().apis(1).set("OTP_LENGTH", "10").set("OTP_ORIGIN", "example.com").set("SMS_TEMPLATE", template);
+    let app = Plan::new()
+        .apis(1)
+        .set("OTP_LENGTH", "10")
+        .set("OTP_ORIGIN", "example.com")
+        .set("SMS_TEMPLATE", template);
     let app = app.start().await;
     let said = app.workers[0].events("sms_of_many_segments");
     assert_eq!(said.len(), 1, "{said:?}");

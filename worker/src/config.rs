@@ -42,8 +42,8 @@ pub struct Config {
     pub callbacks: CallbackConfig,
     #[command(flatten)]
     pub work: WorkConfig,
-    /// Address and port of metrics, health and readiness, or `off`; port `0` takes any that is free and
-    /// logs it
+    /// Address and port of metrics, health and readiness, or `off`; port `0` takes any that is free
+    /// and logs it
     #[arg(long, env, default_value = "127.0.0.1:9465")]
     pub metrics_addr: MetricsAddress,
     #[command(flatten)]

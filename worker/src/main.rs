@@ -15,7 +15,9 @@ async fn main() -> ExitCode {
     startup::prepare();
     match common::config::load::<Cli>() {
         Err(error) => startup::refuse(&error),
-        Ok(Cli { command: Some(command), config }) => command::end(worker::commands::run(command, &config).await),
+        Ok(Cli { command: Some(command), config }) => {
+            command::end(worker::commands::run(command, &config).await)
+        }
         Ok(Cli { command: None, config }) => {
             let telemetry = config.telemetry.clone();
             startup::run(&telemetry, "cheershare-worker", worker::startup::work(config)).await

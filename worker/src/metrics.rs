@@ -120,7 +120,8 @@ impl Scrape {
             counter!(JOBS, "outcome" => outcome).absolute(0);
         }
         for provider in &providers {
-            counter!(PROVIDER_CALLS, "provider" => *provider, "class" => class_label(None)).absolute(0);
+            counter!(PROVIDER_CALLS, "provider" => *provider, "class" => class_label(None))
+                .absolute(0);
         }
         for what in ["jobs", "tokens", "events"] {
             removed(what, 0);
@@ -133,7 +134,8 @@ impl Scrape {
     pub(crate) async fn text(&self) -> String {
         let mut redis = self.redis.clone();
         let stats = QueueStats::read(&mut redis, &self.providers, self.clock.unix_ms());
-        let (stats, ()) = tokio::join!(tokio::time::timeout(TIMEOUT, stats), observe_stores(&self.readiness));
+        let (stats, ()) =
+            tokio::join!(tokio::time::timeout(TIMEOUT, stats), observe_stores(&self.readiness));
         match stats {
             Ok(Ok(stats)) => set_queue_gauges(&stats),
             Ok(Err(_)) | Err(_) => self.unset_queue_gauges(),
@@ -156,19 +158,25 @@ impl Scrape {
     }
 }
 
-const BREAKER_STATES: [(BreakerState, &str); 3] =
-    [(BreakerState::Closed, "closed"), (BreakerState::Open, "open"), (BreakerState::HalfOpen, "half_open")];
+const BREAKER_STATES: [(BreakerState, &str); 3] = [
+    (BreakerState::Closed, "closed"),
+    (BreakerState::Open, "open"),
+    (BreakerState::HalfOpen, "half_open"),
+];
 
 fn set_queue_gauges(stats: &QueueStats) {
     let QueueStats { depth, oldest_waiting, dead_letters, breakers } = stats;
-    for (state, jobs) in [("waiting", depth.waiting), ("retrying", depth.retrying), ("in_flight", depth.in_flight)] {
+    for (state, jobs) in
+        [("waiting", depth.waiting), ("retrying", depth.retrying), ("in_flight", depth.in_flight)]
+    {
         gauge!(QUEUE, "state" => state).set(jobs as f64);
     }
     gauge!(OLDEST).set(oldest_waiting.as_secs_f64());
     gauge!(DEAD_LETTERS).set(*dead_letters as f64);
     for (provider, now) in breakers {
         for (state, word) in BREAKER_STATES {
-            gauge!(BREAKER, "provider" => *provider, "state" => word).set(f64::from(u8::from(state == *now)));
+            gauge!(BREAKER, "provider" => *provider, "state" => word)
+                .set(f64::from(u8::from(state == *now)));
         }
     }
 }

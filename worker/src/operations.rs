@@ -42,7 +42,8 @@ pub(crate) async fn serve(
     Some(AbortOnDropHandle::new(tokio::spawn(server.run(routes))))
 }
 
-/// poem's server accepts again at once after an error, and lets a slow client take as long as it likes.
+/// poem's server accepts again at once after an error, and lets a slow client take as long as it
+/// likes.
 struct OperationsAcceptor(TcpAcceptor);
 
 impl Acceptor for OperationsAcceptor {
@@ -74,7 +75,11 @@ struct ShortLived {
 }
 
 impl AsyncRead for ShortLived {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.end.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
@@ -83,7 +88,11 @@ impl AsyncRead for ShortLived {
 }
 
 impl AsyncWrite for ShortLived {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
@@ -119,7 +128,9 @@ async fn ready(readiness: Data<&Readiness>) -> Response {
     if checks.ok() {
         body.into_response()
     } else {
-        body.with_status(StatusCode::SERVICE_UNAVAILABLE).with_header("retry-after", "1").into_response()
+        body.with_status(StatusCode::SERVICE_UNAVAILABLE)
+            .with_header("retry-after", "1")
+            .into_response()
     }
 }
 

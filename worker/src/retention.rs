@@ -20,7 +20,8 @@ pub async fn prune_database(accounts: Accounts, clock: Clock, events_for: Durati
     loop {
         ticks.tick().await;
         remove("tokens", || accounts.prune_expired_tokens(clock.now(), ROWS_PER_STATEMENT)).await;
-        remove("events", || accounts.prune_events(clock.now() - events_for, ROWS_PER_STATEMENT)).await;
+        remove("events", || accounts.prune_events(clock.now() - events_for, ROWS_PER_STATEMENT))
+            .await;
     }
 }
 

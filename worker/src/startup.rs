@@ -18,7 +18,8 @@ use crate::queue::runner::{self, RESPONSE_TIMEOUT, RunnerSettings};
 use crate::retention::prune_database;
 use crate::send::send_otp::{CLAIM_MARGIN, OtpSender};
 
-/// Runs jobs until the first signal to stop, then finishes those that run and gives the others back.
+/// Runs jobs until the first signal to stop, then finishes those that run and gives the others
+/// back.
 ///
 /// # Errors
 /// A setting that is wrong or missing.
@@ -26,12 +27,22 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
     let clock = Clock::default();
     let redis = config.redis.server()?;
     let connection = redis.connection(RESPONSE_TIMEOUT);
-    let providers =
-        config.providers.providers(&config.app, &config.callbacks, &InboxPublisher::new(connection.clone()), &clock)?;
+    let providers = config.providers.providers(
+        &config.app,
+        &config.callbacks,
+        &InboxPublisher::new(connection.clone()),
+        &clock,
+    )?;
     let terms: Vec<_> = providers.iter().map(terms_of).collect();
     let keys = config.otp.keys(&config.app)?;
     let sender = OtpSender {
-        deliveries: DeliveryStore::new(connection.clone(), keys, &terms, config.work.provider_rate, clock.clone()),
+        deliveries: DeliveryStore::new(
+            connection.clone(),
+            keys,
+            &terms,
+            config.work.provider_rate,
+            clock.clone(),
+        ),
         providers,
         text: config.text.text(&config.app, &config.otp)?,
         clock: clock.clone(),
@@ -43,7 +54,8 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
     let readiness = Readiness::new(connection.clone(), accounts.clone(), stop.clone());
     let scrape = Scrape::start(readiness.clone(), connection, names.clone(), clock.clone())?;
     let _operations = operations::serve(config.metrics_addr, scrape, readiness).await;
-    let _startup_checks = AbortOnDropHandle::new(tokio::spawn(startup_checks::run(redis.clone(), accounts.clone())));
+    let _startup_checks =
+        AbortOnDropHandle::new(tokio::spawn(startup_checks::run(redis.clone(), accounts.clone())));
     let retention = prune_database(accounts, clock.clone(), config.work.event_retention());
     let _retention = AbortOnDropHandle::new(tokio::spawn(retention));
 

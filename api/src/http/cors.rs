@@ -91,7 +91,8 @@ impl Cors {
         Some(response)
     }
 
-    /// Marks the answers that the origin's scripts may read, and sets `Vary` on all, before what else an answer depends on.
+    /// Marks the answers that the origin's scripts may read, and sets `Vary` on all, before what
+    /// else an answer depends on.
     pub(crate) fn add_to(self, headers: &mut HeaderMap) {
         if let Some(own) = headers.insert(header::VARY, self.vary) {
             headers.append(header::VARY, own);

@@ -1,5 +1,5 @@
-//! Answers that stay the same while the process runs. All who ask share one copy of the bytes, and one of each
-//! compressed form, which is made when it is first asked for.
+//! Answers that stay the same while the process runs. All who ask share one copy of the bytes, and
+//! one of each compressed form, which is made when it is first asked for.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -110,7 +110,8 @@ impl Endpoint for StaticContent {
 }
 
 impl Coding {
-    /// The one that a client likes best (RFC 9110, 12.5.3); of several that it likes as much the shortest.
+    /// The one that a client likes best (RFC 9110, 12.5.3); of several that it likes as much the
+    /// shortest.
     fn accepted(request: &HeaderMap) -> Self {
         let (brotli, gzip) = (weight(request, "br"), weight(request, "gzip"));
         if brotli > 0.0 && brotli >= gzip {

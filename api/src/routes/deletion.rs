@@ -23,7 +23,8 @@ use crate::state::AppState;
 #[derive(Debug)]
 pub struct DeletionApi;
 
-/// Empty it asks for an OTP; with `otp` it deletes the account. An empty or null field counts as absent.
+/// Empty it asks for an OTP; with `otp` it deletes the account. An empty or null field counts as
+/// absent.
 #[derive(Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
@@ -85,7 +86,8 @@ impl DeletionApi {
     /// 1. Send `{}`: an SMS brings a one-time password to your number.
     /// 2. Send `otp`: your account, all its sessions and all its events are deleted.
     ///
-    /// A new sign-up of the number begins a new account. The limits on OTPs know the number as before.
+    /// A new sign-up of the number begins a new account. The limits on OTPs know the number as
+    /// before.
     #[oai(
         path = "/me/deletion",
         method = "post",

@@ -82,7 +82,8 @@ impl Failures for DeliveryFailures {
 impl DeliveriesApi {
     /// See where an SMS is
     ///
-    /// With the `delivery_id` from `POST /signup`, until a day after the SMS's end. An id that is not known gets 404.
+    /// With the `delivery_id` from `POST /signup`, until a day after the SMS's end. An id that is
+    /// not known gets 404.
     #[oai(
         path = "/deliveries/:delivery_id",
         method = "get",

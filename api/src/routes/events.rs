@@ -57,7 +57,8 @@ pub struct EventDetails {
     device: Option<String>,
     /// For `signed_out`: why.
     reason: Option<SessionEnd>,
-    /// For `number_changed`: the number that the account had; all but its country code and last two digits are `*`.
+    /// For `number_changed`: the number that the account had; all but its country code and last two
+    /// digits are `*`.
     old_number: Option<String>,
     /// For `number_changed`: the number that it has since, likewise.
     new_number: Option<String>,
@@ -76,7 +77,8 @@ pub enum EventKind {
 }
 
 /// `signed_out`: the session ended itself. `ended_elsewhere`: another one ended it. `signed_out_everywhere`: with all, or all
-/// others, at once. `ended_by_operator`: by those who run the service. `session_limit`: a newer sign-in took its place. `number_changed`: the account moved to another number.
+/// others, at once. `ended_by_operator`: by those who run the service. `session_limit`: a newer
+/// sign-in took its place. `number_changed`: the account moved to another number.
 #[derive(Clone, Copy, Debug, Enum, Eq, PartialEq)]
 #[oai(rename_all = "snake_case", remote = "event::SessionEnd")]
 pub enum SessionEnd {

@@ -121,8 +121,8 @@ impl HealthApi {
 
     /// Say whether requests can be served
     ///
-    /// Redis and the database are asked at once, and have a second to answer. A process that was asked to stop is not ready, though
-    /// it still answers. For a load balancer.
+    /// Redis and the database are asked at once, and have a second to answer. A process that was
+    /// asked to stop is not ready, though it still answers. For a load balancer.
     #[oai(path = "/readyz", method = "get", tag = "Tag::Operations", operation_id = "ready")]
     async fn ready(
         &self,

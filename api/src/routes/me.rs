@@ -71,8 +71,8 @@ impl MeApi {
 
     /// Change the name
     ///
-    /// Send the `version` that was last read. If the user has changed since then, nothing happens and the answer is 409: read
-    /// again, and decide again.
+    /// Send the `version` that was last read. If the user has changed since then, nothing happens
+    /// and the answer is 409: read again, and decide again.
     #[oai(path = "/me", method = "patch", tag = "Tag::Account", operation_id = "updateMe")]
     async fn update(
         &self,

@@ -25,12 +25,14 @@ use crate::state::AppState;
 #[derive(Debug)]
 pub struct PhoneNumberApi;
 
-/// With `phone_number` alone it asks for two OTPs; with both of them it moves the account. An empty or null field counts as absent.
+/// With `phone_number` alone it asks for two OTPs; with both of them it moves the account. An empty
+/// or null field counts as absent.
 #[derive(Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct PhoneNumberRequest {
-    /// The new number, in any usual spelling; without a country code it belongs to the server's default country.
+    /// The new number, in any usual spelling; without a country code it belongs to the server's
+    /// default country.
     #[oai(validator(min_length = 1, max_length = 64))]
     phone_number: Option<String>,
     /// The digits from the SMS to the account's number.

@@ -36,7 +36,8 @@ impl Failures for ProtectedFailures {
 impl ProtectedApi {
     /// Try a token out
     ///
-    /// Send the token from `POST /signup` as `Authorization: Bearer <token>`. In Swagger UI: press Authorize and paste it.
+    /// Send the token from `POST /signup` as `Authorization: Bearer <token>`. In Swagger UI: press
+    /// Authorize and paste it.
     #[oai(
         path = "/protected",
         method = "get",

@@ -27,7 +27,8 @@ use crate::state::AppState;
 #[derive(Debug)]
 pub struct SignUpApi;
 
-/// With `name` it asks for an OTP; with `otp` it buys a token. An empty or null field counts as absent.
+/// With `name` it asks for an OTP; with `otp` it buys a token. An empty or null field counts as
+/// absent.
 #[derive(Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 #[oai(example)]
@@ -108,8 +109,9 @@ impl SignUpApi {
     ///
     /// Asking again sends the same OTP while it lives. Five wrong ones burn it until it expires.
     ///
-    /// A request with an `Idempotency-Key` can be repeated when its answer was lost: for 10 minutes the same client's same body gets
-    /// the first answer again, token included, and neither a second SMS is sent nor the OTP needed again. A refusal with
+    /// A request with an `Idempotency-Key` can be repeated when its answer was lost: for 10 minutes
+    /// the same client's same body gets the first answer again, token included, and neither a
+    /// second SMS is sent nor the OTP needed again. A refusal with
     /// `Retry-After` is repeated only for that long; an answer of 500 or above is not kept.
     #[oai(
         path = "/signup",
@@ -124,8 +126,8 @@ impl SignUpApi {
         client: Data<&Client>,
         request_id: Data<&RequestId>,
         body: StrictJson<SignUpRequest>,
-        /// A key of the client's own making for this one request and its repetitions, such as a UUID: 1 to 255 visible ASCII
-        /// characters.
+        /// A key of the client's own making for this one request and its repetitions, such as a
+        /// UUID: 1 to 255 visible ASCII characters.
         #[oai(
             name = "Idempotency-Key",
             validator(pattern = r#"^([!#-~][!-~]{0,254}|"[!-~]{1,255}")$"#)

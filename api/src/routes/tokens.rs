@@ -45,7 +45,8 @@ pub struct Session {
     last_used_at: OffsetDateTime,
     /// When its token expires (RFC 3339, UTC).
     expires_at: OffsetDateTime,
-    /// What the client called itself when it signed in (`User-Agent`), at most 200 characters; may be empty.
+    /// What the client called itself when it signed in (`User-Agent`), at most 200 characters; may
+    /// be empty.
     device: String,
     /// Whether it is the one that asks.
     current: bool,
@@ -174,7 +175,8 @@ impl TokensApi {
 
     /// End a session
     ///
-    /// Its token stops working at once. An id that is unknown, has ended or is somebody else's gets 404.
+    /// Its token stops working at once. An id that is unknown, has ended or is somebody else's gets
+    /// 404.
     #[oai(
         path = "/tokens/:token_id",
         method = "delete",
@@ -200,8 +202,9 @@ impl TokensApi {
 
     /// Renew the token
     ///
-    /// Swaps the token for a new one with a full life; the old one ends at once. The session keeps its id, and lasts at most 30
-    /// days from its OTP, unless the service is set otherwise. Of simultaneous renewals one succeeds, the others get 401.
+    /// Swaps the token for a new one with a full life; the old one ends at once. The session keeps
+    /// its id, and lasts at most 30 days from its OTP, unless the service is set otherwise. Of
+    /// simultaneous renewals one succeeds, the others get 401.
     #[oai(
         path = "/tokens/current/renewal",
         method = "post",

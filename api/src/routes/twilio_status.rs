@@ -64,7 +64,8 @@ fn delivery_in(query: &str) -> Option<DeliveryId> {
     )
 }
 
-/// Base64 of the HMAC-SHA1 over the URL and all parameters, sorted by name. Compared in constant time.
+/// Base64 of the HMAC-SHA1 over the URL and all parameters, sorted by name. Compared in constant
+/// time.
 fn is_signed(
     url: &str,
     form: &BTreeMap<String, String>,

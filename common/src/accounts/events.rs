@@ -2,7 +2,9 @@
 //! only for people who have proven who they are, so that no stranger can make any.
 
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use time::OffsetDateTime;
 
 use super::{Accounts, AccountsError, within_deadline};
@@ -57,13 +59,22 @@ pub(super) struct NewEvent {
 
 impl NewEvent {
     /// Sessions of a user end.
-    pub(super) fn end(user_id: i64, reason: SessionEnd, address: Option<ClientAddress>, now: OffsetDateTime) -> Self {
+    pub(super) fn end(
+        user_id: i64,
+        reason: SessionEnd,
+        address: Option<ClientAddress>,
+        now: OffsetDateTime,
+    ) -> Self {
         let details = EventDetails { reason: Some(reason), ..EventDetails::default() };
         Self { user_id, created_at: now, kind: EventKind::SignedOut, address, details }
     }
 
     /// Writes it once for each of these sessions.
-    pub(super) async fn insert(&self, transaction: &DatabaseTransaction, sessions: &[SessionId]) -> Result<(), DbErr> {
+    pub(super) async fn insert(
+        &self,
+        transaction: &DatabaseTransaction,
+        sessions: &[SessionId],
+    ) -> Result<(), DbErr> {
         for some in sessions.chunks(MOST_IN_ONE_INSERT) {
             let rows = some.iter().map(|session| self.row(session));
             event::Entity::insert_many(rows).exec_without_returning(transaction).await?;
@@ -89,7 +100,11 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountsError`].
-    pub async fn events(&self, user_id: i64, page: PageRequest) -> Result<Page<Event>, AccountsError> {
+    pub async fn events(
+        &self,
+        user_id: i64,
+        page: PageRequest,
+    ) -> Result<Page<Event>, AccountsError> {
         let mut query = event::Entity::find().filter(event::Column::UserId.eq(user_id));
         if let Some(cursor) = page.cursor {
             query = query.filter(event::Column::Id.lt(cursor.row()));
@@ -103,7 +118,11 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountsError`].
-    pub async fn prune_events(&self, before: OffsetDateTime, limit: u64) -> Result<u64, AccountsError> {
+    pub async fn prune_events(
+        &self,
+        before: OffsetDateTime,
+        limit: u64,
+    ) -> Result<u64, AccountsError> {
         within_deadline(async {
             let old = event::Entity::find()
                 .select_only()
@@ -116,8 +135,10 @@ impl Accounts {
             if old.is_empty() {
                 return Ok(0);
             }
-            let removed =
-                event::Entity::delete_many().filter(event::Column::Id.is_in(old)).exec(&self.database).await?;
+            let removed = event::Entity::delete_many()
+                .filter(event::Column::Id.is_in(old))
+                .exec(&self.database)
+                .await?;
             Ok(removed.rows_affected)
         })
         .await

@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use sea_orm::sqlx::{self, Connection, SqliteConnection};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, IsolationLevel,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr,
+    IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -85,7 +85,9 @@ impl Accounts {
                     .synchronous(SqliteSynchronous::Full)
                     .busy_timeout(DEADLINE)
             })
-            .map_sqlx_sqlite_pool_opts(|pool| pool.after_release(|connection, _| Box::pin(is_outside(connection))));
+            .map_sqlx_sqlite_pool_opts(|pool| {
+                pool.after_release(|connection, _| Box::pin(is_outside(connection)))
+            });
         let database = Database::connect(options).await.map_err(|error| {
             // The driver's messages quote the URL, and the URL may hold a password.
             SettingError::new("DATABASE_URL", error.to_string().replace(url.expose_secret(), "…"))
@@ -135,6 +137,8 @@ async fn is_outside(connection: &mut SqliteConnection) -> Result<bool, sqlx::Err
 }
 
 /// A database that hangs is caught by no setting of the pool or of the server.
-async fn within_deadline<T>(call: impl Future<Output = Result<T, DbErr>>) -> Result<T, AccountsError> {
+async fn within_deadline<T>(
+    call: impl Future<Output = Result<T, DbErr>>,
+) -> Result<T, AccountsError> {
     with_timeout(DEADLINE, AccountsError::Deadline, call).await
 }

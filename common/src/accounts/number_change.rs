@@ -59,7 +59,11 @@ impl Accounts {
     ) -> Result<Moved, AccountsError> {
         let moved = within_deadline(async {
             match self.move_or_fail(number_move, client, now).await {
-                Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => Ok(Moved::Taken),
+                Err(error)
+                    if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) =>
+                {
+                    Ok(Moved::Taken)
+                }
                 moved => moved,
             }
         });
@@ -81,7 +85,9 @@ impl Accounts {
             .col_expr(user::Column::Version, Expr::col(user::Column::Version).add(1))
             .filter(user::Column::Id.eq(user_id))
             .filter(user::Column::PhoneNumber.eq(old.clone()));
-        let Some(user) = update.exec_with_returning(&transaction).await?.pop() else { return Ok(Moved::Outdated) };
+        let Some(user) = update.exec_with_returning(&transaction).await?.pop() else {
+            return Ok(Moved::Outdated);
+        };
         let address = Some(client.address);
         let ended = NewEvent::end(user_id, SessionEnd::NumberChanged, address, now);
         SessionFilter::Except(session).end(&transaction, &ended).await?;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, Select, Statement,
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Select, Statement,
 };
 use time::OffsetDateTime;
 
@@ -160,7 +160,11 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountsError`].
-    pub async fn note_use(&self, session: &Session, now: OffsetDateTime) -> Result<(), AccountsError> {
+    pub async fn note_use(
+        &self,
+        session: &Session,
+        now: OffsetDateTime,
+    ) -> Result<(), AccountsError> {
         let due = now - USE_NOTED_EVERY;
         if session.last_used_at > due {
             return Ok(());
@@ -214,7 +218,11 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountsError`]; after [`AccountsError::Deadline`] they may have ended.
-    pub async fn end_sessions_by_operator(&self, user_id: i64, now: OffsetDateTime) -> Result<usize, AccountsError> {
+    pub async fn end_sessions_by_operator(
+        &self,
+        user_id: i64,
+        now: OffsetDateTime,
+    ) -> Result<usize, AccountsError> {
         let event = NewEvent::end(user_id, SessionEnd::EndedByOperator, None, now);
         Ok(self.end(SessionFilter::All, event).await?.len())
     }
@@ -237,7 +245,11 @@ impl Accounts {
         Ok(())
     }
 
-    async fn end(&self, which: SessionFilter<'_>, event: NewEvent) -> Result<Vec<SessionId>, AccountsError> {
+    async fn end(
+        &self,
+        which: SessionFilter<'_>,
+        event: NewEvent,
+    ) -> Result<Vec<SessionId>, AccountsError> {
         within_deadline(async {
             let transaction = self.begin_write().await?;
             lock_user(&transaction, event.user_id).await?;
@@ -294,7 +306,11 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountsError`].
-    pub async fn prune_expired_tokens(&self, now: OffsetDateTime, limit: u64) -> Result<u64, AccountsError> {
+    pub async fn prune_expired_tokens(
+        &self,
+        now: OffsetDateTime,
+        limit: u64,
+    ) -> Result<u64, AccountsError> {
         within_deadline(async {
             let expired = token::Entity::find()
                 .select_only()
@@ -307,8 +323,10 @@ impl Accounts {
             if expired.is_empty() {
                 return Ok(0);
             }
-            let removed =
-                token::Entity::delete_many().filter(token::Column::Hash.is_in(expired)).exec(&self.database).await?;
+            let removed = token::Entity::delete_many()
+                .filter(token::Column::Hash.is_in(expired))
+                .exec(&self.database)
+                .await?;
             Ok(removed.rows_affected)
         })
         .await

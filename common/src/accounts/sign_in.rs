@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter, Statement,
+    ColumnTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter,
+    Statement,
 };
 use time::OffsetDateTime;
 
@@ -41,7 +42,10 @@ pub struct NewSession {
 
 impl NewSession {
     fn details(&self) -> EventDetails {
-        EventDetails { device: self.client.device.name().map(str::to_owned), ..EventDetails::default() }
+        EventDetails {
+            device: self.client.device.name().map(str::to_owned),
+            ..EventDetails::default()
+        }
     }
 }
 
@@ -64,7 +68,8 @@ impl Accounts {
     ) -> Result<SignedIn, AccountsError> {
         match self.database.get_database_backend() {
             DbBackend::Postgres => {
-                let signed_in = within_deadline(self.sign_in_on_postgres(number, name, &session, now)).await?;
+                let signed_in =
+                    within_deadline(self.sign_in_on_postgres(number, name, &session, now)).await?;
                 if !signed_in.is_new && cap > 0 {
                     // After the commit, because a statement does not see what others commit while
                     // it runs: of simultaneous sign-ins, the last one sees all.
@@ -128,7 +133,8 @@ impl Accounts {
         ];
         let statement = Statement::from_sql_and_values(DbBackend::Postgres, SQL.as_str(), values);
         let row = Row::find_by_statement(statement).one(&self.database).await?;
-        let row = row.ok_or_else(|| DbErr::RecordNotFound("the user that was just written".to_owned()))?;
+        let row =
+            row.ok_or_else(|| DbErr::RecordNotFound("the user that was just written".to_owned()))?;
         Ok(SignedIn { user: row.user, is_new: row.is_new })
     }
 
@@ -157,7 +163,8 @@ impl Accounts {
         token::Entity::insert(kept).exec_without_returning(&transaction).await?;
         let kind = if signed_in.is_new { EventKind::SignedUp } else { EventKind::SignedIn };
         let address = Some(session.client.address);
-        let event = NewEvent { user_id, created_at: now, kind, address, details: session.details() };
+        let event =
+            NewEvent { user_id, created_at: now, kind, address, details: session.details() };
         event.insert(&transaction, std::slice::from_ref(&session.id)).await?;
         if !signed_in.is_new && cap > 0 {
             let event = NewEvent::end(user_id, SessionEnd::SessionLimit, address, now);
@@ -174,7 +181,10 @@ async fn find_or_make_user(
     name: &PersonName,
     now: OffsetDateTime,
 ) -> Result<SignedIn, DbErr> {
-    let known = user::Entity::find().filter(user::Column::PhoneNumber.eq(number.clone())).one(transaction).await?;
+    let known = user::Entity::find()
+        .filter(user::Column::PhoneNumber.eq(number.clone()))
+        .one(transaction)
+        .await?;
     if let Some(user) = known {
         return Ok(SignedIn { user, is_new: false });
     }
@@ -185,5 +195,8 @@ async fn find_or_make_user(
         version: Set(1),
         ..Default::default()
     };
-    Ok(SignedIn { user: user::Entity::insert(new).exec_with_returning(transaction).await?, is_new: true })
+    Ok(SignedIn {
+        user: user::Entity::insert(new).exec_with_returning(transaction).await?,
+        is_new: true,
+    })
 }

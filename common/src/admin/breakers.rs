@@ -28,18 +28,27 @@ impl Breaker {
     ///
     /// # Errors
     /// [`OperatorError`].
-    pub async fn read(redis: &mut RedisConnection, provider: &'static str, now: i64) -> Result<Self, OperatorError> {
+    pub async fn read(
+        redis: &mut RedisConnection,
+        provider: &'static str,
+        now: i64,
+    ) -> Result<Self, OperatorError> {
         let mut call = redis::cmd("HMGET");
         call.arg(keys::breaker(provider)).arg(&FIELDS);
         let found = ask_redis(call.query_async(redis)).await?;
         Ok(Self::of(provider, found, now))
     }
 
-    /// Forgets a provider's failures, so that it is called again at once. Answers how its breaker was at `now` (Unix ms).
+    /// Forgets a provider's failures, so that it is called again at once. Answers how its breaker
+    /// was at `now` (Unix ms).
     ///
     /// # Errors
     /// [`OperatorError`].
-    pub async fn reset(redis: &mut RedisConnection, provider: &'static str, now: i64) -> Result<Self, OperatorError> {
+    pub async fn reset(
+        redis: &mut RedisConnection,
+        provider: &'static str,
+        now: i64,
+    ) -> Result<Self, OperatorError> {
         let mut calls = redis::pipe();
         calls.atomic().cmd("HMGET").arg(keys::breaker(provider)).arg(&FIELDS);
         calls.del(keys::breaker(provider)).ignore();
@@ -51,8 +60,15 @@ impl Breaker {
         // Where `Retry-After` is longer than whole milliseconds, the scripts keep a fraction.
         let open_until = open_until.map(|until| until as i64);
         let state = BreakerState::of(open_until, now);
-        let open_until = open_until.filter(|_| state == BreakerState::Open).map(Timestamp::of_unix_ms);
-        Self { provider, state, failures: failures.unwrap_or(0), misconfigured: misconfigured.is_some(), open_until }
+        let open_until =
+            open_until.filter(|_| state == BreakerState::Open).map(Timestamp::of_unix_ms);
+        Self {
+            provider,
+            state,
+            failures: failures.unwrap_or(0),
+            misconfigured: misconfigured.is_some(),
+            open_until,
+        }
     }
 }
 

@@ -59,7 +59,11 @@ impl Bucket {
 
     /// `level` as a script tells it.
     pub(super) fn level(&self, level: &str, settings: &LedgerSettings) -> Level {
-        Level { bucket: self.to_string(), level: level.parse().unwrap_or(0.0), capacity: self.capacity(settings) }
+        Level {
+            bucket: self.to_string(),
+            level: level.parse().unwrap_or(0.0),
+            capacity: self.capacity(settings),
+        }
     }
 
     /// How full it is now; it is empty after that where `empty` says so.
@@ -73,7 +77,8 @@ impl Bucket {
         clock: &Clock,
         empty: bool,
     ) -> Result<Level, OperatorError> {
-        let parts = [include_str!("../ledger/lua/limits.lua"), include_str!("../ledger/lua/bucket.lua")];
+        let parts =
+            [include_str!("../ledger/lua/limits.lua"), include_str!("../ledger/lua/bucket.lua")];
         let script = Script::new(&script::text(&parts, settings));
         let mut call = script.prepare_invoke();
         call.key(self.key()).arg(clock.unix_ms()).arg(self.capacity(settings)).arg(empty);

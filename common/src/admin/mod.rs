@@ -60,6 +60,8 @@ pub async fn ask_redis<T>(call: impl Future<Output = RedisResult<T>>) -> Result<
 }
 
 /// Waits for the database, but not for ever.
-pub(super) async fn ask_database<T>(call: impl Future<Output = Result<T, DbErr>>) -> Result<T, OperatorError> {
+pub(super) async fn ask_database<T>(
+    call: impl Future<Output = Result<T, DbErr>>,
+) -> Result<T, OperatorError> {
     with_timeout(TIMEOUT, OperatorError::DatabaseAway, call).await
 }

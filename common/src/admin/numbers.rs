@@ -24,7 +24,8 @@ pub struct NumberRecord {
     pub number: String,
     /// Whether an operator has blocked it.
     pub blocked: Option<Block>,
-    /// Seconds until somebody at an address that the number is not known from may ask, as far as the cooldown goes.
+    /// Seconds until somebody at an address that the number is not known from may ask, as far as
+    /// the cooldown goes.
     pub cooldown_seconds: u64,
     /// Sends to it.
     pub sends: Counts,
@@ -149,7 +150,8 @@ impl Numbers {
             ask_redis(call.invoke_async(&mut redis)).await?;
 
         let now = self.clock.unix_ms();
-        let purpose = |index: usize| challenges.get(index).and_then(|key| keys::purpose_in(key, number));
+        let purpose =
+            |index: usize| challenges.get(index).and_then(|key| keys::purpose_in(key, number));
         Ok(NumberRecord {
             number: number.to_string(),
             blocked: Block::of(blocked),
@@ -161,19 +163,27 @@ impl Numbers {
                 .into_iter()
                 .map(|(index, used, expires_at, guesses, known_guesses)| ChallengeRecord {
                     // What follows the kind may hold a whole number.
-                    purpose: purpose(index).and_then(|text| text.split('.').next()).unwrap_or_default().to_owned(),
+                    purpose: purpose(index)
+                        .and_then(|text| text.split('.').next())
+                        .unwrap_or_default()
+                        .to_owned(),
                     state: state_of(used, expires_at <= now, guesses.max(known_guesses)),
                     expires_at: Timestamp::of_unix_ms(expires_at),
                     wrong_guesses: guesses,
                     wrong_guesses_from_known_addresses: known_guesses,
                 })
                 .collect(),
-            buckets: buckets.iter().zip(&levels).map(|(bucket, level)| bucket.level(level, &self.settings)).collect(),
+            buckets: buckets
+                .iter()
+                .zip(&levels)
+                .map(|(bucket, level)| bucket.level(level, &self.settings))
+                .collect(),
             deliveries: deliveries.into_iter().map(DeliveryRecord::of).collect(),
         })
     }
 
-    /// Forgets cooldown, sends, wrong guesses and burned codes of a number. Its buckets stay: they are not its alone.
+    /// Forgets cooldown, sends, wrong guesses and burned codes of a number. Its buckets stay: they
+    /// are not its alone.
     ///
     /// # Errors
     /// [`OperatorError`].
@@ -191,15 +201,21 @@ impl Numbers {
             call.key(key);
         }
         let mut redis = self.redis.clone();
-        let (cooldown, sends, wrong_guesses, burned_codes) = ask_redis(call.invoke_async(&mut redis)).await?;
+        let (cooldown, sends, wrong_guesses, burned_codes) =
+            ask_redis(call.invoke_async(&mut redis)).await?;
         Ok(Unlocked { cooldown, sends, wrong_guesses, burned_codes })
     }
 
-    /// Blocks a number, for a while or until it is unblocked: it can neither ask nor guess. Answers the new block.
+    /// Blocks a number, for a while or until it is unblocked: it can neither ask nor guess. Answers
+    /// the new block.
     ///
     /// # Errors
     /// [`OperatorError`].
-    pub async fn block(&self, number: &E164, time: Option<Duration>) -> Result<Block, OperatorError> {
+    pub async fn block(
+        &self,
+        number: &E164,
+        time: Option<Duration>,
+    ) -> Result<Block, OperatorError> {
         let until = time.map(|time| self.clock.unix_ms().saturating_add(millis(time)));
         let mut call = redis::cmd("SET");
         call.arg(keys::blocked(number)).arg(until.unwrap_or(0));
@@ -223,17 +239,24 @@ impl Numbers {
     }
 
     fn script(&self, body: &str) -> Script {
-        Script::new(&script::text(&[include_str!("../ledger/lua/limits.lua"), body], &self.settings))
+        Script::new(&script::text(
+            &[include_str!("../ledger/lua/limits.lua"), body],
+            &self.settings,
+        ))
     }
 
-    /// The keys of a number whose names cannot be told: of its challenges, and of its wrong guesses by address. Redis looks
-    /// through all keys, in steps that hold up nobody.
+    /// The keys of a number whose names cannot be told: of its challenges, and of its wrong guesses
+    /// by address. Redis looks through all keys, in steps that hold up nobody.
     async fn search(&self, number: &E164) -> Result<(Vec<String>, Vec<String>), OperatorError> {
         let (mut redis, mut cursor) = (self.redis.clone(), 0_u64);
         let (mut challenges, mut wrong_by_address) = (Vec::new(), Vec::new());
         loop {
             let mut step = redis::cmd("SCAN");
-            step.arg(cursor).arg("MATCH").arg(keys::pattern_of(number)).arg("COUNT").arg(SEARCH_STEP);
+            step.arg(cursor)
+                .arg("MATCH")
+                .arg(keys::pattern_of(number))
+                .arg("COUNT")
+                .arg(SEARCH_STEP);
             let (next, found): (u64, Vec<String>) = ask_redis(step.query_async(&mut redis)).await?;
             for key in found {
                 if keys::purpose_in(&key, number).is_some() {
@@ -265,7 +288,14 @@ impl DeliveryRecord {
         let (delivery_id, status, reason, requested_at, provider, tries) = found;
         let given = |text: String| Some(text).filter(|text| !text.is_empty());
         let requested_at = Timestamp::of_unix_ms(requested_at);
-        Self { delivery_id, status, reason: given(reason), requested_at, provider: given(provider), tries }
+        Self {
+            delivery_id,
+            status,
+            reason: given(reason),
+            requested_at,
+            provider: given(provider),
+            tries,
+        }
     }
 }
 

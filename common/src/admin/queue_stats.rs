@@ -38,7 +38,8 @@ impl BreakerState {
 pub struct QueueStats {
     /// Jobs.
     pub depth: Depth,
-    /// Age of the job that is next, or how long ago a retry should have been brought back; whichever is more.
+    /// Age of the job that is next, or how long ago a retry should have been brought back;
+    /// whichever is more.
     pub oldest_waiting: Duration,
     /// Deliveries on the list of those that ended without being sent.
     pub dead_letters: u64,
@@ -51,13 +52,18 @@ impl QueueStats {
     ///
     /// # Errors
     /// Redis cannot be reached or refuses.
-    pub async fn read(redis: &mut RedisConnection, providers: &[&'static str], now: i64) -> RedisResult<Self> {
+    pub async fn read(
+        redis: &mut RedisConnection,
+        providers: &[&'static str],
+        now: i64,
+    ) -> RedisResult<Self> {
         let depth = depth(redis).await?;
         let mut call = redis::pipe();
         call.cmd("LINDEX").arg(&NAMES.active).arg(0);
         call.cmd("ZRANGE").arg(&NAMES.retry).arg(0).arg(0).arg("WITHSCORES");
         call.cmd("LLEN").arg(keys::DEAD_LETTERS);
-        let (next, retry, dead_letters): (Option<String>, Vec<(String, f64)>, u64) = call.query_async(redis).await?;
+        let (next, retry, dead_letters): (Option<String>, Vec<(String, f64)>, u64) =
+            call.query_async(redis).await?;
         let mut breakers = Vec::new();
         for provider in providers {
             breakers.push((*provider, breaker(redis, provider, now).await?));
@@ -69,9 +75,16 @@ impl QueueStats {
     }
 }
 
-async fn breaker(redis: &mut RedisConnection, provider: &str, now: i64) -> RedisResult<BreakerState> {
-    let open_until: Option<f64> =
-        redis::cmd("HGET").arg(keys::breaker(provider)).arg("open_until").query_async(redis).await?;
+async fn breaker(
+    redis: &mut RedisConnection,
+    provider: &str,
+    now: i64,
+) -> RedisResult<BreakerState> {
+    let open_until: Option<f64> = redis::cmd("HGET")
+        .arg(keys::breaker(provider))
+        .arg("open_until")
+        .query_async(redis)
+        .await?;
     Ok(BreakerState::of(open_until.map(|until| until as i64), now))
 }
 

@@ -20,9 +20,14 @@ pub enum UserSelector {
 ///
 /// # Errors
 /// [`OperatorError`].
-pub async fn find_user(accounts: &Accounts, who: &UserSelector) -> Result<Option<user::Model>, OperatorError> {
+pub async fn find_user(
+    accounts: &Accounts,
+    who: &UserSelector,
+) -> Result<Option<user::Model>, OperatorError> {
     let query = match who {
-        UserSelector::Number(number) => user::Entity::find().filter(user::Column::PhoneNumber.eq(number.clone())),
+        UserSelector::Number(number) => {
+            user::Entity::find().filter(user::Column::PhoneNumber.eq(number.clone()))
+        }
         UserSelector::Id(id) => user::Entity::find_by_id(*id),
     };
     ask_database(query.one(accounts.database())).await

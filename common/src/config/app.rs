@@ -39,7 +39,10 @@ impl AppConfig {
     /// In production.
     pub fn development_default<T>(&self, name: &str, default: T) -> Result<T, SettingError> {
         if self.is_production() {
-            return Err(SettingError::new(name, "is not set, and APP_ENV=production has no default for it"));
+            return Err(SettingError::new(
+                name,
+                "is not set, and APP_ENV=production has no default for it",
+            ));
         }
         Ok(default)
     }

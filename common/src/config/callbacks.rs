@@ -4,8 +4,8 @@ use secrecy::SecretString;
 /// Where Twilio reports what became of an SMS. API and worker share it.
 #[derive(Args, Clone, Debug)]
 pub struct CallbackConfig {
-    /// Where the API is reached from outside, like `https://signin.example.com`; with TWILIO_AUTH_TOKEN
-    /// it turns Twilio's delivery reports on
+    /// Where the API is reached from outside, like `https://signin.example.com`; with
+    /// TWILIO_AUTH_TOKEN it turns Twilio's delivery reports on
     #[arg(long, env, value_parser = public_url)]
     pub public_url: Option<String>,
     /// Twilio's auth token, with which it signs its reports
@@ -25,7 +25,8 @@ impl CallbackConfig {
 pub const TWILIO_STATUS_PATH: &str = "/webhooks/twilio/status";
 
 fn public_url(text: &str) -> Result<String, &'static str> {
-    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+    let host =
+        text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
     let plain = !host.is_empty() && !host.contains(['?', '#', '@', ' ']);
     plain.then(|| text.to_owned()).ok_or("has to be like https://signin.example.com")
 }

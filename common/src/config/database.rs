@@ -28,13 +28,17 @@ impl DatabaseConfig {
                 if known {
                     Ok(url.clone())
                 } else {
-                    Err(SettingError::new("DATABASE_URL", "has to start with postgres:// or sqlite://"))
+                    Err(SettingError::new(
+                        "DATABASE_URL",
+                        "has to start with postgres:// or sqlite://",
+                    ))
                 }
             }
             None => {
                 let folder = app.development_default("DATABASE_URL", &app.data_dir)?;
-                std::fs::create_dir_all(folder)
-                    .map_err(|error| SettingError::new("DATA_DIR", format!("cannot be made: {error}")))?;
+                std::fs::create_dir_all(folder).map_err(|error| {
+                    SettingError::new("DATA_DIR", format!("cannot be made: {error}"))
+                })?;
                 Ok(format!("sqlite://{}?mode=rwc", folder.join("cheershare.db").display()).into())
             }
         }

@@ -1,9 +1,11 @@
 use clap::Args;
 
-/// What the ledger allows. A limit may be raised as far as one likes and is still checked; 0 turns one off.
+/// What the ledger allows. A limit may be raised as far as one likes and is still checked; 0 turns
+/// one off.
 #[derive(Args, Clone, Debug)]
 pub struct LimitConfig {
-    /// Seconds between two sends to a number, doubling with each until it signs in, up to a day; 0 turns it off
+    /// Seconds between two sends to a number, doubling with each until it signs in, up to a day; 0
+    /// turns it off
     #[arg(long, env, default_value_t = 30)]
     pub send_cooldown_seconds: u32,
     /// Sends to a number in an hour; 0 turns it off
@@ -15,7 +17,8 @@ pub struct LimitConfig {
     /// Unverified sends in an hour for a client address (IPv6: a /64); 0 turns it off
     #[arg(long, env, default_value_t = 20)]
     pub sends_per_address_hour: u32,
-    /// Unverified sends in an hour to a range of numbers (all but the last three digits); 0 turns it off
+    /// Unverified sends in an hour to a range of numbers (all but the last three digits); 0 turns
+    /// it off
     #[arg(long, env, default_value_t = 10)]
     pub sends_per_range_hour: u32,
     /// Unverified sends in an hour to the default country; 0 turns it off
@@ -36,7 +39,8 @@ pub struct LimitConfig {
     /// Wrong OTPs in an hour for a number; 0 turns it off
     #[arg(long, env, default_value_t = 30)]
     pub wrong_guesses_per_number_hour: u32,
-    /// Wrong OTPs in a day for a number, from whatever address (NIST SP 800-63B: at most 100); 0 turns it off
+    /// Wrong OTPs in a day for a number, from whatever address (NIST SP 800-63B: at most 100); 0
+    /// turns it off
     #[arg(long, env, default_value_t = 100)]
     pub wrong_guesses_per_number_day: u32,
 }

@@ -47,9 +47,13 @@ impl SettingError {
 /// The first setting that is missing or malformed.
 pub fn load<T: CommandFactory + FromArgMatches>() -> Result<T, SettingError> {
     if let Err(error) = dotenvy::dotenv() {
-        let missing = matches!(&error, dotenvy::Error::Io(io) if io.kind() == IoErrorKind::NotFound);
+        let missing =
+            matches!(&error, dotenvy::Error::Io(io) if io.kind() == IoErrorKind::NotFound);
         if !missing {
-            return Err(SettingError::new(".env", "cannot be read: each line has to be NAME=value"));
+            return Err(SettingError::new(
+                ".env",
+                "cannot be read: each line has to be NAME=value",
+            ));
         }
     }
     let command = T::command();
@@ -61,7 +65,9 @@ pub fn load<T: CommandFactory + FromArgMatches>() -> Result<T, SettingError> {
 
 fn ignore_empty_variables(command: Command) -> Command {
     let command = command.mut_args(|arg| {
-        let empty = arg.get_env().is_some_and(|name| std::env::var_os(name).is_some_and(|value| value.is_empty()));
+        let empty = arg
+            .get_env()
+            .is_some_and(|name| std::env::var_os(name).is_some_and(|value| value.is_empty()));
         // No variable can have an empty name, so this one is never set.
         if empty { arg.env("") } else { arg }
     });
@@ -71,7 +77,9 @@ fn ignore_empty_variables(command: Command) -> Command {
 fn explain(command: &Command, error: &clap::Error) -> SettingError {
     if matches!(
         error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
     ) {
         error.exit();
     }
@@ -87,10 +95,13 @@ fn explain(command: &Command, error: &clap::Error) -> SettingError {
         ErrorKind::MissingRequiredArgument => "is not set".to_owned(),
         ErrorKind::UnknownArgument => "is no option of this program; see --help".to_owned(),
         ErrorKind::InvalidValue => match error.get(ContextKind::ValidValue) {
-            Some(ContextValue::Strings(valid)) if !valid.is_empty() => format!("has to be one of {}", valid.join(", ")),
+            Some(ContextValue::Strings(valid)) if !valid.is_empty() => {
+                format!("has to be one of {}", valid.join(", "))
+            }
             _ => "has no value".to_owned(),
         },
-        _ => std::error::Error::source(error).map_or_else(|| error.kind().to_string(), ToString::to_string),
+        _ => std::error::Error::source(error)
+            .map_or_else(|| error.kind().to_string(), ToString::to_string),
     };
     SettingError::new(variable_of(command, &argument), reason)
 }
@@ -102,7 +113,10 @@ fn variable_of(command: &Command, argument: &str) -> String {
     all_arguments(command)
         .find(|arg| arg.get_long() == Some(long))
         .and_then(Arg::get_env)
-        .map_or_else(|| flag.trim_matches(['<', '>', '[', ']']).to_owned(), |name| name.to_string_lossy().into_owned())
+        .map_or_else(
+            || flag.trim_matches(['<', '>', '[', ']']).to_owned(),
+            |name| name.to_string_lossy().into_owned(),
+        )
 }
 
 fn all_arguments(command: &Command) -> impl Iterator<Item = &Arg> {

@@ -18,8 +18,9 @@ use crate::domain::otp::OtpLength;
 /// How one-time passwords are made and kept.
 #[derive(Args, Clone, Debug)]
 pub struct OtpConfig {
-    /// Secret of at least 32 characters, the same for all API and worker processes; a comma-separated
-    /// list rotates it: the first seals, all open [default: made and kept in DATA_DIR; none in production]
+    /// Secret of at least 32 characters, the same for all API and worker processes; a
+    /// comma-separated list rotates it: the first seals, all open [default: made and kept in
+    /// DATA_DIR; none in production]
     #[arg(long, env, hide_env_values = true)]
     pub otp_secret: Option<SecretString>,
     /// Digits of an OTP (4 to 10)
@@ -53,7 +54,10 @@ impl OtpConfig {
             None => {
                 let folder = app.development_default("OTP_SECRET", &app.data_dir)?;
                 development_secret(folder).map_err(|error| {
-                    SettingError::new("DATA_DIR", format!("cannot keep the development secret: {error}"))
+                    SettingError::new(
+                        "DATA_DIR",
+                        format!("cannot keep the development secret: {error}"),
+                    )
                 })
             }
         }
@@ -75,7 +79,8 @@ fn development_secret(folder: &Path) -> io::Result<SecretString> {
     if !path.exists() {
         fs::create_dir_all(folder)?;
         let draft = folder.join(format!("otp_secret.{}", std::process::id()));
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
         file.write_all(HEXLOWER.encode(&rand::rng().random::<[u8; 32]>()).as_bytes())?;
         let linked = fs::hard_link(&draft, &path);
         fs::remove_file(&draft)?;

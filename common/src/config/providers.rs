@@ -51,9 +51,9 @@ impl FromStr for ProviderOrder {
 #[derive(Args, Clone)]
 pub struct ProviderChoice {
     /// `twilio`, `webhook` and `console` (prints SMS for developers, refused in production),
-    /// comma-separated in the order in which they are tried. The API only looks whether it is `console`
-    /// alone: then it has the development inbox [default: `twilio` where one of its settings is there,
-    /// else `console`]
+    /// comma-separated in the order in which they are tried. The API only looks whether it is
+    /// `console` alone: then it has the development inbox [default: `twilio` where one of its
+    /// settings is there, else `console`]
     #[arg(long, env)]
     sms_providers: Option<ProviderOrder>,
     /// Twilio's account SID (AC…)
@@ -85,7 +85,11 @@ impl ProviderChoice {
                 || self.twilio_api_key.is_some()
                 || self.twilio_phone_number.is_some()
                 || self.twilio_messaging_service_sid.is_some();
-            ProviderOrder(vec![if any_of_twilio { ProviderName::Twilio } else { ProviderName::Console }])
+            ProviderOrder(vec![if any_of_twilio {
+                ProviderName::Twilio
+            } else {
+                ProviderName::Console
+            }])
         })
     }
 
@@ -97,11 +101,15 @@ impl ProviderChoice {
 }
 
 fn twilio_account_sid(text: &str) -> Result<String, &'static str> {
-    is_twilio_sid("AC", text).then(|| text.to_owned()).ok_or("has to be AC and 32 hexadecimal digits")
+    is_twilio_sid("AC", text)
+        .then(|| text.to_owned())
+        .ok_or("has to be AC and 32 hexadecimal digits")
 }
 
 fn twilio_messaging_service_sid(text: &str) -> Result<String, &'static str> {
-    is_twilio_sid("MG", text).then(|| text.to_owned()).ok_or("has to be MG and 32 hexadecimal digits")
+    is_twilio_sid("MG", text)
+        .then(|| text.to_owned())
+        .ok_or("has to be MG and 32 hexadecimal digits")
 }
 
 /// Whether a text is one of Twilio's ids of that kind: two letters and 32 hexadecimal digits.
@@ -114,6 +122,7 @@ pub fn is_twilio_sid(prefix: &str, text: &str) -> bool {
 fn sender_number(text: &str) -> Result<String, &'static str> {
     let digits = text.strip_prefix('+').unwrap_or(text);
     let length = if text.starts_with('+') { 7..=15 } else { 3..=8 };
-    let well_formed = length.contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let well_formed =
+        length.contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
     well_formed.then(|| text.to_owned()).ok_or("has to be + and 7 to 15 digits, or a short code")
 }

@@ -27,8 +27,8 @@ impl RedisConfig {
     /// The server, not yet connected to.
     ///
     /// # Errors
-    /// A URL that is not one of Redis; a file that cannot be read, or has no certificate in it; a file
-    /// beside a URL without TLS.
+    /// A URL that is not one of Redis; a file that cannot be read, or has no certificate in it; a
+    /// file beside a URL without TLS.
     pub fn server(&self) -> Result<Redis, SettingError> {
         let url = self.redis_url.expose_secret();
         let wrong_url = |_| {
@@ -40,17 +40,23 @@ impl RedisConfig {
         let mut redis = Redis::new(url).map_err(wrong_url)?;
         if let Some(password) = &self.redis_sentinel_password {
             redis = redis.with_sentinel_password(password.expose_secret()).map_err(|_| {
-                SettingError::new("REDIS_SENTINEL_PASSWORD", "is for a REDIS_URL that begins with redis+sentinel://")
+                SettingError::new(
+                    "REDIS_SENTINEL_PASSWORD",
+                    "is for a REDIS_URL that begins with redis+sentinel://",
+                )
             })?;
         }
         let Some(file) = &self.redis_ca_file else { return Ok(redis) };
         let wrong_file = |reason: String| SettingError::new("REDIS_CA_FILE", reason);
-        let authorities = std::fs::read(file).map_err(|error| wrong_file(format!("cannot be read: {error}")))?;
+        let authorities =
+            std::fs::read(file).map_err(|error| wrong_file(format!("cannot be read: {error}")))?;
         if !CertificateDer::pem_slice_iter(&authorities).any(|certificate| certificate.is_ok()) {
             return Err(wrong_file("has to hold certificates in PEM".to_owned()));
         }
         redis.with_root_certs(authorities).map_err(|error| match error.kind() {
-            ErrorKind::InvalidClientConfig => wrong_file("is for a REDIS_URL that begins with rediss://".to_owned()),
+            ErrorKind::InvalidClientConfig => {
+                wrong_file("is for a REDIS_URL that begins with rediss://".to_owned())
+            }
             _ => wrong_file("has to hold certificates in PEM".to_owned()),
         })
     }
@@ -61,18 +67,27 @@ mod tests {
     use super::*;
 
     fn refusal(url: &str, file: PathBuf) -> String {
-        RedisConfig { redis_url: url.into(), redis_ca_file: Some(file), redis_sentinel_password: None }
-            .server()
-            .unwrap_err()
-            .to_string()
+        RedisConfig {
+            redis_url: url.into(),
+            redis_ca_file: Some(file),
+            redis_sentinel_password: None,
+        }
+        .server()
+        .unwrap_err()
+        .to_string()
     }
 
     #[test]
     fn a_file_of_authorities_that_serves_nobody_is_named() {
         let code = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lib.rs"));
-        for (file, reason) in [("/no/such/file".into(), "cannot be read"), (code(), "certificates in PEM")] {
+        for (file, reason) in
+            [("/no/such/file".into(), "cannot be read"), (code(), "certificates in PEM")]
+        {
             let refused = refusal("rediss://127.0.0.1", file);
-            assert!(refused.starts_with("REDIS_CA_FILE: ") && refused.contains(reason), "{refused}");
+            assert!(
+                refused.starts_with("REDIS_CA_FILE: ") && refused.contains(reason),
+                "{refused}"
+            );
         }
     }
 }

@@ -36,12 +36,20 @@ impl IdempotencyKeys {
     /// A secret with fewer than 32 characters.
     pub fn derive(secrets: &str) -> Result<Self, SecretTooShort> {
         let (first, older) = Secret::parse_list(secrets)?;
-        Ok(Self { first: DerivedKeys::derive(&first), older: older.iter().map(DerivedKeys::derive).collect() })
+        Ok(Self {
+            first: DerivedKeys::derive(&first),
+            older: older.iter().map(DerivedKeys::derive).collect(),
+        })
     }
 
     /// The tags of a request, one pair for each secret, the sealing one's first. `key` holds no
     /// control character.
-    pub(crate) fn tags(&self, client: ClientAddress, key: &str, body: &[u8]) -> (RequestTags, Vec<RequestTags>) {
+    pub(crate) fn tags(
+        &self,
+        client: ClientAddress,
+        key: &str,
+        body: &[u8],
+    ) -> (RequestTags, Vec<RequestTags>) {
         let name = format!("{client}\n{key}");
         let tags = |keys: &DerivedKeys| RequestTags {
             name: keys.name.short_tag(name.as_bytes()),
@@ -57,7 +65,9 @@ impl IdempotencyKeys {
 
     /// Opens an answer that was sealed for exactly this record.
     pub(crate) fn open(&self, sealed: &[u8], record: &str) -> Option<Vec<u8>> {
-        std::iter::once(&self.first).chain(&self.older).find_map(|keys| keys.seal.open(sealed, record.as_bytes()))
+        std::iter::once(&self.first)
+            .chain(&self.older)
+            .find_map(|keys| keys.seal.open(sealed, record.as_bytes()))
     }
 }
 
@@ -118,7 +128,8 @@ mod tests {
     #[test]
     fn a_rotated_secret_finds_what_the_old_one_named() {
         let (old, _) = IdempotencyKeys::derive(OLD).unwrap().tags(client(7), "a", b"body");
-        let (first, older) = IdempotencyKeys::derive(&format!("{NEW},{OLD}")).unwrap().tags(client(7), "a", b"body");
+        let (first, older) =
+            IdempotencyKeys::derive(&format!("{NEW},{OLD}")).unwrap().tags(client(7), "a", b"body");
         assert_ne!(first, old);
         assert_eq!(older, [old]);
     }

@@ -64,7 +64,13 @@ impl OtpKeys {
 
     /// Seals and tags a new code for one challenge.
     #[must_use]
-    pub fn seal(&self, code: &Otp, purpose: Purpose<'_>, number: &E164, challenge: &ChallengeId) -> SealedCode {
+    pub fn seal(
+        &self,
+        code: &Otp,
+        purpose: Purpose<'_>,
+        number: &E164,
+        challenge: &ChallengeId,
+    ) -> SealedCode {
         let keys = &self.first;
         let bound_to = binding(&purpose.text(), number.as_str(), challenge.as_str());
         SealedCode {
@@ -95,7 +101,9 @@ impl OtpKeys {
     /// The tags of a guess, one for each secret.
     #[must_use]
     pub fn guess_tags(&self, code: &Otp, purpose: Purpose<'_>, number: &E164) -> Vec<GuessTag> {
-        self.all().map(|keys| GuessTag { key_id: keys.id.clone(), tag: keys.tag(code, purpose, number) }).collect()
+        self.all()
+            .map(|keys| GuessTag { key_id: keys.id.clone(), tag: keys.tag(code, purpose, number) })
+            .collect()
     }
 
     /// What a number remembers an address by, one tag for each secret, the sealing one's first.
@@ -162,7 +170,13 @@ mod tests {
         let code = Otp::random(OtpLength::DEFAULT);
         let kept = keys.seal(&code, Purpose::SignIn, &number(), &challenge);
         let open = |purpose, number: &str, challenge: &ChallengeId| {
-            keys.open(&kept.key_id, &kept.sealed, purpose, &number.parse().unwrap(), challenge.as_str())
+            keys.open(
+                &kept.key_id,
+                &kept.sealed,
+                purpose,
+                &number.parse().unwrap(),
+                challenge.as_str(),
+            )
         };
         assert_eq!(open("sign_in", "+919876543210", &challenge), Ok(code));
         assert_eq!(open("other", "+919876543210", &challenge), Err(CannotOpen));
@@ -174,7 +188,8 @@ mod tests {
     fn a_rotated_secret_opens_and_compares_what_the_old_one_sealed() {
         let challenge = ChallengeId::random();
         let code = Otp::parse("123456").unwrap();
-        let kept = OtpKeys::derive(OLD).unwrap().seal(&code, Purpose::SignIn, &number(), &challenge);
+        let kept =
+            OtpKeys::derive(OLD).unwrap().seal(&code, Purpose::SignIn, &number(), &challenge);
         let rotated = OtpKeys::derive(&format!("{NEW}, {OLD}")).unwrap();
         assert_eq!(
             rotated.open(&kept.key_id, &kept.sealed, "sign_in", &number(), challenge.as_str()),

@@ -66,8 +66,10 @@ impl SealKey {
     pub(crate) fn seal(&self, message: &[u8], bound_to: &[u8]) -> Vec<u8> {
         let nonce: [u8; NONCE_BYTES] = rand::rng().random();
         // Encryption fails only for messages of 256 GB.
-        let ciphertext =
-            self.0.encrypt(&XNonce::from(nonce), Payload { msg: message, aad: bound_to }).unwrap_or_default();
+        let ciphertext = self
+            .0
+            .encrypt(&XNonce::from(nonce), Payload { msg: message, aad: bound_to })
+            .unwrap_or_default();
         [nonce.as_slice(), &ciphertext].concat()
     }
 

@@ -13,7 +13,10 @@ pub(crate) fn decimal_digit(char: char) -> Option<char> {
 
 /// Dashes, hyphens and minus signs (Unicode's property `Dash`, without those of few scripts).
 pub(crate) fn is_dash(char: char) -> bool {
-    matches!(char, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}')
+    matches!(
+        char,
+        '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}'
+    )
 }
 
 /// What is not shown by itself, such as joiners, bidirectional controls, byte-order marks and soft
@@ -34,7 +37,8 @@ pub(crate) fn is_left_behind(char: char) -> bool {
 
 /// A blank within a line.
 pub(crate) fn is_blank(char: char) -> bool {
-    char == '\t' || char.is_whitespace() && !char.is_control() && !matches!(char, '\u{2028}' | '\u{2029}')
+    char == '\t'
+        || char.is_whitespace() && !char.is_control() && !matches!(char, '\u{2028}' | '\u{2029}')
 }
 
 /// What changes the direction of the text after it: embeddings, overrides and isolates (Unicode's

@@ -100,7 +100,10 @@ mod tests {
             assert_eq!(Device::from_user_agent(kept.as_bytes()).as_str(), kept, "once is enough");
         }
         assert_eq!(Device::from_user_agent(b"a\xffb").as_str(), "a\u{fffd}b");
-        assert_eq!((Device::from_user_agent(b"").name(), Device::from_user_agent(b"a").name()), (None, Some("a")));
+        assert_eq!(
+            (Device::from_user_agent(b"").name(), Device::from_user_agent(b"a").name()),
+            (None, Some("a"))
+        );
     }
 
     #[test]

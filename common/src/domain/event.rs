@@ -88,8 +88,11 @@ mod tests {
         assert_eq!(all.to_json(), json);
         assert_eq!(EventDetails::from_json(&all.to_json()), all);
         assert_eq!(EventDetails::default().to_json(), "{}");
-        for (text, device) in [(r#"{"device":"a","reason":"later","x":[1]}"#, Some("a")), ("{}", None), ("", None)] {
-            let details = EventDetails { device: device.map(str::to_owned), ..EventDetails::default() };
+        for (text, device) in
+            [(r#"{"device":"a","reason":"later","x":[1]}"#, Some("a")), ("{}", None), ("", None)]
+        {
+            let details =
+                EventDetails { device: device.map(str::to_owned), ..EventDetails::default() };
             assert_eq!(EventDetails::from_json(text), details, "{text}");
         }
     }

@@ -31,7 +31,11 @@ impl Otp {
         if code.starts_with(is_dash) || code.ends_with(is_dash) {
             return None;
         }
-        let digits = code.chars().filter(|char| !is_between(char)).map(decimal_digit).collect::<Option<String>>()?;
+        let digits = code
+            .chars()
+            .filter(|char| !is_between(char))
+            .map(decimal_digit)
+            .collect::<Option<String>>()?;
         (SHORTEST..=LONGEST).contains(&digits.len()).then_some(Self(digits))
     }
 
@@ -133,7 +137,11 @@ mod tests {
             "١٢٣٤٥٦",
             "１２３４５６",
         ] {
-            assert_eq!(Otp::parse(spelling).as_ref().map(Otp::digits), Some("123456"), "{spelling:?}");
+            assert_eq!(
+                Otp::parse(spelling).as_ref().map(Otp::digits),
+                Some("123456"),
+                "{spelling:?}"
+            );
         }
     }
 

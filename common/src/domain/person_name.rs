@@ -5,7 +5,8 @@ use unicode_normalization::UnicodeNormalization;
 use crate::domain::characters::{is_invisible, turns_text};
 
 const LONGEST: usize = 100;
-/// The one character that is blank and nothing else, but is no white space: Braille's pattern without dots.
+/// The one character that is blank and nothing else, but is no white space: Braille's pattern
+/// without dots.
 const BRAILLE_BLANK: char = '\u{2800}';
 
 /// A name: trimmed, in Unicode's form NFC, 1 to 100 characters, one of them visible, none of them a
@@ -15,7 +16,9 @@ pub struct PersonName(String);
 
 /// A name that is too long, cannot be seen, or has control characters.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("has to have 1 to {LONGEST} characters, one of them visible, none of them a control character")]
+#[error(
+    "has to have 1 to {LONGEST} characters, one of them visible, none of them a control character"
+)]
 pub struct InvalidPersonName;
 
 impl PersonName {
@@ -29,7 +32,10 @@ impl PersonName {
             return Ok(None);
         }
         let is_unwanted = |char: char| char.is_control() || turns_text(char);
-        if name.chars().count() > LONGEST || name.chars().any(is_unwanted) || !name.chars().any(is_visible) {
+        if name.chars().count() > LONGEST
+            || name.chars().any(is_unwanted)
+            || !name.chars().any(is_visible)
+        {
             return Err(InvalidPersonName);
         }
         Ok(Some(Self(name)))
@@ -63,20 +69,32 @@ mod tests {
     #[test]
     fn the_limit_counts_characters() {
         assert!(PersonName::parse(&"é".repeat(100)).is_ok());
-        for bad in ["é".repeat(101), "a\0b".to_owned(), "a\nb".to_owned(), "\u{85}x\u{7f}".to_owned()] {
+        for bad in
+            ["é".repeat(101), "a\0b".to_owned(), "a\nb".to_owned(), "\u{85}x\u{7f}".to_owned()]
+        {
             assert_eq!(PersonName::parse(&bad), Err(InvalidPersonName));
         }
     }
     #[test]
     fn a_name_can_be_seen() {
-        for bad in ["\u{200b}", "\u{2800}", "\u{3164}", "\u{feff} \u{2060}", "\u{ad}", "\u{e0041}", "\u{fe0f}"] {
+        for bad in [
+            "\u{200b}",
+            "\u{2800}",
+            "\u{3164}",
+            "\u{feff} \u{2060}",
+            "\u{ad}",
+            "\u{e0041}",
+            "\u{fe0f}",
+        ] {
             assert_eq!(PersonName::parse(bad), Err(InvalidPersonName), "{bad:?}");
         }
     }
 
     #[test]
     fn a_name_does_not_turn_the_text_around_it() {
-        for bad in ["Asha\u{202e}", "\u{202e}gnp.ahsA", "\u{202a}Asha\u{202c}", "\u{2066}Asha\u{2069}"] {
+        for bad in
+            ["Asha\u{202e}", "\u{202e}gnp.ahsA", "\u{202a}Asha\u{202c}", "\u{2066}Asha\u{2069}"]
+        {
             assert_eq!(PersonName::parse(bad), Err(InvalidPersonName), "{bad:?}");
         }
     }

@@ -108,6 +108,8 @@ mod tests {
     #[test]
     fn debug_shows_no_whole_number() {
         let new = "+919876543210".parse().unwrap();
-        assert!(!format!("{:?}", Purpose::LeaveNumber { user: 1, new: &new }).contains("9876543210"));
+        assert!(
+            !format!("{:?}", Purpose::LeaveNumber { user: 1, new: &new }).contains("9876543210")
+        );
     }
 }

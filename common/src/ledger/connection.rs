@@ -8,8 +8,9 @@ use std::time::Duration;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::io::tcp::{TcpSettings, socket2};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, IntoConnectionInfo, Pipeline, ProtocolVersion, PushInfo, PushKind,
-    RedisError, RedisFuture, RedisResult, Script, ServerErrorKind, TlsCertificates, Value,
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, IntoConnectionInfo, Pipeline, ProtocolVersion,
+    PushInfo, PushKind, RedisError, RedisFuture, RedisResult, Script, ServerErrorKind,
+    TlsCertificates, Value,
 };
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -21,17 +22,20 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 /// Between two attempts to connect; the second and later ones wait longer.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
-/// A reply that stays out for so long raises the question whether the connection still leads anywhere.
+/// A reply that stays out for so long raises the question whether the connection still leads
+/// anywhere.
 const SILENCE: Duration = Duration::from_millis(500);
 /// How long that reply has when a new connection was answered.
 const LAST_CHANCE: Duration = Duration::from_millis(250);
-/// The kernel asks an idle connection for a sign of life after this time, and again every second, three times.
+/// The kernel asks an idle connection for a sign of life after this time, and again every second,
+/// three times.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(5);
-/// The kernel gives a connection up whose bytes nobody has confirmed for so long (`TCP_USER_TIMEOUT`, RFC 5482).
+/// The kernel gives a connection up whose bytes nobody has confirmed for so long
+/// (`TCP_USER_TIMEOUT`, RFC 5482).
 const USER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Writes nothing. But with its first line Redis 7 refuses it where it refuses writes: out of memory, on a replica, when
-/// it cannot write its files, with too few replicas.
+/// Writes nothing. But with its first line Redis 7 refuses it where it refuses writes: out of
+/// memory, on a replica, when it cannot write its files, with too few replicas.
 static MAY_WRITE: LazyLock<Script> = LazyLock::new(|| Script::new("#!lua\nreturn 1"));
 
 /// Asks whether Redis would take a write now.
@@ -69,17 +73,21 @@ impl Redis {
         Ok(Self { source })
     }
 
-    /// The same server, whose certificate has to come from one of these authorities (PEM) and not from one of the system's.
+    /// The same server, whose certificate has to come from one of these authorities (PEM) and not
+    /// from one of the system's.
     ///
     /// # Errors
     /// A server without TLS; something in `authorities` that is no certificate.
     pub fn with_root_certs(self, authorities: Vec<u8>) -> RedisResult<Self> {
         let certificates = TlsCertificates { client_tls: None, root_cert: Some(authorities) };
         let source = match self.source {
-            Source::Name(known) => {
-                Source::Name(Client::build_with_tls(known.get_connection_info().clone(), certificates)?)
+            Source::Name(known) => Source::Name(Client::build_with_tls(
+                known.get_connection_info().clone(),
+                certificates,
+            )?),
+            Source::Sentinels(sentinels) => {
+                Source::Sentinels(sentinels.with_certificates(certificates)?)
             }
-            Source::Sentinels(sentinels) => Source::Sentinels(sentinels.with_certificates(certificates)?),
         };
         Ok(Self { source })
     }
@@ -90,7 +98,9 @@ impl Redis {
     /// No Sentinel is asked.
     pub fn with_sentinel_password(self, password: &str) -> RedisResult<Self> {
         let source = match self.source {
-            Source::Name(_) => return Err((ErrorKind::InvalidClientConfig, "no Sentinel is asked").into()),
+            Source::Name(_) => {
+                return Err((ErrorKind::InvalidClientConfig, "no Sentinel is asked").into());
+            }
             Source::Sentinels(sentinels) => Source::Sentinels(sentinels.with_password(password)?),
         };
         Ok(Self { source })
@@ -111,12 +121,15 @@ impl Redis {
     ///
     /// # Errors
     /// Redis cannot be reached, or refuses who connects.
-    pub async fn connect(&self, config: &AsyncConnectionConfig) -> RedisResult<MultiplexedConnection> {
+    pub async fn connect(
+        &self,
+        config: &AsyncConnectionConfig,
+    ) -> RedisResult<MultiplexedConnection> {
         self.primary().await?.get_multiplexed_async_connection_with_config(config).await
     }
 
-    /// A shared connection that connects when first used, and again, for ever, when it is lost. A command that waits
-    /// longer than `response_timeout` fails.
+    /// A shared connection that connects when first used, and again, for ever, when it is lost. A
+    /// command that waits longer than `response_timeout` fails.
     #[must_use]
     pub fn connection(&self, response_timeout: Duration) -> RedisConnection {
         let shared = Shared {
@@ -137,7 +150,8 @@ impl Redis {
     }
 }
 
-/// The client of one server, with RESP3, in which a server's end of the connection is heard at once.
+/// The client of one server, with RESP3, in which a server's end of the connection is heard at
+/// once.
 pub(super) fn client(url: &str, certificates: Option<TlsCertificates>) -> RedisResult<Client> {
     let info = url.into_connection_info()?;
     let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
@@ -150,8 +164,10 @@ pub(super) fn client(url: &str, certificates: Option<TlsCertificates>) -> RedisR
 
 /// How the kernel is to find out that nobody is at the other end any more.
 pub(super) fn tcp_settings() -> TcpSettings {
-    let keepalive =
-        socket2::TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(Duration::from_secs(1)).with_retries(3);
+    let keepalive = socket2::TcpKeepalive::new()
+        .with_time(KEEPALIVE_AFTER)
+        .with_interval(Duration::from_secs(1))
+        .with_retries(3);
     let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
     #[cfg(target_os = "linux")]
     let settings = settings.set_user_timeout(USER_TIMEOUT);
@@ -160,9 +176,10 @@ pub(super) fn tcp_settings() -> TcpSettings {
 
 /// A connection that many share and that heals by itself.
 ///
-/// It is thrown away and made anew, its server's name resolved anew, when it is dropped, when a reply says that the
-/// server is not a primary any more or not yet one, and when a reply stays out while a new connection is answered. Whoever
-/// was waiting for a reply then gets an error: what was asked may have happened.
+/// It is thrown away and made anew, its server's name resolved anew, when it is dropped, when a
+/// reply says that the server is not a primary any more or not yet one, and when a reply stays out
+/// while a new connection is answered. Whoever was waiting for a reply then gets an error: what was
+/// asked may have happened.
 #[derive(Clone)]
 pub struct RedisConnection(Arc<Shared>);
 
@@ -181,7 +198,10 @@ struct Live {
 }
 
 impl RedisConnection {
-    async fn ask<T>(&self, ask: impl AsyncFnOnce(&mut MultiplexedConnection) -> RedisResult<T>) -> RedisResult<T> {
+    async fn ask<T>(
+        &self,
+        ask: impl AsyncFnOnce(&mut MultiplexedConnection) -> RedisResult<T>,
+    ) -> RedisResult<T> {
         let mut asked = None;
         let reply = timeout(self.0.response_timeout, async {
             let mut live = self.0.live().await;
@@ -207,7 +227,9 @@ impl RedisConnection {
 
 impl ConnectionLike for RedisConnection {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
-        Box::pin(self.ask(async move |connection| connection.send_packed_command(command).await?.extract_error()))
+        Box::pin(self.ask(async move |connection| {
+            connection.send_packed_command(command).await?.extract_error()
+        }))
     }
 
     fn req_packed_commands<'a>(
@@ -220,7 +242,9 @@ impl ConnectionLike for RedisConnection {
             let replies = connection.send_packed_commands(pipeline, offset, count).await?;
             // Other errors are for the pipeline to tell.
             let lost = replies.iter().find_map(|reply| match reply {
-                Value::ServerError(error) => Some(RedisError::from(error.clone())).filter(is_of_no_more_use),
+                Value::ServerError(error) => {
+                    Some(RedisError::from(error.clone())).filter(is_of_no_more_use)
+                }
                 _ => None,
             });
             lost.map_or(Ok(replies), Err)
@@ -285,8 +309,9 @@ impl Shared {
         Ok(Live { connection, ended })
     }
 
-    /// To be run while a reply is waited for. Where it stays out and a new connection is answered, the old one leads
-    /// nowhere. Where a new one is not answered either, Redis itself pauses, and its reply may still come.
+    /// To be run while a reply is waited for. Where it stays out and a new connection is answered,
+    /// the old one leads nowhere. Where a new one is not answered either, Redis itself pauses, and
+    /// its reply may still come.
     async fn replace_if_silent(&self, silent: &CancellationToken) -> Infallible {
         loop {
             sleep(SILENCE).await;
@@ -312,14 +337,20 @@ async fn end_when_the_primary_moves(redis: Redis, ended: CancellationToken) {
 }
 
 fn gone_silent() -> RedisError {
-    io::Error::new(io::ErrorKind::ConnectionReset, "the connection was lost before the reply").into()
+    io::Error::new(io::ErrorKind::ConnectionReset, "the connection was lost before the reply")
+        .into()
 }
 
 /// The server behind the connection is gone, is not the primary, or does not answer.
 fn is_of_no_more_use(error: &RedisError) -> bool {
     let wrong_server = matches!(
         error.kind(),
-        ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown | ServerErrorKind::BusyLoading)
+        ErrorKind::Server(
+            ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown | ServerErrorKind::BusyLoading
+        )
     );
-    wrong_server || error.is_timeout() || error.is_connection_dropped() || error.is_unrecoverable_error()
+    wrong_server
+        || error.is_timeout()
+        || error.is_connection_dropped()
+        || error.is_unrecoverable_error()
 }

@@ -166,10 +166,16 @@ pub struct DeliveryStore {
 }
 
 impl DeliveryStore {
-    /// The deliveries whose codes `keys` open, to be sent by the first of `providers` that can, with `rate` calls a second
-    /// over all workers at most (0: as many as there are).
+    /// The deliveries whose codes `keys` open, to be sent by the first of `providers` that can,
+    /// with `rate` calls a second over all workers at most (0: as many as there are).
     #[must_use]
-    pub fn new(redis: RedisConnection, keys: OtpKeys, providers: &[ProviderTerms], rate: u32, clock: Clock) -> Self {
+    pub fn new(
+        redis: RedisConnection,
+        keys: OtpKeys,
+        providers: &[ProviderTerms],
+        rate: u32,
+        clock: Clock,
+    ) -> Self {
         let settings = DeliverySettings {
             providers,
             provider_rate: rate,
@@ -191,8 +197,8 @@ impl DeliveryStore {
         Self { redis, keys, scripts: Arc::new(Scripts::new(&settings)), clock }
     }
 
-    /// Claims a try, if the SMS is still wanted, nobody else is at it and a provider takes calls. A claimant that lost the
-    /// answer may ask again.
+    /// Claims a try, if the SMS is still wanted, nobody else is at it and a provider takes calls. A
+    /// claimant that lost the answer may ask again.
     ///
     /// # Errors
     /// Redis cannot be reached or refuses; the try may be claimed all the same.
@@ -217,9 +223,11 @@ impl DeliveryStore {
     }
 
     fn read_claim(&self, answer: Vec<Value>) -> Result<Claim, RedisError> {
-        let verdict: Option<String> = answer.first().cloned().map(FromRedisValue::from_redis_value).transpose()?;
+        let verdict: Option<String> =
+            answer.first().cloned().map(FromRedisValue::from_redis_value).transpose()?;
         let because = |answer: Vec<Value>| {
-            let (_, reason): (String, String) = FromRedisValue::from_redis_value(Value::Array(answer))?;
+            let (_, reason): (String, String) =
+                FromRedisValue::from_redis_value(Value::Array(answer))?;
             Ok::<_, RedisError>(reason)
         };
         match verdict.as_deref() {
@@ -248,10 +256,21 @@ impl DeliveryStore {
             (None, None) => Err(CannotOpen),
         };
         let excluded = excluded.split_whitespace().map(str::to_owned).collect();
-        Ok(Attempt { to, message, expires_at, requested_at, number, after_unrecorded, provider, start_at, excluded })
+        Ok(Attempt {
+            to,
+            message,
+            expires_at,
+            requested_at,
+            number,
+            after_unrecorded,
+            provider,
+            start_at,
+            excluded,
+        })
     }
 
-    /// Records what came of a try, and writes the job of the next one with it. Says what that did to the breaker.
+    /// Records what came of a try, and writes the job of the next one with it. Says what that did
+    /// to the breaker.
     ///
     /// # Errors
     /// Redis cannot be reached or refuses.
@@ -279,11 +298,13 @@ impl DeliveryStore {
     }
 }
 
-/// The last deliveries that ended without being sent, newest first. Entries that cannot be read are left out.
+/// The last deliveries that ended without being sent, newest first. Entries that cannot be read are
+/// left out.
 ///
 /// # Errors
 /// Redis cannot be reached or refuses.
 pub async fn dead_letters(redis: &mut RedisConnection) -> Result<Vec<DeadLetter>, RedisError> {
-    let entries: Vec<String> = redis::cmd("LRANGE").arg(keys::DEAD_LETTERS).arg(0).arg(-1).query_async(redis).await?;
+    let entries: Vec<String> =
+        redis::cmd("LRANGE").arg(keys::DEAD_LETTERS).arg(0).arg(-1).query_async(redis).await?;
     Ok(entries.iter().filter_map(|entry| serde_json::from_str(entry).ok()).collect())
 }

@@ -65,19 +65,27 @@ impl DeliveryStatuses {
         let mut redis = self.redis.clone();
         let mut call = redis::cmd("HMGET");
         call.arg(keys::delivery(id.as_str())).arg("status").arg("reason");
-        let (status, reason): (Option<String>, Option<String>) = within_deadline(call.query_async(&mut redis)).await?;
+        let (status, reason): (Option<String>, Option<String>) =
+            within_deadline(call.query_async(&mut redis)).await?;
         let Some(status) = status.and_then(|status| status.parse().ok()) else { return Ok(None) };
-        let ended_badly =
-            matches!(status, DeliveryStatus::Failed | DeliveryStatus::Dropped | DeliveryStatus::Undelivered);
+        let ended_badly = matches!(
+            status,
+            DeliveryStatus::Failed | DeliveryStatus::Dropped | DeliveryStatus::Undelivered
+        );
         let reason = reason.filter(|_| ended_badly).and_then(|reason| reason.parse().ok());
         Ok(Some(DeliveryProgress { status, reason }))
     }
 
-    /// Takes in a provider's report. Reports come late, twice and out of order: the delivery moves forward only.
+    /// Takes in a provider's report. Reports come late, twice and out of order: the delivery moves
+    /// forward only.
     ///
     /// # Errors
     /// [`LedgerError`].
-    pub async fn report(&self, id: &DeliveryId, report: &DeliveryReport) -> Result<(), LedgerError> {
+    pub async fn report(
+        &self,
+        id: &DeliveryId,
+        report: &DeliveryReport,
+    ) -> Result<(), LedgerError> {
         let mut redis = self.redis.clone();
         let mut call = REPORT.prepare_invoke();
         call.key(keys::delivery(id.as_str()))

@@ -1,5 +1,5 @@
-//! The development inbox: what the console provider would have sent, on its way from the workers to the API. It goes over
-//! a channel of Redis, which stores nothing.
+//! The development inbox: what the console provider would have sent, on its way from the workers to
+//! the API. It goes over a channel of Redis, which stores nothing.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -28,7 +28,10 @@ pub struct InboxMessage {
 
 impl fmt::Debug for InboxMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InboxMessage").field("id", &self.id).field("to", &self.to).finish_non_exhaustive()
+        f.debug_struct("InboxMessage")
+            .field("id", &self.id)
+            .field("to", &self.to)
+            .finish_non_exhaustive()
     }
 }
 
@@ -63,10 +66,14 @@ impl InboxPublisher {
 ///
 /// # Errors
 /// Redis cannot be reached.
-pub async fn listen(redis: &Redis, mut on_message: impl FnMut(InboxMessage)) -> RedisResult<Infallible> {
+pub async fn listen(
+    redis: &Redis,
+    mut on_message: impl FnMut(InboxMessage),
+) -> RedisResult<Infallible> {
     let mut subscription = Subscription::open(&redis.primary().await?, CHANNEL).await?;
     loop {
-        if let Ok(message) = serde_json::from_slice(subscription.next().await?.get_payload_bytes()) {
+        if let Ok(message) = serde_json::from_slice(subscription.next().await?.get_payload_bytes())
+        {
             on_message(message);
         }
     }

@@ -1,4 +1,5 @@
-//! Requests that a client may repeat with an `Idempotency-Key`: claimed while they run, and their answers kept for a while.
+//! Requests that a client may repeat with an `Idempotency-Key`: claimed while they run, and their
+//! answers kept for a while.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -16,13 +17,16 @@ use crate::runtime::clock::{Clock, millis};
 
 /// How long the first answer is given again, from the first request on.
 pub const KEEP: Duration = Duration::from_secs(10 * 60);
-/// How long a claim lasts whose request never ended, because its process died. Longer than any request takes.
+/// How long a claim lasts whose request never ended, because its process died. Longer than any
+/// request takes.
 pub const LONGEST_CLAIM: Duration = Duration::from_secs(15);
 /// How many records an address may have; past that the oldest goes.
 pub const MOST_OF_AN_ADDRESS: u32 = 1_000;
 
-static BEGIN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/idempotency_begin.lua")));
-static END: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/idempotency_end.lua")));
+static BEGIN: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("lua/idempotency_begin.lua")));
+static END: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("lua/idempotency_end.lua")));
 
 /// Why nothing is known about a repeated request.
 #[derive(Debug, thiserror::Error)]
@@ -83,12 +87,18 @@ impl IdempotencyStore {
         Self { redis, keys, clock }
     }
 
-    /// Claims a request, or finds what came of the first one with this key. A key is its client's own: that of another address is
-    /// another one. It holds no control character.
+    /// Claims a request, or finds what came of the first one with this key. A key is its client's
+    /// own: that of another address is another one. It holds no control character.
     ///
     /// # Errors
-    /// [`IdempotencyError`]; where Redis was not reached, the key may be claimed all the same, for [`LONGEST_CLAIM`].
-    pub async fn begin(&self, client: ClientAddress, key: &str, body: &[u8]) -> Result<Begun, IdempotencyError> {
+    /// [`IdempotencyError`]; where Redis was not reached, the key may be claimed all the same, for
+    /// [`LONGEST_CLAIM`].
+    pub async fn begin(
+        &self,
+        client: ClientAddress,
+        key: &str,
+        body: &[u8],
+    ) -> Result<Begun, IdempotencyError> {
         let (first, older) = self.keys.tags(client, key, body);
         let now = self.clock.unix_ms();
         let claim = Claim {
@@ -99,28 +109,42 @@ impl IdempotencyStore {
         };
         let mut call = BEGIN.prepare_invoke();
         call.key(&claim.of_address).key(&claim.record);
-        call.arg(now).arg(now + millis(LONGEST_CLAIM)).arg(&claim.id).arg(millis(KEEP)).arg(MOST_OF_AN_ADDRESS);
+        call.arg(now)
+            .arg(now + millis(LONGEST_CLAIM))
+            .arg(&claim.id)
+            .arg(millis(KEEP))
+            .arg(MOST_OF_AN_ADDRESS);
         call.arg(first.fingerprint);
         for tags in older {
             call.key(keys::idempotency(&tags.name)).arg(tags.fingerprint);
         }
         let mut redis = self.redis.clone();
-        let answer: (String, String, Vec<u8>) = within_deadline(call.invoke_async(&mut redis)).await?;
+        let answer: (String, String, Vec<u8>) =
+            within_deadline(call.invoke_async(&mut redis)).await?;
         let (verdict, record, sealed) = answer;
         match verdict.as_str() {
             "claimed" => Ok(Begun::Claimed(claim)),
             "in_use" => Ok(Begun::InUse),
             "reused" => Ok(Begun::Reused),
-            _ => self.keys.open(&sealed, &record).map(Begun::Answered).ok_or(IdempotencyError::CannotOpen),
+            _ => self
+                .keys
+                .open(&sealed, &record)
+                .map(Begun::Answered)
+                .ok_or(IdempotencyError::CannotOpen),
         }
     }
 
-    /// Keeps the answer until [`KEEP`] after the request began, or only for a shorter `time` from now. A claim that ran out
-    /// changes nothing.
+    /// Keeps the answer until [`KEEP`] after the request began, or only for a shorter `time` from
+    /// now. A claim that ran out changes nothing.
     ///
     /// # Errors
     /// [`LedgerError`].
-    pub async fn keep(&self, claim: &Claim, answer: &[u8], time: Option<Duration>) -> Result<(), LedgerError> {
+    pub async fn keep(
+        &self,
+        claim: &Claim,
+        answer: &[u8],
+        time: Option<Duration>,
+    ) -> Result<(), LedgerError> {
         let now = self.clock.unix_ms();
         let longest = claim.began_at + millis(KEEP);
         let expires_at = time.map_or(longest, |time| longest.min(now.saturating_add(millis(time))));
@@ -135,7 +159,13 @@ impl IdempotencyStore {
         self.end(claim, b"", self.clock.unix_ms(), 0).await
     }
 
-    async fn end(&self, claim: &Claim, sealed: &[u8], now: i64, expires_at: i64) -> Result<(), LedgerError> {
+    async fn end(
+        &self,
+        claim: &Claim,
+        sealed: &[u8],
+        now: i64,
+        expires_at: i64,
+    ) -> Result<(), LedgerError> {
         let mut call = END.prepare_invoke();
         call.key(&claim.of_address).key(&claim.record);
         call.arg(&claim.id).arg(sealed).arg(now).arg(expires_at);

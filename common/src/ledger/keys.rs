@@ -10,7 +10,8 @@ pub(crate) const CHALLENGE_PREFIX: &str = "cheershare:otp:";
 pub(crate) const DELIVERY_PREFIX: &str = "cheershare:delivery:";
 /// What the names of all leaky buckets start with.
 pub(crate) const BUCKET_PREFIX: &str = "cheershare:bucket:";
-/// What the names of all logs of sends start with; the number follows, and the tag of a known address.
+/// What the names of all logs of sends start with; the number follows, and the tag of a known
+/// address.
 pub(crate) const SENDS_PREFIX: &str = "cheershare:sends:";
 
 /// What the names of all logs of wrong guesses at a number from an address start with; both follow.
@@ -71,8 +72,8 @@ pub(crate) fn wrong_by_both(number: &E164, address: ClientAddress) -> String {
     format!("{WRONG_BY_BOTH_PREFIX}{}:{address}", number.as_str())
 }
 
-/// What matches all keys with a number in their names, and some of longer numbers. There is nothing in a number that a
-/// pattern would take for more than itself.
+/// What matches all keys with a number in their names, and some of longer numbers. There is nothing
+/// in a number that a pattern would take for more than itself.
 pub(crate) fn pattern_of(number: &E164) -> String {
     format!("cheershare:*:{}*", number.as_str())
 }

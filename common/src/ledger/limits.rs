@@ -39,7 +39,9 @@ pub enum LedgerError {
 }
 
 /// A Redis that hangs, or is being looked for again, is an error before a client loses patience.
-pub(crate) async fn within_deadline<T>(call: impl Future<Output = RedisResult<T>>) -> Result<T, LedgerError> {
+pub(crate) async fn within_deadline<T>(
+    call: impl Future<Output = RedisResult<T>>,
+) -> Result<T, LedgerError> {
     with_timeout(DEADLINE, LedgerError::Deadline, call).await
 }
 

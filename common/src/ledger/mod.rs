@@ -1,4 +1,5 @@
-//! What Redis knows of numbers, codes, deliveries and repeated requests. Every check-and-change is one script.
+//! What Redis knows of numbers, codes, deliveries and repeated requests. Every check-and-change is
+//! one script.
 
 pub mod connection;
 pub mod deliveries;

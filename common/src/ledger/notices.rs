@@ -18,7 +18,8 @@ use crate::runtime::clock::millis;
 /// How long it is tried to send one.
 const WORTH_SENDING_FOR: Duration = Duration::from_secs(60 * 60);
 
-static NOTIFY: LazyLock<QueueScript> = LazyLock::new(|| QueueScript::new(include_str!("lua/notify.lua")));
+static NOTIFY: LazyLock<QueueScript> =
+    LazyLock::new(|| QueueScript::new(include_str!("lua/notify.lua")));
 
 /// One SMS without a code.
 #[derive(Clone, Debug)]
@@ -34,10 +35,12 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// News for a number of what happened at `happened_at` (Unix ms). It is worth sending for an hour.
+    /// News for a number of what happened at `happened_at` (Unix ms). It is worth sending for an
+    /// hour.
     #[must_use]
     pub fn new(kind: NoticeKind, number: E164, happened_at: i64, request_id: &str) -> Self {
-        let (delivery, job_id, request_id) = (DeliveryId::random(), Ulid::generate(), request_id.to_owned());
+        let (delivery, job_id, request_id) =
+            (DeliveryId::random(), Ulid::generate(), request_id.to_owned());
         Self { kind, number, happened_at, delivery, job_id, request_id }
     }
 
@@ -61,7 +64,8 @@ impl Notices {
         Self { redis }
     }
 
-    /// Writes delivery and job. The same notice may be queued again after an error, and is sent once.
+    /// Writes delivery and job. The same notice may be queued again after an error, and is sent
+    /// once.
     ///
     /// # Errors
     /// [`LedgerError`].

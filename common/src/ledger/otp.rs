@@ -1,4 +1,5 @@
-//! The OTP ledger as the API uses it: codes asked for, guessed, used up and put back, and all limits on that.
+//! The OTP ledger as the API uses it: codes asked for, guessed, used up and put back, and all
+//! limits on that.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -22,7 +23,8 @@ use crate::queue::QueueScript;
 use crate::queue::job::SendOtp;
 use crate::runtime::clock::Clock;
 
-/// How often, and how far apart, a lost use of a code is tried to be taken back: for half a minute or so.
+/// How often, and how far apart, a lost use of a code is tried to be taken back: for half a minute
+/// or so.
 const TAKE_BACK_TRIES: u32 = 30;
 const TAKE_BACK_PAUSE: Duration = Duration::from_millis(250);
 
@@ -96,7 +98,10 @@ impl Scripts {
         const LIMITS: &str = include_str!("lua/limits.lua");
         let verify = [LIMITS, include_str!("lua/give_back.lua"), include_str!("lua/verify.lua")];
         Self {
-            request: QueueScript::new(&script::text(&[LIMITS, include_str!("lua/request.lua")], settings)),
+            request: QueueScript::new(&script::text(
+                &[LIMITS, include_str!("lua/request.lua")],
+                settings,
+            )),
             verify: Script::new(&script::text(&verify, settings)),
         }
     }
@@ -125,10 +130,19 @@ impl OtpStore {
         clock: Clock,
     ) -> Self {
         let scripts = Arc::new(Scripts::new(&settings));
-        Self { redis, keys, code_length, settings, scripts, clock, unsettled: PendingRollbacks::default() }
+        Self {
+            redis,
+            keys,
+            code_length,
+            settings,
+            scripts,
+            clock,
+            unsettled: PendingRollbacks::default(),
+        }
     }
 
-    /// Asks for a code: the limits are decided, and challenge, delivery and job written together or not at all. With a
+    /// Asks for a code: the limits are decided, and challenge, delivery and job written together or
+    /// not at all. With a
     /// `test_code` that is the code, nothing is sent, and only the limits on guesses count. A `name` is kept for who signs in.
     /// The number's `country` has a limit of its own; numbers of none share one.
     ///
@@ -189,13 +203,19 @@ impl OtpStore {
         })
     }
 
-    /// Compares a guess and counts a wrong one. Of simultaneous right guesses one is [`VerifyOutcome::Right`].
+    /// Compares a guess and counts a wrong one. Of simultaneous right guesses one is
+    /// [`VerifyOutcome::Right`].
     ///
     /// # Errors
     /// [`LedgerError`]; the code is good again as soon as Redis answers.
-    pub async fn verify(&self, asker: OtpRequester<'_>, guess: &Otp) -> Result<VerifyOutcome, LedgerError> {
+    pub async fn verify(
+        &self,
+        asker: OtpRequester<'_>,
+        guess: &Otp,
+    ) -> Result<VerifyOutcome, LedgerError> {
         let OtpRequester { purpose, number, address } = asker;
-        let redemption = Redemption { key: keys::challenge(purpose, number), id: Ulid::generate().to_string() };
+        let redemption =
+            Redemption { key: keys::challenge(purpose, number), id: Ulid::generate().to_string() };
         let mut call = self.scripts.verify.prepare_invoke();
         call.key(&redemption.key)
             .key(keys::number(number))
@@ -211,14 +231,18 @@ impl OtpStore {
         }
         let unsettled = self.unsettled.has(&redemption.key);
         // Redis may run the script after nobody waits for its answer any more.
-        let answer = self.invoke(&call).await.inspect_err(|_| self.restore_in_background(redemption.clone()));
+        let answer = self
+            .invoke(&call)
+            .await
+            .inspect_err(|_| self.restore_in_background(redemption.clone()));
         let (outcome, name): (String, String) = answer?;
         Ok(match outcome.parse().ok() {
             None => {
                 self.unsettled.settle(&redemption.key);
                 VerifyOutcome::Right(Verified { redemption, name: PersonName::from_store(name) })
             }
-            // A code that looks used may be one whose use is taken back next: nobody should be told that it is wrong.
+            // A code that looks used may be one whose use is taken back next: nobody should be told
+            // that it is wrong.
             Some(WrongGuess::None) if unsettled || self.unsettled.has(&redemption.key) => {
                 return Err(LedgerError::RollbackPending);
             }
@@ -232,11 +256,13 @@ impl OtpStore {
     /// [`LedgerError`]; the code is good again as soon as Redis answers.
     pub async fn restore(&self, verified: &Verified) -> Result<(), LedgerError> {
         let restored = self.restore_redemption(&verified.redemption).await;
-        restored.inspect_err(|_| self.restore_in_background(verified.redemption.clone())).map(|_| ())
+        restored
+            .inspect_err(|_| self.restore_in_background(verified.redemption.clone()))
+            .map(|_| ())
     }
 
-    /// Ends the number's challenge for this purpose, if there is one: its code is not good any more. All limits stay but its own
-    /// count of wrong guesses, as after its use.
+    /// Ends the number's challenge for this purpose, if there is one: its code is not good any
+    /// more. All limits stay but its own count of wrong guesses, as after its use.
     ///
     /// # Errors
     /// [`LedgerError`]; the challenge may have ended all the same.
@@ -253,7 +279,8 @@ impl OtpStore {
         self.invoke(&call).await
     }
 
-    /// Tries in the background, until the attempt is taken back or Redis has said twice that there is nothing to take back.
+    /// Tries in the background, until the attempt is taken back or Redis has said twice that there
+    /// is nothing to take back.
     fn restore_in_background(&self, redemption: Redemption) {
         let store = self.clone();
         let held = self.unsettled.hold(&redemption.key, &redemption.id);
@@ -273,10 +300,14 @@ impl OtpStore {
     }
 
     fn common_arguments(&self, call: &mut ScriptInvocation<'_>, asker: OtpRequester<'_>) {
-        call.arg(self.clock.unix_ms()).arg(self.keys.address_tags(asker.number, asker.address).join(" "));
+        call.arg(self.clock.unix_ms())
+            .arg(self.keys.address_tags(asker.number, asker.address).join(" "));
     }
 
-    async fn invoke<T: redis::FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, LedgerError> {
+    async fn invoke<T: redis::FromRedisValue>(
+        &self,
+        call: &ScriptInvocation<'_>,
+    ) -> Result<T, LedgerError> {
         let mut redis = self.redis.clone();
         within_deadline(call.invoke_async(&mut redis)).await
     }

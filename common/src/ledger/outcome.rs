@@ -61,7 +61,11 @@ impl Outcome {
     #[must_use]
     pub fn sent(provider: &str, provider_id: String) -> Self {
         let provider_state = Some(ProviderState::Works);
-        Self { provider_id: Some(provider_id), provider_state, ..Self::new(provider, DeliveryStatus::Sent) }
+        Self {
+            provider_id: Some(provider_id),
+            provider_state,
+            ..Self::new(provider, DeliveryStatus::Sent)
+        }
     }
 
     /// To be tried again at `at` (Unix ms); the reason is told if it never works.
@@ -81,7 +85,11 @@ impl Outcome {
     #[must_use]
     pub fn failed(provider: &str, reason: Reason) -> Self {
         let surely_not_sent = reason != Reason::NoAnswer;
-        Self { reason: Some(reason.into_str()), surely_not_sent, ..Self::new(provider, DeliveryStatus::Failed) }
+        Self {
+            reason: Some(reason.into_str()),
+            surely_not_sent,
+            ..Self::new(provider, DeliveryStatus::Failed)
+        }
     }
 
     /// Not wanted any more.
@@ -111,7 +119,8 @@ impl Outcome {
         self.reason
     }
 
-    /// What the try showed about the provider, its own code, and how long it asked to be left alone.
+    /// What the try showed about the provider, its own code, and how long it asked to be left
+    /// alone.
     #[must_use]
     pub fn with_provider_state(
         mut self,

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Challenges of which a use is being taken back, with the ids of those attempts. Clones share them.
+/// Challenges of which a use is being taken back, with the ids of those attempts. Clones share
+/// them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PendingRollbacks(Arc<Mutex<HashMap<String, HashSet<String>>>>);
 

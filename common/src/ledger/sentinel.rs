@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    Client, ConnectionAddr, ErrorKind, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, RedisError,
-    RedisResult, TlsCertificates, TlsMode,
+    Client, ConnectionAddr, ErrorKind, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo,
+    RedisError, RedisResult, TlsCertificates, TlsMode,
 };
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
@@ -21,7 +21,8 @@ const USUAL_PORT: u16 = 26379;
 const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(3);
 /// Before the next Sentinel is asked to tell of changes.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Where a Sentinel tells that another server is the primary: `<name> <old host> <old port> <new host> <new port>`.
+/// Where a Sentinel tells that another server is the primary: `<name> <old host> <old port> <new
+/// host> <new port>`.
 const CHANNEL: &str = "+switch-master";
 
 /// The Sentinels of one primary.
@@ -43,8 +44,9 @@ struct Settings {
 }
 
 impl Sentinels {
-    /// Reads `redis+sentinel://[user:password@]host[:port],…/<name of the primary>[/<db>]`, or `rediss+sentinel://…` for
-    /// TLS to both; none where the URL is of another kind. User and password are those of Redis.
+    /// Reads `redis+sentinel://[user:password@]host[:port],…/<name of the primary>[/<db>]`, or
+    /// `rediss+sentinel://…` for TLS to both; none where the URL is of another kind. User and
+    /// password are those of Redis.
     ///
     /// # Errors
     /// A URL of this kind that lacks something.
@@ -54,14 +56,18 @@ impl Sentinels {
             (None, Some(rest)) => (rest, true),
             (None, None) => return Ok(None),
         };
-        let (credentials, rest) = rest.rsplit_once('@').map_or(("", rest), |(credentials, rest)| (credentials, rest));
+        let (credentials, rest) =
+            rest.rsplit_once('@').map_or(("", rest), |(credentials, rest)| (credentials, rest));
         let (hosts, path) = rest.split_once('/').ok_or_else(wrong_url)?;
         let (primary, db) = path.split_once('/').unwrap_or((path, "0"));
         if primary.is_empty() {
             return Err(wrong_url());
         }
         // Credentials and database are written as in any other URL of Redis.
-        let redis = format!("redis://{credentials}@localhost/{db}").into_connection_info()?.redis_settings().clone();
+        let redis = format!("redis://{credentials}@localhost/{db}")
+            .into_connection_info()?
+            .redis_settings()
+            .clone();
         let hosts = hosts.split(',').map(parse_host).collect::<RedisResult<_>>()?;
         Self::new(Settings {
             hosts,
@@ -76,7 +82,10 @@ impl Sentinels {
 
     pub(super) fn with_certificates(self, certificates: TlsCertificates) -> RedisResult<Self> {
         if !self.settings.tls {
-            return Err(RedisError::from((ErrorKind::InvalidClientConfig, "certificates are for TLS")));
+            return Err(RedisError::from((
+                ErrorKind::InvalidClientConfig,
+                "certificates are for TLS",
+            )));
         }
         Self::new(Settings { certificates: Some(certificates), ..self.settings })
     }
@@ -87,15 +96,24 @@ impl Sentinels {
 
     fn new(settings: Settings) -> RedisResult<Self> {
         let address = |(host, port): &(String, u16)| match settings.tls {
-            true => ConnectionAddr::TcpTls { host: host.clone(), port: *port, insecure: false, tls_params: None },
+            true => ConnectionAddr::TcpTls {
+                host: host.clone(),
+                port: *port,
+                insecure: false,
+                tls_params: None,
+            },
             false => ConnectionAddr::Tcp(host.clone(), *port),
         };
         let addresses: Vec<ConnectionAddr> = settings.hosts.iter().map(address).collect();
-        let mut builder = SentinelClientBuilder::new(addresses, settings.primary.clone(), SentinelServerType::Master)?
-            .set_client_to_redis_db(settings.redis.db())
-            .set_client_to_redis_protocol(ProtocolVersion::RESP3)
-            .set_client_to_redis_tcp_settings(tcp_settings())
-            .set_client_to_sentinel_tcp_settings(tcp_settings());
+        let mut builder = SentinelClientBuilder::new(
+            addresses,
+            settings.primary.clone(),
+            SentinelServerType::Master,
+        )?
+        .set_client_to_redis_db(settings.redis.db())
+        .set_client_to_redis_protocol(ProtocolVersion::RESP3)
+        .set_client_to_redis_tcp_settings(tcp_settings())
+        .set_client_to_sentinel_tcp_settings(tcp_settings());
         if let Some(user) = settings.redis.username() {
             builder = builder.set_client_to_redis_username(user);
         }
@@ -106,8 +124,9 @@ impl Sentinels {
             builder = builder.set_client_to_sentinel_password(password);
         }
         if settings.tls {
-            builder =
-                builder.set_client_to_redis_tls_mode(TlsMode::Secure).set_client_to_sentinel_tls_mode(TlsMode::Secure);
+            builder = builder
+                .set_client_to_redis_tls_mode(TlsMode::Secure)
+                .set_client_to_sentinel_tls_mode(TlsMode::Secure);
         }
         if let Some(certificates) = &settings.certificates {
             builder = builder
@@ -117,15 +136,16 @@ impl Sentinels {
         Ok(Self { client: Arc::new(Mutex::new(builder.build()?)), settings })
     }
 
-    /// The server that the first Sentinel to answer takes for the primary, and which says so itself.
+    /// The server that the first Sentinel to answer takes for the primary, and which says so
+    /// itself.
     ///
     /// # Errors
     /// No Sentinel answers, or none knows a primary that is alive.
     pub(super) async fn primary(&self) -> RedisResult<Client> {
         let look_up = async { self.client.lock().await.async_get_client().await };
-        timeout(LOOK_UP_TIMEOUT, look_up)
-            .await
-            .unwrap_or_else(|_| Err(RedisError::from((ErrorKind::MasterNameNotFoundBySentinel, "no Sentinel answers"))))
+        timeout(LOOK_UP_TIMEOUT, look_up).await.unwrap_or_else(|_| {
+            Err(RedisError::from((ErrorKind::MasterNameNotFoundBySentinel, "no Sentinel answers")))
+        })
     }
 
     /// Waits until a Sentinel tells that another server is the primary.
@@ -177,10 +197,17 @@ mod tests {
     #[test]
     fn a_url_names_sentinels_primary_database_and_who_connects() {
         let settings = parsed("redis+sentinel://app:p%40ss@one:26380,two,10.0.0.3:1/main/2");
-        let hosts = [("one", 26380), ("two", 26379), ("10.0.0.3", 1)].map(|(host, port)| (host.to_owned(), port));
+        let hosts = [("one", 26380), ("two", 26379), ("10.0.0.3", 1)]
+            .map(|(host, port)| (host.to_owned(), port));
         assert_eq!(settings.hosts, hosts);
-        assert_eq!((settings.primary.as_str(), settings.redis.db(), settings.tls), ("main", 2, false));
-        assert_eq!((settings.redis.username(), settings.redis.password()), (Some("app"), Some("p@ss")));
+        assert_eq!(
+            (settings.primary.as_str(), settings.redis.db(), settings.tls),
+            ("main", 2, false)
+        );
+        assert_eq!(
+            (settings.redis.username(), settings.redis.password()),
+            (Some("app"), Some("p@ss"))
+        );
         let settings = parsed("rediss+sentinel://one/main");
         assert_eq!((settings.redis.db(), settings.redis.password(), settings.tls), (0, None, true));
     }

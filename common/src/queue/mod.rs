@@ -1,8 +1,9 @@
 //! The SMS queue in Redis: its names, its apalis-redis configuration, and the scripts around it.
 //!
-//! apalis-redis fetches, acknowledges and reclaims jobs. Adding them, retrying them and forgetting them when
-//! they have ended is done here, because its own ways (`push`, the scheduled set, `vacuum`) stop working with
-//! many jobs. The tests in `tests/queue` hold every behaviour of it that this leans on.
+//! apalis-redis fetches, acknowledges and reclaims jobs. Adding them, retrying them and forgetting
+//! them when they have ended is done here, because its own ways (`push`, the scheduled set,
+//! `vacuum`) stop working with many jobs. The tests in `tests/queue` hold every behaviour of it
+//! that this leans on.
 
 pub mod job;
 mod maintenance;
@@ -13,14 +14,16 @@ use std::time::Duration;
 
 use apalis_redis::Config;
 
-pub use maintenance::{Depth, InFlightSnapshot, MAX_STEP, depth, deregister, living_workers, promote_due, prune_ended};
+pub use maintenance::{
+    Depth, InFlightSnapshot, MAX_STEP, depth, deregister, living_workers, promote_due, prune_ended,
+};
 pub use script::QueueScript;
 
 /// The queue's name, and the prefix of all its keys.
 pub const NAME: &str = "cheershare:sms";
 
-/// The most jobs that one worker runs at once. Above about 7,000 in flight, the script of apalis-redis that
-/// takes back a dead worker's jobs fails ("too many results to unpack").
+/// The most jobs that one worker runs at once. Above about 7,000 in flight, the script of
+/// apalis-redis that takes back a dead worker's jobs fails ("too many results to unpack").
 pub const MAX_CONCURRENCY: u16 = 6_000;
 
 /// The jobs that one worker runs at once where nothing is set.
@@ -82,15 +85,15 @@ pub static NAMES: LazyLock<Names> = LazyLock::new(|| {
     }
 });
 
-/// How many jobs one fetch takes of a worker that runs `concurrency` at once. Small beside that, because
-/// a fetched job that waits for its turn here cannot be run by another worker.
+/// How many jobs one fetch takes of a worker that runs `concurrency` at once. Small beside that,
+/// because a fetched job that waits for its turn here cannot be run by another worker.
 #[must_use]
 pub fn batch_size(concurrency: u16) -> usize {
     usize::from((concurrency / 4).clamp(1, MAX_BATCH))
 }
 
-/// How apalis-redis is to work this queue. A worker that is silent for `heartbeat` times `missed_heartbeats`
-/// loses its jobs to the others.
+/// How apalis-redis is to work this queue. A worker that is silent for `heartbeat` times
+/// `missed_heartbeats` loses its jobs to the others.
 #[must_use]
 pub fn config(concurrency: u16, heartbeat: Duration, missed_heartbeats: usize) -> Config {
     Config::default()

@@ -13,9 +13,9 @@ const ENQUEUE_LUA: &str = include_str!("lua/enqueue.lua");
 ///
 /// where `job_id` is a fresh ULID and `payload` the JSON of a job, both made by the caller.
 ///
-/// The queue's key names are passed by [`QueueScript::prepare_invoke`]; inside the body, `KEYS[1]` is the first
-/// key that the caller added. The names `active`, `data`, `meta`, `retry`, `wake_channel`, `wake`, `put`
-/// and `forget` are taken.
+/// The queue's key names are passed by [`QueueScript::prepare_invoke`]; inside the body, `KEYS[1]`
+/// is the first key that the caller added. The names `active`, `data`, `meta`, `retry`,
+/// `wake_channel`, `wake`, `put` and `forget` are taken.
 #[derive(Debug)]
 pub struct QueueScript(Script);
 
@@ -31,7 +31,12 @@ impl QueueScript {
     pub fn prepare_invoke(&self) -> ScriptInvocation<'_> {
         let names = &*NAMES;
         let mut invocation = self.0.prepare_invoke();
-        invocation.key(&names.active).key(&names.data).key(&names.meta).key(&names.retry).key(&names.wake);
+        invocation
+            .key(&names.active)
+            .key(&names.data)
+            .key(&names.meta)
+            .key(&names.retry)
+            .key(&names.wake);
         invocation
     }
 }

@@ -38,8 +38,13 @@ impl Clock {
     #[must_use]
     pub fn unix_ms(&self) -> i64 {
         match &self.0 {
-            #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the system")]
-            Source::System => std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, millis),
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "this is the one place that asks the system"
+            )]
+            Source::System => {
+                std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, millis)
+            }
             Source::Manual(unix_ms) => unix_ms.load(Ordering::Relaxed),
         }
     }
@@ -47,7 +52,8 @@ impl Clock {
     /// The time in UTC, in whole seconds, as both databases keep it.
     #[must_use]
     pub fn now(&self) -> OffsetDateTime {
-        OffsetDateTime::from_unix_timestamp(self.unix_ms().div_euclid(1000)).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+        OffsetDateTime::from_unix_timestamp(self.unix_ms().div_euclid(1000))
+            .unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 }
 

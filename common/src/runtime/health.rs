@@ -36,12 +36,20 @@ pub async fn ask(address: SocketAddr, ready: bool) -> Result<String, HealthError
         true => HealthError::NoAnswer(address),
         false => HealthError::Unreachable { address, error },
     })?;
-    if status == StatusCode::OK { Ok(body) } else { Err(HealthError::Unwell(address, status, body)) }
+    if status == StatusCode::OK {
+        Ok(body)
+    } else {
+        Err(HealthError::Unwell(address, status, body))
+    }
 }
 
 async fn get(url: &str) -> reqwest::Result<(StatusCode, String)> {
     // Without TLS no certificates are read, and a machine may have none.
-    let client = Client::builder().tls_certs_only([]).no_proxy().redirect(redirect::Policy::none()).timeout(TIMEOUT);
+    let client = Client::builder()
+        .tls_certs_only([])
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .timeout(TIMEOUT);
     let answer = client.build()?.get(url).send().await?;
     Ok((answer.status(), answer.text().await?))
 }
@@ -69,7 +77,9 @@ mod tests {
 
     #[test]
     fn what_listens_everywhere_is_asked_here() {
-        for (listens, asked) in [("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("10.1.2.3", "10.1.2.3"), ("::1", "::1")] {
+        for (listens, asked) in
+            [("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("10.1.2.3", "10.1.2.3"), ("::1", "::1")]
+        {
             assert_eq!(reachable(listens.parse().unwrap()).to_string(), asked);
         }
     }

@@ -57,7 +57,8 @@ impl Readiness {
     /// Asks both stores at once. Logs nothing.
     pub async fn check(&self) -> Checks {
         let mut redis = self.redis.clone();
-        let (redis, database) = tokio::join!(timed(takes_writes(&mut redis)), timed(self.accounts.ping()));
+        let (redis, database) =
+            tokio::join!(timed(takes_writes(&mut redis)), timed(self.accounts.ping()));
         Checks { redis, database, stopping: self.stopping.is_cancelled() }
     }
 

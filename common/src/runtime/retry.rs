@@ -18,7 +18,11 @@ impl Backoff {
 }
 
 /// Repeats `attempt` until it succeeds. Each failure is given to `failed`.
-pub async fn retry_until_ok<T, E, F>(backoff: Backoff, mut attempt: impl FnMut() -> F, mut failed: impl FnMut(E)) -> T
+pub async fn retry_until_ok<T, E, F>(
+    backoff: Backoff,
+    mut attempt: impl FnMut() -> F,
+    mut failed: impl FnMut(E),
+) -> T
 where
     F: Future<Output = Result<T, E>>,
 {

@@ -14,7 +14,10 @@ pub fn prepare() {
 }
 
 /// Prints in one line why the program does not start, and returns exit code 2.
-#[expect(clippy::print_stderr, reason = "logs may not be set up yet, and this is for the person who started it")]
+#[expect(
+    clippy::print_stderr,
+    reason = "logs may not be set up yet, and this is for the person who started it"
+)]
 pub fn refuse(reason: &impl Display) -> ExitCode {
     eprintln!("{}", reason.to_string().replace('\n', " "));
     ExitCode::from(2)

@@ -23,7 +23,8 @@ pub async fn run(redis: Redis, accounts: Accounts) {
 
 async fn check_redis(redis: &Redis) {
     let mut log = LogOnce::new("redis", "REDIS_URL");
-    let mut connection = retry_until_ok(BACKOFF, || connect(redis), |error| log.unreachable(&error)).await;
+    let mut connection =
+        retry_until_ok(BACKOFF, || connect(redis), |error| log.unreachable(&error)).await;
     log.reached();
     // INFO, because a Redis of a cloud provider often refuses CONFIG.
     match redis::cmd("INFO").query_async::<InfoDict>(&mut connection).await {
@@ -81,7 +82,12 @@ impl LogOnce {
     fn unreachable(&mut self, error: &impl Display) {
         let error = error.to_string();
         if self.logged.as_ref() != Some(&error) {
-            tracing::warn!(event = "store_unreachable", store = self.store, setting = self.setting, error);
+            tracing::warn!(
+                event = "store_unreachable",
+                store = self.store,
+                setting = self.setting,
+                error
+            );
             self.logged = Some(error);
         }
     }

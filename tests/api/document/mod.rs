@@ -31,7 +31,11 @@ impl Operation<'_> {
 
     /// Its responses by their status.
     fn responses(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.value["responses"].as_object().unwrap().iter().map(|(status, response)| (status.as_str(), response))
+        self.value["responses"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(status, response)| (status.as_str(), response))
     }
 
     fn parameters(&self) -> impl Iterator<Item = &Value> {
@@ -40,8 +44,12 @@ impl Operation<'_> {
 
     /// The error codes of a status.
     fn codes(&self, document: &Value, status: &str) -> BTreeSet<String> {
-        let bodies = json_schema(&self.value["responses"][status]).map(|schema| alternatives(document, schema));
-        let enums = bodies.into_iter().flatten().filter_map(|schema| schema["properties"]["code"]["enum"].as_array());
+        let bodies = json_schema(&self.value["responses"][status])
+            .map(|schema| alternatives(document, schema));
+        let enums = bodies
+            .into_iter()
+            .flatten()
+            .filter_map(|schema| schema["properties"]["code"]["enum"].as_array());
         enums.flatten().map(|code| code.as_str().expect("a code").to_owned()).collect()
     }
 
@@ -66,7 +74,9 @@ fn operations(document: &Value) -> Vec<Operation<'_>> {
 /// The schema of a body; it has one media type at most.
 fn json_schema(owner: &Value) -> Option<&Value> {
     let content = owner.get("content")?.as_object().unwrap();
-    let [(kind, body)] = content.iter().collect::<Vec<_>>()[..] else { panic!("not one body: {owner}") };
+    let [(kind, body)] = content.iter().collect::<Vec<_>>()[..] else {
+        panic!("not one body: {owner}")
+    };
     assert!(kind.starts_with("application/json"), "{kind}");
     Some(&body["schema"])
 }
@@ -94,19 +104,31 @@ fn is_text(value: &Value) -> bool {
 
 fn is_snake_case(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 #[async_test]
 async fn it_says_what_it_is() {
     let (_app, document) = served().await;
-    assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.0")), "{}", document["openapi"]);
+    assert!(
+        document["openapi"].as_str().is_some_and(|version| version.starts_with("3.0")),
+        "{}",
+        document["openapi"]
+    );
     let info = &document["info"];
-    for field in [&info["title"], &info["description"], &info["license"]["name"], &info["contact"]["name"]] {
+    for field in
+        [&info["title"], &info["description"], &info["license"]["name"], &info["contact"]["name"]]
+    {
         assert!(is_text(field), "{info}");
     }
     assert_eq!(info["version"], env!("CARGO_PKG_VERSION"));
-    assert_eq!(document["servers"][0]["url"], json!("/"), "relative, so that it is right wherever the API runs");
+    assert_eq!(
+        document["servers"][0]["url"],
+        json!("/"),
+        "relative, so that it is right wherever the API runs"
+    );
 
     let operations = operations(&document);
     let codes: BTreeSet<_> = operations

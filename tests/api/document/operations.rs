@@ -4,21 +4,29 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Operation, alternatives, is_snake_case, is_text, json_schema, operations, resolved, served};
+use super::{
+    Operation, alternatives, is_snake_case, is_text, json_schema, operations, resolved, served,
+};
 
 #[async_test]
 async fn every_operation_is_named_and_grouped() {
     let (_app, document) = served().await;
     let tags = document["tags"].as_array().unwrap();
-    assert!(tags.iter().all(|tag| is_text(&tag["name"]) && is_text(&tag["description"])), "{tags:?}");
+    assert!(
+        tags.iter().all(|tag| is_text(&tag["name"]) && is_text(&tag["description"])),
+        "{tags:?}"
+    );
     let mut ids = BTreeSet::new();
     for operation in operations(&document) {
         let (name, value) = (operation.name(), operation.value);
         assert!(is_text(&value["summary"]), "{name} has no summary");
         let id = value["operationId"].as_str().unwrap_or_default();
-        let plain = id.starts_with(|first: char| first.is_ascii_lowercase()) && id.chars().all(char::is_alphanumeric);
+        let plain = id.starts_with(|first: char| first.is_ascii_lowercase())
+            && id.chars().all(char::is_alphanumeric);
         assert!(plain && ids.insert(id), "{name}: {id:?} has to be camelCase, and its own");
-        let [tag] = value["tags"].as_array().unwrap().as_slice() else { panic!("{name} has not one tag") };
+        let [tag] = value["tags"].as_array().unwrap().as_slice() else {
+            panic!("{name} has not one tag")
+        };
         assert!(tags.iter().any(|known| known["name"] == *tag), "{name}: {tag} is not described");
     }
 }
@@ -39,7 +47,10 @@ async fn every_parameter_and_body_is_described() {
                 assert!(has_example(parameter, &parameter["schema"]), "{at} has no example");
             }
             if parameter["in"] != "header" {
-                assert!(is_snake_case(parameter["name"].as_str().unwrap()), "{at} is not in snake_case");
+                assert!(
+                    is_snake_case(parameter["name"].as_str().unwrap()),
+                    "{at} is not in snake_case"
+                );
             }
         }
         let Some(body) = operation.value.get("requestBody") else { continue };
@@ -49,10 +60,17 @@ async fn every_parameter_and_body_is_described() {
             has_example(&body["content"]["application/json"], resolved(&document, schema)),
             "{name} has no example"
         );
-        let codes: BTreeSet<_> =
-            ["400", "408", "413", "415"].into_iter().flat_map(|status| operation.codes(&document, status)).collect();
-        for code in ["invalid_payload", "request_timeout", "payload_too_large", "unsupported_media_type"] {
-            assert!(codes.contains(code), "{name} takes a body and does not tell of {code}: {codes:?}");
+        let codes: BTreeSet<_> = ["400", "408", "413", "415"]
+            .into_iter()
+            .flat_map(|status| operation.codes(&document, status))
+            .collect();
+        for code in
+            ["invalid_payload", "request_timeout", "payload_too_large", "unsupported_media_type"]
+        {
+            assert!(
+                codes.contains(code),
+                "{name} takes a body and does not tell of {code}: {codes:?}"
+            );
         }
     }
 }
@@ -66,7 +84,11 @@ async fn every_answer_is_described() {
     let (_app, document) = served().await;
     for operation in operations(&document) {
         let statuses: BTreeSet<&str> = operation.responses().map(|(status, _)| status).collect();
-        assert!(statuses.iter().any(|status| status.starts_with('2')), "{}: {statuses:?}", operation.name());
+        assert!(
+            statuses.iter().any(|status| status.starts_with('2')),
+            "{}: {statuses:?}",
+            operation.name()
+        );
         for usual in ["401", "500", "503"] {
             assert!(statuses.contains(usual), "{}: {statuses:?}", operation.name());
         }
@@ -112,7 +134,10 @@ fn is_described(document: &Value, operation: &Operation, status: &str, response:
 
 fn is_header(at: &str, response: &Value, name: &str, always: bool) {
     let header = &response["headers"][name];
-    assert!(is_text(&header["description"]) && is_text(&header["schema"]["type"]), "{at} does not tell of {name}");
+    assert!(
+        is_text(&header["description"]) && is_text(&header["schema"]["type"]),
+        "{at} does not tell of {name}"
+    );
     assert_eq!(header["required"], always, "{at} {name}");
 }
 
@@ -122,10 +147,14 @@ async fn every_list_has_the_same_pages() {
     let (_app, document) = served().await;
     for operation in operations(&document) {
         let name = operation.name();
-        let parameter = |wanted: &str| operation.parameters().find(|one| one["name"] == wanted && one["in"] == "query");
-        let answer = json_schema(&operation.value["responses"]["200"]).map(|schema| resolved(&document, schema));
+        let parameter = |wanted: &str| {
+            operation.parameters().find(|one| one["name"] == wanted && one["in"] == "query")
+        };
+        let answer = json_schema(&operation.value["responses"]["200"])
+            .map(|schema| resolved(&document, schema));
         let answers_pages = answer.is_some_and(|schema| {
-            schema["properties"].get("next_cursor").is_some() || schema["properties"]["data"]["type"] == "array"
+            schema["properties"].get("next_cursor").is_some()
+                || schema["properties"]["data"]["type"] == "array"
         });
         let (limit, cursor) = (parameter("limit"), parameter("cursor"));
         assert_eq!((limit.is_some(), cursor.is_some()), (answers_pages, answers_pages), "{name}");
@@ -135,8 +164,12 @@ async fn every_list_has_the_same_pages() {
         let numbers = ["minimum", "maximum", "default"].map(|key| limit[key].as_f64());
         assert_eq!(numbers, [Some(1.0), Some(100.0), Some(20.0)], "{name}: {limit}");
         assert_eq!(cursor["schema"]["type"], "string", "{name}");
-        let required: Vec<_> = answer["required"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-        assert!(required.contains(&"data") && required.contains(&"next_cursor"), "{name}: {required:?}");
+        let required: Vec<_> =
+            answer["required"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        assert!(
+            required.contains(&"data") && required.contains(&"next_cursor"),
+            "{name}: {required:?}"
+        );
         let next = &answer["properties"]["next_cursor"];
         assert!(next["type"] == "string" && next["nullable"] == true, "{name}: {next}");
         assert!(operation.codes(&document, "400").contains("invalid_parameter"), "{name}");

@@ -1,4 +1,5 @@
-//! Every schema says what it is, so that no generated client gets an `any`; and the same thing has the same name.
+//! Every schema says what it is, so that no generated client gets an `any`; and the same thing has
+//! the same name.
 
 use serde_json::Value;
 
@@ -48,12 +49,18 @@ async fn no_schema_is_anything_at_all() {
     for_each_schema(&document, &mut |at, schema| {
         count += 1;
         let composed = ["oneOf", "anyOf", "allOf"].iter().any(|key| schema[key].is_array());
-        assert!(is_text(&schema["$ref"]) || is_text(&schema["type"]) || composed, "{at} may be anything: {schema}");
+        assert!(
+            is_text(&schema["$ref"]) || is_text(&schema["type"]) || composed,
+            "{at} may be anything: {schema}"
+        );
         if schema["type"] == "object" {
             assert!(schema["properties"].is_object(), "{at} has no fields: {schema}");
             assert_eq!(schema["additionalProperties"], false, "{at} is open: {schema}");
         }
-        assert!(schema["type"] != "array" || schema.get("items").is_some(), "{at} has items of any kind");
+        assert!(
+            schema["type"] != "array" || schema.get("items").is_some(),
+            "{at} has items of any kind"
+        );
     });
     assert!(count > 50, "only {count} schemas were found");
 }

@@ -18,11 +18,19 @@ async fn the_document_asks_for_a_token_where_the_code_does() {
         assert_eq!(told, operation.needs_token(), "{name}: {}", operation.value["security"]);
         if operation.needs_token() {
             protected += 1;
-            let [requirement] = operation.value["security"].as_array().unwrap().as_slice() else { panic!("{name}") };
-            let [scheme] = requirement.as_object().unwrap().keys().collect::<Vec<_>>()[..] else { panic!("{name}") };
-            assert_eq!((&schemes[scheme]["type"], &schemes[scheme]["scheme"]), (&"http".into(), &"bearer".into()));
+            let [requirement] = operation.value["security"].as_array().unwrap().as_slice() else {
+                panic!("{name}")
+            };
+            let [scheme] = requirement.as_object().unwrap().keys().collect::<Vec<_>>()[..] else {
+                panic!("{name}")
+            };
+            assert_eq!(
+                (&schemes[scheme]["type"], &schemes[scheme]["scheme"]),
+                (&"http".into(), &"bearer".into())
+            );
         }
-        let (method, path) = (operation.method.parse::<Method>().unwrap(), path_of(&document, &operation));
+        let (method, path) =
+            (operation.method.parse::<Method>().unwrap(), path_of(&document, &operation));
         let mut headers = HeaderMap::new();
         headers.insert("content-type", HeaderValue::from_static("application/json"));
         let body = if operation.value.get("requestBody").is_some() { "{}" } else { "" };
@@ -38,7 +46,8 @@ fn path_of(document: &Value, operation: &Operation) -> String {
     let in_path = operation.parameters().filter(|parameter| parameter["in"] == "path");
     in_path.fold(operation.path.to_owned(), |path, parameter| {
         let schema = super::resolved(document, &parameter["schema"]);
-        let example = schema["example"].as_str().or(parameter["example"].as_str()).expect("an example");
+        let example =
+            schema["example"].as_str().or(parameter["example"].as_str()).expect("an example");
         path.replace(&format!("{{{}}}", parameter["name"].as_str().unwrap()), example)
     })
 }

@@ -45,7 +45,8 @@ async fn a_header_that_is_no_bearer_token_is_refused_on_every_route() {
         is_refused_everywhere(app.client(), authorization.as_bytes()).await;
     }
     is_refused_everywhere(app.client(), b"Bearer AAAAAAAAAAAAAAAAAAAAAAAAA\xff").await;
-    is_refused_everywhere(app.client(), "Bearer \u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}".as_bytes()).await;
+    is_refused_everywhere(app.client(), "Bearer \u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}".as_bytes())
+        .await;
 }
 
 #[async_test]

@@ -19,7 +19,9 @@ async fn call(app: &App, method: Method, path: &str) -> Answer {
 #[async_test]
 async fn an_unknown_path() {
     let app = api_only().await;
-    for path in ["/nothing", "/signup/more", "/sign", "/Protected", "/..%2f..%2fetc/passwd", "/users/1"] {
+    for path in
+        ["/nothing", "/signup/more", "/sign", "/Protected", "/..%2f..%2fetc/passwd", "/users/1"]
+    {
         println!("{path}");
         call(&app, Method::GET, path).await.expect_code(404, "not_found");
         call(&app, Method::POST, path).await.expect_code(404, "not_found");
@@ -46,7 +48,8 @@ async fn a_wrong_method() {
             }
             println!("{method} {path}");
             let answer = call(&app, method, path).await;
-            let allow: Vec<String> = answer.header("allow").split(',').map(|one| one.trim().to_owned()).collect();
+            let allow: Vec<String> =
+                answer.header("allow").split(',').map(|one| one.trim().to_owned()).collect();
             answer.expect_code(405, "method_not_allowed");
             assert!(allow.iter().any(|one| one == right), "{allow:?}");
         }
@@ -67,7 +70,10 @@ async fn readiness_names_each_store_with_its_time() {
     for store in ["redis", "database"] {
         let check = &answer.body[store];
         assert_eq!(check["ok"], true, "{answer:?}");
-        assert!(check["time_ms"].as_f64().is_some_and(|time| (0.0..=1000.0).contains(&time)), "{answer:?}");
+        assert!(
+            check["time_ms"].as_f64().is_some_and(|time| (0.0..=1000.0).contains(&time)),
+            "{answer:?}"
+        );
     }
 }
 
@@ -95,9 +101,18 @@ const OPERATIONS: [(&str, &[&str]); 15] = [
     ("get /readyz", &["200", "401", "500", "503"]),
     ("get /tokens", &["200", "400", "401", "500", "503"]),
     ("patch /me", &["200", "400", "401", "408", "409", "413", "415", "500", "503"]),
-    ("post /me/deletion", &["200", "400", "401", "403", "408", "409", "413", "415", "429", "500", "503"]),
-    ("post /me/phone-number", &["200", "400", "401", "403", "408", "409", "413", "415", "429", "500", "503"]),
-    ("post /signup", &["200", "400", "401", "403", "408", "409", "413", "415", "422", "429", "500", "503"]),
+    (
+        "post /me/deletion",
+        &["200", "400", "401", "403", "408", "409", "413", "415", "429", "500", "503"],
+    ),
+    (
+        "post /me/phone-number",
+        &["200", "400", "401", "403", "408", "409", "413", "415", "429", "500", "503"],
+    ),
+    (
+        "post /signup",
+        &["200", "400", "401", "403", "408", "409", "413", "415", "422", "429", "500", "503"],
+    ),
     ("post /tokens/current/renewal", &["200", "401", "500", "503"]),
 ];
 
@@ -106,14 +121,19 @@ async fn the_document_has_every_operation_and_every_status() {
     let app = api_only().await;
     let document = call(&app, Method::GET, "/openapi.json").await.expect(200).body;
     let found = operations(&document);
-    let statuses = found.iter().map(|(name, operation)| (name.as_str(), keys(&operation["responses"])));
-    assert_eq!(statuses.collect::<Vec<_>>(), OPERATIONS.map(|(name, statuses)| (name, statuses.to_vec())));
+    let statuses =
+        found.iter().map(|(name, operation)| (name.as_str(), keys(&operation["responses"])));
+    assert_eq!(
+        statuses.collect::<Vec<_>>(),
+        OPERATIONS.map(|(name, statuses)| (name, statuses.to_vec()))
+    );
 }
 
 /// All operations as `<method> <path>`, in alphabetical order.
 fn operations(document: &Value) -> BTreeMap<String, &Value> {
     let paths = document["paths"].as_object().unwrap().iter();
-    let methods = paths.flat_map(|(path, item)| item.as_object().unwrap().iter().map(move |entry| (path, entry)));
+    let methods = paths
+        .flat_map(|(path, item)| item.as_object().unwrap().iter().map(move |entry| (path, entry)));
     methods.map(|(path, (method, operation))| (format!("{method} {path}"), operation)).collect()
 }
 

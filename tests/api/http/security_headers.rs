@@ -46,14 +46,19 @@ async fn every_answer_has_them() {
         let answer = app.client().get(path, authorization).await.expect(status);
         println!("{path}");
         is_protected(&answer);
-        assert_eq!(answer.header("content-security-policy"), "default-src 'none'; frame-ancestors 'none'");
+        assert_eq!(
+            answer.header("content-security-policy"),
+            "default-src 'none'; frame-ancestors 'none'"
+        );
     }
     let code = app.code_for("Asha", NUMBER).await;
     for (otp, status) in [("0", 401), (code.as_str(), 200)] {
         is_protected(&app.client().verify(NUMBER, otp).await.expect(status));
     }
     is_protected(&app.client().post("/signup", &json!([])).await.expect(400));
-    is_protected(&app.client().send(Method::OPTIONS, "/nothing", HeaderMap::new(), "").await.expect(404));
+    is_protected(
+        &app.client().send(Method::OPTIONS, "/nothing", HeaderMap::new(), "").await.expect(404),
+    );
 }
 
 #[async_test]
@@ -62,8 +67,9 @@ async fn swagger_ui_may_run_its_own_scripts_and_call_home() {
     let page = app.client().get("/docs", None).await.expect(200);
     is_protected(&page);
     let policy = page.header("content-security-policy");
-    let directive =
-        |name: &str| policy.split(';').find_map(|one| one.trim().strip_prefix(name)).unwrap_or_default().trim();
+    let directive = |name: &str| {
+        policy.split(';').find_map(|one| one.trim().strip_prefix(name)).unwrap_or_default().trim()
+    };
     let scripts: Vec<_> = directive("script-src").split(' ').collect();
     assert_eq!(scripts.len(), page.text.matches("</script>").count(), "{policy}");
     assert!(scripts.iter().all(|source| source.starts_with("'sha256-")), "{policy}");

@@ -1,4 +1,5 @@
-//! Answers that never change: what a browser knows is not sent again, and who reads nothing costs nothing.
+//! Answers that never change: what a browser knows is not sent again, and who reads nothing costs
+//! nothing.
 
 use std::fs;
 use std::io::Write;
@@ -12,13 +13,17 @@ use crate::support::client::Answer;
 const PATHS: [&str; 4] = ["/", "/dev/inbox", "/docs", "/openapi.json"];
 
 async fn get(app: &App, path: &str, headers: &[(&'static str, &str)]) -> Answer {
-    let headers: HeaderMap =
-        headers.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_str(value).unwrap())).collect();
+    let headers: HeaderMap = headers
+        .iter()
+        .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_str(value).unwrap()))
+        .collect();
     app.client().send(Method::GET, path, headers, "").await
 }
 
 fn without_providers() -> Plan {
-    ["TWILIO_SID", "TWILIO_API_KEY", "TWILIO_PHONE_NUMBER"].into_iter().fold(Plan::new(), Plan::without)
+    ["TWILIO_SID", "TWILIO_API_KEY", "TWILIO_PHONE_NUMBER"]
+        .into_iter()
+        .fold(Plan::new(), Plan::without)
 }
 
 #[async_test]
@@ -28,11 +33,17 @@ async fn they_are_compressed_as_the_client_likes() {
         let plain = get(&app, path, &[]).await.expect(200);
         assert_eq!(plain.header("content-encoding"), "", "{path}");
         let mut tags = vec![plain.header("etag").to_owned()];
-        for (accepted, coding) in [("gzip, deflate, br", "br"), ("gzip", "gzip"), ("br;q=0, gzip;q=0.5", "gzip")] {
+        for (accepted, coding) in
+            [("gzip, deflate, br", "br"), ("gzip", "gzip"), ("br;q=0, gzip;q=0.5", "gzip")]
+        {
             let answer = get(&app, path, &[("accept-encoding", accepted)]).await.expect(200);
             assert_eq!(answer.header("content-encoding"), coding, "{path} for {accepted}");
             let length: usize = answer.header("content-length").parse().unwrap();
-            assert!(length * 2 < plain.text.len(), "{path} for {accepted}: {length} of {}", plain.text.len());
+            assert!(
+                length * 2 < plain.text.len(),
+                "{path} for {accepted}: {length} of {}",
+                plain.text.len()
+            );
             tags.push(answer.header("etag").to_owned());
         }
         for answer in [&plain, &get(&app, path, &[("if-none-match", "*")]).await.expect(304)] {
@@ -52,7 +63,11 @@ async fn what_the_client_has_is_not_sent_again() {
         let tag = plain.header("etag");
         for known in [tag.to_owned(), format!("W/{tag}"), format!("\"other\", {tag}")] {
             let answer = get(&app, path, &[("if-none-match", &known)]).await.expect(304);
-            assert_eq!((answer.text.as_str(), answer.header("etag")), ("", tag), "{path} for {known}");
+            assert_eq!(
+                (answer.text.as_str(), answer.header("etag")),
+                ("", tag),
+                "{path} for {known}"
+            );
             assert_eq!(answer.header("cache-control"), "no-store", "{path}");
             let policy = "content-security-policy";
             assert_eq!(answer.header(policy), plain.header(policy), "{path}");

@@ -13,16 +13,24 @@ fn has(place: &[u8], secret: &str) -> bool {
 
 /// How many scripts were run so far.
 fn scripts_run(app: &App) -> u64 {
-    let stats: String = redis::cmd("INFO").arg("commandstats").query(&mut app.redis.connection()).unwrap();
-    let calls = stats.lines().filter_map(|line| line.strip_prefix("cmdstat_evalsha:calls=")?.split(',').next());
+    let stats: String =
+        redis::cmd("INFO").arg("commandstats").query(&mut app.redis.connection()).unwrap();
+    let calls = stats
+        .lines()
+        .filter_map(|line| line.strip_prefix("cmdstat_evalsha:calls=")?.split(',').next());
     calls.map(|calls| calls.parse::<u64>().unwrap()).sum()
 }
 
 #[async_test]
 async fn nothing_of_it_is_kept_in_clear() {
-    let plan = Plan::new().append_only().set("OTP_LENGTH", "10").set("LOG", "debug").set("RUST_LOG", "debug");
+    let plan = Plan::new()
+        .append_only()
+        .set("OTP_LENGTH", "10")
+        .set("LOG", "debug")
+        .set("RUST_LOG", "debug");
     let app = plan.start().await;
-    let asked = post(app.client(), KEY, &json!({"name": "Asha", "phone_number": NUMBER})).await.expect(200);
+    let asked =
+        post(app.client(), KEY, &json!({"name": "Asha", "phone_number": NUMBER})).await.expect(200);
     let code = app.twilio.wait_for_sms(NUMBER, 1, SOON).await[0].code();
     let verify = json!({"phone_number": NUMBER, "otp": code});
     let key = format!("{KEY}-2");
@@ -32,10 +40,15 @@ async fn nothing_of_it_is_kept_in_clear() {
 
     let redis = app.redis.everything();
     assert!(has(&redis, "cheershare:idempotency:"), "there is something to be searched");
-    for secret in [KEY, &code, signed_in.token(), "registered successfully", "sent successfully", "\"Asha\""] {
+    for secret in
+        [KEY, &code, signed_in.token(), "registered successfully", "sent successfully", "\"Asha\""]
+    {
         assert!(!has(&redis, secret), "{secret} is in Redis");
     }
-    assert!(asked.text.contains("sent successfully") && signed_in.text.contains("registered successfully"));
+    assert!(
+        asked.text.contains("sent successfully")
+            && signed_in.text.contains("registered successfully")
+    );
     let logs = app.logs().into_bytes();
     assert!(has(&logs, "answer_repeated"));
     for secret in [KEY, &code, signed_in.token()] {
@@ -53,7 +66,10 @@ async fn all_of_it_ends_within_ten_minutes() {
     lives.retain(|key, _| key.starts_with("cheershare:idempotency:"));
     assert_eq!(lives.len(), 4, "three records, and the list of an address: {lives:?}");
     // Ten minutes, less what a busy machine needed since.
-    assert!(lives.values().all(|life| life.is_some_and(|ms| (500_000..=600_000).contains(&ms))), "{lives:?}");
+    assert!(
+        lives.values().all(|life| life.is_some_and(|ms| (500_000..=600_000).contains(&ms))),
+        "{lives:?}"
+    );
 }
 
 #[async_test]

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use common::crypto::idempotency_keys::IdempotencyKeys;
 use common::domain::client::ClientAddress;
-use common::ledger::idempotency::{Begun, Claim, IdempotencyStore, KEEP, LONGEST_CLAIM, MOST_OF_AN_ADDRESS};
+use common::ledger::idempotency::{
+    Begun, Claim, IdempotencyStore, KEEP, LONGEST_CLAIM, MOST_OF_AN_ADDRESS,
+};
 use common::runtime::clock::Clock;
 
 use crate::support::redis_server::Redis;
@@ -73,8 +75,10 @@ async fn the_claim_of_a_process_that_died_runs_out() {
     let store = store(&redis, OLD, &clock);
     assert!(LONGEST_CLAIM <= Duration::from_secs(30));
     let dead = claim(&store, "k").await;
-    let record: Vec<String> =
-        redis::cmd("KEYS").arg("cheershare:idempotency:????*").query(&mut redis.connection()).unwrap();
+    let record: Vec<String> = redis::cmd("KEYS")
+        .arg("cheershare:idempotency:????*")
+        .query(&mut redis.connection())
+        .unwrap();
     let record = record.iter().find(|key| !key.contains(":address:")).unwrap();
     let life: i64 = redis::cmd("PTTL").arg(record).query(&mut redis.connection()).unwrap();
     assert!((1..=30_000).contains(&life), "{life}");

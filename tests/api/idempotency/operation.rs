@@ -31,13 +31,17 @@ where
     let connection = server.connection(Duration::from_secs(5));
     let keys = IdempotencyKeys::derive(OTP_SECRET).unwrap();
     let store = IdempotencyStore::new(connection, keys, Clock::default());
-    let client = Client { address: IpAddr::from([203, 0, 113, 7]).into(), device: Device::default() };
+    let client =
+        Client { address: IpAddr::from([203, 0, 113, 7]).into(), device: Device::default() };
     let endpoint = repeatable(make(operation)).data(Arc::new(store)).data(client);
     around_everything(endpoint, KnownRoutes::default(), AllowedOrigins::default())
 }
 
 async fn call(app: &impl Endpoint<Output = Response>, key: &str) -> (StatusCode, String) {
-    let request = Request::builder().content_type("application/json").header("idempotency-key", key).body("{}");
+    let request = Request::builder()
+        .content_type("application/json")
+        .header("idempotency-key", key)
+        .body("{}");
     let mut response = app.get_response(request).await;
     (response.status(), response.take_body().into_string().await.unwrap())
 }

@@ -19,11 +19,18 @@ async fn a_malformed_key_is_refused() {
     let app = api_only().await;
     let longest = "k".repeat(255);
     let too_long = "k".repeat(256);
-    for key in ["", "\"\"", "\"", "\"abc", "a b", "a\tb", "\u{e9}", &too_long, &format!("\"{too_long}\"")] {
+    for key in
+        ["", "\"\"", "\"", "\"abc", "a b", "a\tb", "\u{e9}", &too_long, &format!("\"{too_long}\"")]
+    {
         println!("{key:?}");
         post(app.client(), key, &ask()).await.expect_code(400, "invalid_idempotency_key");
     }
-    let twice = post_raw(app.client(), &[("idempotency-key", "a"), ("idempotency-key", "a")], ask().to_string()).await;
+    let twice = post_raw(
+        app.client(),
+        &[("idempotency-key", "a"), ("idempotency-key", "a")],
+        ask().to_string(),
+    )
+    .await;
     twice.expect_code(400, "invalid_idempotency_key");
     assert!(app.job_records().is_empty(), "no job came of any of them");
 
@@ -69,7 +76,8 @@ async fn a_body_is_refused_as_it_is_without_a_key() {
 #[async_test]
 async fn a_bad_token_is_refused_before_the_key_is_looked_at() {
     let app = api_only().await;
-    let headers = [("idempotency-key", "k1"), ("authorization", "Bearer AAAAAAAAAAAAAAAAAAAAAAAAAA")];
+    let headers =
+        [("idempotency-key", "k1"), ("authorization", "Bearer AAAAAAAAAAAAAAAAAAAAAAAAAA")];
     let refused = post_raw(app.client(), &headers, ask().to_string()).await;
     refused.expect_code(401, "invalid_authorization_header");
     post(app.client(), "k1", &ask()).await.expect(200);

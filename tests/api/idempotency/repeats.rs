@@ -142,7 +142,8 @@ async fn a_key_is_good_for_one_body() {
 async fn a_key_is_its_clients_own() {
     let plan = Plan::new().workers(0).set("TRUSTED_PROXIES", "127.0.0.1/32");
     let app = plan.start().await;
-    let from = async |address: &str, body: &Value| post(&app.client().at(address), "k1", body).await;
+    let from =
+        async |address: &str, body: &Value| post(&app.client().at(address), "k1", body).await;
     let first = from("203.0.113.1", &ask()).await.expect(200);
     let second = from("203.0.113.2", &ask()).await.expect(200);
     let third = from("2001:db8:0:7::1", &ask()).await.expect(200);

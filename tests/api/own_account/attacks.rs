@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use http::HeaderMap;
 use serde_json::{Value, json};
 
-use super::{Codes, DELETION, NEW, NUMBER, OTHER, PHONE_NUMBER, both, codes_in_process, deletion_in_process};
+use super::{
+    Codes, DELETION, NEW, NUMBER, OTHER, PHONE_NUMBER, both, codes_in_process, deletion_in_process,
+};
 use crate::support::client::Answer;
 use crate::support::in_process::{Caller, InProcess, Setup, another};
 use crate::support::numbers::{address, spread};
@@ -20,8 +22,8 @@ async fn start() -> InProcess {
     Setup::limits_off().set("OTP_LENGTH", 10).start().await
 }
 
-/// Everything that is sent around two accounts: the owner's to a new number and to another, a sign-in, a deletion, and a
-/// stranger's change to the same new number.
+/// Everything that is sent around two accounts: the owner's to a new number and to another, a
+/// sign-in, a deletion, and a stranger's change to the same new number.
 struct Sent {
     sign_in: String,
     deletion: String,
@@ -95,9 +97,15 @@ async fn a_code_serves_only_what_it_was_sent_for() {
     let turned_round = both(NEW, &change.new, &change.current);
     is_wrong(away.post_as(&owner, PHONE_NUMBER, &turned_round).await, "both, in the wrong order");
     let theirs = both(NEW, &change.current, &change.new);
-    is_wrong(away.post_as(&stranger, PHONE_NUMBER, &theirs).await, "the owner's codes, in the stranger's account");
+    is_wrong(
+        away.post_as(&stranger, PHONE_NUMBER, &theirs).await,
+        "the owner's codes, in the stranger's account",
+    );
     let mixed = both(NEW, &sent.stranger.current, &change.new);
-    is_wrong(away.post_as(&stranger, PHONE_NUMBER, &mixed).await, "the owner's new code, in the stranger's account");
+    is_wrong(
+        away.post_as(&stranger, PHONE_NUMBER, &mixed).await,
+        "the owner's new code, in the stranger's account",
+    );
 
     // Each of them is as good as it was, for what it was sent for.
     home.verify(NUMBER, &sent.sign_in).await.expect(200);
@@ -105,7 +113,10 @@ async fn a_code_serves_only_what_it_was_sent_for() {
     let taken = both(NEW, &sent.stranger.current, &sent.stranger.new);
     away.post_as(&stranger, PHONE_NUMBER, &taken).await.expect_code(409, "phone_number_taken");
     // The account has left the number that this was sent to.
-    is_wrong(home.post_as(&owner, DELETION, &json!({"otp": sent.deletion})).await, "the code to the number of before");
+    is_wrong(
+        home.post_as(&owner, DELETION, &json!({"otp": sent.deletion})).await,
+        "the code to the number of before",
+    );
 }
 
 #[async_test]
@@ -113,7 +124,8 @@ async fn a_token_alone_neither_moves_nor_deletes() {
     let app = start().await;
     let owner = app.at(&address(0)).sign_in(NUMBER).await.token().to_owned();
     let thief = app.at(&address(9));
-    let asked = thief.post_as(&owner, PHONE_NUMBER, &json!({"phone_number": NEW})).await.expect(200);
+    let asked =
+        thief.post_as(&owner, PHONE_NUMBER, &json!({"phone_number": NEW})).await.expect(200);
     // The thief reads what comes to the new number, and only that.
     let own = app.deliver_id(asked.body["new_delivery_id"].as_str().unwrap()).await;
     let for_sign_in = thief.code_for(NEW).await;
@@ -201,7 +213,9 @@ async fn a_taken_number_is_refused_once_both_codes_are_given_and_they_stay_used(
     holder.sign_in(NEW).await;
     let token = client.sign_in(NUMBER).await.token().to_owned();
     let codes = codes_in_process(&app, &client, &token, NEW).await;
-    let give = async |current: &str, new: &str| client.post_as(&token, PHONE_NUMBER, &both(NEW, current, new)).await;
+    let give = async |current: &str, new: &str| {
+        client.post_as(&token, PHONE_NUMBER, &both(NEW, current, new)).await
+    };
     is_wrong(give(&codes.current, &another(&codes.new, 1)).await, "one is wrong");
     is_wrong(give(&another(&codes.current, 1), &codes.new).await, "one is wrong");
     give(&codes.current, &codes.new).await.expect_code(409, "phone_number_taken");

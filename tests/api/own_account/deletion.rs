@@ -7,14 +7,18 @@ use super::{DELETION, NUMBER, OTHER, code_of_deletion};
 use crate::support::app::{App, Plan, SOON};
 
 async fn rows(app: &App, table: &str, user: &str) -> usize {
-    app.database.column::<i64>(&format!("SELECT user_id FROM {table} WHERE user_id = {user}")).await.len()
+    app.database
+        .column::<i64>(&format!("SELECT user_id FROM {table} WHERE user_id = {user}"))
+        .await
+        .len()
 }
 
 #[async_test]
 async fn nothing_of_an_account_is_left_and_its_number_starts_clean() {
     let app = App::start().await;
     let signed_in = app.sign_in("Asha", NUMBER).await;
-    let (token, elsewhere) = (signed_in.token().to_owned(), app.sign_in("Asha", NUMBER).await.token().to_owned());
+    let (token, elsewhere) =
+        (signed_in.token().to_owned(), app.sign_in("Asha", NUMBER).await.token().to_owned());
     let neighbour = app.sign_in("Ravi", OTHER).await.token().to_owned();
     let id = signed_in.body["data"]["id"].to_string();
     assert_eq!((rows(&app, "tokens", &id).await, rows(&app, "events", &id).await), (2, 2));
@@ -27,7 +31,10 @@ async fn nothing_of_an_account_is_left_and_its_number_starts_clean() {
     app.delivery_is(asked.delivery_id(), "sent", SOON).await;
     let sms = &app.twilio.wait_for_sms(NUMBER, 4, SOON).await[3];
     let code = sms.code();
-    assert_eq!(sms.body(), format!("{code} is your code to delete your Cheershare account. Never share it."));
+    assert_eq!(
+        sms.body(),
+        format!("{code} is your code to delete your Cheershare account. Never share it.")
+    );
 
     let deleted = app.client().post_as(&token, DELETION, &json!({"otp": code})).await.expect(200);
     assert_eq!(deleted.body, json!({"success": true, "message": "Account deleted"}));
@@ -44,8 +51,10 @@ async fn nothing_of_an_account_is_left_and_its_number_starts_clean() {
     let user = &anew.body["data"];
     assert_eq!((&user["name"], &user["version"]), (&json!("Bela"), &json!(1)));
     assert_ne!(user["id"].to_string(), id, "no id is given twice");
-    let kinds: Vec<String> =
-        app.database.column(&format!("SELECT kind FROM events WHERE user_id = {}", user["id"])).await;
+    let kinds: Vec<String> = app
+        .database
+        .column(&format!("SELECT kind FROM events WHERE user_id = {}", user["id"]))
+        .await;
     assert_eq!(kinds, ["signed_up"]);
     app.client().protected(&token).await.expect_code(401, "invalid_authorization_header");
     app.no_job_is_left(SOON).await;

@@ -26,7 +26,10 @@ async fn both_operations_are_for_who_is_signed_in() {
     let code = deletion_in_process(&app, &client, &token).await;
     client.post_as(&token, DELETION, &json!({"otp": code})).await.expect(200);
     for path in [DELETION, PHONE_NUMBER] {
-        client.post_as(&token, path, &json!({})).await.expect_code(401, "invalid_authorization_header");
+        client
+            .post_as(&token, path, &json!({}))
+            .await
+            .expect_code(401, "invalid_authorization_header");
     }
 }
 
@@ -72,7 +75,9 @@ async fn a_wrong_code_is_wrong_whichever_it_is_and_the_other_one_stays_good() {
     let app = Setup::limits_off().start().await;
     let client = app.at(&address(0));
     let token = client.sign_in(NUMBER).await.token().to_owned();
-    let give = async |current: &str, new: &str| client.post_as(&token, PHONE_NUMBER, &both(NEW, current, new)).await;
+    let give = async |current: &str, new: &str| {
+        client.post_as(&token, PHONE_NUMBER, &both(NEW, current, new)).await
+    };
     is_wrong(give("123456", "123456").await);
     let codes = codes_in_process(&app, &client, &token, NEW).await;
     for step in 1..=4 {
@@ -96,12 +101,15 @@ async fn five_wrong_guesses_burn_either_code_and_the_code_of_a_deletion() {
     let app = Setup::limits_off().start().await;
     let client = app.at(&address(0));
     let token = client.sign_in(NUMBER).await.token().to_owned();
-    let give = async |current: &str, new: &str| client.post_as(&token, PHONE_NUMBER, &both(NEW, current, new)).await;
+    let give = async |current: &str, new: &str| {
+        client.post_as(&token, PHONE_NUMBER, &both(NEW, current, new)).await
+    };
     let ask = async || client.post_as(&token, PHONE_NUMBER, &json!({"phone_number": NEW})).await;
     for burn_new in [false, true] {
         let codes = codes_in_process(&app, &client, &token, NEW).await;
         for step in 1..=5 {
-            let (wrong_current, wrong_new) = (another(&codes.current, step), another(&codes.new, step));
+            let (wrong_current, wrong_new) =
+                (another(&codes.current, step), another(&codes.new, step));
             is_wrong(if burn_new {
                 give(&codes.current, &wrong_new).await
             } else {

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use super::{DELETION, NEW, NUMBER, OTHER, PHONE_NUMBER, both, codes_in_process, deletion_in_process};
+use super::{
+    DELETION, NEW, NUMBER, OTHER, PHONE_NUMBER, both, codes_in_process, deletion_in_process,
+};
 use crate::support::durations::SECOND;
 use crate::support::in_process::Setup;
 use crate::support::numbers::address;
@@ -12,7 +14,9 @@ async fn a_change_meets_the_cooldowns_of_both_numbers() {
     let app = Setup::limits_off().set("SEND_COOLDOWN_SECONDS", 30).start().await;
     let client = app.at(&address(0));
     let token = client.sign_in(NUMBER).await.token().to_owned();
-    let change = async |number: &str| client.post_as(&token, PHONE_NUMBER, &json!({"phone_number": number})).await;
+    let change = async |number: &str| {
+        client.post_as(&token, PHONE_NUMBER, &json!({"phone_number": number})).await
+    };
     let deletion = async || client.post_as(&token, DELETION, &json!({})).await;
 
     let asked = change(NEW).await.expect(200);
@@ -20,10 +24,16 @@ async fn a_change_meets_the_cooldowns_of_both_numbers() {
     let again = app.refused_for(30 * SECOND, "resend_cooldown", async || change(NEW).await).await;
     assert_eq!(again.body["resend_in"], 60);
     // The current number waits for another new one too, and for a deletion.
-    let sends = app.redis.lives().keys().filter(|key| key.starts_with("cheershare:delivery:")).count();
+    let sends =
+        app.redis.lives().keys().filter(|key| key.starts_with("cheershare:delivery:")).count();
     change(OTHER).await.expect_code(429, "resend_cooldown");
-    let new_sends = app.redis.lives().keys().filter(|key| key.starts_with("cheershare:delivery:")).count();
-    assert_eq!(new_sends, sends + 1, "the new number's code was sent before the current number's was refused");
+    let new_sends =
+        app.redis.lives().keys().filter(|key| key.starts_with("cheershare:delivery:")).count();
+    assert_eq!(
+        new_sends,
+        sends + 1,
+        "the new number's code was sent before the current number's was refused"
+    );
     let refused = deletion().await;
     assert_eq!(refused.retry_after(), 60);
     refused.expect_code(429, "resend_cooldown");
@@ -47,7 +57,11 @@ async fn half_a_change_is_asked_for_again() {
 
 #[async_test]
 async fn a_deletion_begins_no_limit_anew() {
-    let app = Setup::limits_off().set("SENDS_PER_NUMBER_DAY", 3).set("WRONG_GUESSES_PER_NUMBER_DAY", 4).start().await;
+    let app = Setup::limits_off()
+        .set("SENDS_PER_NUMBER_DAY", 3)
+        .set("WRONG_GUESSES_PER_NUMBER_DAY", 4)
+        .start()
+        .await;
     let client = app.at(&address(0));
     let token = client.sign_in(NUMBER).await.token().to_owned();
     let code = deletion_in_process(&app, &client, &token).await;
@@ -69,12 +83,18 @@ async fn test_numbers_need_no_sms() {
     client.ask(NUMBER).await.expect(200);
     let token = client.verify(NUMBER, "471100").await.expect(200).token().to_owned();
     for (there, current, new) in [(NEW, "471100", "471101"), (NUMBER, "471101", "471100")] {
-        let asked = client.post_as(&token, PHONE_NUMBER, &json!({"phone_number": there})).await.expect(200);
+        let asked =
+            client.post_as(&token, PHONE_NUMBER, &json!({"phone_number": there})).await.expect(200);
         assert_eq!(asked.body["resend_in"], 0);
         client.post_as(&token, PHONE_NUMBER, &both(there, current, new)).await.expect(200);
     }
     client.post_as(&token, DELETION, &json!({})).await.expect(200);
     client.post_as(&token, DELETION, &json!({"otp": "471100"})).await.expect(200);
-    let jobs = app.redis.lives().into_keys().filter(|key| key.starts_with("cheershare:sms:")).collect::<Vec<_>>();
+    let jobs = app
+        .redis
+        .lives()
+        .into_keys()
+        .filter(|key| key.starts_with("cheershare:sms:"))
+        .collect::<Vec<_>>();
     assert!(jobs.is_empty(), "{jobs:?}");
 }

@@ -1,4 +1,5 @@
-//! Deleting an account and moving it to another number: what its owner can do, and nobody with the token alone.
+//! Deleting an account and moving it to another number: what its owner can do, and nobody with the
+//! token alone.
 
 mod attacks;
 mod deletion;
@@ -28,9 +29,11 @@ pub(super) fn both(number: &str, current: &str, new: &str) -> Value {
 
 /// Asks for a change, and reads both SMS.
 pub(super) async fn codes_of_change(app: &App, token: &str, current: &str, new: &str) -> Codes {
-    let (before_current, before_new) = (app.twilio.accepted(current).len(), app.twilio.accepted(new).len());
+    let (before_current, before_new) =
+        (app.twilio.accepted(current).len(), app.twilio.accepted(new).len());
     app.client().post_as(token, PHONE_NUMBER, &json!({"phone_number": new})).await.expect(200);
-    let current = app.twilio.wait_for_sms(current, before_current + 1, SOON).await[before_current].code();
+    let current =
+        app.twilio.wait_for_sms(current, before_current + 1, SOON).await[before_current].code();
     let new = app.twilio.wait_for_sms(new, before_new + 1, SOON).await[before_new].code();
     Codes { current, new }
 }
@@ -49,8 +52,11 @@ pub(super) async fn change(client: &Client, token: &str, new: &str, codes: &Code
 
 /// The same in process.
 async fn codes_in_process(app: &InProcess, caller: &Caller<'_>, token: &str, new: &str) -> Codes {
-    let asked = caller.post_as(token, PHONE_NUMBER, &json!({"phone_number": new})).await.expect(200);
-    let id = |field: &str| asked.body[field].as_str().unwrap_or_else(|| panic!("no {field} in {asked:?}")).to_owned();
+    let asked =
+        caller.post_as(token, PHONE_NUMBER, &json!({"phone_number": new})).await.expect(200);
+    let id = |field: &str| {
+        asked.body[field].as_str().unwrap_or_else(|| panic!("no {field} in {asked:?}")).to_owned()
+    };
     let (current, new) = (id("current_delivery_id"), id("new_delivery_id"));
     Codes { current: app.deliver_id(&current).await, new: app.deliver_id(&new).await }
 }

@@ -13,32 +13,48 @@ const NOTICE: &str = "The phone number of your Tea & Co account was changed: thi
                       Was that not you? Contact support.";
 
 async fn events(app: &App, user: &str, columns: &str) -> Vec<String> {
-    app.database.column(&format!("SELECT {columns} FROM events WHERE user_id = {user} ORDER BY id")).await
+    app.database
+        .column(&format!("SELECT {columns} FROM events WHERE user_id = {user} ORDER BY id"))
+        .await
 }
 
 #[async_test]
 async fn an_account_moves_and_its_old_number_is_told() {
     let app = Plan::new().set("APP_NAME", "Tea & Co").start().await;
     let before = app.sign_in("Asha", NUMBER).await;
-    let (token, elsewhere) = (before.token().to_owned(), app.sign_in("Asha", NUMBER).await.token().to_owned());
+    let (token, elsewhere) =
+        (before.token().to_owned(), app.sign_in("Asha", NUMBER).await.token().to_owned());
 
-    let asked = app.client().post_as(&token, PHONE_NUMBER, &json!({"phone_number": "98765 43211"})).await.expect(200);
+    let asked = app
+        .client()
+        .post_as(&token, PHONE_NUMBER, &json!({"phone_number": "98765 43211"}))
+        .await
+        .expect(200);
     let body = asked.body.as_object().unwrap();
     let fields: Vec<&str> = body.keys().map(String::as_str).collect();
     let mut expected =
-        ["success", "message", "current_delivery_id", "new_delivery_id", "expires_in", "resend_in"].to_vec();
+        ["success", "message", "current_delivery_id", "new_delivery_id", "expires_in", "resend_in"]
+            .to_vec();
     expected.sort_unstable();
     assert_eq!(fields.len(), expected.len(), "{asked:?}");
     assert!(expected.iter().all(|field| fields.contains(field)), "{asked:?}");
-    assert_eq!((&body["success"], &body["message"]), (&json!(true), &json!("OTPs sent successfully")));
+    assert_eq!(
+        (&body["success"], &body["message"]),
+        (&json!(true), &json!("OTPs sent successfully"))
+    );
     assert!((295..=300).contains(&body["expires_in"].as_u64().unwrap()), "{asked:?}");
     let current = &app.twilio.wait_for_sms(NUMBER, 3, SOON).await[2];
     let new = &app.twilio.wait_for_sms(NEW, 1, SOON).await[0];
     let codes = Codes { current: current.code(), new: new.code() };
-    let text =
-        format!("{} is your code to move your Tea & Co account away from this number. Never share it.", codes.current);
+    let text = format!(
+        "{} is your code to move your Tea & Co account away from this number. Never share it.",
+        codes.current
+    );
     assert_eq!(current.body(), text);
-    let text = format!("{} is your code to use this number for your Tea & Co account. Never share it.", codes.new);
+    let text = format!(
+        "{} is your code to use this number for your Tea & Co account. Never share it.",
+        codes.new
+    );
     assert_eq!(new.body(), text);
     for id in ["current_delivery_id", "new_delivery_id"] {
         app.delivery_is(body[id].as_str().unwrap(), "sent", SOON).await;
@@ -47,7 +63,10 @@ async fn an_account_moves_and_its_old_number_is_told() {
     let changed = change(app.client(), &token, NEW, &codes).await.expect(200);
     let mut user = before.body["data"].clone();
     (user["phone_number"], user["version"]) = (json!(NEW), json!(2));
-    assert_eq!(changed.body, json!({"success": true, "data": user, "message": "Phone number changed"}));
+    assert_eq!(
+        changed.body,
+        json!({"success": true, "data": user, "message": "Phone number changed"})
+    );
 
     app.client().protected(&token).await.expect(200);
     app.client().protected(&elsewhere).await.expect_code(401, "invalid_authorization_header");
@@ -60,7 +79,11 @@ async fn an_account_moves_and_its_old_number_is_told() {
     let sessions: Vec<&str> = told.iter().map(|event| event.split_once(' ').unwrap().1).collect();
     let kinds: Vec<&str> = told.iter().map(|event| event.split_once(' ').unwrap().0).collect();
     assert_eq!(kinds, ["signed_up", "signed_in", "signed_out", "number_changed"]);
-    assert_eq!(sessions[2..], [sessions[1], sessions[0]], "the other session ended, this one did it");
+    assert_eq!(
+        sessions[2..],
+        [sessions[1], sessions[0]],
+        "the other session ended, this one did it"
+    );
     let details = events(&app, &id, "details").await;
     let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
     assert_eq!(parse(&details[2])["reason"], "number_changed");
@@ -88,7 +111,10 @@ async fn the_notice_is_tried_again_like_any_sms() {
     let tries = app.twilio.wait_for_tries(NUMBER, before + 3, SOON).await;
     assert!(tries[before..].iter().all(|sms| sms.body() == tries[before].body()), "{tries:?}");
     assert!(tries[before].validity() > 3_000, "it does not end with the codes: {tries:?}");
-    assert!(tries[before + 2].at - tries[before + 1].at >= Duration::from_secs(1), "the provider's word is waited for");
+    assert!(
+        tries[before + 2].at - tries[before + 1].at >= Duration::from_secs(1),
+        "the provider's word is waited for"
+    );
     app.twilio.wait_for_sms(NUMBER, before + 1, SOON).await;
     app.no_job_is_left(SOON).await;
     assert_eq!(app.twilio.tries(NUMBER).len(), before + 3, "and sent once");
@@ -100,7 +126,10 @@ async fn the_notice_is_tried_again_like_any_sms() {
     app.no_job_is_left(SOON).await;
     let letters = app.dead_letters().await;
     assert_eq!(letters.len(), 1, "{letters:?}");
-    assert_eq!((&letters[0]["reason"], &letters[0]["number"]), (&json!("opted_out"), &json!("+91********11")));
+    assert_eq!(
+        (&letters[0]["reason"], &letters[0]["number"]),
+        (&json!("opted_out"), &json!("+91********11"))
+    );
 }
 
 #[async_test]
@@ -147,7 +176,8 @@ async fn simultaneous_moves_of_one_account_are_one() {
     let moved: Vec<_> = answers.iter().filter(|answer| answer.status == 200).collect();
     assert_eq!(moved.len(), 1, "{answers:?}");
     for refused in answers.iter().filter(|answer| answer.status != 200) {
-        // Who comes when it is over meets an account that has the number already, or whose number sent no such code.
+        // Who comes when it is over meets an account that has the number already, or whose number
+        // sent no such code.
         let met = (refused.status, refused.body["code"].as_str().unwrap_or_default());
         let known = [(401, "invalid_otp"), (409, "edit_conflict"), (400, "same_phone_number")];
         assert!(known.contains(&met), "{refused:?}");
@@ -155,7 +185,8 @@ async fn simultaneous_moves_of_one_account_are_one() {
     let versions: Vec<i32> = app.database.column("SELECT version FROM users").await;
     assert_eq!(versions, [2]);
     app.no_job_is_left(SOON).await;
-    let notices = app.twilio.accepted(NUMBER).iter().filter(|sms| sms.body().contains("was changed")).count();
+    let notices =
+        app.twilio.accepted(NUMBER).iter().filter(|sms| sms.body().contains("was changed")).count();
     assert_eq!(notices, 1);
 }
 

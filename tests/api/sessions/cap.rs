@@ -38,7 +38,8 @@ async fn twenty_simultaneous_sign_ins_end_with_the_cap() {
         one.is_out().await;
     }
     let events = live[0].list("/me/events").await;
-    let ends: Vec<_> = events.iter().filter(|event| event["details"]["reason"] == "session_limit").collect();
+    let ends: Vec<_> =
+        events.iter().filter(|event| event["details"]["reason"] == "session_limit").collect();
     assert_eq!(ends.len(), 20, "{events:?}");
     let mut ids: Vec<_> = ends.iter().map(|event| event["session_id"].as_str().unwrap()).collect();
     ids.sort_unstable();
@@ -50,7 +51,8 @@ async fn twenty_simultaneous_sign_ins_end_with_the_cap() {
 async fn what_was_used_least_recently_goes_first() {
     let app = plan(1).set("SESSIONS_PER_USER", "3").start().await;
     let sign_in = async |device| SignedIn::with(app.client(), NUMBER, device).await;
-    let (first, second, third) = (sign_in("first").await, sign_in("second").await, sign_in("third").await);
+    let (first, second, third) =
+        (sign_in("first").await, sign_in("second").await, sign_in("third").await);
     // The first one was used last.
     let times = if app.database.is_postgres() {
         "UPDATE tokens SET last_used_at = last_used_at - interval '1 day' WHERE device <> 'first'"
@@ -60,7 +62,8 @@ async fn what_was_used_least_recently_goes_first() {
     app.database.execute(times).await;
     let fourth = sign_in("fourth").await;
     second.is_out().await;
-    let devices: Vec<_> = fourth.sessions().await.into_iter().map(|session| session["device"].clone()).collect();
+    let devices: Vec<_> =
+        fourth.sessions().await.into_iter().map(|session| session["device"].clone()).collect();
     assert_eq!(devices, ["fourth", "third", "first"]);
     for one in [&first, &third, &fourth] {
         one.is_in().await;

@@ -14,7 +14,8 @@ async fn ended_sessions_stop_at_once_everywhere() {
         mine.push(sign_in(NUMBER).await);
     }
     let other = sign_in(OTHER_NUMBER).await;
-    let everywhere = |one: &SignedIn| clients.iter().map(|client| one.at(client)).collect::<Vec<_>>();
+    let everywhere =
+        |one: &SignedIn| clients.iter().map(|client| one.at(client)).collect::<Vec<_>>();
     let are_in = async |ones: &[&SignedIn]| {
         for one in ones.iter().flat_map(|one| everywhere(one)) {
             one.is_in().await;
@@ -33,9 +34,22 @@ async fn ended_sessions_stop_at_once_everywhere() {
     is_out(&mine[1]).await;
     // An ended one, a malformed one, and somebody else's are not there.
     let others_id = other.session_id().await;
-    for unknown in [&id, &others_id, "k5x2aw7nqf3c4zt6y2h4v5xk7e", "x", "1", "CURRENT", "%00", &"a".repeat(1000)] {
+    for unknown in [
+        &id,
+        &others_id,
+        "k5x2aw7nqf3c4zt6y2h4v5xk7e",
+        "x",
+        "1",
+        "CURRENT",
+        "%00",
+        &"a".repeat(1000),
+    ] {
         println!("{unknown}");
-        mine[0].delete(&format!("/tokens/{unknown}")).await.expect_error(404, "Not found", "not_found");
+        mine[0].delete(&format!("/tokens/{unknown}")).await.expect_error(
+            404,
+            "Not found",
+            "not_found",
+        );
     }
     are_in(&[&mine[0], &mine[2], &mine[3], &other]).await;
 
@@ -67,10 +81,19 @@ async fn ended_sessions_stop_at_once_everywhere() {
 
     // All of it was written down, with the reasons.
     let last = sign_in(NUMBER).await;
-    let ends = last.list("/me/events").await.into_iter().rev().filter(|event| event["kind"] == "signed_out");
+    let ends = last
+        .list("/me/events")
+        .await
+        .into_iter()
+        .rev()
+        .filter(|event| event["kind"] == "signed_out");
     let reasons: Vec<Value> = ends.map(|event| event["details"]["reason"].clone()).collect();
     let everywhere = "signed_out_everywhere";
-    assert_eq!(reasons, ["ended_elsewhere", "signed_out", "signed_out", everywhere, everywhere, everywhere]);
-    let kinds: Vec<_> = other.list("/me/events").await.into_iter().map(|event| event["kind"].clone()).collect();
+    assert_eq!(
+        reasons,
+        ["ended_elsewhere", "signed_out", "signed_out", everywhere, everywhere, everywhere]
+    );
+    let kinds: Vec<_> =
+        other.list("/me/events").await.into_iter().map(|event| event["kind"].clone()).collect();
     assert_eq!(kinds, ["signed_up"], "somebody else's events are theirs");
 }

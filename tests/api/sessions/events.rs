@@ -21,7 +21,10 @@ async fn what_happens_to_an_account_is_written_down() {
     let told: Vec<_> = events
         .iter()
         .map(|event| {
-            assert_eq!(keys(event), ["address", "created_at", "details", "id", "kind", "session_id"]);
+            assert_eq!(
+                keys(event),
+                ["address", "created_at", "details", "id", "kind", "session_id"]
+            );
             assert!(seconds(&event["created_at"]) >= seconds(&user.user["created_at"]));
             json!([event["kind"], event["address"], event["session_id"], event["details"]])
         })
@@ -89,7 +92,8 @@ async fn pages_are_newest_first_and_miss_nothing() {
     let exact = user.get(&format!("/me/events?limit=5&cursor={cursor}")).await.expect(200).body;
     assert_eq!(exact, rest);
     let theirs = other.get(&format!("/me/events?cursor={cursor}")).await.expect(200).body;
-    let kinds: Vec<_> = theirs["data"].as_array().unwrap().iter().map(|event| event["kind"].clone()).collect();
+    let kinds: Vec<_> =
+        theirs["data"].as_array().unwrap().iter().map(|event| event["kind"].clone()).collect();
     assert_eq!(kinds, ["signed_up"]);
     checks_its_parameters(&user, "/me/events").await;
 }

@@ -16,17 +16,23 @@ async fn users_see_where_they_are_signed_in() {
 
     let newest = all.last().unwrap();
     let sessions = newest.sessions().await;
-    let devices: Vec<_> = sessions.iter().map(|session| session["device"].as_str().unwrap()).collect();
+    let devices: Vec<_> =
+        sessions.iter().map(|session| session["device"].as_str().unwrap()).collect();
     let cut = format!("Phone/1.0 ({}", "x".repeat(189));
     assert_eq!(devices, [&cut, "Mozilla/5.0 (X11)", "curl/8.5.0", ""]);
-    let current: Vec<_> = sessions.iter().map(|session| session["current"].as_bool().unwrap()).collect();
+    let current: Vec<_> =
+        sessions.iter().map(|session| session["current"].as_bool().unwrap()).collect();
     assert_eq!(current, [true, false, false, false]);
     for session in &sessions {
-        assert_eq!(keys(session), ["created_at", "current", "device", "expires_at", "id", "last_used_at"]);
+        assert_eq!(
+            keys(session),
+            ["created_at", "current", "device", "expires_at", "id", "last_used_at"]
+        );
         let id = session["id"].as_str().unwrap();
         let base32 = |byte: u8| byte.is_ascii_lowercase() || (b'2'..=b'7').contains(&byte);
         assert!(id.len() == 26 && id.bytes().all(base32), "{id}");
-        let [created, used, expires] = ["created_at", "last_used_at", "expires_at"].map(|time| seconds(&session[time]));
+        let [created, used, expires] =
+            ["created_at", "last_used_at", "expires_at"].map(|time| seconds(&session[time]));
         assert_eq!((used, expires), (created, created + 48 * 60 * 60), "{session}");
     }
     let theirs = other.sessions().await;
@@ -48,8 +54,14 @@ async fn users_see_where_they_are_signed_in() {
     checks_its_parameters(newest, "/tokens").await;
 
     // A session that expired is not one, and neither is a token of another scope.
-    let expired = if app.database.is_postgres() { "now() - interval '1 minute'" } else { "'2001-01-01T00:00:00Z'" };
-    app.database.execute(&format!("UPDATE tokens SET expiry = {expired} WHERE device = 'curl/8.5.0'")).await;
+    let expired = if app.database.is_postgres() {
+        "now() - interval '1 minute'"
+    } else {
+        "'2001-01-01T00:00:00Z'"
+    };
+    app.database
+        .execute(&format!("UPDATE tokens SET expiry = {expired} WHERE device = 'curl/8.5.0'"))
+        .await;
     app.database.execute("UPDATE tokens SET scope = 'password-reset' WHERE device = ''").await;
     let live = newest.sessions().await;
     assert_eq!(live.len(), 2, "{live:?}");

@@ -14,21 +14,30 @@ async fn users_read_and_change_themselves() {
     assert_eq!(me.body, json!({"data": user.user}));
     assert_eq!(keys(&me.body["data"]), ["created_at", "id", "name", "phone_number", "version"]);
 
-    let changed =
-        user.call(Method::PATCH, "/me", Some(&json!({"name": "  Ravi\u{308} ", "version": 1}))).await.expect(200);
+    let changed = user
+        .call(Method::PATCH, "/me", Some(&json!({"name": "  Ravi\u{308} ", "version": 1})))
+        .await
+        .expect(200);
     let mut expected = user.user.clone();
     (expected["name"], expected["version"]) = (json!("Rav\u{ef}"), json!(2));
     assert_eq!(changed.body, json!({"data": expected}));
     assert_eq!(user.get("/me").await.body, changed.body);
-    assert_eq!(SignedIn::with(app.client(), NUMBER, "").await.user, expected, "a known user keeps the name");
+    assert_eq!(
+        SignedIn::with(app.client(), NUMBER, "").await.user,
+        expected,
+        "a known user keeps the name"
+    );
 
     for version in [1, 3, 0, -1, i32::MAX] {
-        let late = user.call(Method::PATCH, "/me", Some(&json!({"name": "Late", "version": version}))).await;
+        let late = user
+            .call(Method::PATCH, "/me", Some(&json!({"name": "Late", "version": version})))
+            .await;
         assert_eq!(late.header("retry-after"), "", "waiting does not help");
         late.expect_code(409, "edit_conflict");
     }
     for name in ["", "  ", "a\nb", "\0", &"x".repeat(101)] {
-        let answer = user.call(Method::PATCH, "/me", Some(&json!({"name": name, "version": 2}))).await;
+        let answer =
+            user.call(Method::PATCH, "/me", Some(&json!({"name": name, "version": 2}))).await;
         answer.expect_code(400, "invalid_name");
     }
     for body in [
@@ -71,7 +80,11 @@ async fn users_read_and_change_themselves() {
 async fn use_that_cannot_be_noted_keeps_nobody_out() {
     let app = start().await;
     let user = SignedIn::with(app.client(), NUMBER, "").await;
-    let long_ago = if app.database.is_postgres() { "now() - interval '1 hour'" } else { "'2001-01-01T00:00:00Z'" };
+    let long_ago = if app.database.is_postgres() {
+        "now() - interval '1 hour'"
+    } else {
+        "'2001-01-01T00:00:00Z'"
+    };
     app.database.execute(&format!("UPDATE tokens SET last_used_at = {long_ago}")).await;
     app.database.refuse("UPDATE", "tokens").await;
     user.is_in().await;

@@ -45,7 +45,11 @@ impl SignedIn {
         headers.insert("user-agent", user_agent.parse().unwrap());
         let body = serde_json::json!({"phone_number": number, "otp": OTP}).to_string();
         let answer = client.send(Method::POST, "/signup", headers, body).await.expect(200);
-        Self { client: client.clone(), token: answer.token().to_owned(), user: answer.body["data"].clone() }
+        Self {
+            client: client.clone(),
+            token: answer.token().to_owned(),
+            user: answer.body["data"].clone(),
+        }
     }
 
     /// The same user's token at another API.
@@ -87,7 +91,11 @@ impl SignedIn {
     /// Asserts that the token does not work, on a public route either.
     pub(crate) async fn is_out(&self) {
         for path in ["/protected", "/me", "/tokens", "/me/events", "/healthz"] {
-            self.get(path).await.expect_error(401, "Invalid authorization header", "invalid_authorization_header");
+            self.get(path).await.expect_error(
+                401,
+                "Invalid authorization header",
+                "invalid_authorization_header",
+            );
         }
     }
 
@@ -105,7 +113,8 @@ impl SignedIn {
     /// The id of the session that asks.
     pub(crate) async fn session_id(&self) -> String {
         let sessions = self.sessions().await;
-        let current: Vec<_> = sessions.iter().filter(|session| session["current"] == true).collect();
+        let current: Vec<_> =
+            sessions.iter().filter(|session| session["current"] == true).collect();
         assert_eq!(current.len(), 1, "{sessions:?}");
         current[0]["id"].as_str().unwrap().to_owned()
     }
@@ -129,8 +138,23 @@ async fn checks_its_parameters(user: &SignedIn, path: &str) {
     for right in ["limit=1", "limit=100", "", "other=1"] {
         user.get(&format!("{path}?{right}")).await.expect(200);
     }
-    let wrong = ["limit=0", "limit=101", "limit=-1", "limit=x", "limit=", "limit=1.5", "limit=99999999999999999999"];
-    let cursors = ["cursor=", "cursor=1", "cursor=aaaaaaaaaaaaa", "cursor=77777777777777", "cursor=%00", "cursor=%ff"];
+    let wrong = [
+        "limit=0",
+        "limit=101",
+        "limit=-1",
+        "limit=x",
+        "limit=",
+        "limit=1.5",
+        "limit=99999999999999999999",
+    ];
+    let cursors = [
+        "cursor=",
+        "cursor=1",
+        "cursor=aaaaaaaaaaaaa",
+        "cursor=77777777777777",
+        "cursor=%00",
+        "cursor=%ff",
+    ];
     for wrong in wrong.iter().chain(&cursors) {
         println!("{wrong}");
         let answer = user.get(&format!("{path}?{wrong}")).await;

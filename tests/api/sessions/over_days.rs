@@ -12,7 +12,10 @@ use crate::support::durations::{DAY, HOUR};
 use crate::support::in_process::{InProcess, Setup};
 
 async fn call(app: &InProcess, method: Method, path: &str, token: &str) -> Answer {
-    let request = Request::builder().method(method).uri_str(path).header("authorization", format!("Bearer {token}"));
+    let request = Request::builder()
+        .method(method)
+        .uri_str(path)
+        .header("authorization", format!("Bearer {token}"));
     app.call(request.header("x-forwarded-for", "203.0.113.7").finish()).await
 }
 
@@ -50,7 +53,9 @@ async fn renewals_go_on_for_thirty_days() {
         }
         assert_eq!(seconds(&told["last_used_at"]), now);
         assert_eq!(seconds(&told["expires_at"]), (now + 48 * 3600).min(end));
-        call(&app, Method::GET, "/protected", &token).await.expect_code(401, "invalid_authorization_header");
+        call(&app, Method::GET, "/protected", &token)
+            .await
+            .expect_code(401, "invalid_authorization_header");
         assert_ne!(renewed.token(), token);
         token = renewed.token().to_owned();
         assert_eq!(current(&app, &token).await, *told);
@@ -64,7 +69,9 @@ async fn renewals_go_on_for_thirty_days() {
     assert_eq!(seconds(&renewed.body["data"]["expires_at"]), end);
     call(&app, Method::GET, "/protected", renewed.token()).await.expect(200);
     app.advance(Duration::from_millis(1));
-    call(&app, Method::GET, "/protected", renewed.token()).await.expect_code(401, "invalid_authorization_header");
+    call(&app, Method::GET, "/protected", renewed.token())
+        .await
+        .expect_code(401, "invalid_authorization_header");
     renew(&app, renewed.token()).await.expect_code(401, "invalid_authorization_header");
 }
 
@@ -81,7 +88,10 @@ async fn a_token_lives_no_longer_than_its_session() {
     let app = Setup::limits_off().set("SESSION_MAX_DAYS", 1).start().await;
     let token = sign_in(&app).await;
     let session = current(&app, &token).await;
-    assert_eq!(seconds(&session["expires_at"]), seconds(&session["created_at"]) + DAY.as_secs() as i64);
+    assert_eq!(
+        seconds(&session["expires_at"]),
+        seconds(&session["created_at"]) + DAY.as_secs() as i64
+    );
 }
 
 #[tokio::test]
@@ -91,7 +101,11 @@ async fn use_is_noted_once_a_minute() {
     let begin = seconds(&current(&app, &used).await["last_used_at"]);
     let noted = async || {
         let list = call(&app, Method::GET, "/tokens", &watching).await.expect(200);
-        let other = list.body["data"].as_array().unwrap().iter().find(|session| session["current"] == false);
+        let other = list.body["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|session| session["current"] == false);
         seconds(&other.unwrap()["last_used_at"]) - begin
     };
     for (passed, expected) in [(0, 0), (59, 0), (1, 60), (59, 60), (1, 120), (3600, 3720)] {

@@ -31,7 +31,12 @@ async fn known_and_unknown_numbers_look_the_same() {
 }
 
 async fn limited(proxies: &str) -> App {
-    Plan::new().workers(0).set("SENDS_PER_ADDRESS_HOUR", "2").set("TRUSTED_PROXIES", proxies).start().await
+    Plan::new()
+        .workers(0)
+        .set("SENDS_PER_ADDRESS_HOUR", "2")
+        .set("TRUSTED_PROXIES", proxies)
+        .start()
+        .await
 }
 
 #[async_test]

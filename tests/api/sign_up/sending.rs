@@ -90,7 +90,9 @@ async fn names_that_are_too_long_or_cannot_be_seen_or_have_control_characters() 
     let app = Plan::new().workers(0).start().await;
     let long = "A".repeat(10_000);
     let one_too_many = "\u{e9}".repeat(101);
-    for name in ["A\u{0}B", "\u{0}", "A\nB", "A\u{1b}[31m", "A\u{7f}", "A\u{85}B", &one_too_many, &long] {
+    for name in
+        ["A\u{0}B", "\u{0}", "A\nB", "A\u{1b}[31m", "A\u{7f}", "A\u{85}B", &one_too_many, &long]
+    {
         println!("{name:?}");
         app.client().ask(name, NUMBER).await.expect_code(400, "invalid_name");
     }
@@ -99,9 +101,13 @@ async fn names_that_are_too_long_or_cannot_be_seen_or_have_control_characters() 
         app.client().ask(unseen, NUMBER).await.expect_code(400, "invalid_name");
     }
     let longest = "\u{e9}".repeat(100);
-    for name in
-        ["A", "\u{905}\u{928}\u{928}\u{94d}\u{92f}\u{93e}", "श्री\u{200d}", "Anne-Marie O'Neill \u{1f600}", &longest]
-    {
+    for name in [
+        "A",
+        "\u{905}\u{928}\u{928}\u{94d}\u{92f}\u{93e}",
+        "श्री\u{200d}",
+        "Anne-Marie O'Neill \u{1f600}",
+        &longest,
+    ] {
         println!("{name:?}");
         app.client().ask(name, NUMBER).await.expect(200);
     }
@@ -133,7 +139,12 @@ async fn all_spellings_of_one_number_are_one_user() {
     }
     let users: Vec<String> = app.database.column("SELECT phone_number FROM users").await;
     assert_eq!(users, [NUMBER]);
-    assert_eq!(app.twilio.counts().len(), 1, "all SMS went to one number: {:?}", app.twilio.counts());
+    assert_eq!(
+        app.twilio.counts().len(),
+        1,
+        "all SMS went to one number: {:?}",
+        app.twilio.counts()
+    );
 }
 
 #[async_test]

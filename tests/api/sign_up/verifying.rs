@@ -50,8 +50,16 @@ async fn every_refusal_has_the_same_body() {
     bodies.push(is_refused(client.verify(NEVER_ASKED, &code).await));
     client.verify(NUMBER, &code).await.expect(200);
     bodies.push(is_refused(client.verify(NUMBER, &code).await));
-    for otp in ["123", "12345678901", "12ab56", " ", "123 456", "-12345", "1234.5", "\u{0661}\u{0662}\u{0663}\u{0664}"]
-    {
+    for otp in [
+        "123",
+        "12345678901",
+        "12ab56",
+        " ",
+        "123 456",
+        "-12345",
+        "1234.5",
+        "\u{0661}\u{0662}\u{0663}\u{0664}",
+    ] {
         println!("{otp:?}");
         bodies.push(is_refused(client.verify(NEVER_ASKED, otp).await));
     }

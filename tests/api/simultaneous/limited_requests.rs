@@ -1,4 +1,5 @@
-//! A hundred requests at the same moment through two API processes: never one more than a limit allows.
+//! A hundred requests at the same moment through two API processes: never one more than a limit
+//! allows.
 
 use std::time::Instant;
 
@@ -11,11 +12,14 @@ use crate::support::numbers::{TEST_NUMBER, abroad, address, neighbour, spread};
 const NUMBER: &str = "+919000000001";
 const ELSEWHERE: &str = "198.51.100.1";
 
-/// Limits, through two APIs that have been used before: what a test number asks for is charged to nobody.
+/// Limits, through two APIs that have been used before: what a test number asks for is charged to
+/// nobody.
 async fn two_apis<const N: usize>(limits: [(&str, &str); N]) -> App {
-    let plan = Plan::new().apis(2).set("TRUSTED_PROXIES", "127.0.0.1").set("ALLOWED_COUNTRIES", "*");
+    let plan =
+        Plan::new().apis(2).set("TRUSTED_PROXIES", "127.0.0.1").set("ALLOWED_COUNTRIES", "*");
     let plan = plan.set("TEST_NUMBERS", &format!("{TEST_NUMBER}=471100@2099-12-31"));
-    let app = limits.into_iter().fold(plan, |plan, (name, value)| plan.set(name, value)).start().await;
+    let app =
+        limits.into_iter().fold(plan, |plan, (name, value)| plan.set(name, value)).start().await;
     for client in app.clients_in_turn().take(2) {
         client.ask("Reviewer", TEST_NUMBER).await.expect(200);
         client.verify(TEST_NUMBER, "471100").await.expect(200);
@@ -23,8 +27,14 @@ async fn two_apis<const N: usize>(limits: [(&str, &str); N]) -> App {
     app
 }
 
-/// A hundred numbers are asked for at once; returns how many get an SMS. All others hear of that limit.
-async fn allowed(app: &App, code: &str, number: fn(usize) -> String, address: fn(usize) -> String) -> usize {
+/// A hundred numbers are asked for at once; returns how many get an SMS. All others hear of that
+/// limit.
+async fn allowed(
+    app: &App,
+    code: &str,
+    number: fn(usize) -> String,
+    address: fn(usize) -> String,
+) -> usize {
     let asks = app
         .clients_in_turn()
         .take(100)
@@ -58,7 +68,8 @@ async fn sends() {
     app.no_job_is_left(SOON).await;
     let others = app.twilio.accepted_in_all() - app.twilio.accepted(NUMBER).len();
     assert_eq!(others, 35, "each send that was allowed is one SMS");
-    // A job that still waits when its number is asked for again is dropped: one SMS with the code is enough.
+    // A job that still waits when its number is asked for again is dropped: one SMS with the code
+    // is enough.
     assert!((1..=5).contains(&app.twilio.accepted(NUMBER).len()));
 
     let seconds = usize::try_from(begun.elapsed().as_secs()).unwrap();
@@ -90,23 +101,28 @@ async fn the_day_s_limits_and_the_default_country_s() {
     app.client().ask("Asha", &abroad(0)).await.expect_code(429, "wrong_guess_limit");
 }
 
-/// A hundred guesses at once, spread over so many numbers, each of which has a code; returns how many were looked at.
+/// A hundred guesses at once, spread over so many numbers, each of which has a code; returns how
+/// many were looked at.
 async fn guesses(app: &App, numbers: &[String], from: fn(usize) -> String) -> u64 {
     let codes = join_all(numbers.iter().map(|number| app.code_for("Asha", number))).await;
     let targets = numbers.iter().zip(&codes).cycle();
-    let calls = app
-        .clients_in_turn()
-        .zip(targets)
-        .take(100)
-        .enumerate()
-        .map(|(n, (client, (number, code)))| async move { client.at(&from(n)).verify(number, &wrong(code)).await });
+    let calls = app.clients_in_turn().zip(targets).take(100).enumerate().map(
+        |(n, (client, (number, code)))| async move {
+            client.at(&from(n)).verify(number, &wrong(code)).await
+        },
+    );
     for answer in join_all(calls).await {
         answer.expect_error(401, "Invalid or expired OTP", "invalid_otp");
     }
     let mut redis = app.redis.connection();
     let looked_at = numbers.iter().map(|number| {
         let key = format!("cheershare:otp:sign_in:{number}");
-        redis::cmd("HGET").arg(key).arg("guesses").query::<Option<u64>>(&mut redis).unwrap().unwrap_or(0)
+        redis::cmd("HGET")
+            .arg(key)
+            .arg("guesses")
+            .query::<Option<u64>>(&mut redis)
+            .unwrap()
+            .unwrap_or(0)
     });
     looked_at.sum()
 }

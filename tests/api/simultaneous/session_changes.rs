@@ -56,7 +56,11 @@ async fn renewals_of_one_token(app: &App) {
         let (done, refused) = split(join_all(calls).await, 200);
         assert_eq!(done.len(), 1, "{done:?}");
         for answer in refused {
-            answer.expect_error(401, "Invalid authorization header", "invalid_authorization_header");
+            answer.expect_error(
+                401,
+                "Invalid authorization header",
+                "invalid_authorization_header",
+            );
         }
         user.is_out().await;
         user = user.holding(done[0].token());
@@ -71,10 +75,15 @@ async fn sign_outs_of_one_session(app: &App) {
     let id = user.session_id().await;
     let ended = async || {
         let events = watcher.list("/me/events").await;
-        events.iter().filter(|event| event["kind"] == "signed_out" && event["session_id"] == id).count()
+        events
+            .iter()
+            .filter(|event| event["kind"] == "signed_out" && event["session_id"] == id)
+            .count()
     };
     // By itself: who comes a little later finds the token gone.
-    let calls = crowd(app, &user, 10).into_iter().map(|one| async move { one.delete("/tokens/current").await });
+    let calls = crowd(app, &user, 10)
+        .into_iter()
+        .map(|one| async move { one.delete("/tokens/current").await });
     let (done, late) = split(join_all(calls).await, 204);
     assert!(!done.is_empty());
     for answer in late {

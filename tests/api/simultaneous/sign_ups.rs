@@ -12,7 +12,10 @@ async fn two_apis() -> App {
 
 /// Tries all OTPs at once, each with the next API in turn.
 async fn verify_all(app: &App, otps: &[String]) -> Vec<Answer> {
-    let calls = app.clients_in_turn().zip(otps).map(|(client, otp)| async move { client.verify(NUMBER, otp).await });
+    let calls = app
+        .clients_in_turn()
+        .zip(otps)
+        .map(|(client, otp)| async move { client.verify(NUMBER, otp).await });
     join_all(calls).await
 }
 
@@ -23,7 +26,8 @@ fn wrong_codes(code: &str, count: u64) -> Vec<String> {
 }
 
 fn successes(answers: Vec<Answer>) -> Vec<Answer> {
-    let (right, wrong): (Vec<Answer>, Vec<Answer>) = answers.into_iter().partition(|answer| answer.status == 200);
+    let (right, wrong): (Vec<Answer>, Vec<Answer>) =
+        answers.into_iter().partition(|answer| answer.status == 200);
     for answer in wrong {
         answer.expect_error(401, "Invalid or expired OTP", "invalid_otp");
     }
@@ -64,9 +68,10 @@ async fn four_simultaneous_wrong_guesses_leave_a_fifth() {
     app.client().verify(NUMBER, &code).await.expect(200);
 }
 
-/// Whether five guesses or more were evaluated cannot be seen from outside one guess at a time. But a right code among
-/// many wrong ones only ever gets through as one of the first five: over 20 rounds of 49 wrong and one right, more than
-/// half of the right ones would get through if guesses were evaluated without end.
+/// Whether five guesses or more were evaluated cannot be seen from outside one guess at a time. But
+/// a right code among many wrong ones only ever gets through as one of the first five: over 20
+/// rounds of 49 wrong and one right, more than half of the right ones would get through if guesses
+/// were evaluated without end.
 #[async_test]
 async fn a_right_code_behind_many_wrong_ones_is_too_late() {
     let app = two_apis().await;
@@ -82,13 +87,19 @@ async fn a_right_code_behind_many_wrong_ones_is_too_late() {
         });
         got_through += successes(join_all(calls).await).len();
     }
-    assert!(got_through < 10, "{got_through} of 20 right codes were evaluated after 49 wrong ones were sent");
+    assert!(
+        got_through < 10,
+        "{got_through} of 20 right codes were evaluated after 49 wrong ones were sent"
+    );
 }
 
 #[async_test]
 async fn twenty_sign_ups_of_one_number_are_one_user() {
     let app = two_apis().await;
-    let asks = app.clients_in_turn().take(20).map(|client| async move { client.ask("Asha", NUMBER).await });
+    let asks = app
+        .clients_in_turn()
+        .take(20)
+        .map(|client| async move { client.ask("Asha", NUMBER).await });
     let mut deliveries: Vec<String> = Vec::new();
     for asked in join_all(asks).await {
         let asked = asked.expect(200);
@@ -100,7 +111,8 @@ async fn twenty_sign_ups_of_one_number_are_one_user() {
 
     app.no_job_is_left(SOON).await;
     let sms = app.twilio.accepted(NUMBER);
-    // A job that still waits when its number is asked for again is dropped: one SMS with the code is enough.
+    // A job that still waits when its number is asked for again is dropped: one SMS with the code
+    // is enough.
     assert!((1..=20).contains(&sms.len()), "{sms:?}");
     assert_eq!(app.twilio.tries(NUMBER).len(), sms.len(), "nothing was tried twice");
     let codes: Vec<String> = sms.iter().map(|sms| sms.code()).collect();

@@ -1,4 +1,5 @@
-//! A plain HTTP client. Answers are read as they come over the wire, never through the service's own types.
+//! A plain HTTP client. Answers are read as they come over the wire, never through the service's
+//! own types.
 
 use std::sync::Once;
 use std::time::Duration;
@@ -45,7 +46,8 @@ impl Client {
         Self { http, base: format!("http://{address}"), forwarded_for: None }
     }
 
-    /// The same, coming from another address by the word of a proxy (which has to be among `TRUSTED_PROXIES`).
+    /// The same, coming from another address by the word of a proxy (which has to be among
+    /// `TRUSTED_PROXIES`).
     pub(crate) fn at(&self, address: &str) -> Self {
         Self { forwarded_for: Some(address.to_owned()), ..self.clone() }
     }
@@ -105,7 +107,12 @@ impl Client {
     }
 
     /// POST of any bytes.
-    pub(crate) async fn post_raw(&self, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
+    pub(crate) async fn post_raw(
+        &self,
+        path: &str,
+        content_type: &str,
+        body: impl Into<reqwest::Body>,
+    ) -> Answer {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", content_type.parse().unwrap());
         self.send(Method::POST, path, headers, body).await
@@ -150,18 +157,24 @@ impl Answer {
     /// `Retry-After`, in seconds.
     #[track_caller]
     pub(crate) fn retry_after(&self) -> u64 {
-        self.header("retry-after").parse().unwrap_or_else(|_| panic!("an answer with Retry-After, not {self:?}"))
+        self.header("retry-after")
+            .parse()
+            .unwrap_or_else(|_| panic!("an answer with Retry-After, not {self:?}"))
     }
 
     /// The id of the SMS that was asked for.
     #[track_caller]
     pub(crate) fn delivery_id(&self) -> &str {
-        self.body["delivery_id"].as_str().unwrap_or_else(|| panic!("an answer with a delivery id, not {self:?}"))
+        self.body["delivery_id"]
+            .as_str()
+            .unwrap_or_else(|| panic!("an answer with a delivery id, not {self:?}"))
     }
 
     /// The token of a sign-in.
     pub(crate) fn token(&self) -> &str {
-        self.body["token"].as_str().unwrap_or_else(|| panic!("an answer with a token, not {self:?}"))
+        self.body["token"]
+            .as_str()
+            .unwrap_or_else(|| panic!("an answer with a token, not {self:?}"))
     }
 
     /// Asserts what is the same in all answers of that status; returns itself.

@@ -29,10 +29,16 @@ impl Scraped {
         for line in text.lines().filter(|line| !line.is_empty()) {
             if let Some(rest) = line.strip_prefix("# HELP ") {
                 let (name, help) = rest.split_once(' ').unwrap();
-                assert!(scraped.help.insert(name.to_owned(), help.to_owned()).is_none(), "twice: {line}");
+                assert!(
+                    scraped.help.insert(name.to_owned(), help.to_owned()).is_none(),
+                    "twice: {line}"
+                );
             } else if let Some(rest) = line.strip_prefix("# TYPE ") {
                 let (name, kind) = rest.split_once(' ').unwrap();
-                assert!(scraped.types.insert(name.to_owned(), kind.to_owned()).is_none(), "twice: {line}");
+                assert!(
+                    scraped.types.insert(name.to_owned(), kind.to_owned()).is_none(),
+                    "twice: {line}"
+                );
             } else {
                 scraped.samples.push(Sample::parse(line));
             }
@@ -42,10 +48,13 @@ impl Scraped {
 
     /// The metric that a sample belongs to.
     pub(crate) fn family_of(&self, name: &str) -> &str {
-        let is_histogram = |family: &str| self.types.get(family).is_some_and(|kind| kind == "histogram");
-        let family = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix));
+        let is_histogram =
+            |family: &str| self.types.get(family).is_some_and(|kind| kind == "histogram");
+        let family =
+            ["_bucket", "_sum", "_count"].iter().find_map(|suffix| name.strip_suffix(suffix));
         let family = family.filter(|family| is_histogram(family)).unwrap_or(name);
-        let (family, _) = self.types.get_key_value(family).unwrap_or_else(|| panic!("{name} has no TYPE"));
+        let (family, _) =
+            self.types.get_key_value(family).unwrap_or_else(|| panic!("{name} has no TYPE"));
         family
     }
 
@@ -53,7 +62,10 @@ impl Scraped {
     #[track_caller]
     pub(crate) fn value(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let fits = |sample: &&Sample| {
-            sample.name == name && labels.iter().all(|(key, value)| sample.labels.get(*key).is_some_and(|l| l == value))
+            sample.name == name
+                && labels
+                    .iter()
+                    .all(|(key, value)| sample.labels.get(*key).is_some_and(|l| l == value))
         };
         let found: Vec<f64> = self.samples.iter().filter(fits).map(|sample| sample.value).collect();
         assert!(!found.is_empty(), "no {name} with {labels:?}");
@@ -73,7 +85,8 @@ impl Sample {
         let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
         let labels = labels.strip_suffix('}').unwrap_or_else(|| panic!("no end of labels: {line}"));
         let labels = labels.split("\",").filter(|label| !label.is_empty()).map(|label| {
-            let (key, value) = label.split_once("=\"").unwrap_or_else(|| panic!("no label: {line}"));
+            let (key, value) =
+                label.split_once("=\"").unwrap_or_else(|| panic!("no label: {line}"));
             (key.to_owned(), value.trim_end_matches('"').to_owned())
         });
         Self { name: name.to_owned(), labels: labels.collect(), value }

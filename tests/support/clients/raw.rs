@@ -43,7 +43,10 @@ impl Connection {
             if received.contains(text) {
                 return received;
             }
-            assert!(Instant::now() < deadline, "waited {within:?} in vain for {text:?}, got {received:?}");
+            assert!(
+                Instant::now() < deadline,
+                "waited {within:?} in vain for {text:?}, got {received:?}"
+            );
             assert!(!self.read(), "closed before {text:?} came, after {received:?}");
         }
     }

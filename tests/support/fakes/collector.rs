@@ -1,4 +1,5 @@
-//! An OpenTelemetry collector: takes traces by OTLP over HTTP, and keeps what they say, read as plain JSON.
+//! An OpenTelemetry collector: takes traces by OTLP over HTTP, and keeps what they say, read as
+//! plain JSON.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -73,9 +74,17 @@ impl Collector {
     /// Every span so far of those that came as JSON.
     pub(crate) fn spans(&self) -> Vec<Span> {
         let exports = self.exports();
-        let bodies = exports.iter().filter_map(|export| serde_json::from_slice::<Value>(&export.body).ok());
+        let bodies =
+            exports.iter().filter_map(|export| serde_json::from_slice::<Value>(&export.body).ok());
         bodies
-            .flat_map(|body| body["resourceSpans"].as_array().unwrap().iter().flat_map(spans_of).collect::<Vec<_>>())
+            .flat_map(|body| {
+                body["resourceSpans"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .flat_map(spans_of)
+                    .collect::<Vec<_>>()
+            })
             .collect()
     }
 }
@@ -86,12 +95,21 @@ impl Drop for Collector {
     }
 }
 
-async fn take(request: Request<Incoming>, exports: Arc<Mutex<Vec<Export>>>) -> Result<Response<Full<Bytes>>, Closed> {
+async fn take(
+    request: Request<Incoming>,
+    exports: Arc<Mutex<Vec<Export>>>,
+) -> Result<Response<Full<Bytes>>, Closed> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Closed)?.to_bytes();
-    let header = |name| head.headers.get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
+    let header =
+        |name| head.headers.get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
     let (content_type, api_key) = (header("content-type"), header("x-api-key"));
-    exports.lock().unwrap().push(Export { path: head.uri.path().to_owned(), content_type, api_key, body });
+    exports.lock().unwrap().push(Export {
+        path: head.uri.path().to_owned(),
+        content_type,
+        api_key,
+        body,
+    });
     Ok(Response::new(Full::default()))
 }
 

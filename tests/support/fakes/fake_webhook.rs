@@ -1,5 +1,6 @@
-//! A receiver of the provider `webhook`, served over real HTTP: it checks the signature after the Standard Webhooks
-//! specification, keeps every request, and answers each number as the test has scripted it.
+//! A receiver of the provider `webhook`, served over real HTTP: it checks the signature after the
+//! Standard Webhooks specification, keeps every request, and answers each number as the test has
+//! scripted it.
 
 use common::runtime::clock::Clock;
 use std::collections::{HashMap, VecDeque};
@@ -68,7 +69,8 @@ impl FakeWebhook {
         let listener = TcpListener::bind(address).await.unwrap();
         let state = Arc::new(State::default());
         let shared = Arc::clone(&state);
-        let server = tokio::spawn(serve(listener, move |request| answer(request, Arc::clone(&shared))));
+        let server =
+            tokio::spawn(serve(listener, move |request| answer(request, Arc::clone(&shared))));
         Self { address, state, server }
     }
 
@@ -104,7 +106,10 @@ impl Drop for FakeWebhook {
     }
 }
 
-async fn answer(request: Request<Incoming>, state: Arc<State>) -> Result<Response<Full<Bytes>>, Closed> {
+async fn answer(
+    request: Request<Incoming>,
+    state: Arc<State>,
+) -> Result<Response<Full<Bytes>>, Closed> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Closed)?.to_bytes();
     if let Err(reason) = check(&head, &body) {
@@ -117,7 +122,9 @@ async fn answer(request: Request<Incoming>, state: Arc<State>) -> Result<Respons
     state.deliveries.lock().unwrap().entry(number.clone()).or_default().push(Delivery { id, body });
     let scripted = state.scripts.lock().unwrap().get_mut(&number).and_then(VecDeque::pop_front);
     match scripted.unwrap_or(Reply::Status(204, "")) {
-        Reply::Status(status, body) => Ok(Response::builder().status(status).body(Full::from(body)).unwrap()),
+        Reply::Status(status, body) => {
+            Ok(Response::builder().status(status).body(Full::from(body)).unwrap())
+        }
         Reply::Close => Err(Closed),
     }
 }
@@ -139,7 +146,8 @@ fn check(head: &Parts, body: &[u8]) -> Result<(), String> {
     mac.update(format!("{id}.{timestamp}.").as_bytes());
     mac.update(body);
     let expected = format!("v1,{}", BASE64.encode(&mac.finalize().into_bytes()));
-    let signed = header(head, "webhook-signature").split(' ').any(|signature| signature == expected);
+    let signed =
+        header(head, "webhook-signature").split(' ').any(|signature| signature == expected);
     if signed { Ok(()) } else { Err("a wrong signature".to_owned()) }
 }
 

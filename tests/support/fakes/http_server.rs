@@ -45,7 +45,9 @@ where
 {
     stream.set_nodelay(true).unwrap();
     // What was asked for is done even if nobody waits for the answer any more.
-    let answer = |request| tokio::spawn(answer(request)).map(|answered| answered.unwrap_or(Err(Closed)));
-    // An error is how hyper closes a connection without an answer, or how a client that has left shows.
+    let answer =
+        |request| tokio::spawn(answer(request)).map(|answered| answered.unwrap_or(Err(Closed)));
+    // An error is how hyper closes a connection without an answer, or how a client that has left
+    // shows.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer)).await;
 }

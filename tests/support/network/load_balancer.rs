@@ -14,8 +14,9 @@ use crate::support::{eventually, free_port};
 const PROBE_EVERY: Duration = Duration::from_millis(200);
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
 
-/// A port of 127.0.0.1 before several API processes. It knows TCP only: what a client has sent is sent to nobody else, so a
-/// connection that a process refuses or ends is one that the client loses. It ends when this is dropped.
+/// A port of 127.0.0.1 before several API processes. It knows TCP only: what a client has sent is
+/// sent to nobody else, so a connection that a process refuses or ends is one that the client
+/// loses. It ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct LoadBalancer {
     address: SocketAddr,
@@ -36,7 +37,10 @@ impl LoadBalancer {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let listener = TcpListener::bind(address).await.unwrap();
         let backends = Arc::default();
-        let tasks = [tokio::spawn(lead(listener, Arc::clone(&backends))), tokio::spawn(probe(Arc::clone(&backends)))];
+        let tasks = [
+            tokio::spawn(lead(listener, Arc::clone(&backends))),
+            tokio::spawn(probe(Arc::clone(&backends))),
+        ];
         Self { address, backends, tasks }
     }
 
@@ -59,7 +63,8 @@ impl LoadBalancer {
     /// Forgets a process that has ended; returns how many connections it was given.
     pub(crate) fn remove(&self, address: &str) -> usize {
         let mut backends = self.backends.lock().unwrap();
-        let index = backends.iter().position(|backend| backend.address.to_string() == address).unwrap();
+        let index =
+            backends.iter().position(|backend| backend.address.to_string() == address).unwrap();
         backends.remove(index).connections
     }
 }
@@ -97,10 +102,13 @@ async fn lead(listener: TcpListener, backends: Arc<Mutex<Vec<Backend>>>) {
 
 async fn probe(backends: Arc<Mutex<Vec<Backend>>>) {
     loop {
-        let addresses: Vec<_> = backends.lock().unwrap().iter().map(|backend| backend.address).collect();
+        let addresses: Vec<_> =
+            backends.lock().unwrap().iter().map(|backend| backend.address).collect();
         let mut probes = JoinSet::new();
         for address in addresses {
-            probes.spawn(async move { (address, timeout(PROBE_LIMIT, is_ready(address)).await.unwrap_or(false)) });
+            probes.spawn(async move {
+                (address, timeout(PROBE_LIMIT, is_ready(address)).await.unwrap_or(false))
+            });
         }
         for (address, is_ready) in probes.join_all().await {
             let mut backends = backends.lock().unwrap();
@@ -116,7 +124,9 @@ async fn probe(backends: Arc<Mutex<Vec<Backend>>>) {
 async fn is_ready(address: SocketAddr) -> bool {
     let ask = async {
         let mut stream = TcpStream::connect(address).await?;
-        stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: balancer\r\nConnection: close\r\n\r\n").await?;
+        stream
+            .write_all(b"GET /readyz HTTP/1.1\r\nHost: balancer\r\nConnection: close\r\n\r\n")
+            .await?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await?;
         std::io::Result::Ok(answer.starts_with("HTTP/1.1 200 "))

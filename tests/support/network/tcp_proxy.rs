@@ -63,7 +63,8 @@ impl TcpProxy {
         self.port
     }
 
-    /// Holds every byte back from now on: connections stay open, new ones are made, and nobody hears anything.
+    /// Holds every byte back from now on: connections stay open, new ones are made, and nobody
+    /// hears anything.
     pub(crate) fn stall(&self) {
         self.way.valves.lock().unwrap().requests_held.send_replace(true);
         self.hold_answers();
@@ -80,7 +81,8 @@ impl TcpProxy {
         self.way.valves.lock().unwrap().answers_held.send_replace(false);
     }
 
-    /// Swallows every byte of the connections that are open, for ever, as a lost route does. New ones are not concerned.
+    /// Swallows every byte of the connections that are open, for ever, as a lost route does. New
+    /// ones are not concerned.
     pub(crate) fn silence(&self) {
         self.stall();
         let silenced = std::mem::replace(&mut *self.way.valves.lock().unwrap(), Valves::open());
@@ -129,7 +131,8 @@ async fn lead(listener: TcpListener, way: Arc<Way>) {
         while connections.try_join_next().is_some() {}
         if !*way.closed.borrow() {
             let valves = way.valves.lock().unwrap();
-            let (requests, answers) = (valves.requests_held.subscribe(), valves.answers_held.subscribe());
+            let (requests, answers) =
+                (valves.requests_held.subscribe(), valves.answers_held.subscribe());
             connections.spawn(connect(client, target, requests, answers));
         }
     }
@@ -144,14 +147,20 @@ async fn connect(
     let Ok(server) = TcpStream::connect(target).await else { return };
     client.set_nodelay(true).unwrap();
     server.set_nodelay(true).unwrap();
-    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-    tokio::join!(pump(from_client, to_server, requests_held), pump(from_server, to_client, answers_held));
+    let ((from_client, to_client), (from_server, to_server)) =
+        (client.into_split(), server.into_split());
+    tokio::join!(
+        pump(from_client, to_server, requests_held),
+        pump(from_server, to_client, answers_held)
+    );
 }
 
 async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut held: watch::Receiver<bool>) {
     let mut bytes = [0; 16_384];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
-        if held.wait_for(|held| !held).await.is_err() || to.write_all(&bytes[..count]).await.is_err() {
+        if held.wait_for(|held| !held).await.is_err()
+            || to.write_all(&bytes[..count]).await.is_err()
+        {
             return;
         }
     }

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use common::runtime::clock::Clock;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use redis::RedisResult;
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement, TryGetable};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement, TryGetable,
+};
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
@@ -72,7 +74,8 @@ impl Authority {
     }
 }
 
-/// Makes a Redis answer by TLS too, on a port of its own, and show this certificate to new connections; returns the port.
+/// Makes a Redis answer by TLS too, on a port of its own, and show this certificate to new
+/// connections; returns the port.
 ///
 /// # Panics
 /// This Redis was compiled without TLS, so nothing can be said about TLS on this machine.
@@ -98,7 +101,8 @@ pub(crate) fn redis_shows(redis: &Redis, certificate: &Certificate) -> u16 {
 }
 
 fn tls_port(redis: &Redis) -> RedisResult<u16> {
-    let (_, port): (String, u16) = redis::cmd("CONFIG").arg("GET").arg("tls-port").query(&mut redis.connection())?;
+    let (_, port): (String, u16) =
+        redis::cmd("CONFIG").arg("GET").arg("tls-port").query(&mut redis.connection())?;
     Ok(port)
 }
 
@@ -111,7 +115,8 @@ fn set(redis: &Redis, settings: &[(&str, &str)]) -> RedisResult<()> {
     command.exec(&mut redis.connection())
 }
 
-/// Makes the Postgres server behind `url`, which is the test's own, show this certificate to new connections.
+/// Makes the Postgres server behind `url`, which is the test's own, show this certificate to new
+/// connections.
 pub(crate) async fn postgres_shows(url: &str, certificate: &Certificate) {
     let data: String = ask_postgres(url, "SHOW data_directory").await;
     for (file, name) in [(&certificate.chain, "server.crt"), (&certificate.key, "server.key")] {

@@ -14,10 +14,12 @@ use crate::support::process::Process;
 use crate::support::redis_server::Redis;
 use crate::support::settings::{OTP_SECRET, Settings, limits};
 
-/// How long a program may take to start, or an SMS to be sent, on a busy machine. Nothing is measured by this.
+/// How long a program may take to start, or an SMS to be sent, on a busy machine. Nothing is
+/// measured by this.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
-/// The service, running. Everything ends when this is dropped: first the processes, then what they stand on.
+/// The service, running. Everything ends when this is dropped: first the processes, then what they
+/// stand on.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) apis: Vec<Process>,
@@ -26,7 +28,8 @@ pub(crate) struct App {
     pub(crate) redis: Redis,
     pub(crate) database: Database,
     pub(crate) settings: Settings,
-    /// No file that an API process writes, from its start on, grows over so many blocks of 512 bytes.
+    /// No file that an API process writes, from its start on, grows over so many blocks of 512
+    /// bytes.
     pub(crate) file_limit: Option<u32>,
     clients: Vec<Client>,
     folder: TempDir,
@@ -46,7 +49,14 @@ pub(crate) struct Plan {
 impl Plan {
     /// One API and one worker, all limits off.
     pub(crate) fn new() -> Self {
-        Self { apis: 1, workers: 1, append_only: false, postgres: None, settings: limits(0), missing: Vec::new() }
+        Self {
+            apis: 1,
+            workers: 1,
+            append_only: false,
+            postgres: None,
+            settings: limits(0),
+            missing: Vec::new(),
+        }
     }
 
     /// How many API processes.
@@ -138,7 +148,8 @@ impl App {
     /// Starts one more API process and waits until it listens.
     pub(crate) async fn start_api(&mut self) {
         let name = format!("api-{}", self.apis.len() + 1);
-        let mut api = Process::spawn_limited(&name, "api", self.file_limit, &self.settings, self.folder());
+        let mut api =
+            Process::spawn_limited(&name, "api", self.file_limit, &self.settings, self.folder());
         let listening = api.wait_for_event("listening", SOON).await;
         let address = listening["address"].as_str().expect("an address");
         self.clients.push(Client::new(address));
@@ -202,7 +213,10 @@ impl App {
         let mut last = Value::Null;
         let deadline = Instant::now() + within;
         while last["status"] != status {
-            assert!(Instant::now() < deadline, "waited {within:?} in vain for a delivery that is {status}: {last}");
+            assert!(
+                Instant::now() < deadline,
+                "waited {within:?} in vain for a delivery that is {status}: {last}"
+            );
             last = self.delivery(id).await;
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -212,7 +226,8 @@ impl App {
     /// What `worker dead-letters --json` prints.
     pub(crate) async fn dead_letters(&self) -> Vec<Value> {
         let arguments = ["dead-letters", "--json"];
-        let mut program = Process::spawn("dead-letters", "worker", &arguments, &self.settings, self.folder());
+        let mut program =
+            Process::spawn("dead-letters", "worker", &arguments, &self.settings, self.folder());
         let status = program.ended(SOON).await;
         assert!(status.success(), "{status}: {}", program.stderr());
         serde_json::from_str(&program.stdout()).unwrap()
@@ -241,7 +256,8 @@ impl App {
         eventually(within, what, async || self.job_records().is_empty().then_some(())).await;
     }
 
-    /// The keys in Redis that belong to jobs: all that never expire, but for the lists of workers and queues.
+    /// The keys in Redis that belong to jobs: all that never expire, but for the lists of workers
+    /// and queues.
     pub(crate) fn job_records(&self) -> Vec<String> {
         let mut keys = self.redis.lasting_keys();
         keys.retain(|key| !key.contains(":workers") && key != "core:apalis:queues:list");
@@ -262,7 +278,8 @@ impl App {
     }
 
     async fn migrate(&self) {
-        let mut migration = Process::spawn("migration", "migration", &["up"], &self.settings, self.folder());
+        let mut migration =
+            Process::spawn("migration", "migration", &["up"], &self.settings, self.folder());
         let status = migration.ended(SOON).await;
         assert!(status.success(), "migration up: {status}");
     }

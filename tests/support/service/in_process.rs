@@ -1,4 +1,5 @@
-//! The app in the test's own process: a real Redis, SQLite in memory, and a clock that the test moves.
+//! The app in the test's own process: a real Redis, SQLite in memory, and a clock that the test
+//! moves.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,7 +77,8 @@ impl Setup {
             .set("TRUSTED_PROXIES", "0.0.0.0")
             .config();
         let clock = Clock::manual(BEGIN);
-        let app = api::startup::connect(&config, clock.clone(), CancellationToken::new()).await.unwrap();
+        let app =
+            api::startup::connect(&config, clock.clone(), CancellationToken::new()).await.unwrap();
         let state = Arc::clone(&app.state);
         Migrator::up(state.accounts.database(), None).await.unwrap();
         let app = app.into_endpoint().boxed();
@@ -89,9 +91,13 @@ impl Setup {
 
     /// From flags alone: the environment of the tests is not theirs.
     pub(crate) fn config(self) -> Config {
-        let flags = self.0.iter().map(|(name, value)| format!("--{}={value}", name.to_lowercase().replace('_', "-")));
+        let flags = self
+            .0
+            .iter()
+            .map(|(name, value)| format!("--{}={value}", name.to_lowercase().replace('_', "-")));
         let command = Cli::command().mut_args(|argument| argument.env(""));
-        let matches = command.try_get_matches_from(std::iter::once("api".to_owned()).chain(flags)).unwrap();
+        let matches =
+            command.try_get_matches_from(std::iter::once("api".to_owned()).chain(flags)).unwrap();
         Cli::from_arg_matches(&matches).unwrap().config
     }
 }
@@ -130,7 +136,12 @@ impl InProcess {
 
     /// The same, by the delivery's id.
     pub(crate) async fn deliver_id(&self, delivery_id: &str) -> String {
-        let job = SendOtp { delivery_id: delivery_id.to_owned(), request_id: None, traceparent: None, job_id: None };
+        let job = SendOtp {
+            delivery_id: delivery_id.to_owned(),
+            request_id: None,
+            traceparent: None,
+            job_id: None,
+        };
         let claimant = Ulid::generate();
         let claim = self.deliveries.claim(&job, claimant).await.unwrap();
         let Claim::Send(this_try) = claim else { panic!("an SMS that is wanted, not {claim:?}") };
@@ -141,12 +152,17 @@ impl InProcess {
 
     /// What a worker would be told about the SMS now.
     pub(crate) async fn claim(&self, asked: &Answer) -> Claim {
-        let job =
-            SendOtp { delivery_id: asked.delivery_id().to_owned(), request_id: None, traceparent: None, job_id: None };
+        let job = SendOtp {
+            delivery_id: asked.delivery_id().to_owned(),
+            request_id: None,
+            traceparent: None,
+            job_id: None,
+        };
         self.deliveries.claim(&job, Ulid::generate()).await.unwrap()
     }
 
-    /// Asserts that `attempt` is refused with that code for exactly so long (whole seconds), to the millisecond, and allowed then.
+    /// Asserts that `attempt` is refused with that code for exactly so long (whole seconds), to the
+    /// millisecond, and allowed then.
     pub(crate) async fn refused_for(
         &self,
         wait: Duration,

@@ -10,7 +10,8 @@ use serde_json::Value;
 use crate::support::settings::Settings;
 use crate::support::{eventually, signal};
 
-/// A running program. It is killed when this is dropped; if the test fails, the end of its output is printed.
+/// A running program. It is killed when this is dropped; if the test fails, the end of its output
+/// is printed.
 #[derive(Debug)]
 pub(crate) struct Process {
     name: String,
@@ -21,13 +22,20 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts `program` in `folder`, where its output is kept as `<name>.out` and `<name>.err`.
-    pub(crate) fn spawn(name: &str, program: &str, arguments: &[&str], settings: &Settings, folder: &Path) -> Self {
+    pub(crate) fn spawn(
+        name: &str,
+        program: &str,
+        arguments: &[&str],
+        settings: &Settings,
+        folder: &Path,
+    ) -> Self {
         let mut command = Command::new(path_of(program));
         command.args(arguments);
         Self::run(name, command, settings, folder)
     }
 
-    /// The same, with no file growing over `blocks` of 512 bytes: the write that would fails, as on a full disk.
+    /// The same, with no file growing over `blocks` of 512 bytes: the write that would fails, as on
+    /// a full disk.
     pub(crate) fn spawn_limited(
         name: &str,
         program: &str,
@@ -38,7 +46,12 @@ impl Process {
         let Some(blocks) = blocks else { return Self::spawn(name, program, &[], settings, folder) };
         let mut command = Command::new("sh");
         // Unless it is ignored, the signal that comes with such a write ends the process.
-        command.args(["-c", "trap '' XFSZ; ulimit -f \"$1\"; exec \"$2\"", "sh", &blocks.to_string()]);
+        command.args([
+            "-c",
+            "trap '' XFSZ; ulimit -f \"$1\"; exec \"$2\"",
+            "sh",
+            &blocks.to_string(),
+        ]);
         command.arg(path_of(program));
         Self::run(name, command, settings, folder)
     }
@@ -104,7 +117,11 @@ impl Process {
         let what = format!("the event {name} of {}", self.name);
         eventually(within, &what, async || {
             let event = self.events(name).into_iter().next();
-            assert!(event.is_some() || self.is_running(), "{} ended before its event {name}", self.name);
+            assert!(
+                event.is_some() || self.is_running(),
+                "{} ended before its event {name}",
+                self.name
+            );
             event
         })
         .await

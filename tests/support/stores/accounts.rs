@@ -31,10 +31,12 @@ pub(crate) struct AccountStores {
 impl AccountStores {
     pub(crate) async fn new() -> Self {
         let database = Database::create().await;
-        let connect = || async { Accounts::connect(&database.url().into(), CONNECTIONS).await.unwrap() };
+        let connect =
+            || async { Accounts::connect(&database.url().into(), CONNECTIONS).await.unwrap() };
         let stores = [connect().await, connect().await];
         Migrator::up(stores[0].database(), None).await.unwrap();
-        // Connections are made when they are needed, which takes its time when twenty are needed at once.
+        // Connections are made when they are needed, which takes its time when twenty are needed at
+        // once.
         for store in &stores {
             join_all((0..CONNECTIONS).map(|_| async { store.ping().await.unwrap() })).await;
         }
@@ -50,13 +52,21 @@ impl AccountStores {
         cap: u32,
     ) -> Result<SignedIn, AccountsError> {
         let name = PersonName::parse("Asha").unwrap().unwrap();
-        self.stores[store % 2].sign_in(&number.parse().unwrap(), &name, session, cap, self.now).await
+        self.stores[store % 2]
+            .sign_in(&number.parse().unwrap(), &name, session, cap, self.now)
+            .await
     }
 
     /// A session of that token.
     pub(crate) fn session(token: &Token, expiry: OffsetDateTime) -> NewSession {
         let id = SessionId::random();
-        NewSession { id, hash: token.hash(), expiry, scope: Scope::Authentication, client: client() }
+        NewSession {
+            id,
+            hash: token.hash(),
+            expiry,
+            scope: Scope::Authentication,
+            client: client(),
+        }
     }
 
     /// The same of a token of its own, for an hour.
@@ -73,5 +83,8 @@ impl AccountStores {
 
 /// Who signs in.
 pub(crate) fn client() -> Client {
-    Client { address: std::net::IpAddr::from([203, 0, 113, 7]).into(), device: Device::from_user_agent(b"tests") }
+    Client {
+        address: std::net::IpAddr::from([203, 0, 113, 7]).into(),
+        device: Device::from_user_agent(b"tests"),
+    }
 }

@@ -34,7 +34,8 @@ impl Database {
             }
             Ok("postgres") => {
                 Self::create_in(
-                    &std::env::var("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL is not set: run bin/test"),
+                    &std::env::var("TEST_POSTGRES_URL")
+                        .expect("TEST_POSTGRES_URL is not set: run bin/test"),
                 )
                 .await
             }
@@ -104,7 +105,8 @@ impl Database {
         }
     }
 
-    /// Makes every `INSERT`, `UPDATE` or `DELETE` (`change`) of that table fail, until [`Database::allow`].
+    /// Makes every `INSERT`, `UPDATE` or `DELETE` (`change`) of that table fail, until
+    /// [`Database::allow`].
     pub(crate) async fn refuse(&self, change: &str, table: &str) {
         let sql = match self {
             Self::Sqlite { .. } => format!(
@@ -122,30 +124,39 @@ impl Database {
     pub(crate) async fn allow(&self, table: &str) {
         let sql = match self {
             Self::Sqlite { .. } => "DROP TRIGGER refused".to_owned(),
-            Self::Postgres { .. } => format!("DROP TRIGGER refused ON {table}; DROP FUNCTION refuse"),
+            Self::Postgres { .. } => {
+                format!("DROP TRIGGER refused ON {table}; DROP FUNCTION refuse")
+            }
         };
         self.execute(&sql).await;
     }
 
-    /// Makes every write of the programs fail, until [`Database::restore`]: Postgres cuts all connections and
-    /// refuses new ones; in SQLite another connection holds the lock for writing.
+    /// Makes every write of the programs fail, until [`Database::restore`]: Postgres cuts all
+    /// connections and refuses new ones; in SQLite another connection holds the lock for writing.
     pub(crate) async fn fail(&self) -> Outage {
         match self {
             Self::Sqlite { .. } => self.lock().await,
             Self::Postgres { name, server } => {
                 let closed = format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false");
                 execute(server, &closed).await;
-                let cut = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+                let cut = format!(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+                );
                 execute(server, &cut).await;
                 Outage::Closed
             }
         }
     }
 
-    /// Makes nothing but the writing of users fail, until [`Database::restore`]: another connection holds a lock.
+    /// Makes nothing but the writing of users fail, until [`Database::restore`]: another connection
+    /// holds a lock.
     pub(crate) async fn lock(&self) -> Outage {
         let connection = connect(&self.url()).await;
-        let lock = if self.is_postgres() { "BEGIN; LOCK TABLE users IN SHARE MODE" } else { "BEGIN IMMEDIATE" };
+        let lock = if self.is_postgres() {
+            "BEGIN; LOCK TABLE users IN SHARE MODE"
+        } else {
+            "BEGIN IMMEDIATE"
+        };
         connection.execute_unprepared(lock).await.unwrap();
         Outage::Locked(connection)
     }
@@ -174,10 +185,14 @@ impl Drop for Database {
             let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
             let server = server.clone();
             let dropped = std::thread::spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                let runtime =
+                    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                 runtime.block_on(execute(&server, &sql));
             });
-            assert!(dropped.join().is_ok() || std::thread::panicking(), "the database {name} was not dropped");
+            assert!(
+                dropped.join().is_ok() || std::thread::panicking(),
+                "the database {name} was not dropped"
+            );
         }
     }
 }
@@ -197,8 +212,9 @@ async fn execute(url: &str, sql: &str) {
 
 /// The URL of a server's database `name`, from that of another of its databases.
 fn of_server(server: &str, name: &str) -> String {
-    let (address, query) =
-        server.split_once('?').map_or((server, String::new()), |(address, query)| (address, format!("?{query}")));
+    let (address, query) = server
+        .split_once('?')
+        .map_or((server, String::new()), |(address, query)| (address, format!("?{query}")));
     let authority = address.find("://").map_or(0, |at| at + 3);
     let end = address[authority..].find('/').map_or(address.len(), |at| authority + at);
     format!("{}/{name}{query}", &address[..end])

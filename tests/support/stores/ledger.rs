@@ -45,15 +45,26 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Codes live for `ttl` seconds; the providers are tried in this order, with `rate` calls a second each.
+    /// Codes live for `ttl` seconds; the providers are tried in this order, with `rate` calls a
+    /// second each.
     pub(crate) fn new(ttl: u64, providers: &[&'static str], rate: u32) -> Self {
         let redis = Redis::start();
         let clock = Clock::manual(BEGIN);
         let connection = Server::new(&redis.url()).unwrap().connection(SOON);
         let keys = OtpKeys::derive(OTP_SECRET).unwrap();
         let india: Country = "IN".parse().unwrap();
-        let settings = LedgerSettings::new(&Setup::limits_off().config().limits, Duration::from_secs(ttl), india);
-        let otp = OtpStore::new(connection.clone(), keys.clone(), OtpLength::DEFAULT, settings, clock.clone());
+        let settings = LedgerSettings::new(
+            &Setup::limits_off().config().limits,
+            Duration::from_secs(ttl),
+            india,
+        );
+        let otp = OtpStore::new(
+            connection.clone(),
+            keys.clone(),
+            OtpLength::DEFAULT,
+            settings,
+            clock.clone(),
+        );
         let statuses = DeliveryStatuses::new(connection.clone(), clock.clone());
         let worker = worker(&connection, &keys, &clock, providers, rate);
         let notices = Notices::new(connection.clone());
@@ -69,7 +80,8 @@ impl Ledger {
         self.clock.advance(by);
     }
 
-    /// Asks for an SMS to the number with these last digits, and takes its job off the queue, which has no other.
+    /// Asks for an SMS to the number with these last digits, and takes its job off the queue, which
+    /// has no other.
     pub(crate) async fn ask(&self, last: u32) -> SendOtp {
         let jobs = self.take_due().await;
         assert!(jobs.is_empty(), "{jobs:?}");
@@ -78,12 +90,16 @@ impl Ledger {
 
     /// The same while other jobs are due.
     pub(crate) async fn ask_beside(&self, last: u32) -> SendOtp {
-        let number = PhoneNumber::parse(&format!("+9198765{last:05}"), "IN".parse().unwrap()).unwrap();
+        let number =
+            PhoneNumber::parse(&format!("+9198765{last:05}"), "IN".parse().unwrap()).unwrap();
         let address = ClientAddress::from("127.0.0.1".parse::<std::net::IpAddr>().unwrap());
         let asker = OtpRequester { purpose: Purpose::SignIn, number: number.e164(), address };
         let country = number.country();
-        let asked =
-            self.otp.send(asker, country, PersonName::parse("Asha").unwrap().as_ref(), None, None).await.unwrap();
+        let asked = self
+            .otp
+            .send(asker, country, PersonName::parse("Asha").unwrap().as_ref(), None, None)
+            .await
+            .unwrap();
         let SendOutcome::Queued { delivery, .. } = asked else { panic!("{asked:?}") };
         let id: String = self.redis.connection().rpop(&NAMES.active, None).unwrap();
         let job = self.payload(&id);
@@ -108,8 +124,12 @@ impl Ledger {
 
     /// When the jobs that wait are due, in ms from now.
     pub(crate) fn waits(&self) -> Vec<i64> {
-        let waiting: Vec<(String, f64)> = self.redis.connection().zrange_withscores(&NAMES.retry, 0, -1).unwrap();
-        #[expect(clippy::cast_possible_truncation, reason = "an instant in ms is a whole number of 41 bits")]
+        let waiting: Vec<(String, f64)> =
+            self.redis.connection().zrange_withscores(&NAMES.retry, 0, -1).unwrap();
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "an instant in ms is a whole number of 41 bits"
+        )]
         waiting.iter().map(|(_, due)| *due as i64 - self.clock.unix_ms()).collect()
     }
 
@@ -132,8 +152,11 @@ impl Ledger {
             let (job, claimant) = (self.ask(last).await, Ulid::generate());
             let claim = worker.claim(&job, claimant).await.unwrap();
             assert!(matches!(claim, Claim::Send(_)), "{claim:?}");
-            let failed =
-                Outcome::failed(provider, Reason::NoAnswer).with_provider_state(ProviderState::Fails, None, None);
+            let failed = Outcome::failed(provider, Reason::NoAnswer).with_provider_state(
+                ProviderState::Fails,
+                None,
+                None,
+            );
             worker.record(&job, claimant, &failed).await.unwrap();
         }
     }
@@ -146,7 +169,12 @@ impl Ledger {
     }
 
     /// The provider reports.
-    pub(crate) async fn report(&self, job: &SendOtp, status: DeliveryStatus, reason: Option<Reason>) {
+    pub(crate) async fn report(
+        &self,
+        job: &SendOtp,
+        status: DeliveryStatus,
+        reason: Option<Reason>,
+    ) {
         let id = DeliveryId::parse(&job.delivery_id).unwrap();
         let report = DeliveryReport { status, reason, provider_id: "SM1".to_owned() };
         self.statuses.report(&id, &report).await.unwrap();
@@ -160,6 +188,7 @@ fn worker(
     providers: &[&'static str],
     rate: u32,
 ) -> DeliveryStore {
-    let terms: Vec<_> = providers.iter().map(|name| ProviderTerms { name, claim_for: millis(CLAIM) }).collect();
+    let terms: Vec<_> =
+        providers.iter().map(|name| ProviderTerms { name, claim_for: millis(CLAIM) }).collect();
     DeliveryStore::new(connection.clone(), keys.clone(), &terms, rate, clock.clone())
 }

@@ -10,7 +10,8 @@ use crate::support::{free_port, signal};
 /// Starts a cluster as `bin/test` does, as another user where this is root.
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/support/stores/postgres.sh");
 
-/// A server on a free port of 127.0.0.1, with its data in a folder of its own. It ends when this is dropped.
+/// A server on a free port of 127.0.0.1, with its data in a folder of its own. It ends when this is
+/// dropped.
 #[derive(Debug)]
 pub(crate) struct PostgresServer {
     port: u16,
@@ -23,7 +24,8 @@ impl PostgresServer {
     /// Makes a cluster and starts its server, which takes that many connections.
     pub(crate) fn start(connections: u16) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let made = Command::new("bash").arg(SCRIPT).arg("init").arg(folder.path()).output().unwrap();
+        let made =
+            Command::new("bash").arg(SCRIPT).arg("init").arg(folder.path()).output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let mut server = Self { port: free_port(), connections, child: None, folder };
         server.start_again();
@@ -45,11 +47,21 @@ impl PostgresServer {
         let arguments = [self.port.to_string(), self.connections.to_string()];
         let mut command = Command::new("bash");
         command.arg(SCRIPT).arg("run").arg(self.folder.path()).args(arguments);
-        self.child = Some(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+        self.child = Some(
+            command
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap(),
+        );
         let deadline = Instant::now() + Duration::from_secs(30);
         while self.lock_file().is_none_or(|file| !file.lines().any(|line| line.trim() == "ready")) {
             let ended = self.child.as_mut().and_then(|child| child.try_wait().unwrap());
-            assert!(ended.is_none() && Instant::now() < deadline, "Postgres does not start: {ended:?}");
+            assert!(
+                ended.is_none() && Instant::now() < deadline,
+                "Postgres does not start: {ended:?}"
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }

@@ -43,8 +43,9 @@ impl Queue {
 
     /// Plans a retry for each delivery, due at that Unix time in ms.
     pub(crate) async fn plan(&self, deliveries: impl IntoIterator<Item = (String, i64)>) {
-        let script =
-            QueueScript::new("for i = 1, #ARGV, 3 do enqueue_at(tonumber(ARGV[i + 2]), ARGV[i], ARGV[i + 1]) end");
+        let script = QueueScript::new(
+            "for i = 1, #ARGV, 3 do enqueue_at(tonumber(ARGV[i + 2]), ARGV[i], ARGV[i + 1]) end",
+        );
         let (deliveries, times): (Vec<_>, Vec<_>) = deliveries.into_iter().unzip();
         self.run_in_chunks(&script, deliveries, |index| Some(times[index])).await;
     }
@@ -72,15 +73,18 @@ impl Queue {
 
     /// The workers that others take for alive, sorted.
     pub(crate) fn workers(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.server.connection().zrange(&NAMES.workers, 0, -1).unwrap();
+        let mut names: Vec<String> =
+            self.server.connection().zrange(&NAMES.workers, 0, -1).unwrap();
         names.sort();
         names
     }
 
     /// Waits until `count` workers are registered; returns their names.
     pub(crate) async fn registered(&self, count: usize) -> Vec<String> {
-        eventually(SOON, "the workers to register", async || Some(self.workers()).filter(|names| names.len() == count))
-            .await
+        eventually(SOON, "the workers to register", async || {
+            Some(self.workers()).filter(|names| names.len() == count)
+        })
+        .await
     }
 
     /// The keys that tell of jobs.
@@ -92,13 +96,17 @@ impl Queue {
 
     /// Waits until nothing in Redis tells of any job: all have ended, and all was forgotten.
     pub(crate) async fn nothing_left(&self) {
-        eventually(SOON, "every record of ended jobs to go", async || self.keys_of_jobs().is_empty().then_some(()))
-            .await;
+        eventually(SOON, "every record of ended jobs to go", async || {
+            self.keys_of_jobs().is_empty().then_some(())
+        })
+        .await;
     }
 }
 
 fn about_workers(key: &str) -> bool {
-    key == NAMES.workers || key.starts_with(&NAMES.metadata_of("")) || key == "core:apalis:queues:list"
+    key == NAMES.workers
+        || key.starts_with(&NAMES.metadata_of(""))
+        || key == "core:apalis:queues:list"
 }
 
 fn redis(server: &Redis) -> common::ledger::connection::Redis {
@@ -124,7 +132,8 @@ pub(crate) fn settings(jobs: u16) -> RunnerSettings {
     }
 }
 
-/// A worker process, as near as one comes to it inside a test: a runtime of its own, that can be killed.
+/// A worker process, as near as one comes to it inside a test: a runtime of its own, that can be
+/// killed.
 pub(crate) struct Worker {
     runtime: Option<Runtime>,
     stop: CancellationToken,
@@ -140,7 +149,12 @@ impl Worker {
         Self::start_at(Clock::default(), queue, settings, handler)
     }
 
-    pub(crate) fn start_at<H, F>(clock: Clock, queue: &Queue, settings: RunnerSettings, handler: H) -> Self
+    pub(crate) fn start_at<H, F>(
+        clock: Clock,
+        queue: &Queue,
+        settings: RunnerSettings,
+        handler: H,
+    ) -> Self
     where
         H: Fn(SendOtp) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
@@ -221,11 +235,17 @@ impl Log {
     }
 
     pub(crate) async fn wait_for_begun(&self, count: usize) {
-        eventually(SOON, &format!("{count} jobs to begin"), async || (self.begun().len() >= count).then_some(())).await;
+        eventually(SOON, &format!("{count} jobs to begin"), async || {
+            (self.begun().len() >= count).then_some(())
+        })
+        .await;
     }
 
     pub(crate) async fn wait_for_ended(&self, count: usize) {
-        eventually(SOON, &format!("{count} jobs to end"), async || (self.ended() >= count).then_some(())).await;
+        eventually(SOON, &format!("{count} jobs to end"), async || {
+            (self.ended() >= count).then_some(())
+        })
+        .await;
     }
 
     /// Fails unless each of the deliveries `0` to `count - 1` was begun and ended once.
@@ -238,7 +258,10 @@ impl Log {
 }
 
 /// A handler that takes `time` for each job and writes both ends into `log`.
-pub(crate) fn taking(time: Duration, log: &Log) -> impl Fn(SendOtp) -> BoxedJob + Clone + Send + Sync + 'static {
+pub(crate) fn taking(
+    time: Duration,
+    log: &Log,
+) -> impl Fn(SendOtp) -> BoxedJob + Clone + Send + Sync + 'static {
     let log = log.clone();
     move |job| {
         let log = log.clone();

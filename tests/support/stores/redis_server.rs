@@ -10,7 +10,8 @@ use tempfile::TempDir;
 
 use crate::support::{free_port, signal};
 
-/// A redis-server on a free port of 127.0.0.1, with a folder of its own. It ends when this is dropped.
+/// A redis-server on a free port of 127.0.0.1, with a folder of its own. It ends when this is
+/// dropped.
 #[derive(Debug)]
 pub(crate) struct Redis {
     port: u16,
@@ -25,14 +26,21 @@ impl Redis {
         Self::start_with(false)
     }
 
-    /// Starts a server that writes every change to an append-only file, and so survives [`Redis::restart`].
+    /// Starts a server that writes every change to an append-only file, and so survives
+    /// [`Redis::restart`].
     pub(crate) fn start_append_only() -> Self {
         Self::start_with(true)
     }
 
     fn start_with(append_only: bool) -> Self {
-        let mut redis = Self { port: free_port(), append_only, child: None, folder: tempfile::tempdir().unwrap() };
-        // Somebody else may take a port between the moment it was found free and the server's start.
+        let mut redis = Self {
+            port: free_port(),
+            append_only,
+            child: None,
+            folder: tempfile::tempdir().unwrap(),
+        };
+        // Somebody else may take a port between the moment it was found free and the server's
+        // start.
         for _ in 0..5 {
             if redis.try_run() {
                 return redis;
@@ -58,12 +66,22 @@ impl Redis {
 
     /// Makes it a replica of what listens there.
     pub(crate) fn replicate_port(&self, port: u16) {
-        let _: () = redis::cmd("REPLICAOF").arg("127.0.0.1").arg(port).query(&mut self.connection()).unwrap();
+        let _: () = redis::cmd("REPLICAOF")
+            .arg("127.0.0.1")
+            .arg(port)
+            .query(&mut self.connection())
+            .unwrap();
     }
 
     /// Whether it is a primary.
     pub(crate) fn takes_writes(&self) -> bool {
-        redis::cmd("SET").arg("a mark of the test").arg("").arg("EX").arg(60).exec(&mut self.connection()).is_ok()
+        redis::cmd("SET")
+            .arg("a mark of the test")
+            .arg("")
+            .arg("EX")
+            .arg(60)
+            .exec(&mut self.connection())
+            .is_ok()
     }
 
     /// Waits until a replica has all that was written until now.
@@ -79,7 +97,8 @@ impl Redis {
 
     /// Makes a replica a primary.
     pub(crate) fn promote(&self) {
-        let _: () = redis::cmd("REPLICAOF").arg("NO").arg("ONE").query(&mut self.connection()).unwrap();
+        let _: () =
+            redis::cmd("REPLICAOF").arg("NO").arg("ONE").query(&mut self.connection()).unwrap();
     }
 
     /// Its port of 127.0.0.1.
@@ -158,7 +177,8 @@ impl Redis {
         all
     }
 
-    /// Every key that never expires. When all jobs have ended only the list of workers is left of them.
+    /// Every key that never expires. When all jobs have ended only the list of workers is left of
+    /// them.
     pub(crate) fn lasting_keys(&self) -> Vec<String> {
         let script = redis::Script::new(
             "local lasting = {}
@@ -184,7 +204,10 @@ impl Redis {
     }
 
     /// The commands that clients send while something happens. What a script calls is none of them.
-    pub(crate) async fn commands_during<T>(&self, something: impl Future<Output = T>) -> (T, Vec<String>) {
+    pub(crate) async fn commands_during<T>(
+        &self,
+        something: impl Future<Output = T>,
+    ) -> (T, Vec<String>) {
         const END: &str = "that was all";
         let (mut watcher, mut marker) = (self.connection(), self.connection());
         redis::cmd("MONITOR").exec(&mut watcher).unwrap();

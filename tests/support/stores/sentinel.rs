@@ -11,7 +11,8 @@ use crate::support::{eventually, free_port};
 /// What the Sentinels call the primary.
 pub(crate) const PRIMARY: &str = "main";
 
-/// Three Sentinels that watch one primary, which is down for them after a second of silence. They end when this is dropped.
+/// Three Sentinels that watch one primary, which is down for them after a second of silence. They
+/// end when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Sentinels {
     ports: Vec<u16>,
@@ -47,9 +48,11 @@ impl Sentinels {
         for port in sentinels.ports.clone() {
             eventually(Duration::from_secs(20), "Sentinels that know each other", async || {
                 let primary = sentinels.ask(port, "MASTER")?;
-                let number =
-                    |name: &str| primary.iter().position(|word| word == name).map(|at| primary[at + 1].clone());
-                (number("num-other-sentinels")? == "2" && number("num-slaves")? != "0").then_some(())
+                let number = |name: &str| {
+                    primary.iter().position(|word| word == name).map(|at| primary[at + 1].clone())
+                };
+                (number("num-other-sentinels")? == "2" && number("num-slaves")? != "0")
+                    .then_some(())
             })
             .await;
         }
@@ -58,14 +61,18 @@ impl Sentinels {
 
     /// As `REDIS_URL` takes it.
     pub(crate) fn url(&self) -> String {
-        let hosts: Vec<String> = self.ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+        let hosts: Vec<String> =
+            self.ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
         format!("redis+sentinel://{}/{PRIMARY}", hosts.join(","))
     }
 
     /// The port of the server that most Sentinels take for the primary.
     pub(crate) fn primary(&self) -> Option<u16> {
-        let mut ports: Vec<u16> =
-            self.ports.iter().filter_map(|port| self.ask(*port, "GET-MASTER-ADDR-BY-NAME")?[1].parse().ok()).collect();
+        let mut ports: Vec<u16> = self
+            .ports
+            .iter()
+            .filter_map(|port| self.ask(*port, "GET-MASTER-ADDR-BY-NAME")?[1].parse().ok())
+            .collect();
         ports.sort_unstable();
         ports.get(ports.len() / 2).copied()
     }

@@ -30,17 +30,37 @@ fn sent(name: &'static str, reply: Reply, tries: usize) -> Case {
 }
 
 /// It ends after one try.
-fn failed(name: &'static str, reply: Reply, reason: &'static str, asking_again_helps: bool, code: Option<u32>) -> Case {
+fn failed(
+    name: &'static str,
+    reply: Reply,
+    reason: &'static str,
+    asking_again_helps: bool,
+    code: Option<u32>,
+) -> Case {
     Case { name, reply, tries: 1, failure: Some(Failure { reason, asking_again_helps, code }) }
 }
 
 fn cases() -> Vec<Case> {
-    let permanent = |name, status, code, reason| failed(name, Reply::error(status, code), reason, false, Some(code));
+    let permanent = |name, status, code, reason| {
+        failed(name, Reply::error(status, code), reason, false, Some(code))
+    };
     let nobody_knows = |name, reply| failed(name, reply, "no_answer", true, None);
     vec![
         sent("201", Reply::Accept, 1),
-        failed("201, failed for want of a number", Reply::Failed(21211), "invalid_number", false, Some(21211)),
-        failed("201, failed for another reason", Reply::Failed(30034), "rejected", false, Some(30034)),
+        failed(
+            "201, failed for want of a number",
+            Reply::Failed(21211),
+            "invalid_number",
+            false,
+            Some(21211),
+        ),
+        failed(
+            "201, failed for another reason",
+            Reply::Failed(30034),
+            "rejected",
+            false,
+            Some(30034),
+        ),
         permanent("400, invalid number", 400, 21211, "invalid_number"),
         permanent("400, country not enabled", 400, 21408, "country_not_enabled"),
         permanent("400, opted out", 400, 21610, "opted_out"),
@@ -65,7 +85,8 @@ fn cases() -> Vec<Case> {
 #[async_test]
 async fn each_answer_has_its_tries_its_status_and_its_reason() {
     // Codes of a short life wait the shortest behind a breaker.
-    let app = Plan::new().set("PROVIDER_TIMEOUT_SECONDS", "1").set("OTP_TTL_SECONDS", "30").start().await;
+    let app =
+        Plan::new().set("PROVIDER_TIMEOUT_SECONDS", "1").set("OTP_TTL_SECONDS", "30").start().await;
     let mut buried = Vec::new();
     for (index, case) in cases().into_iter().enumerate() {
         println!("{}", case.name);
@@ -113,30 +134,46 @@ async fn a_provider_that_is_not_there_is_tried_again() {
     let mut app = App::start().await;
     app.twilio.close().await;
     let id = app.ask(NUMBER).await;
-    eventually(SOON, "a failed try", async || (!app.worker_events("sms_try_failed").is_empty()).then_some(())).await;
+    eventually(SOON, "a failed try", async || {
+        (!app.worker_events("sms_try_failed").is_empty()).then_some(())
+    })
+    .await;
     assert!(app.delivery(&id).await["reason"].is_null(), "it has not ended");
     app.twilio.open().await;
     app.delivery_is(&id, "sent", SOON).await;
-    assert_eq!(app.twilio.tries(NUMBER).len(), 1, "a connection that was never made carried nothing");
+    assert_eq!(
+        app.twilio.tries(NUMBER).len(),
+        1,
+        "a connection that was never made carried nothing"
+    );
 }
 
 #[async_test]
 async fn a_code_of_another_secret_is_not_sent() {
     let mut app = Plan::new().workers(0).start().await;
     let id = app.ask(NUMBER).await;
-    app.settings.insert("OTP_SECRET".to_owned(), "a-secret-that-nobody-told-the-api-about-0123".to_owned());
+    app.settings
+        .insert("OTP_SECRET".to_owned(), "a-secret-that-nobody-told-the-api-about-0123".to_owned());
     app.start_worker().await;
     let told = app.delivery_is(&id, "failed", SOON).await;
-    assert_eq!((&told["reason"], &told["asking_again_helps"]), (&json!("code_unreadable"), &json!(true)));
+    assert_eq!(
+        (&told["reason"], &told["asking_again_helps"]),
+        (&json!("code_unreadable"), &json!(true))
+    );
     assert!(app.twilio.counts().is_empty());
     let letters = app.dead_letters().await;
-    assert_eq!((letters.len(), &letters[0]["provider"]), (1, &json!(null)), "no provider was asked: {letters:?}");
+    assert_eq!(
+        (letters.len(), &letters[0]["provider"]),
+        (1, &json!(null)),
+        "no provider was asked: {letters:?}"
+    );
 }
 
 /// The least that a code can live.
 const LIFE: Duration = Duration::from_secs(30);
 
-/// One app whose provider always gives this answer, or is not there at all: until the code's end, and a moment after it.
+/// One app whose provider always gives this answer, or is not there at all: until the code's end,
+/// and a moment after it.
 async fn for_a_whole_life(reply: Option<Reply>) -> (Value, Vec<Value>) {
     let number = NUMBER;
     let mut app = Plan::new().set("OTP_TTL_SECONDS", &LIFE.as_secs().to_string()).start().await;
@@ -170,12 +207,20 @@ async fn what_never_works_ends_with_its_code_for_the_last_reason() {
         ("refused", None, "provider_unavailable", true, json!(null)),
     ];
     let lives = cases.iter().map(|(_, reply, ..)| for_a_whole_life(reply.clone()));
-    for ((name, _, reason, helps, code), (told, letters)) in cases.iter().zip(join_all(lives).await) {
-        assert_eq!((&told["reason"], &told["asking_again_helps"]), (&json!(reason), &json!(helps)), "{name}");
+    for ((name, _, reason, helps, code), (told, letters)) in cases.iter().zip(join_all(lives).await)
+    {
+        assert_eq!(
+            (&told["reason"], &told["asking_again_helps"]),
+            (&json!(reason), &json!(helps)),
+            "{name}"
+        );
         assert_eq!(letters.len(), 1, "{name}: {letters:?}");
         assert_eq!(letters[0]["reason"], *reason, "{name}");
         assert_eq!(letters[0]["provider"], "twilio", "{name}");
         // The code is there where the last try ended it, and not where it waited for another one.
-        assert!(letters[0]["provider_code"] == *code || letters[0]["provider_code"].is_null(), "{name}: {letters:?}");
+        assert!(
+            letters[0]["provider_code"] == *code || letters[0]["provider_code"].is_null(),
+            "{name}: {letters:?}"
+        );
     }
 }

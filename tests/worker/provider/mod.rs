@@ -1,5 +1,5 @@
-//! What each answer of a provider leads to, breakers, several providers, and the rate of calls. Nothing here depends on
-//! the database.
+//! What each answer of a provider leads to, breakers, several providers, and the rate of calls.
+//! Nothing here depends on the database.
 
 mod answers;
 mod breaker;

@@ -26,7 +26,9 @@ async fn begin(worker: &DeliveryStore, jobs: &[SendOtp]) -> Vec<i64> {
 
 /// The most of `starts`, sorted, that lie within one second.
 fn most_in_a_second(starts: &[i64]) -> usize {
-    let within = |first: &i64| starts.iter().filter(|start| (*first..*first + 1_000).contains(*start)).count();
+    let within = |first: &i64| {
+        starts.iter().filter(|start| (*first..*first + 1_000).contains(*start)).count()
+    };
     starts.iter().map(within).max().unwrap_or(0)
 }
 
@@ -47,7 +49,10 @@ async fn who_comes_late_for_a_call_keeps_to_the_rate_all_the_same() {
     assert_eq!(starts.len(), 100, "all were called for within 25 s");
     starts.sort_unstable();
     assert!(most_in_a_second(&starts) <= 10, "{starts:?}");
-    assert!(starts.last().unwrap() - starts[0] < 17_000, "no call of the rate is lost for long: {starts:?}");
+    assert!(
+        starts.last().unwrap() - starts[0] < 17_000,
+        "no call of the rate is lost for long: {starts:?}"
+    );
 }
 
 #[tokio::test]
@@ -64,7 +69,8 @@ async fn two_providers_have_a_rate_each() {
     let twilio = ledger.worker(&["twilio"], 0);
     assert!(matches!(twilio.claim(&probe, claimant).await.unwrap(), Claim::Send(_)));
     let failed = Outcome::failed("twilio", Reason::Throttled);
-    let failed = failed.with_provider_state(ProviderState::Fails, None, Some(Duration::from_secs(60)));
+    let failed =
+        failed.with_provider_state(ProviderState::Fails, None, Some(Duration::from_secs(60)));
     twilio.record(&probe, claimant, &failed).await.unwrap();
 
     let mut starts = Vec::new();
@@ -88,12 +94,20 @@ async fn too_much_to_send_does_not_keep_everything_from_being_sent() {
     }
     begin(&ledger.worker, &jobs).await;
     let refused = ledger.status(&jobs[199]).await;
-    assert_eq!(refused, (DeliveryStatus::Failed, Some(Reason::Throttled)), "the client is told at once");
+    assert_eq!(
+        refused,
+        (DeliveryStatus::Failed, Some(Reason::Throttled)),
+        "the client is told at once"
+    );
     // The codes have expired, and nothing was asked for since.
     ledger.advance(Duration::from_secs(31));
     ledger.take_due().await;
     let fresh = ledger.ask(500).await;
-    assert_eq!(begin(&ledger.worker, &[fresh]).await.len(), 1, "its call is not behind those of the dead");
+    assert_eq!(
+        begin(&ledger.worker, &[fresh]).await.len(),
+        1,
+        "its call is not behind those of the dead"
+    );
 }
 
 #[async_test]
@@ -104,13 +118,16 @@ async fn two_workers_keep_to_one_rate() {
     for number in numbers(JOBS) {
         app.ask(&number).await;
     }
-    eventually(SOON, "all SMS", async || (app.twilio.accepted_in_all() == JOBS).then_some(())).await;
+    eventually(SOON, "all SMS", async || (app.twilio.accepted_in_all() == JOBS).then_some(()))
+        .await;
     let instants = app.twilio.instants();
     let took = instants[JOBS - 1] - instants[0];
     println!("{JOBS} calls in {took:?}");
-    // A call is on its way for a while: on a busy machine it may be read a quarter of a second after its instant.
-    let within =
-        |first: &Instant| instants.iter().filter(|at| (*first..*first + Duration::from_secs(1)).contains(*at)).count();
+    // A call is on its way for a while: on a busy machine it may be read a quarter of a second
+    // after its instant.
+    let within = |first: &Instant| {
+        instants.iter().filter(|at| (*first..*first + Duration::from_secs(1)).contains(*at)).count()
+    };
     let most = instants.iter().map(within).max().unwrap();
     assert!(most <= RATE + RATE / 4, "{most} calls in a second");
     assert!(took < Duration::from_secs(8), "the rate is used: 120 calls in 6 s");

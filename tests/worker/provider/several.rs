@@ -31,7 +31,10 @@ async fn the_second_provider_stands_in_while_the_first_is_in_trouble() {
         app.delivery_is(id, "sent", SOON).await;
     }
     app.no_job_is_left(SOON).await;
-    assert!(numbers.iter().all(|number| webhook.deliveries(number).len() == 1), "each by the second, once");
+    assert!(
+        numbers.iter().all(|number| webhook.deliveries(number).len() == 1),
+        "each by the second, once"
+    );
     assert_eq!(app.twilio.accepted_in_all(), 0);
 
     app.twilio.otherwise(Reply::Accept);
@@ -73,9 +76,14 @@ async fn only_what_another_provider_may_accept_is_given_to_it() {
     assert_eq!(webhook.deliveries(&late).len(), 1, "the first has no time before the code's end");
 
     app.no_job_is_left(SOON).await;
-    assert!(app.twilio.counts().values().all(|(tries, _)| *tries == 1), "{:?}", app.twilio.counts());
+    assert!(
+        app.twilio.counts().values().all(|(tries, _)| *tries == 1),
+        "{:?}",
+        app.twilio.counts()
+    );
     let letters = app.dead_letters().await;
-    let whom: Vec<_> = letters.iter().map(|letter| (&letter["provider"], &letter["provider_code"])).collect();
+    let whom: Vec<_> =
+        letters.iter().map(|letter| (&letter["provider"], &letter["provider_code"])).collect();
     assert_eq!(whom, [(&json!("twilio"), &json!(21211)), (&json!("webhook"), &json!(21408))]);
 }
 
@@ -83,7 +91,12 @@ async fn only_what_another_provider_may_accept_is_given_to_it() {
 async fn a_webhook_gets_the_same_signed_message_until_it_takes_it() {
     use fake_webhook::Reply::Status;
     let (app, webhook) = start("webhook").await;
-    let replies = [Status(500, ""), Status(429, "slow down"), Status(503, "{"), Status(200, r#"{"id": "msg-1"}"#)];
+    let replies = [
+        Status(500, ""),
+        Status(429, "slow down"),
+        Status(503, "{"),
+        Status(200, r#"{"id": "msg-1"}"#),
+    ];
     webhook.script(NUMBER, replies);
     let id = app.ask(NUMBER).await;
     app.delivery_is(&id, "sent", SOON).await;
@@ -95,7 +108,10 @@ async fn a_webhook_gets_the_same_signed_message_until_it_takes_it() {
         assert_eq!(delivery.body["type"], "sms.send");
         let data = &delivery.body["data"];
         assert_eq!(data["to"], NUMBER);
-        assert!(data["valid_for_seconds"].as_u64().is_some_and(|left| (270..300).contains(&left)), "{data}");
+        assert!(
+            data["valid_for_seconds"].as_u64().is_some_and(|left| (270..300).contains(&left)),
+            "{data}"
+        );
         assert_eq!(data["body"], deliveries[0].body["data"]["body"]);
         assert_eq!(data.as_object().unwrap().len(), 3, "{data}");
     }
@@ -117,12 +133,19 @@ async fn a_webhook_s_answers_mean_what_twilio_s_mean() {
         let number = format!("+91987654321{last}");
         webhook.script(&number, [reply]);
         let told = app.delivery_is(&app.ask(&number).await, "failed", SOON).await;
-        assert_eq!((&told["reason"], &told["asking_again_helps"]), (&json!(reason), &json!(helps)), "{number}");
+        assert_eq!(
+            (&told["reason"], &told["asking_again_helps"]),
+            (&json!(reason), &json!(helps)),
+            "{number}"
+        );
         assert_eq!(webhook.deliveries(&number).len(), 1);
     }
-    for (last, reply) in
-        [(4, Status(401, "")), (5, Status(302, "")), (6, Status(202, "not JSON")), (7, Status(204, ""))]
-    {
+    for (last, reply) in [
+        (4, Status(401, "")),
+        (5, Status(302, "")),
+        (6, Status(202, "not JSON")),
+        (7, Status(204, "")),
+    ] {
         let number = format!("+91987654321{last}");
         webhook.script(&number, [reply]);
         app.delivery_is(&app.ask(&number).await, "sent", Duration::from_secs(30)).await;
@@ -135,7 +158,8 @@ async fn a_webhook_s_answers_mean_what_twilio_s_mean() {
 #[async_test]
 async fn twilio_takes_a_messaging_service_and_an_api_key() {
     let plan = Plan::new().set("TWILIO_MESSAGING_SERVICE_SID", MESSAGING_SERVICE_SID);
-    let app = plan.set("TWILIO_API_KEY_SID", API_KEY_SID).without("TWILIO_PHONE_NUMBER").start().await;
+    let app =
+        plan.set("TWILIO_API_KEY_SID", API_KEY_SID).without("TWILIO_PHONE_NUMBER").start().await;
     let code = app.code_for("Asha", NUMBER).await;
     app.client().verify(NUMBER, &code).await.expect(200);
     let fields = app.twilio.tries(NUMBER).remove(0).fields;

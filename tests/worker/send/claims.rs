@@ -1,4 +1,5 @@
-//! Claims and their outcomes where workers die, answers are lost, or time runs out: the scripts, step by step.
+//! Claims and their outcomes where workers die, answers are lost, or time runs out: the scripts,
+//! step by step.
 
 use std::time::Duration;
 
@@ -20,7 +21,11 @@ async fn a_try_that_was_never_recorded_may_have_been_sent() {
     let claim = ledger.claim(&job, Ulid::generate()).await;
     assert!(matches!(claim, Claim::Drop { .. }), "{claim:?}");
     let ended = ledger.status(&job).await;
-    assert_eq!(ended, (DeliveryStatus::Failed, Some(Reason::NoAnswer)), "nobody knows whether it was sent");
+    assert_eq!(
+        ended,
+        (DeliveryStatus::Failed, Some(Reason::NoAnswer)),
+        "nobody knows whether it was sent"
+    );
     ledger.report(&job, DeliveryStatus::Delivered, None).await;
     assert_eq!(ledger.status(&job).await, (DeliveryStatus::Delivered, None));
 }
@@ -51,7 +56,10 @@ async fn what_expires_first_comes_first_behind_a_breaker() {
             ledger.claim(&ledger.ask(last).await, Ulid::generate()).await;
         }
         let all = ledger.waits();
-        assert!(all.iter().all(|wait| *wait >= 1_000), "not before the breaker's pause is over: {all:?}");
+        assert!(
+            all.iter().all(|wait| *wait >= 1_000),
+            "not before the breaker's pause is over: {all:?}"
+        );
         assert!(all.last().unwrap() - all[0] > 500, "not all at once: {all:?}");
         waits.push(all);
     }
@@ -88,12 +96,20 @@ async fn a_report_tells_why_what_nobody_answered_for_has_failed() {
     let ledger = Ledger::new(300, &["twilio"], 0);
     let (job, claimant) = (ledger.ask(1).await, Ulid::generate());
     ledger.claim_try(&job, claimant).await;
-    ledger.worker.record(&job, claimant, &Outcome::failed("twilio", Reason::NoAnswer)).await.unwrap();
+    ledger
+        .worker
+        .record(&job, claimant, &Outcome::failed("twilio", Reason::NoAnswer))
+        .await
+        .unwrap();
     assert_eq!(ledger.status(&job).await, (DeliveryStatus::Failed, Some(Reason::NoAnswer)));
     ledger.report(&job, DeliveryStatus::Failed, Some(Reason::CarrierFiltered)).await;
     assert_eq!(ledger.status(&job).await, (DeliveryStatus::Failed, Some(Reason::CarrierFiltered)));
     ledger.report(&job, DeliveryStatus::Delivered, None).await;
-    assert_eq!(ledger.status(&job).await, (DeliveryStatus::Failed, Some(Reason::CarrierFiltered)), "an end is an end");
+    assert_eq!(
+        ledger.status(&job).await,
+        (DeliveryStatus::Failed, Some(Reason::CarrierFiltered)),
+        "an end is an end"
+    );
 }
 
 #[tokio::test]
@@ -160,7 +176,11 @@ async fn a_probe_that_makes_no_call_leaves_the_probe_to_the_next() {
     ledger.claim_try(&first, claimant).await;
     let claim = ledger.claim(&second, Ulid::generate()).await;
     assert!(matches!(claim, Claim::Wait { .. }), "one probe: {claim:?}");
-    ledger.worker.record(&first, claimant, &Outcome::dropped("twilio", Reason::Expired)).await.unwrap();
+    ledger
+        .worker
+        .record(&first, claimant, &Outcome::dropped("twilio", Reason::Expired))
+        .await
+        .unwrap();
     ledger.claim_try(&ledger.ask(3).await, Ulid::generate()).await;
 }
 

@@ -16,7 +16,8 @@ use crate::support::process::{Process, path_of};
 const KEPT: usize = 1_000;
 
 async fn table(app: &App) -> Vec<String> {
-    let mut program = Process::spawn("table", "worker", &["dead-letters"], &app.settings, app.folder());
+    let mut program =
+        Process::spawn("table", "worker", &["dead-letters"], &app.settings, app.folder());
     let status = program.ended(SOON).await;
     assert!(status.success(), "{status}: {}", program.stderr());
     program.stdout().lines().map(str::to_owned).collect()
@@ -36,8 +37,10 @@ async fn the_last_thousand_are_kept_newest_first_without_a_number_or_a_code() {
     let client = app.keep_alive(0);
     let numbers = numbers(KEPT + 100);
     let asks = stream::iter(&numbers).map(|number| client.ask("Asha", number)).buffer_unordered(16);
-    let ids: HashSet<String> =
-        asks.map(|asked| asked.expect(200).body["delivery_id"].as_str().unwrap().to_owned()).collect().await;
+    let ids: HashSet<String> = asks
+        .map(|asked| asked.expect(200).body["delivery_id"].as_str().unwrap().to_owned())
+        .collect()
+        .await;
     eventually(Duration::from_secs(60), "all tries", async || {
         (app.twilio.counts().len() > numbers.len()).then_some(())
     })
@@ -50,7 +53,10 @@ async fn the_last_thousand_are_kept_newest_first_without_a_number_or_a_code() {
     let letters = app.dead_letters().await;
     assert_eq!(letters.len(), KEPT);
     assert_eq!(letters[0]["delivery_id"], last_id, "newest first");
-    assert_eq!((&letters[0]["reason"], &letters[0]["provider_code"]), (&"opted_out".into(), &21610.into()));
+    assert_eq!(
+        (&letters[0]["reason"], &letters[0]["provider_code"]),
+        (&"opted_out".into(), &21610.into())
+    );
     assert_eq!(letters[0]["number"], "+91********21");
     let at: Vec<i64> = letters.iter().map(|letter| letter["at"].as_i64().unwrap()).collect();
     // The instant is when a worker told of the end, and the order is that of Redis hearing of it.
@@ -68,7 +74,10 @@ async fn the_last_thousand_are_kept_newest_first_without_a_number_or_a_code() {
     let columns: Vec<_> = table[0].split_whitespace().collect();
     assert_eq!(columns, ["TIME", "DELIVERY", "NUMBER", "STATUS", "REASON", "PROVIDER", "CODE"]);
     let row: Vec<_> = table[1].split_whitespace().collect();
-    assert_eq!(row[1..], [last_id.as_str(), "+91********21", "failed", "opted_out", "twilio", "21610"]);
+    assert_eq!(
+        row[1..],
+        [last_id.as_str(), "+91********21", "failed", "opted_out", "twilio", "21610"]
+    );
     assert!(row[0].ends_with('Z') && row[0].len() == 20, "RFC 3339 in UTC: {}", row[0]);
 
     let printed = serde_json::to_string(&letters).unwrap() + &table.concat();
@@ -86,7 +95,8 @@ async fn who_reads_no_further_ends_the_program_quietly() {
     let letter = r#"{"at":1700000000000,"delivery_id":"x","number":"+91********10","status":"failed","reason":"rejected","provider":null,"provider_code":null}"#;
     let _: () = redis.rpush("cheershare:dead_letters", vec![letter; KEPT]).unwrap();
     for arguments in ["", "--json"] {
-        let line = format!("'{}' dead-letters {arguments} | head -n 1", path_of("worker").display());
+        let line =
+            format!("'{}' dead-letters {arguments} | head -n 1", path_of("worker").display());
         let output = Command::new("sh")
             .args(["-c", &line])
             .env_clear()
@@ -104,7 +114,8 @@ async fn who_reads_no_further_ends_the_program_quietly() {
 async fn without_redis_the_operator_is_told_so() {
     let mut app = Plan::new().workers(0).start().await;
     app.redis.stop();
-    let mut program = Process::spawn("none", "worker", &["dead-letters"], &app.settings, app.folder());
+    let mut program =
+        Process::spawn("none", "worker", &["dead-letters"], &app.settings, app.folder());
     let status = program.ended(SOON).await;
     assert!(!status.success());
     assert!(program.stderr().contains("REDIS_URL"), "{}", program.stderr());

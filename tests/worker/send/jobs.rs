@@ -41,7 +41,8 @@ async fn transient_failures_are_tried_again() {
         assert_eq!(app.twilio.tries(&number).len(), 2, "{number}");
     }
     app.twilio.close().await;
-    // A connection that was never made leaves no trace at the provider: only the worker can say that it tried.
+    // A connection that was never made leaves no trace at the provider: only the worker can say
+    // that it tried.
     let before = app.workers[0].events("sms_try_failed").len();
     app.client().ask("Asha", "+919876543219").await.expect(200);
     eventually(SOON, "a word of the failed try", async || {
@@ -101,7 +102,8 @@ async fn a_code_that_was_used_stops_its_retries() {
 
 #[async_test]
 async fn without_a_provider_the_worker_prints_the_sms_for_the_developer() {
-    let app = Plan::new().without("TWILIO_SID").without("TWILIO_API_KEY").without("TWILIO_PHONE_NUMBER");
+    let app =
+        Plan::new().without("TWILIO_SID").without("TWILIO_API_KEY").without("TWILIO_PHONE_NUMBER");
     let app = app.start().await;
     app.client().ask("Asha", NUMBER).await.expect(200);
     let sms = eventually(SOON, "the SMS in what the worker prints", async || {

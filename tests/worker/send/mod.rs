@@ -1,5 +1,5 @@
-//! From the job to the provider and back: what is tried again, what ends, and what is dropped. Nothing here depends on the
-//! database.
+//! From the job to the provider and back: what is tried again, what ends, and what is dropped.
+//! Nothing here depends on the database.
 
 mod claims;
 mod dead_letters;

@@ -14,7 +14,12 @@ use crate::support::ledger::{CLAIM, Ledger};
 const NUMBER: &str = "+919876500001";
 
 fn notice(ledger: &Ledger) -> Notice {
-    Notice::new(NoticeKind::NumberChanged, NUMBER.parse().unwrap(), ledger.clock.unix_ms(), "a request")
+    Notice::new(
+        NoticeKind::NumberChanged,
+        NUMBER.parse().unwrap(),
+        ledger.clock.unix_ms(),
+        "a request",
+    )
 }
 
 #[tokio::test]
@@ -33,12 +38,17 @@ async fn a_notice_is_claimed_once_and_says_what_it_has_to() {
     let this_try = ledger.claim_try(&job, claimant).await;
     assert_eq!(this_try.message, Ok(Message::Notice(NoticeKind::NumberChanged)));
     assert_eq!(this_try.to.as_str(), NUMBER);
-    assert_eq!(this_try.expires_at - ledger.clock.unix_ms(), 59 * 60_000, "an hour, not the life of a code");
+    assert_eq!(
+        this_try.expires_at - ledger.clock.unix_ms(),
+        59 * 60_000,
+        "an hour, not the life of a code"
+    );
     let elsewhere = ledger.claim(&job, Ulid::generate()).await;
     assert!(matches!(elsewhere, Claim::Wait { .. }), "{elsewhere:?}");
     ledger.worker.record(&job, claimant, &Outcome::sent("twilio", "SM1".to_owned())).await.unwrap();
     assert_eq!(ledger.status(&job).await, (DeliveryStatus::Sent, None));
-    let life: i64 = ledger.redis.connection().pttl(format!("cheershare:delivery:{}", job.delivery_id)).unwrap();
+    let life: i64 =
+        ledger.redis.connection().pttl(format!("cheershare:delivery:{}", job.delivery_id)).unwrap();
     assert!((86_400_000..=90_600_000).contains(&life), "{life}");
 }
 
@@ -63,9 +73,16 @@ async fn a_notice_is_tried_for_an_hour_and_then_told_of() {
     }
     ledger.advance(HOUR / 4);
     let claim = ledger.claim(&job, Ulid::generate()).await;
-    assert!(matches!(&claim, Claim::Drop { reason } if reason == "provider_unavailable"), "{claim:?}");
-    assert_eq!(ledger.status(&job).await, (DeliveryStatus::Failed, Some(Reason::ProviderUnavailable)));
-    let letters: Vec<String> = ledger.redis.connection().lrange("cheershare:dead_letters", 0, -1).unwrap();
+    assert!(
+        matches!(&claim, Claim::Drop { reason } if reason == "provider_unavailable"),
+        "{claim:?}"
+    );
+    assert_eq!(
+        ledger.status(&job).await,
+        (DeliveryStatus::Failed, Some(Reason::ProviderUnavailable))
+    );
+    let letters: Vec<String> =
+        ledger.redis.connection().lrange("cheershare:dead_letters", 0, -1).unwrap();
     assert!(letters.len() == 1 && letters[0].contains("+91********01"), "{letters:?}");
 }
 

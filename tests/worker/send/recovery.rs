@@ -1,4 +1,5 @@
-//! Redis pauses, is replaced or is cut off, the provider is down: live OTPs arrive, once. `tests/faults` has the long runs.
+//! Redis pauses, is replaced or is cut off, the provider is down: live OTPs arrive, once.
+//! `tests/faults` has the long runs.
 
 use std::time::{Duration, Instant};
 
@@ -161,10 +162,16 @@ async fn sms_wait_for_a_provider_that_is_down() {
     for number in &numbers {
         ids.push(app.ask(number).await);
     }
-    eventually(SOON, "a second probe", async || (app.worker_events("breaker_reopened").len() >= 2).then_some(())).await;
+    eventually(SOON, "a second probe", async || {
+        (app.worker_events("breaker_reopened").len() >= 2).then_some(())
+    })
+    .await;
     app.twilio.open().await;
     let window = Duration::from_secs(30);
-    eventually(window, "all SMS", async || (app.twilio.accepted_in_all() >= numbers.len()).then_some(())).await;
+    eventually(window, "all SMS", async || {
+        (app.twilio.accepted_in_all() >= numbers.len()).then_some(())
+    })
+    .await;
     app.no_job_is_left(SOON).await;
     assert!(app.twilio.counts().values().all(|counts| *counts == (1, 1)), "each once");
     for id in &ids {

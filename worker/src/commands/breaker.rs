@@ -25,7 +25,10 @@ pub enum BreakerCommand {
     },
 }
 
-pub(super) async fn run(command: BreakerCommand, redis: &mut RedisConnection) -> Result<(), CommandError> {
+pub(super) async fn run(
+    command: BreakerCommand,
+    redis: &mut RedisConnection,
+) -> Result<(), CommandError> {
     let now = Clock::default().unix_ms();
     match command {
         BreakerCommand::Show(Output { json }) => {
@@ -50,8 +53,16 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for breaker in &self.0 {
             let Breaker { provider, failures, .. } = breaker;
-            write!(f, "{provider:8} {}, failures since it last worked: {failures}", state(breaker))?;
-            writeln!(f, "{}", if breaker.misconfigured { ", our settings or account are refused" } else { "" })?;
+            write!(
+                f,
+                "{provider:8} {}, failures since it last worked: {failures}",
+                state(breaker)
+            )?;
+            writeln!(
+                f,
+                "{}",
+                if breaker.misconfigured { ", our settings or account are refused" } else { "" }
+            )?;
         }
         Ok(())
     }
@@ -65,7 +76,11 @@ struct Reset {
 impl fmt::Display for Reset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Breaker { provider, failures, .. } = &self.before;
-        write!(f, "The breaker of {provider} is closed. Before: {}, failures: {failures}.", state(&self.before))
+        write!(
+            f,
+            "The breaker of {provider} is closed. Before: {}, failures: {failures}.",
+            state(&self.before)
+        )
     }
 }
 

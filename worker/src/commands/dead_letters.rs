@@ -26,11 +26,15 @@ impl fmt::Display for Table {
             "TIME", "DELIVERY", "NUMBER", "STATUS", "REASON", "PROVIDER",
         )?;
         for letter in &self.0 {
-            let DeadLetter { at, delivery_id, number, status, reason, provider, provider_code } = letter;
+            let DeadLetter { at, delivery_id, number, status, reason, provider, provider_code } =
+                letter;
             let time = Timestamp::of_unix_ms(*at);
             let provider = provider.as_deref().unwrap_or("-");
             let code = provider_code.map_or_else(|| "-".to_owned(), |code| code.to_string());
-            writeln!(f, "{time:20} {delivery_id:26} {number:16} {status:9} {reason:22} {provider:9} {code}")?;
+            writeln!(
+                f,
+                "{time:20} {delivery_id:26} {number:16} {status:9} {reason:22} {provider:9} {code}"
+            )?;
         }
         Ok(())
     }

@@ -37,12 +37,23 @@ pub enum Command {
 /// [`CommandError`].
 pub async fn run(command: Command, config: &Config) -> Result<(), CommandError> {
     match command {
-        Command::DeadLetters(Output { json }) => dead_letters::run(&mut admin::connect(&config.redis)?, json).await,
-        Command::Queue(Output { json }) => queue::run(&mut admin::connect(&config.redis)?, json).await,
-        Command::Breaker(command) => breaker::run(command, &mut admin::connect(&config.redis)?).await,
+        Command::DeadLetters(Output { json }) => {
+            dead_letters::run(&mut admin::connect(&config.redis)?, json).await
+        }
+        Command::Queue(Output { json }) => {
+            queue::run(&mut admin::connect(&config.redis)?, json).await
+        }
+        Command::Breaker(command) => {
+            breaker::run(command, &mut admin::connect(&config.redis)?).await
+        }
         Command::Health { ready } => match config.metrics_addr {
-            MetricsAddress::At(address) if address.port() != 0 => command::ask_health(address, ready).await,
-            _ => Err(SettingError::new("METRICS_ADDR", "does not say where the worker answers").into()),
+            MetricsAddress::At(address) if address.port() != 0 => {
+                command::ask_health(address, ready).await
+            }
+            _ => {
+                Err(SettingError::new("METRICS_ADDR", "does not say where the worker answers")
+                    .into())
+            }
         },
     }
 }

@@ -17,7 +17,9 @@ use crate::queue::runner::RunnerSettings;
 pub(super) async fn run(redis: &mut RedisConnection, json: bool) -> Result<(), CommandError> {
     let now = Clock::default().unix_ms();
     let stats = ask_redis(QueueStats::read(redis, &[], now)).await?;
-    let workers = ask_redis(queue::living_workers(redis, now, RunnerSettings::default().given_up_after())).await?;
+    let workers =
+        ask_redis(queue::living_workers(redis, now, RunnerSettings::default().given_up_after()))
+            .await?;
     let mut reasons = BTreeMap::new();
     for letter in ask_redis(dead_letters(redis)).await? {
         *reasons.entry(letter.reason).or_insert(0) += 1;
@@ -51,7 +53,8 @@ struct DeadLetters {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { workers, waiting, retrying, in_flight, oldest_waiting_seconds, dead_letters } = self;
+        let Self { workers, waiting, retrying, in_flight, oldest_waiting_seconds, dead_letters } =
+            self;
         writeln!(f, "workers       {workers}")?;
         writeln!(f, "waiting       {waiting} (the oldest for {oldest_waiting_seconds:.1} s)")?;
         writeln!(f, "retrying      {retrying}")?;

@@ -33,7 +33,12 @@ pub(super) fn client(time_limit: Duration) -> Result<Client, reqwest::Error> {
 
 /// Starts a request that ends with the SMS's life, so that a connection that takes long to be made
 /// carries no SMS that has expired.
-pub(super) fn post(client: &Client, url: impl IntoUrl, time_limit: Duration, sms: &Sms) -> RequestBuilder {
+pub(super) fn post(
+    client: &Client,
+    url: impl IntoUrl,
+    time_limit: Duration,
+    sms: &Sms,
+) -> RequestBuilder {
     client.post(url).timeout(time_limit.min(sms.valid_for))
 }
 
@@ -57,8 +62,12 @@ pub(super) async fn refused(answer: Response) -> SendError {
     let provider_code = answer.json::<Refusal>().await.unwrap_or_default().code;
     let (class, reason) = match status {
         StatusCode::TOO_MANY_REQUESTS => (FailureClass::Throttled, Reason::Throttled),
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => (FailureClass::Misconfigured, Reason::Misconfigured),
-        status if status.is_server_error() => (FailureClass::Transient, Reason::ProviderUnavailable),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            (FailureClass::Misconfigured, Reason::Misconfigured)
+        }
+        status if status.is_server_error() => {
+            (FailureClass::Transient, Reason::ProviderUnavailable)
+        }
         status if status.is_client_error() => (FailureClass::Permanent, reason_of(provider_code)),
         _ => (FailureClass::Misconfigured, Reason::Misconfigured),
     };

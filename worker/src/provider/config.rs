@@ -54,8 +54,12 @@ impl ProviderConfig {
                     let inbox = self.choice.has_dev_inbox(app).then(|| inbox.clone());
                     Arc::new(Console::from_config(app, inbox, clock.clone())?)
                 }
-                ProviderName::Twilio => Arc::new(Twilio::from_config(&self.choice, &self.twilio, callbacks, timeout)?),
-                ProviderName::Webhook => Arc::new(Webhook::from_config(&self.webhook, timeout, clock.clone())?),
+                ProviderName::Twilio => {
+                    Arc::new(Twilio::from_config(&self.choice, &self.twilio, callbacks, timeout)?)
+                }
+                ProviderName::Webhook => {
+                    Arc::new(Webhook::from_config(&self.webhook, timeout, clock.clone())?)
+                }
             })
         };
         self.choice.order().iter().map(build).collect::<Result<_, _>>().map(Providers::new)
@@ -70,7 +74,11 @@ pub(super) fn http_url(text: &str) -> Result<Url, &'static str> {
 }
 
 /// For a setting without which `provider` cannot send.
-pub(super) fn required<T: Clone>(value: &Option<T>, name: &str, provider: &str) -> Result<T, SettingError> {
+pub(super) fn required<T: Clone>(
+    value: &Option<T>,
+    name: &str,
+    provider: &str,
+) -> Result<T, SettingError> {
     let missing = || SettingError::new(name, format!("is not set, and {provider} needs it"));
     value.clone().ok_or_else(missing)
 }

@@ -46,7 +46,11 @@ impl SmsProvider for Console {
 impl Console {
     /// # Errors
     /// In production.
-    pub fn from_config(app: &AppConfig, inbox: Option<InboxPublisher>, clock: Clock) -> Result<Self, SettingError> {
+    pub fn from_config(
+        app: &AppConfig,
+        inbox: Option<InboxPublisher>,
+        clock: Clock,
+    ) -> Result<Self, SettingError> {
         if app.is_production() {
             return Err(SettingError::new(
                 "SMS_PROVIDERS",
@@ -65,7 +69,11 @@ impl Console {
         };
         let shown = tokio::time::timeout(INBOX_TIMEOUT, inbox.publish(&message)).await;
         if !matches!(shown, Ok(Ok(()))) {
-            tracing::warn!(event = "inbox_missed", delivery_id = sms.delivery_id, "the SMS is printed only");
+            tracing::warn!(
+                event = "inbox_missed",
+                delivery_id = sms.delivery_id,
+                "the SMS is printed only"
+            );
         }
     }
 }

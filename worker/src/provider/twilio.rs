@@ -4,7 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use clap::Args;
-use common::config::{CallbackConfig, ProviderChoice, ProviderName, SettingError, TWILIO_STATUS_PATH, is_twilio_sid};
+use common::config::{
+    CallbackConfig, ProviderChoice, ProviderName, SettingError, TWILIO_STATUS_PATH, is_twilio_sid,
+};
 use common::domain::delivery::Reason;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -74,9 +76,14 @@ impl Twilio {
         let secret = required(&shared.twilio_api_key, "TWILIO_API_KEY", "Twilio")?;
         let sender = match &shared.twilio_messaging_service_sid {
             Some(service) => Sender::MessagingService(service.clone()),
-            None => Sender::Number(required(&shared.twilio_phone_number, "TWILIO_PHONE_NUMBER", "Twilio")?),
+            None => Sender::Number(required(
+                &shared.twilio_phone_number,
+                "TWILIO_PHONE_NUMBER",
+                "Twilio",
+            )?),
         };
-        let status_callback = callbacks.both().map(|(public_url, _)| format!("{public_url}{TWILIO_STATUS_PATH}"));
+        let status_callback =
+            callbacks.both().map(|(public_url, _)| format!("{public_url}{TWILIO_STATUS_PATH}"));
         if let Some(Err(error)) = status_callback.as_deref().map(Url::parse) {
             return Err(SettingError::new("PUBLIC_URL", error.to_string()));
         }
@@ -98,9 +105,16 @@ impl Twilio {
             Sender::Number(number) => ("From", number),
             Sender::MessagingService(sid) => ("MessagingServiceSid", sid),
         };
-        let status_callback = self.status_callback.as_ref().map(|url| format!("{url}?delivery_id={}", sms.delivery_id));
-        let mut form =
-            vec![("To", sms.to.as_str()), (sender_field, sender), ("Body", &sms.body), ("ValidityPeriod", &validity)];
+        let status_callback = self
+            .status_callback
+            .as_ref()
+            .map(|url| format!("{url}?delivery_id={}", sms.delivery_id));
+        let mut form = vec![
+            ("To", sms.to.as_str()),
+            (sender_field, sender),
+            ("Body", &sms.body),
+            ("ValidityPeriod", &validity),
+        ];
         form.extend(status_callback.as_deref().map(|url| ("StatusCallback", url)));
         let answer = answer::post(&self.http, &self.url, self.timeout, sms)
             .basic_auth(&self.user, Some(self.secret.expose_secret()))
@@ -108,7 +122,11 @@ impl Twilio {
             .send()
             .await
             .map_err(|error| unanswered(&error))?;
-        if answer.status().is_success() { accepted(answer).await } else { Err(refused(answer).await) }
+        if answer.status().is_success() {
+            accepted(answer).await
+        } else {
+            Err(refused(answer).await)
+        }
     }
 }
 
@@ -133,8 +151,10 @@ impl SmsProvider for Twilio {
 }
 
 async fn accepted(answer: Response) -> Result<String, SendError> {
-    let message: Message =
-        answer.json().await.map_err(|_| SendError::new(FailureClass::Ambiguous, Reason::NoAnswer))?;
+    let message: Message = answer
+        .json()
+        .await
+        .map_err(|_| SendError::new(FailureClass::Ambiguous, Reason::NoAnswer))?;
     match message.status.as_str() {
         "failed" | "undelivered" | "canceled" => Err(SendError {
             provider_code: message.error_code,

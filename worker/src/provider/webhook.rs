@@ -80,10 +80,18 @@ impl fmt::Debug for WebhookSecret {
 impl Webhook {
     /// # Errors
     /// A setting that is missing, or TLS cannot be set up on this machine.
-    pub fn from_config(config: &WebhookConfig, timeout: Duration, clock: Clock) -> Result<Self, SettingError> {
+    pub fn from_config(
+        config: &WebhookConfig,
+        timeout: Duration,
+        clock: Clock,
+    ) -> Result<Self, SettingError> {
         Ok(Self {
             url: required(&config.sms_webhook_url, "SMS_WEBHOOK_URL", "the provider webhook")?,
-            secret: required(&config.sms_webhook_secret, "SMS_WEBHOOK_SECRET", "the provider webhook")?,
+            secret: required(
+                &config.sms_webhook_secret,
+                "SMS_WEBHOOK_SECRET",
+                "the provider webhook",
+            )?,
             timeout,
             http: answer::client(timeout).map_err(no_tls)?,
             clock,
@@ -109,7 +117,10 @@ impl Webhook {
         if !answer.status().is_success() {
             return Err(refused(answer).await);
         }
-        let body = answer.bytes().await.map_err(|_| SendError::new(FailureClass::Ambiguous, Reason::NoAnswer))?;
+        let body = answer
+            .bytes()
+            .await
+            .map_err(|_| SendError::new(FailureClass::Ambiguous, Reason::NoAnswer))?;
         // An id in the answer is a courtesy.
         Ok(serde_json::from_slice::<Accepted>(&body).unwrap_or_default().id)
     }
@@ -143,8 +154,12 @@ mod tests {
     fn a_signature_is_the_hmac_of_id_timestamp_and_body() {
         // Computed with: printf 'msg_1.1700000000.{}' | openssl dgst -sha256 -hmac <24 times "k">
         // -binary | base64
-        let secret = WebhookSecret::parse(&format!("whsec_{}", BASE64.encode(&[b'k'; 24]))).unwrap();
-        assert_eq!(secret.sign("msg_1", 1_700_000_000, "{}"), "v1,E3sCg9uS8x43RKlJqcda1EcaYZxNkN+l2u7RBZBSZQQ=");
+        let secret =
+            WebhookSecret::parse(&format!("whsec_{}", BASE64.encode(&[b'k'; 24]))).unwrap();
+        assert_eq!(
+            secret.sign("msg_1", 1_700_000_000, "{}"),
+            "v1,E3sCg9uS8x43RKlJqcda1EcaYZxNkN+l2u7RBZBSZQQ="
+        );
     }
 
     #[test]

@@ -35,7 +35,10 @@ where
     /// Takes jobs off the queue under `name`, which no worker had before, until something ends it.
     /// Returns the reason. When this is dropped nothing more is taken, and the jobs that run go on.
     pub(crate) async fn work(&self, name: &str, in_flight: InFlightJobs) -> String {
-        AssertUnwindSafe(self.poll(name, in_flight)).catch_unwind().await.unwrap_or_else(|_| "it panicked".to_owned())
+        AssertUnwindSafe(self.poll(name, in_flight))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| "it panicked".to_owned())
     }
 
     async fn poll(&self, name: &str, in_flight: InFlightJobs) -> String {

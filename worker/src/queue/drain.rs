@@ -69,6 +69,11 @@ impl Drain {
 
     async fn deregister(&self, in_flight: &InFlightSnapshot) -> Result<usize, QueueError> {
         let mut redis = self.redis.clone();
-        with_timeout(ATTEMPT_TIMEOUT, QueueError::NoAnswer, deregister(&mut redis, &self.worker, in_flight)).await
+        with_timeout(
+            ATTEMPT_TIMEOUT,
+            QueueError::NoAnswer,
+            deregister(&mut redis, &self.worker, in_flight),
+        )
+        .await
     }
 }

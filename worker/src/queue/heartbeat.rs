@@ -25,7 +25,9 @@ pub(crate) async fn send_heartbeats(redis: RedisConnection, worker: String, peri
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        log.observe(with_timeout(TIMEOUT, QueueError::NoAnswer, send(redis.clone(), &worker)).await);
+        log.observe(
+            with_timeout(TIMEOUT, QueueError::NoAnswer, send(redis.clone(), &worker)).await,
+        );
     }
 }
 

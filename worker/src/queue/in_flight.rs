@@ -81,7 +81,8 @@ mod tests {
     #[test]
     fn a_job_runs_until_its_guard_is_dropped_and_only_the_latest_ended_are_remembered() {
         let in_flight = InFlightJobs::new(2);
-        let running: Vec<_> = ["a", "b", "c", "d"].map(|id| in_flight.start(id.to_owned())).into_iter().collect();
+        let running: Vec<_> =
+            ["a", "b", "c", "d"].map(|id| in_flight.start(id.to_owned())).into_iter().collect();
         assert_eq!(*in_flight.running().borrow(), 4);
         drop(running.into_iter().take(3).collect::<Vec<_>>());
         assert_eq!(*in_flight.running().borrow(), 0);

@@ -29,7 +29,9 @@ impl LogOnChange {
         let failed_before = std::mem::replace(&mut self.fails, result.is_err());
         match &result {
             Ok(_) if failed_before => info!(event = "queue_trouble_over", work = self.work),
-            Err(error) if !failed_before => warn!(event = "queue_trouble", work = self.work, %error),
+            Err(error) if !failed_before => {
+                warn!(event = "queue_trouble", work = self.work, %error)
+            }
             _ => {}
         }
         result.ok()

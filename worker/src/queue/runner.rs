@@ -125,8 +125,9 @@ async fn supervise<H, F>(
         let name = unique_name();
         info!(event = "worker_starting", worker = name);
         let started = Instant::now();
-        let in_flight =
-            InFlightJobs::new(2 * (usize::from(settings.concurrency) + queue::batch_size(settings.concurrency)));
+        let in_flight = InFlightJobs::new(
+            2 * (usize::from(settings.concurrency) + queue::batch_size(settings.concurrency)),
+        );
         let heartbeat = AbortOnDropHandle::new(tokio::spawn(send_heartbeats(
             context.connection.clone(),
             name.clone(),

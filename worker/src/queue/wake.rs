@@ -47,7 +47,11 @@ async fn listen_always(redis: Redis, wake: mpsc::Sender<()>) {
     }
 }
 
-async fn listen(redis: &Redis, wake: &mpsc::Sender<()>, log: &mut LogOnChange) -> RedisResult<Infallible> {
+async fn listen(
+    redis: &Redis,
+    wake: &mpsc::Sender<()>,
+    log: &mut LogOnChange,
+) -> RedisResult<Infallible> {
     let mut messages = Subscription::open(&redis.primary().await?, &NAMES.wake).await?;
     log.observe(Ok(()));
     // For jobs that were added before this listened.

@@ -27,9 +27,17 @@ pub enum Next {
 /// retry is due after the SMS expires: then it is another provider's turn. After a misconfiguration
 /// the job waits behind the breaker, because an operator may correct it.
 #[must_use]
-pub fn after(error: &SendError, attempts: u32, others_left: bool, now: i64, expires_at: i64) -> Next {
+pub fn after(
+    error: &SendError,
+    attempts: u32,
+    others_left: bool,
+    now: i64,
+    expires_at: i64,
+) -> Next {
     let wait = match error.class {
-        FailureClass::Permanent if others_left && another_may_accept(error.reason) => return Next::NextProvider,
+        FailureClass::Permanent if others_left && another_may_accept(error.reason) => {
+            return Next::NextProvider;
+        }
         FailureClass::Permanent | FailureClass::Ambiguous => return Next::GiveUp,
         FailureClass::Transient | FailureClass::Throttled | FailureClass::Misconfigured => {
             error.retry_after.unwrap_or_default().saturating_add(backoff(attempts))
@@ -71,7 +79,8 @@ mod tests {
         for class in [FailureClass::Permanent, FailureClass::Ambiguous] {
             assert_eq!(after(&failure(class), 1, true, 0, 300_000), Next::GiveUp, "{class:?}");
         }
-        for class in [FailureClass::Transient, FailureClass::Throttled, FailureClass::Misconfigured] {
+        for class in [FailureClass::Transient, FailureClass::Throttled, FailureClass::Misconfigured]
+        {
             let next = after(&failure(class), 1, true, 0, 300_000);
             assert!(matches!(next, Next::Retry { at: 0..=500 }), "{class:?}");
         }
@@ -95,16 +104,30 @@ mod tests {
 
     #[test]
     fn the_provider_s_word_is_waited_for() {
-        let throttled = SendError { retry_after: Some(Duration::from_secs(7)), ..failure(FailureClass::Throttled) };
-        assert!(matches!(after(&throttled, 1, false, 1_000, 300_000), Next::Retry { at: 8_000..=8_500 }));
+        let throttled = SendError {
+            retry_after: Some(Duration::from_secs(7)),
+            ..failure(FailureClass::Throttled)
+        };
+        assert!(matches!(
+            after(&throttled, 1, false, 1_000, 300_000),
+            Next::Retry { at: 8_000..=8_500 }
+        ));
     }
 
     #[test]
     fn nothing_is_tried_after_the_code_s_expiry() {
-        let throttled = SendError { retry_after: Some(Duration::from_secs(7)), ..failure(FailureClass::Throttled) };
+        let throttled = SendError {
+            retry_after: Some(Duration::from_secs(7)),
+            ..failure(FailureClass::Throttled)
+        };
         assert_eq!(after(&throttled, 1, false, 1_000, 8_000), Next::GiveUp);
-        assert_eq!(after(&throttled, 1, true, 1_000, 8_000), Next::NextProvider, "who may be called sooner");
-        let for_ever = SendError { retry_after: Some(Duration::MAX), ..failure(FailureClass::Throttled) };
+        assert_eq!(
+            after(&throttled, 1, true, 1_000, 8_000),
+            Next::NextProvider,
+            "who may be called sooner"
+        );
+        let for_ever =
+            SendError { retry_after: Some(Duration::MAX), ..failure(FailureClass::Throttled) };
         assert_eq!(after(&for_ever, 9, false, 1_000, 8_000), Next::GiveUp);
     }
 }

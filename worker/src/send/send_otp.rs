@@ -25,7 +25,8 @@ pub const CLAIM_MARGIN: Duration = Duration::from_secs(2);
 /// claim.
 const START_WINDOW: Duration = Duration::from_secs(1);
 /// Between calls of a Redis that does not answer.
-const REDIS_BACKOFF: Backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(2) };
+const REDIS_BACKOFF: Backoff =
+    Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(2) };
 
 /// Sends the SMS of deliveries: OTPs and notices.
 #[derive(Clone, Debug)]
@@ -65,7 +66,8 @@ impl OtpSender {
         };
         let outcome = self.send(job, &attempt).await;
         let record = || self.deliveries.record(job, claimant, &outcome);
-        let breaker = retry_until_ok(REDIS_BACKOFF, record, |error| log_retry("record", &error)).await;
+        let breaker =
+            retry_until_ok(REDIS_BACKOFF, record, |error| log_retry("record", &error)).await;
         log_breaker(breaker, &outcome);
         match outcome.status() {
             "queued" => "retried",
@@ -82,7 +84,8 @@ impl OtpSender {
     async fn claim(&self, job: &SendOtp, claimant: Ulid) -> Claim {
         loop {
             let claim = || self.deliveries.claim(job, claimant);
-            let claim = retry_until_ok(REDIS_BACKOFF, claim, |error| log_retry("claim", &error)).await;
+            let claim =
+                retry_until_ok(REDIS_BACKOFF, claim, |error| log_retry("claim", &error)).await;
             let Claim::Send(attempt) = &claim else { return claim };
             let wait = u64::try_from(attempt.start_at - self.clock.unix_ms()).unwrap_or(0);
             tokio::time::sleep(Duration::from_millis(wait)).await;
@@ -97,7 +100,11 @@ impl OtpSender {
         let provider_name = attempt.provider.as_str();
         if attempt.after_unrecorded {
             metrics::may_repeat();
-            tracing::warn!(event = "sms_may_repeat", delivery_id, reason = "a try before was never recorded");
+            tracing::warn!(
+                event = "sms_may_repeat",
+                delivery_id,
+                reason = "a try before was never recorded"
+            );
         }
         let message = match &attempt.message {
             Ok(message) => message,
@@ -149,11 +156,25 @@ impl OtpSender {
         Outcome::sent(&attempt.provider, provider_id)
     }
 
-    fn not_sent(&self, job: &SendOtp, attempt: &Attempt, provider: &dyn SmsProvider, error: &SendError) -> Outcome {
+    fn not_sent(
+        &self,
+        job: &SendOtp,
+        attempt: &Attempt,
+        provider: &dyn SmsProvider,
+        error: &SendError,
+    ) -> Outcome {
         let is_excluded = |name| attempt.excluded.iter().any(|excluded| excluded == name);
-        let others_left =
-            self.providers.iter().any(|other| other.name() != provider.name() && !is_excluded(other.name()));
-        let next = retry::after(error, attempt.number, others_left, self.clock.unix_ms(), attempt.expires_at);
+        let others_left = self
+            .providers
+            .iter()
+            .any(|other| other.name() != provider.name() && !is_excluded(other.name()));
+        let next = retry::after(
+            error,
+            attempt.number,
+            others_left,
+            self.clock.unix_ms(),
+            attempt.expires_at,
+        );
         let provider = provider.name();
         let outcome = match next {
             Next::Retry { at } => Outcome::retry(provider, error.reason, at),
@@ -169,7 +190,11 @@ impl OtpSender {
         } else {
             tracing::warn!(event = "sms_try_failed", delivery_id, provider, %number, %error, r#try, ?next);
         }
-        outcome.with_provider_state(provider_state(error.class), error.provider_code, error.retry_after)
+        outcome.with_provider_state(
+            provider_state(error.class),
+            error.provider_code,
+            error.retry_after,
+        )
     }
 }
 
@@ -177,7 +202,9 @@ fn provider_state(class: FailureClass) -> ProviderState {
     match class {
         FailureClass::Permanent => ProviderState::Works,
         FailureClass::Misconfigured => ProviderState::Misconfigured,
-        FailureClass::Throttled | FailureClass::Transient | FailureClass::Ambiguous => ProviderState::Fails,
+        FailureClass::Throttled | FailureClass::Transient | FailureClass::Ambiguous => {
+            ProviderState::Fails
+        }
     }
 }
 
@@ -186,7 +213,9 @@ fn log_breaker(event: Option<BreakerEvent>, outcome: &Outcome) {
     let reason = outcome.reason().unwrap_or_default();
     match event {
         Some(BreakerEvent::Opened) => tracing::error!(event = "breaker_opened", provider, reason),
-        Some(BreakerEvent::Reopened) => tracing::info!(event = "breaker_reopened", provider, reason),
+        Some(BreakerEvent::Reopened) => {
+            tracing::info!(event = "breaker_reopened", provider, reason)
+        }
         Some(BreakerEvent::Closed) => tracing::info!(event = "breaker_closed", provider),
         None => {}
     }

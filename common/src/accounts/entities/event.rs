@@ -29,7 +29,11 @@ pub struct Model {
 
 #[derive(Copy, Clone, Debug, DeriveRelation, EnumIter)]
 pub enum Relation {
-    #[sea_orm(belongs_to = "super::user::Entity", from = "Column::UserId", to = "super::user::Column::Id")]
+    #[sea_orm(
+        belongs_to = "super::user::Entity",
+        from = "Column::UserId",
+        to = "super::user::Column::Id"
+    )]
     User,
 }
 

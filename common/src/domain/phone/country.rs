@@ -18,7 +18,9 @@ impl Country {
     /// None for what has no numbers of its own, which is also what the library gives to numbers of
     /// no country.
     pub(super) fn from_region(region: Region) -> Option<Self> {
-        PHONE_NUMBER_UTIL.get_country_code_for_region(region).map(|_| Self { region, code: region.as_region_str() })
+        PHONE_NUMBER_UTIL
+            .get_country_code_for_region(region)
+            .map(|_| Self { region, code: region.as_region_str() })
     }
 
     /// All that have phone numbers.
@@ -84,6 +86,9 @@ impl FromStr for AllowedCountries {
         if list.trim() == "*" {
             return Ok(Self(None));
         }
-        list.split(',').map(str::parse).collect::<Result<Vec<_>, _>>().map(|countries| Self(Some(countries)))
+        list.split(',')
+            .map(str::parse)
+            .collect::<Result<Vec<_>, _>>()
+            .map(|countries| Self(Some(countries)))
     }
 }

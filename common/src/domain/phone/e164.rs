@@ -56,7 +56,8 @@ impl FromStr for E164 {
 impl fmt::Display for E164 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (shown, rest) = self.0.split_at_checked(3).unwrap_or((&self.0, ""));
-        let (hidden, last) = rest.split_at_checked(rest.len().saturating_sub(2)).unwrap_or(("", ""));
+        let (hidden, last) =
+            rest.split_at_checked(rest.len().saturating_sub(2)).unwrap_or(("", ""));
         write!(f, "{shown}{}{last}", "*".repeat(hidden.len()))
     }
 }

@@ -25,7 +25,9 @@ impl NumberingPlan {
     #[must_use]
     pub fn of(country: Country) -> Option<Self> {
         let region = country.region;
-        let example = PHONE_NUMBER_UTIL.get_example_number_for_type_and_region(region, PhoneNumberType::Mobile).ok()?;
+        let example = PHONE_NUMBER_UTIL
+            .get_example_number_for_type_and_region(region, PhoneNumberType::Mobile)
+            .ok()?;
         let calling_code = example.country_code;
         let grouped = example.format_as(PhoneNumberFormat::International);
         let plan = Self {
@@ -35,7 +37,9 @@ impl NumberingPlan {
             trunk_prefix: parser::trunk_prefix_in(region),
             example: grouped.strip_prefix(&format!("+{calling_code} "))?.to_owned(),
         };
-        PhoneNumber::parse(&plan.example_number(), country).is_ok_and(|number| number.takes_sms()).then_some(plan)
+        PhoneNumber::parse(&plan.example_number(), country)
+            .is_ok_and(|number| number.takes_sms())
+            .then_some(plan)
     }
 
     /// The example in E.164.

@@ -12,7 +12,9 @@ pub(super) fn of_today(code: i32, national: &str) -> Option<String> {
         // Until August 2019 calls to mobiles needed a 1 from abroad, 044 or 045 at home; 01 began
         // calls to other towns.
         MEXICO => {
-            let rest = ["1", "044", "045", "01"].iter().find_map(|prefix| national.strip_prefix(prefix))?;
+            let rest = ["1", "044", "045", "01"]
+                .iter()
+                .find_map(|prefix| national.strip_prefix(prefix))?;
             has_digits(rest, 10).then(|| rest.to_owned())
         }
         // From 2012 to 2016 mobiles got a 9 after the area code. What began with 7 may be of a

@@ -23,9 +23,10 @@ pub(super) fn read(dialled: &Dialled, country: Country) -> Option<PhoneNumber> {
     let number = match dialled {
         Dialled::FromAnywhere(digits) => read_international(digits),
         // "00" dials abroad from nearly every country, and people write it wherever they are.
-        Dialled::AtHome(digits) => {
-            digits.strip_prefix("00").and_then(read_international).or_else(|| read_national(digits, country))
-        }
+        Dialled::AtHome(digits) => digits
+            .strip_prefix("00")
+            .and_then(read_international)
+            .or_else(|| read_national(digits, country)),
     }?;
     let is_of_country = number.country == Some(country) || is_valid_in(&number.e164, country);
     Some(if is_of_country { PhoneNumber { country: Some(country), ..number } } else { number })
@@ -77,7 +78,12 @@ fn valid(code: i32, national: &str) -> Option<PhoneNumber> {
 }
 
 impl PhoneNumber {
-    pub(super) fn new(code: i32, national: &str, region: Region, kind: PhoneNumberType) -> Option<Self> {
+    pub(super) fn new(
+        code: i32,
+        national: &str,
+        region: Region,
+        kind: PhoneNumberType,
+    ) -> Option<Self> {
         use PhoneNumberType::{FixedLineOrMobile, Mobile, VoIP};
         let takes_sms = matches!(kind, Mobile | FixedLineOrMobile | VoIP);
         // The library knows numbers that are longer than E.164 has them.
@@ -89,8 +95,11 @@ impl PhoneNumber {
 /// Reads a number that was read before, whatever the plans say of it today.
 pub(super) fn read_account(e164: &E164) -> PhoneNumber {
     let parts = split(e164.digits());
-    let known = parts.and_then(|(code, national)| valid(code, national)).filter(|number| number.e164 == *e164);
-    let main = || PHONE_NUMBER_UTIL.get_region_for_country_code(parts?.0).and_then(Country::from_region);
+    let known = parts
+        .and_then(|(code, national)| valid(code, national))
+        .filter(|number| number.e164 == *e164);
+    let main =
+        || PHONE_NUMBER_UTIL.get_region_for_country_code(parts?.0).and_then(Country::from_region);
     known.unwrap_or_else(|| PhoneNumber { e164: e164.clone(), country: main(), takes_sms: true })
 }
 
@@ -105,7 +114,8 @@ pub(super) fn is_valid_in(e164: &E164, country: Country) -> bool {
 /// The calling code, and what follows it.
 fn split(digits: &str) -> Option<(i32, &str)> {
     let code = |length| {
-        let (code, national) = digits.split_at_checked(length).filter(|_| !digits.starts_with('0'))?;
+        let (code, national) =
+            digits.split_at_checked(length).filter(|_| !digits.starts_with('0'))?;
         let code = code.parse().ok()?;
         PHONE_NUMBER_UTIL.get_region_for_country_code(code).map(|_| (code, national))
     };
@@ -115,9 +125,9 @@ fn split(digits: &str) -> Option<(i32, &str)> {
 /// What is dialled before a national number in the main country of a calling code.
 fn trunk_prefix(code: i32) -> Option<&'static str> {
     static PREFIXES: [OnceLock<String>; 1000] = [const { OnceLock::new() }; 1000];
-    let prefix = PREFIXES
-        .get(usize::try_from(code).ok()?)?
-        .get_or_init(|| PHONE_NUMBER_UTIL.get_region_for_country_code(code).map(trunk_prefix_in).unwrap_or_default());
+    let prefix = PREFIXES.get(usize::try_from(code).ok()?)?.get_or_init(|| {
+        PHONE_NUMBER_UTIL.get_region_for_country_code(code).map(trunk_prefix_in).unwrap_or_default()
+    });
     Some(prefix.as_str()).filter(|prefix| !prefix.is_empty())
 }
 
@@ -134,7 +144,8 @@ fn region_and_kind(code: i32, national: &str) -> Option<(Region, PhoneNumberType
     }
     // Nearly always it is of the main country; the others are looked at one after the other.
     let main = PHONE_NUMBER_UTIL.get_region_for_country_code(code)?;
-    with_kind(main).or_else(|| with_kind(region_of(code, national).filter(|region| *region != main)?))
+    with_kind(main)
+        .or_else(|| with_kind(region_of(code, national).filter(|region| *region != main)?))
 }
 
 /// Two dozen countries, and a search of them takes 40 µs. Their area codes tell them apart, so each
@@ -158,7 +169,10 @@ fn region_of(code: i32, national: &str) -> Option<Region> {
 fn kind_in(region: Region, code: i32, national: &str) -> Option<PhoneNumberType> {
     let library = PHONE_NUMBER_UTIL.as_original();
     let plan = library.get_metadata_for_region_or_calling_code(code, region)?;
-    library.get_number_type_helper(national, plan).ok().filter(|kind| *kind != PhoneNumberType::Unknown)
+    library
+        .get_number_type_helper(national, plan)
+        .ok()
+        .filter(|kind| *kind != PhoneNumberType::Unknown)
 }
 
 /// As the library keeps a number; whether there is such a number is not looked at.

@@ -24,7 +24,8 @@ pub(super) enum Dialled {
 impl Dialled {
     /// None where there is anything but digits and what people write around them.
     pub(super) fn read(text: &str) -> Option<Self> {
-        let visible: String = text.chars().filter(|char| !is_left_behind(*char)).take(LONGEST_SPELLING + 1).collect();
+        let visible: String =
+            text.chars().filter(|char| !is_left_behind(*char)).take(LONGEST_SPELLING + 1).collect();
         if visible.chars().count() > LONGEST_SPELLING {
             return None;
         }
@@ -33,12 +34,15 @@ impl Dialled {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case(SCHEME) => rest.trim_start(),
             _ => number,
         };
-        let number = number.trim_end_matches(|char: char| AT_THE_END.contains(char) || char.is_whitespace());
-        let begins_well = |char| PLUS.contains(&char) || OPENING.contains(&char) || decimal_digit(char).is_some();
+        let number =
+            number.trim_end_matches(|char: char| AT_THE_END.contains(char) || char.is_whitespace());
+        let begins_well =
+            |char| PLUS.contains(&char) || OPENING.contains(&char) || decimal_digit(char).is_some();
         if !number.starts_with(begins_well) {
             return None;
         }
-        let is_written_between = |char: char| is_blank(char) || is_dash(char) || PUNCTUATION.contains(char);
+        let is_written_between =
+            |char: char| is_blank(char) || is_dash(char) || PUNCTUATION.contains(char);
         let mut dialled = number.chars().filter(|char| !is_written_between(*char)).peekable();
         let has_plus = dialled.next_if(|char| PLUS.contains(char)).is_some();
         let digits = dialled.map(decimal_digit).collect::<Option<String>>()?;

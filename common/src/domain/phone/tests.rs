@@ -10,14 +10,17 @@ fn india() -> Country {
 
 /// In E.164, or nothing where it is refused.
 fn read_in(country: &str, text: &str) -> Option<String> {
-    PhoneNumber::parse(text, country.parse().unwrap()).ok().map(|number| number.e164().as_str().to_owned())
+    PhoneNumber::parse(text, country.parse().unwrap())
+        .ok()
+        .map(|number| number.e164().as_str().to_owned())
 }
 
 /// Example mobiles of every country, in E.164.
 fn mobiles() -> impl Iterator<Item = (Country, String)> {
     Country::all().filter_map(|country| {
         let kind = PhoneNumberType::Mobile;
-        let example = PHONE_NUMBER_UTIL.get_example_number_for_type_and_region(country.region, kind).ok()?;
+        let example =
+            PHONE_NUMBER_UTIL.get_example_number_for_type_and_region(country.region, kind).ok()?;
         Some((country, example.to_string()))
     })
 }
@@ -66,7 +69,11 @@ fn usual_spellings_are_one_number() {
         "91 0 98765 43210",
     ] {
         let number = PhoneNumber::parse(spelling, india());
-        assert_eq!(number.as_ref().map(|number| number.e164().as_str()), Ok("+919876543210"), "{spelling}");
+        assert_eq!(
+            number.as_ref().map(|number| number.e164().as_str()),
+            Ok("+919876543210"),
+            "{spelling}"
+        );
     }
 }
 
@@ -121,7 +128,11 @@ fn the_country_and_the_kind_come_from_the_numbering_plan() {
     ];
     for (text, country, takes_sms) in cases {
         let number = PhoneNumber::parse(text, india()).unwrap();
-        assert_eq!((number.country().unwrap().code(), number.takes_sms()), (country, takes_sms), "{text}");
+        assert_eq!(
+            (number.country().unwrap().code(), number.takes_sms()),
+            (country, takes_sms),
+            "{text}"
+        );
     }
 }
 
@@ -223,11 +234,27 @@ fn old_and_national_spellings_of_mobiles_lead_to_one_number() {
                 "BR 11 98765-4321",
             ],
         ),
-        ("+2290197123456", &["BJ 97 12 34 56", "BJ +229 97 12 34 56", "BJ 22997123456", "BJ 01 97 12 34 56"]),
-        ("+447400123456", &["GB 07400 123456", "GB +44 (0)7400 123456", "GB 44 07400 123456", "US 011 44 7400 123456"]),
+        (
+            "+2290197123456",
+            &["BJ 97 12 34 56", "BJ +229 97 12 34 56", "BJ 22997123456", "BJ 01 97 12 34 56"],
+        ),
+        (
+            "+447400123456",
+            &[
+                "GB 07400 123456",
+                "GB +44 (0)7400 123456",
+                "GB 44 07400 123456",
+                "US 011 44 7400 123456",
+            ],
+        ),
     ] {
-        for (country, spelling) in spellings.iter().filter_map(|spelling| spelling.split_once(' ')) {
-            assert_eq!(read_in(country, spelling).as_deref(), Some(e164), "{spelling} in {country}");
+        for (country, spelling) in spellings.iter().filter_map(|spelling| spelling.split_once(' '))
+        {
+            assert_eq!(
+                read_in(country, spelling).as_deref(),
+                Some(e164),
+                "{spelling} in {country}"
+            );
         }
     }
     // A fixed line, and a mobile of the network that got no ninth digit.
@@ -246,7 +273,10 @@ fn numbers_for_films_are_numbers_that_take_no_sms() {
         for (spelling, country) in [(spelling, country), (e164, "IN")] {
             let number = PhoneNumber::parse(spelling, country.parse().unwrap()).unwrap();
             assert_eq!((number.e164().as_str(), number.takes_sms()), (e164, false));
-            assert_eq!(number.country().unwrap(), PhoneNumber::from_account(&e164.parse().unwrap()).country().unwrap());
+            assert_eq!(
+                number.country().unwrap(),
+                PhoneNumber::from_account(&e164.parse().unwrap()).country().unwrap()
+            );
         }
     }
     assert_eq!(read_in("IN", "+12025550123").as_deref(), Some("+12025550123"));
@@ -260,7 +290,10 @@ fn what_is_known_of_a_number_does_not_make_it_another_one() {
     let e164 = "+358412345678";
     let in_country = |country: &str| PhoneNumber::parse(e164, country.parse().unwrap()).unwrap();
     let (finnish, of_aland) = (in_country("FI"), in_country("AX"));
-    assert_eq!((finnish.country().unwrap().code(), of_aland.country().unwrap().code()), ("FI", "AX"));
+    assert_eq!(
+        (finnish.country().unwrap().code(), of_aland.country().unwrap().code()),
+        ("FI", "AX")
+    );
     assert_eq!(finnish, of_aland);
 }
 
@@ -272,7 +305,8 @@ fn mobiles_of_every_default_country_are_allowed_there() {
         let number = PhoneNumber::parse(&e164, country).unwrap();
         assert_eq!(number.country(), Some(country), "{e164}");
         assert!(
-            allowed.allow(&number) && allowed.allow(&PhoneNumber::from_account(&e164.parse().unwrap())),
+            allowed.allow(&number)
+                && allowed.allow(&PhoneNumber::from_account(&e164.parse().unwrap())),
             "{e164} of {country}"
         );
         let elsewhere = PhoneNumber::parse(&e164, india()).unwrap();
@@ -286,7 +320,8 @@ fn countries_whose_numbers_differ_are_allowed_one_by_one() {
         let number = PhoneNumber::parse(e164, india()).unwrap();
         countries.parse::<AllowedCountries>().unwrap().allow(&number)
     };
-    let (british, of_jersey, american, jamaican) = ("+447400123456", "+447797712345", "+12025550143", "+18762101234");
+    let (british, of_jersey, american, jamaican) =
+        ("+447400123456", "+447797712345", "+12025550143", "+18762101234");
     assert!(allows("GB", british) && !allows("GB", of_jersey));
     assert!(!allows("JE", british) && allows("JE", of_jersey));
     assert!(allows("GB,JE", british) && allows("GB,JE", of_jersey));
@@ -298,7 +333,10 @@ fn countries_whose_numbers_differ_are_allowed_one_by_one() {
 fn numbers_that_cost_extra_or_get_no_sms() {
     for (kind, numbers) in [
         ("premium rate", &["+19002345678", "+449012345678", "+979123456789"][..]),
-        ("toll free", &["+18002345678", "+911800123456", "+448001234567", "+80012345678", "+78005553535"]),
+        (
+            "toll free",
+            &["+18002345678", "+911800123456", "+448001234567", "+80012345678", "+78005553535"],
+        ),
         ("shared cost", &["+9118601234567", "+448431234567", "+80812345678"]),
         ("personal", &["+447012345678", "+15002345678"]),
         ("fixed line", &["+912223456789", "+442079460000", "+390612345678", "+33123456789"]),
@@ -330,7 +368,10 @@ fn allowed_countries_are_a_list_or_all() {
 fn a_plan_groups_an_example_that_takes_sms() {
     let plan = |code: &str| NumberingPlan::of(code.parse().unwrap()).unwrap();
     let india = plan("IN");
-    assert_eq!((india.calling_code, india.trunk_prefix.as_str(), india.example.as_str()), (91, "0", "81234 56789"));
+    assert_eq!(
+        (india.calling_code, india.trunk_prefix.as_str(), india.example.as_str()),
+        (91, "0", "81234 56789")
+    );
     assert_eq!(india.example_number(), "+918123456789");
     assert_eq!(plan("US").example, "201-555-0123");
     assert!(plan("US").is_main && !plan("CA").is_main);
@@ -343,7 +384,10 @@ fn plans_of_all_countries() {
     for plan in &plans {
         println!("{} +{} {} {}", plan.country, plan.calling_code, plan.trunk_prefix, plan.example);
         let plain = |char: char| char.is_ascii_digit() || " -.".contains(char);
-        assert!(plan.example.chars().all(plain) && plan.example.starts_with(|char: char| char.is_ascii_digit()));
+        assert!(
+            plan.example.chars().all(plain)
+                && plan.example.starts_with(|char: char| char.is_ascii_digit())
+        );
         assert!(plan.trunk_prefix.bytes().all(|byte| byte.is_ascii_digit()));
     }
     let some = AllowedCountries::from_str("LK,IN,IN").unwrap().plans();

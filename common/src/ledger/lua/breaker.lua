@@ -1,7 +1,8 @@
 -- One breaker a provider, shared by all workers. Put before the scripts that ask or tell it.
 
--- When the provider may be called: now or earlier, or the instant to ask again. An open breaker lets a single probe
--- through when its pause is over; others come back soon to see what became of it.
+-- When the provider may be called: now or earlier, or the instant to ask again. An open breaker
+-- lets a single probe through when its pause is over; others come back soon to see what became of
+-- it.
 local function breaker_free_at(key, now)
     local found = redis.call('HMGET', key, 'open_until', 'probe_until')
     local open_until, probe_until = tonumber(found[1] or 0), tonumber(found[2] or 0)
@@ -26,15 +27,17 @@ local function breaker_release(key)
     end
 end
 
--- Any answer that shows the provider at work closes the breaker. Answers "closed" where it was open.
+-- Any answer that shows the provider at work closes the breaker. Answers "closed" where it was
+-- open.
 local function breaker_succeeded(key)
     local was_open = redis.call('HEXISTS', key, 'open_until') == 1
     redis.call('DEL', key)
     return was_open and 'closed' or ''
 end
 
--- A run of failures opens it, our own misconfiguration at once; each failed probe doubles the pause. Answers "opened" or
--- "reopened" where it did. A misconfiguration that an outage has hidden is news, too.
+-- A run of failures opens it, our own misconfiguration at once; each failed probe doubles the
+-- pause. Answers "opened" or "reopened" where it did. A misconfiguration that an outage has hidden
+-- is news, too.
 local function breaker_failed(key, now, misconfigured, at_least)
     local open_until = tonumber(redis.call('HGET', key, 'open_until') or 0)
     local failures = redis.call('HINCRBY', key, 'failures', 1)

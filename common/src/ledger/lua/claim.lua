@@ -1,10 +1,10 @@
--- Claims one try of a delivery, so that a job that runs in two places sends once, and picks the provider for it.
--- KEYS: delivery
--- ARGV, from the second: delivery id; claimant; the job's own id, or "" of the first; id and payload of the job that comes
--- after it; a random number from 0 to 1
--- Answers {"send", purpose, number, challenge id, key id, sealed code (all three "" of an SMS without a code), expires at, try,
--- requested at, unrecorded try (0 or 1), provider, start at, excluded providers}, {"drop", reason} for an SMS that nobody wants any more, {"wait", why} where the job
--- has been put off, {"ended"} after the end, or where another job has taken over.
+-- Claims one try of a delivery, so that a job that runs in two places sends once, and picks the
+-- provider for it. KEYS: delivery ARGV, from the second: delivery id; claimant; the job's own id,
+-- or "" of the first; id and payload of the job that comes after it; a random number from 0 to 1
+-- Answers {"send", purpose, number, challenge id, key id, sealed code (all three "" of an SMS
+-- without a code), expires at, try, requested at, unrecorded try (0 or 1), provider, start at,
+-- excluded providers}, {"drop", reason} for an SMS that nobody wants any more, {"wait", why} where
+-- the job has been put off, {"ended"} after the end, or where another job has taken over.
 local delivery_key = KEYS[1]
 local now, delivery_id, claimant = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local this_job_id, next_job_id, next_job, jitter = ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
@@ -33,7 +33,8 @@ elseif status ~= 'queued' and status ~= 'sending' then
 elseif ours then
     breaker_release(settings.breaker_prefix .. last_provider)
 elseif (found[14] or '') ~= this_job_id then
-    -- A delivery has one job that counts: this one is left over from a worker that was lost, or whose answer was.
+    -- A delivery has one job that counts: this one is left over from a worker that was lost, or
+    -- whose answer was.
     return { 'ended' }
 elseif claimed_before > now then
     -- By then the other try is recorded, or its worker is dead.
@@ -48,7 +49,8 @@ local function finish_unsent(status, reason)
     ended_as, reason = end_of(status, reason, unrecorded, last_reason)
     finish(delivery_key, ended_as, reason)
     bury(delivery_id, delivery_key, ended_as, reason, last_provider, nil, now)
-    -- Who asks again before the SMS is sent gets one SMS for two sends: else a burst could ask more often than is allowed.
+    -- Who asks again before the SMS is sent gets one SMS for two sends: else a burst could ask more
+    -- often than is allowed.
     if not unrecorded and reason ~= 'replaced' then
         undo_send(delivery_key)
     end
@@ -90,7 +92,8 @@ for _, candidate in ipairs(settings.providers) do
     end
 end
 if not provider then
-    -- What expires soonest comes first when the breaker lets calls through, and not all at once. Nothing waits past its end.
+    -- What expires soonest comes first when the breaker lets calls through, and not all at once.
+    -- Nothing waits past its end.
     local left = math.min(expires_at - now, settings.longest_life) / settings.longest_life
     local at = (free_at or expires_at) + (left * 5 + jitter) * 1000
     return put_off(math.min(at, expires_at), 'breaker open')

@@ -4,15 +4,16 @@
 local RANK = { queued = 0, sending = 1, sent = 2, delivered = 3, undelivered = 3, failed = 3, dropped = 3 }
 
 local function may_move(from, reason, to)
-    -- A call without an answer may have been heard: what the provider says of it later is the truth.
+    -- A call without an answer may have been heard: what the provider says of it later is the
+    -- truth.
     if from == 'failed' and reason == 'no_answer' then
         return RANK[to] >= RANK.sent
     end
     return RANK[to] > RANK[from] or RANK[to] == RANK[from] and RANK[to] < 3
 end
 
--- As what and why a delivery ends that was not sent. A try that was never recorded may have been, after all; what failed
--- before and then expired has the reason of its last failure.
+-- As what and why a delivery ends that was not sent. A try that was never recorded may have been,
+-- after all; what failed before and then expired has the reason of its last failure.
 local function end_of(status, reason, unrecorded, last_reason)
     if unrecorded then
         return 'failed', 'no_answer'
@@ -39,7 +40,8 @@ local function finish(delivery_key, status, reason)
     redis.call('PEXPIRE', delivery_key, DAY)
 end
 
--- A send that the provider never accepted: neither the buckets nor the number's hour and day keep it.
+-- A send that the provider never accepted: neither the buckets nor the number's hour and day keep
+-- it.
 local function undo_send(delivery_key)
     local send = redis.call('HMGET', delivery_key, 'number', 'requested_at', 'known_address', 'charged')
     if not send[4] then

@@ -1,6 +1,7 @@
 -- Put behind limits.lua, before the scripts that take a send back.
 
--- Gives a send back to the buckets that it was charged to. Taking one off a level needs no capacity: it drains alike.
+-- Gives a send back to the buckets that it was charged to. Taking one off a level needs no
+-- capacity: it drains alike.
 local function give_back(delivery_key)
     local keys = {}
     for part in string.gmatch(redis.call('HGET', delivery_key, 'charged') or '', '%S+') do

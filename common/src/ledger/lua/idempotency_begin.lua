@@ -1,8 +1,9 @@
--- Claims a request that its client may repeat, or finds what came of the first one.
--- KEYS: the records of the client's address, oldest first; then the request's record under each secret, the sealing one's first
--- ARGV: now; when the claim runs out (Unix ms); the claim; how long a record is kept; how many an address may have; then
--- the body's fingerprint under each secret
--- Answers {"claimed", "", ""}, {"in_use", "", ""}, {"reused", "", ""} or {"answered", record, sealed answer}.
+-- Claims a request that its client may repeat, or finds what came of the first one. KEYS: the
+-- records of the client's address, oldest first; then the request's record under each secret, the
+-- sealing one's first ARGV: now; when the claim runs out (Unix ms); the claim; how long a record is
+-- kept; how many an address may have; then the body's fingerprint under each secret Answers
+-- {"claimed", "", ""}, {"in_use", "", ""}, {"reused", "", ""} or {"answered", record, sealed
+-- answer}.
 local of_address, new_record = KEYS[1], KEYS[2]
 local now, runs_out_at, claim, keep, most = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 

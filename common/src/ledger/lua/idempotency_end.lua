@@ -1,6 +1,6 @@
--- Keeps the answer to a claimed request or, where there is none to keep, frees its key. A claim that ran out changes nothing.
--- KEYS: the records of the client's address; the record
--- ARGV: the claim; the sealed answer or ""; now; when the answer expires (Unix ms)
+-- Keeps the answer to a claimed request or, where there is none to keep, frees its key. A claim
+-- that ran out changes nothing. KEYS: the records of the client's address; the record ARGV: the
+-- claim; the sealed answer or ""; now; when the answer expires (Unix ms)
 local of_address, record = KEYS[1], KEYS[2]
 local claim, answer, now, expires_at = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 

@@ -1,8 +1,10 @@
--- Put before all scripts of the ledger. ARGV[1] is now; instants and durations are in ms. Instants that are only written stay
--- the text that they came as, because Redis takes numbers as text and to make it of them costs.
+-- Put before all scripts of the ledger. ARGV[1] is now; instants and durations are in ms. Instants
+-- that are only written stay the text that they came as, because Redis takes numbers as text and to
+-- make it of them costs.
 local HOUR, DAY, KNOWN_FOR = 3600000, 86400000, 90 * 86400000
 
--- A log is a list of instants, newest first. How long until fewer than `limit` of them lie within `window`.
+-- A log is a list of instants, newest first. How long until fewer than `limit` of them lie within
+-- `window`.
 local function wait_in_log(key, limit, window, now)
     local nth = limit > 0 and redis.call('LINDEX', key, limit - 1)
     return nth and math.max(0, tonumber(nth) + window - now) or 0
@@ -22,13 +24,15 @@ local function note_in_log(key, keep, window, now)
     redis.call('PEXPIRE', key, window)
 end
 
--- Until when an operator has blocked a number: an instant, 0 where that has no end, or false where it is not blocked.
+-- Until when an operator has blocked a number: an instant, 0 where that has no end, or false where
+-- it is not blocked.
 local function blocked_until(kept, now)
     local at = tonumber(kept or -1)
     return (at == 0 or at > now) and at
 end
 
--- A day without a send starts the cooldown anew, or one cooldown where that is longer; so that is the longest it grows to.
+-- A day without a send starts the cooldown anew, or one cooldown where that is longer; so that is
+-- the longest it grows to.
 local function longest_cooldown()
     return math.max(DAY, settings.cooldown)
 end
@@ -49,20 +53,22 @@ local function packed_bucket(level, at)
     return struct.pack('dd', level, at)
 end
 
--- Its level now, and the instant of that. A process whose clock is behind another's does not turn the bucket's back: the
--- other would drain the same while again.
+-- Its level now, and the instant of that. A process whose clock is behind another's does not turn
+-- the bucket's back: the other would drain the same while again.
 local function level_of(kept, capacity, now)
     local level, at = read_bucket(kept)
     return math.max(0, level - math.max(0, now - at) * capacity / HOUR), math.max(now, at)
 end
 
--- How long until a bucket of this level takes one more. What is let pass here is more than the error of what is kept.
+-- How long until a bucket of this level takes one more. What is let pass here is more than the
+-- error of what is kept.
 local function wait_for_bucket(level, capacity)
     local too_much = level + 1 - capacity
     return too_much > 0.000000001 and math.ceil(too_much * HOUR / capacity) or 0
 end
 
--- How long a bucket of this level is kept. Of buckets that are few it is not worth to be told: those live as long as any.
+-- How long a bucket of this level is kept. Of buckets that are few it is not worth to be told:
+-- those live as long as any.
 local LONGEST_LIFE_OF_BUCKET = '3660000'
 local function life_of_bucket(level, capacity)
     return math.ceil(level / capacity * HOUR) + 60000

@@ -1,6 +1,6 @@
--- Writes an SMS that carries no code, and its job. Asked again, because an answer was lost, it does nothing.
--- KEYS: delivery
--- ARGV: what it tells; number; asked for at; expires at; how long the delivery is kept (ms); job id and payload
+-- Writes an SMS that carries no code, and its job. Asked again, because an answer was lost, it does
+-- nothing. KEYS: delivery ARGV: what it tells; number; asked for at; expires at; how long the
+-- delivery is kept (ms); job id and payload
 local delivery_key, kind, number, requested_at, expires_at, kept_for = KEYS[1], unpack(ARGV, 1, 5)
 if redis.call('EXISTS', delivery_key) == 1 then
     return 0

@@ -1,8 +1,8 @@
--- Tells what is known of a number. Changes nothing.
--- KEYS: blocked, number, sends, known, wrong guesses; the buckets of range, country and all; then the challenges
--- ARGV, from the second: the capacities of the three buckets
--- Answers {blocked until (0 without end, -1 where it is not), cooldown left, {sends in the hour, day, wrong guesses in the hour,
--- day}, known addresses, levels of the buckets, challenges, their deliveries}, all but the counts and levels in ms.
+-- Tells what is known of a number. Changes nothing. KEYS: blocked, number, sends, known, wrong
+-- guesses; the buckets of range, country and all; then the challenges ARGV, from the second: the
+-- capacities of the three buckets Answers {blocked until (0 without end, -1 where it is not),
+-- cooldown left, {sends in the hour, day, wrong guesses in the hour, day}, known addresses, levels
+-- of the buckets, challenges, their deliveries}, all but the counts and levels in ms.
 local now = tonumber(ARGV[1])
 local blocked_key, number_key, sends_key, known_key, wrong_key = unpack(KEYS, 1, 5)
 

@@ -1,5 +1,5 @@
--- Calls a second to one provider, over all workers. Put before claim.lua.
--- KEYS of the hash: `line`, the first slot that nobody has; `call`, the earliest instant of the next call.
+-- Calls a second to one provider, over all workers. Put before claim.lua. KEYS of the hash: `line`,
+-- the first slot that nobody has; `call`, the earliest instant of the next call.
 
 local RATE_GAP = settings.provider_rate and settings.provider_rate > 0 and 1000 / settings.provider_rate
 
@@ -10,8 +10,8 @@ local function rate_set(key, field, value, now)
     end
 end
 
--- A place in line, in the order of asking, or nil where it would come after `last`: whoever comes after the end of their
--- code would only stand in the way of the others.
+-- A place in line, in the order of asking, or nil where it would come after `last`: whoever comes
+-- after the end of their code would only stand in the way of the others.
 local function rate_take_slot(key, now, last)
     local slot = math.max(tonumber(redis.call('HGET', key, 'line') or 0), now)
     if slot > last then
@@ -21,8 +21,8 @@ local function rate_take_slot(key, now, last)
     return slot
 end
 
--- When the call of who has that slot begins, or nil where it is not yet its turn. Calls keep their distance also where many
--- come too late for their slots.
+-- When the call of who has that slot begins, or nil where it is not yet its turn. Calls keep their
+-- distance also where many come too late for their slots.
 local function rate_next_call(key, slot, now)
     local at = math.max(tonumber(redis.call('HGET', key, 'call') or 0), slot, now)
     if at > now + settings.hold then

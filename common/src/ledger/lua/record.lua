@@ -1,6 +1,5 @@
--- Records what came of a try: of the delivery, and of the provider's breaker.
--- KEYS: delivery
--- ARGV, from the second: delivery id; claimant; outcome; id and payload of the job that comes after it
+-- Records what came of a try: of the delivery, and of the provider's breaker. KEYS: delivery ARGV,
+-- from the second: delivery id; claimant; outcome; id and payload of the job that comes after it
 -- Answers {1 if the delivery took it, what the breaker did or ""}.
 local delivery_key = KEYS[1]
 local now, delivery_id, claimant, outcome = tonumber(ARGV[1]), ARGV[2], ARGV[3], cjson.decode(ARGV[4])
@@ -31,7 +30,8 @@ if outcome.status == 'sent' then
     return { 1, breaker }
 end
 
--- Whose claim ran out has no say in what comes next, nor has a try that a callback already knows to be sent.
+-- Whose claim ran out has no say in what comes next, nor has a try that a callback already knows to
+-- be sent.
 if status ~= 'sending' or before[2] ~= claimant then
     return { 0, breaker }
 end

@@ -1,6 +1,6 @@
--- Asks for a code: decides all limits, keeps the number's challenge or makes a new one, and writes delivery and job with
--- it. All or nothing: a refusal writes nothing.
--- KEYS: challenge, delivery, number, sends, known, wrong guesses; the buckets of address, range, country and all; blocked
+-- Asks for a code: decides all limits, keeps the number's challenge or makes a new one, and writes
+-- delivery and job with it. All or nothing: a refusal writes nothing. KEYS: challenge, delivery,
+-- number, sends, known, wrong guesses; the buckets of address, range, country and all; blocked
 -- Answers {"sent", expires in, resend in} or {kind of limit, retry after, 0}, in ms.
 local challenge_key, delivery_key, number_key, sends_key, known_key, wrong_key = unpack(KEYS, 1, 6)
 local now_text, address_tags, purpose, number, name, country_capacity = unpack(ARGV, 1, 6)
@@ -13,8 +13,8 @@ if blocked_until(kept[5], now) then
     return { 'blocked', 0, 0 }
 end
 
--- Strangers and each address that the number signed in from have allowances of their own; the day's caps are for all.
--- Most numbers are new: that is asked once, for all that may be known of one.
+-- Strangers and each address that the number signed in from have allowances of their own; the day's
+-- caps are for all. Most numbers are new: that is asked once, for all that may be known of one.
 local has_past = redis.call('EXISTS', known_key, wrong_key, sends_key) > 0
 local last_signed_in = has_past and redis.call('ZREVRANGE', known_key, '0', '0', 'WITHSCORES')[2]
 local known = last_signed_in and known_address(known_key, address_tags, now)
@@ -87,7 +87,8 @@ local deliveries = delivery_id
 if not same_code then
     id = new_id
 end
--- A Redis that is out of memory decides by the first write whether the script may go on. So this one takes memory.
+-- A Redis that is out of memory decides by the first write whether the script may go on. So this
+-- one takes memory.
 redis.call('HSET', delivery_key, 'status', is_test and 'sent' or 'queued', 'purpose', purpose, 'number', number,
     'challenge', id, 'requested_at', now_text, 'charged', table.concat(charged, ' '))
 redis.call('PEXPIRE', delivery_key, is_test and settings.ttl + 60000 or 'settings.keep_delivery')

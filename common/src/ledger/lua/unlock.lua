@@ -1,7 +1,7 @@
--- Forgets what keeps a number from asking and guessing. A code that is burned is gone; one that is not stays.
--- KEYS: number, sends, known, wrong guesses; so many challenges; then the wrong guesses at the number by address
--- ARGV, from the second: how many challenges
--- Answers {1 if there was a cooldown, sends, wrong guesses, burned challenges}.
+-- Forgets what keeps a number from asking and guessing. A code that is burned is gone; one that is
+-- not stays. KEYS: number, sends, known, wrong guesses; so many challenges; then the wrong guesses
+-- at the number by address ARGV, from the second: how many challenges Answers {1 if there was a
+-- cooldown, sends, wrong guesses, burned challenges}.
 local number_key, sends_key, known_key, wrong_key = unpack(KEYS, 1, 4)
 local last_challenge = 4 + tonumber(ARGV[2])
 

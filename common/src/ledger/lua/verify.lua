@@ -1,5 +1,5 @@
--- Compares a guess with the number's challenge, counts a wrong one, and uses the code up on a right one.
--- KEYS: challenge, number, known, wrong guesses by number, by address, by both, blocked
+-- Compares a guess with the number's challenge, counts a wrong one, and uses the code up on a right
+-- one. KEYS: challenge, number, known, wrong guesses by number, by address, by both, blocked
 -- Answers {"right", name}; every other guess gets {why, ""}, and the client must not see why.
 local challenge_key, number_key, known_key, by_number, by_address, by_both, blocked_key = unpack(KEYS)
 local now, address_tags, attempt = tonumber(ARGV[1]), ARGV[2], ARGV[3]

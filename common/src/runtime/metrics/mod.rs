@@ -62,11 +62,14 @@ impl Exporter {
     ///
     /// # Errors
     /// There is an exporter already, or a histogram has no bounds.
-    pub fn start(metrics: impl Iterator<Item = &'static Metric> + Clone) -> Result<Self, BuildError> {
+    pub fn start(
+        metrics: impl Iterator<Item = &'static Metric> + Clone,
+    ) -> Result<Self, BuildError> {
         let mut builder = PrometheusBuilder::new();
         for Metric { name, kind, .. } in metrics.clone() {
             if let Kind::Histogram(bounds) = kind {
-                builder = builder.set_buckets_for_metric(Matcher::Full((*name).to_owned()), bounds)?;
+                builder =
+                    builder.set_buckets_for_metric(Matcher::Full((*name).to_owned()), bounds)?;
             }
         }
         let handle = builder.install_recorder()?;

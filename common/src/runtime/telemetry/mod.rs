@@ -42,7 +42,10 @@ pub enum LogFormat {
 ///
 /// # Errors
 /// The exporter cannot be built for this collector.
-pub fn start(config: &TelemetryConfig, service: &'static str) -> Result<traces::Export, SettingError> {
+pub fn start(
+    config: &TelemetryConfig,
+    service: &'static str,
+) -> Result<traces::Export, SettingError> {
     match &config.otel_exporter_otlp_endpoint {
         None => {
             Registry::default().with(logs(config)).with(filter(config)).init();
@@ -57,7 +60,9 @@ pub fn start(config: &TelemetryConfig, service: &'static str) -> Result<traces::
     }
 }
 
-fn logs<S: Subscriber + for<'span> LookupSpan<'span>>(config: &TelemetryConfig) -> Box<dyn Layer<S> + Send + Sync> {
+fn logs<S: Subscriber + for<'span> LookupSpan<'span>>(
+    config: &TelemetryConfig,
+) -> Box<dyn Layer<S> + Send + Sync> {
     let terminal = std::io::stdout().is_terminal();
     let text = match config.log_format {
         LogFormat::Auto => terminal,
@@ -69,11 +74,13 @@ fn logs<S: Subscriber + for<'span> LookupSpan<'span>>(config: &TelemetryConfig) 
     if text { logs.boxed() } else { logs.json().with_span_list(false).boxed() }
 }
 
-/// Leaves out the spans of traces, because logs have their own, and the lines of poem's server, which
-/// repeat `metrics_listening`.
+/// Leaves out the spans of traces, because logs have their own, and the lines of poem's server,
+/// which repeat `metrics_listening`.
 fn filter(config: &TelemetryConfig) -> Targets {
     let targets = config.log.clone();
-    targets.with_target(traces::TARGET, LevelFilter::OFF).with_target("poem::server", LevelFilter::WARN)
+    targets
+        .with_target(traces::TARGET, LevelFilter::OFF)
+        .with_target("poem::server", LevelFilter::WARN)
 }
 
 fn filter_directives(value: &str) -> Result<Targets, &'static str> {

@@ -1,5 +1,5 @@
-//! Traces by OTLP over HTTP: one span a request and one a run of a job. The W3C Trace Context that a
-//! job carries joins them into one trace.
+//! Traces by OTLP over HTTP: one span a request and one a run of a job. The W3C Trace Context that
+//! a job carries joins them into one trace.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -41,7 +41,9 @@ impl Export {
     pub async fn finish(self) {
         let Some(provider) = self.0 else { return };
         // It blocks its thread. The exporter has logged its errors.
-        let _ = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(SHUTDOWN_TIMEOUT)).await;
+        let _ =
+            tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(SHUTDOWN_TIMEOUT))
+                .await;
     }
 }
 
@@ -54,9 +56,13 @@ pub(super) fn export<S>(
 where
     S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
 {
-    let inner = exporter(collector).map_err(|error| SettingError::new(SETTING, error.to_string()))?;
+    let inner =
+        exporter(collector).map_err(|error| SettingError::new(SETTING, error.to_string()))?;
     let exporter = WatchedExporter { inner, last_warning: Mutex::default() };
-    let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource(service)).build();
+    let provider = SdkTracerProvider::builder()
+        .with_batch_exporter(exporter)
+        .with_resource(resource(service))
+        .build();
     let layer = tracing_opentelemetry::layer()
         .with_tracer(provider.tracer("cheershare"))
         .with_location(false)
@@ -100,8 +106,8 @@ pub(super) fn collector(value: &str) -> Result<String, &'static str> {
 /// one changes nothing.
 pub fn join(span: &Span, traceparent: &str) {
     if !span.is_disabled() {
-        let parent =
-            TraceContextPropagator::new().extract_with_context(&Context::new(), &Carrier(Some(traceparent.to_owned())));
+        let parent = TraceContextPropagator::new()
+            .extract_with_context(&Context::new(), &Carrier(Some(traceparent.to_owned())));
         // It fails only where nothing is exported.
         let _ = span.set_parent(parent);
     }

@@ -1,4 +1,5 @@
-//! What Twilio takes and answers when a message is created, after its published OpenAPI description.
+//! What Twilio takes and answers when a message is created, after its published OpenAPI
+//! description.
 
 use std::collections::HashMap;
 
@@ -44,7 +45,8 @@ pub(super) fn check(head: &Parts, body: &[u8]) -> Result<HashMap<String, String>
         return Err(Refusal::new(status, 20004, "Method not allowed"));
     }
     let user_and_secret = [ACCOUNT_SID, API_KEY_SID].map(|user| format!("{user}:{API_KEY}"));
-    let expected = user_and_secret.map(|credentials| format!("Basic {}", BASE64.encode(credentials.as_bytes())));
+    let expected = user_and_secret
+        .map(|credentials| format!("Basic {}", BASE64.encode(credentials.as_bytes())));
     if !expected.iter().any(|expected| header(head, "authorization") == expected) {
         let status = StatusCode::UNAUTHORIZED;
         return Err(Refusal::new(status, 20003, "Authenticate"));
@@ -93,7 +95,9 @@ fn check_optional(fields: &HashMap<String, String>) -> Result<(), Refusal> {
     for (name, value) in fields {
         let right = match name.as_str() {
             "To" | "From" | "MessagingServiceSid" | "Body" => true,
-            "ValidityPeriod" => value.parse::<u32>().is_ok_and(|seconds| (1..=36_000).contains(&seconds)),
+            "ValidityPeriod" => {
+                value.parse::<u32>().is_ok_and(|seconds| (1..=36_000).contains(&seconds))
+            }
             "StatusCallback" => value.starts_with("http://") || value.starts_with("https://"),
             "Attempt" => value.parse::<u32>().is_ok(),
             "RiskCheck" => value == "enable" || value == "disable",
@@ -111,7 +115,9 @@ fn check_optional(fields: &HashMap<String, String>) -> Result<(), Refusal> {
 /// ITU-T E.164: a plus and at most 15 digits, the first not zero.
 fn is_e164(number: &str) -> bool {
     number.strip_prefix('+').is_some_and(|digits| {
-        (7..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit())
+        (7..=15).contains(&digits.len())
+            && !digits.starts_with('0')
+            && digits.bytes().all(|byte| byte.is_ascii_digit())
     })
 }
 
@@ -122,11 +128,15 @@ fn is_sender_id(from: &str) -> bool {
 }
 
 fn is_service(sid: &str) -> bool {
-    sid.strip_prefix("MG").is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    sid.strip_prefix("MG")
+        .is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// The answer to a message that was taken, and has failed at once where there is an error code.
-pub(super) fn created(fields: &HashMap<String, String>, error_code: Option<u32>) -> Response<Full<Bytes>> {
+pub(super) fn created(
+    fields: &HashMap<String, String>,
+    error_code: Option<u32>,
+) -> Response<Full<Bytes>> {
     let sid = format!("SM{:032x}", ulid::Ulid::generate().0);
     let messages = format!("/2010-04-01/Accounts/{ACCOUNT_SID}/Messages");
     let date = "Thu, 24 Aug 2023 05:01:45 +0000";
@@ -168,18 +178,25 @@ pub(super) fn refused(refusal: &Refusal) -> Response<Full<Bytes>> {
 
 /// An answer of 201 that was cut off.
 pub(super) fn unreadable() -> Response<Full<Bytes>> {
-    let response = Response::builder().status(StatusCode::CREATED).header("content-type", "application/json");
+    let response =
+        Response::builder().status(StatusCode::CREATED).header("content-type", "application/json");
     response.body(Full::from(r#"{"sid": "SM"#)).unwrap()
 }
 
 /// What something in between answers that wants the request elsewhere.
 pub(super) fn redirected() -> Response<Full<Bytes>> {
-    let response = Response::builder().status(StatusCode::TEMPORARY_REDIRECT).header("location", "/elsewhere");
+    let response =
+        Response::builder().status(StatusCode::TEMPORARY_REDIRECT).header("location", "/elsewhere");
     response.body(Full::default()).unwrap()
 }
 
-fn json_response(status: StatusCode, retry_after: Option<u64>, body: &Value) -> Response<Full<Bytes>> {
-    let mut response = Response::builder().status(status).header("content-type", "application/json;charset=utf-8");
+fn json_response(
+    status: StatusCode,
+    retry_after: Option<u64>,
+    body: &Value,
+) -> Response<Full<Bytes>> {
+    let mut response =
+        Response::builder().status(status).header("content-type", "application/json;charset=utf-8");
     if let Some(seconds) = retry_after {
         response = response.header("retry-after", seconds);
     }

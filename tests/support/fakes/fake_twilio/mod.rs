@@ -1,5 +1,5 @@
-//! A fake of Twilio's Messages API, served over real HTTP: it refuses what Twilio refuses, keeps every request, and
-//! answers each number as the test has scripted it.
+//! A fake of Twilio's Messages API, served over real HTTP: it refuses what Twilio refuses, keeps
+//! every request, and answers each number as the test has scripted it.
 
 mod messages;
 mod reply;
@@ -65,7 +65,8 @@ impl Try {
     }
 }
 
-/// The OTP in the text of an SMS: behind a sign-in's usual words, or at the beginning of all others.
+/// The OTP in the text of an SMS: behind a sign-in's usual words, or at the beginning of all
+/// others.
 pub(crate) fn code_in(body: &str) -> String {
     let rest = body.split_once("Your one-time password is ").map_or(body, |(_, rest)| rest);
     let code: String = rest.chars().take_while(char::is_ascii_digit).collect();
@@ -107,8 +108,11 @@ impl FakeTwilio {
             accepted: AtomicUsize::new(0),
             refusals: Mutex::default(),
         };
-        let mut fake =
-            Self { address: SocketAddr::from(([127, 0, 0, 1], free_port())), state: Arc::new(state), server: None };
+        let mut fake = Self {
+            address: SocketAddr::from(([127, 0, 0, 1], free_port())),
+            state: Arc::new(state),
+            server: None,
+        };
         fake.open().await;
         fake
     }
@@ -135,7 +139,8 @@ impl FakeTwilio {
     pub(crate) async fn open(&mut self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
         let state = Arc::clone(&self.state);
-        self.server = Some(tokio::spawn(serve(listener, move |request| answer(request, Arc::clone(&state)))));
+        self.server =
+            Some(tokio::spawn(serve(listener, move |request| answer(request, Arc::clone(&state)))));
     }
 
     /// Says what the next requests of a number get, in that order.
@@ -199,15 +204,31 @@ impl FakeTwilio {
     }
 
     /// Waits until `count` SMS to a number are accepted.
-    pub(crate) async fn wait_for_sms(&self, number: &str, count: usize, within: Duration) -> Vec<Try> {
+    pub(crate) async fn wait_for_sms(
+        &self,
+        number: &str,
+        count: usize,
+        within: Duration,
+    ) -> Vec<Try> {
         let what = format!("{count} accepted SMS to {number}");
-        eventually(within, &what, async || Some(self.accepted(number)).filter(|sms| sms.len() >= count)).await
+        eventually(within, &what, async || {
+            Some(self.accepted(number)).filter(|sms| sms.len() >= count)
+        })
+        .await
     }
 
     /// Waits until `count` requests for a number have been read, answered or not.
-    pub(crate) async fn wait_for_tries(&self, number: &str, count: usize, within: Duration) -> Vec<Try> {
+    pub(crate) async fn wait_for_tries(
+        &self,
+        number: &str,
+        count: usize,
+        within: Duration,
+    ) -> Vec<Try> {
         let what = format!("{count} tries to send to {number}");
-        eventually(within, &what, async || Some(self.tries(number)).filter(|tries| tries.len() >= count)).await
+        eventually(within, &what, async || {
+            Some(self.tries(number)).filter(|tries| tries.len() >= count)
+        })
+        .await
     }
 }
 
@@ -219,7 +240,10 @@ impl Drop for FakeTwilio {
     }
 }
 
-async fn answer(request: Request<Incoming>, state: Arc<State>) -> Result<Response<Full<Bytes>>, Closed> {
+async fn answer(
+    request: Request<Incoming>,
+    state: Arc<State>,
+) -> Result<Response<Full<Bytes>>, Closed> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Closed)?.to_bytes();
     let fields = match check(&head, &body) {

@@ -21,12 +21,14 @@ const LONGEST_HOST: usize = 253;
 
 #[derive(Args, Clone, Debug)]
 pub struct SmsTextConfig {
-    /// Text of the SMS with a sign-in's OTP, with `{code}` and, where wanted, `{app}` and `{minutes}`
-    /// (until the OTP expires). One that takes more than one segment is logged at start, because each is
-    /// paid for. The SMS of deletions and changes of number have fixed texts with APP_NAME in them
+    /// Text of the SMS with a sign-in's OTP, with `{code}` and, where wanted, `{app}` and
+    /// `{minutes}` (until the OTP expires). One that takes more than one segment is logged at
+    /// start, because each is paid for. The SMS of deletions and changes of number have fixed texts
+    /// with APP_NAME in them
     #[arg(long, env, default_value = DEFAULT)]
     sms_template: Template,
-    /// Host of the website whose form phones and browsers may fill the OTP into (WebOTP, Apple), like
+    /// Host of the website whose form phones and browsers may fill the OTP into (WebOTP, Apple),
+    /// like
     /// `example.com`: the SMS gets a last line `@example.com #123456`
     #[arg(long, env)]
     otp_origin: Option<OtpOrigin>,
@@ -38,12 +40,17 @@ impl SmsTextConfig {
     /// # Errors
     /// A text that can be longer than 1,600 characters.
     pub fn text(&self, app: &AppConfig, otp: &OtpConfig) -> Result<SmsText, SettingError> {
-        let text =
-            SmsText { template: self.sms_template.clone(), app: app.app_name.clone(), origin: self.otp_origin.clone() };
+        let text = SmsText {
+            template: self.sms_template.clone(),
+            app: app.app_name.clone(),
+            origin: self.otp_origin.clone(),
+        };
         // A text is longest with the whole life of an OTP left; which digits the OTP has makes no
         // difference.
         let code = Otp::random(otp.otp_length);
-        let codes = PurposeKind::VARIANTS.iter().map(|kind| Message::Otp { kind: *kind, code: code.clone() });
+        let codes = PurposeKind::VARIANTS
+            .iter()
+            .map(|kind| Message::Otp { kind: *kind, code: code.clone() });
         for message in codes.chain(NoticeKind::VARIANTS.iter().map(|kind| Message::Notice(*kind))) {
             check_size(&message, &text.render(&message, otp.ttl()))?;
         }
@@ -58,7 +65,10 @@ fn check_size(message: &Message, longest: &str) -> Result<(), SettingError> {
         Message::Otp { .. } | Message::Notice(_) => "APP_NAME",
     };
     if longest.chars().count() > LONGEST {
-        return Err(SettingError::new(setting, format!("makes a text of more than {LONGEST} characters")));
+        return Err(SettingError::new(
+            setting,
+            format!("makes a text of more than {LONGEST} characters"),
+        ));
     }
     let SmsSize { encoding, characters, segments } = SmsSize::of(longest);
     if segments > 1 {
@@ -101,10 +111,14 @@ impl SmsText {
                 format!("{digits} is your code to delete your {app} account. Never share it.")
             }
             PurposeKind::LeaveNumber => {
-                format!("{digits} is your code to move your {app} account away from this number. Never share it.")
+                format!(
+                    "{digits} is your code to move your {app} account away from this number. Never share it."
+                )
             }
             PurposeKind::TakeNumber => {
-                format!("{digits} is your code to use this number for your {app} account. Never share it.")
+                format!(
+                    "{digits} is your code to use this number for your {app} account. Never share it."
+                )
             }
         }
     }
@@ -152,7 +166,8 @@ impl FromStr for Template {
         let mut rest = text;
         while let Some((before, brace)) = rest.find(['{', '}']).map(|at| rest.split_at(at)) {
             let placeholder = brace.strip_prefix('{').and_then(|inside| inside.split_once('}'));
-            let (name, after) = placeholder.ok_or("has a brace that is no part of a placeholder like {code}")?;
+            let (name, after) =
+                placeholder.ok_or("has a brace that is no part of a placeholder like {code}")?;
             parts.push(Part::Text(before.to_owned()));
             parts.push(match name {
                 "code" => Part::Otp,
