@@ -12,8 +12,8 @@ use serde_json::Value;
 use crate::document;
 use crate::http::client_address::AddressRule;
 use crate::http::cors::AllowedOrigins;
-use crate::http::known_routes::KnownRoutes;
 use crate::http::middleware::{around_everything, around_operation};
+use crate::http::route_lookup::RouteLookup;
 use crate::http::static_content::StaticContent;
 use crate::pages::{Pages, dev_inbox, sign_in};
 use crate::routes::twilio_status::TwilioStatus;
@@ -45,7 +45,7 @@ pub struct App {
 impl App {
     pub fn into_endpoint(self) -> impl Endpoint<Output = Response> + use<> {
         let document = document::document();
-        let known_routes = KnownRoutes::new(&document, &OTHER_ROUTES);
+        let route_lookup = RouteLookup::new(&document, &OTHER_ROUTES);
         let others = self.others(&document);
         let Self { state, address_rule, origins, .. } = self;
         let shared = Arc::new((others, state, address_rule));
@@ -59,7 +59,7 @@ impl App {
                 }
             }
         });
-        around_everything(routes, known_routes, origins)
+        around_everything(routes, route_lookup, origins)
     }
 
     fn others(&self, document: &Value) -> HashMap<&'static str, RouteMethod> {

@@ -12,7 +12,7 @@ use poem::http::{Method, StatusCode};
 use poem::{EndpointExt, IntoEndpoint};
 use poem::{IntoResponse, Request, Response, Route, get, handler, web::Data};
 
-use crate::http::known_routes::KnownRoute;
+use crate::http::route_lookup::MatchedRoute;
 use crate::rejections::Rejections;
 
 const REQUESTS: &str = "cheershare_http_requests_total";
@@ -97,7 +97,7 @@ pub(crate) struct RequestMetrics {
 }
 
 impl RequestMetrics {
-    pub(crate) fn begin(request: &Request, route: Option<&KnownRoute>) -> Self {
+    pub(crate) fn begin(request: &Request, route: Option<&MatchedRoute>) -> Self {
         Self {
             route: route_label(route),
             method: method_label(request.method()),
@@ -116,7 +116,7 @@ impl RequestMetrics {
 }
 
 /// A client may ask for any path.
-pub(crate) fn route_label(route: Option<&KnownRoute>) -> SharedString {
+pub(crate) fn route_label(route: Option<&MatchedRoute>) -> SharedString {
     route.map_or(SharedString::const_str("other"), |route| Arc::clone(&route.pattern).into())
 }
 

@@ -93,7 +93,7 @@ fn ledger(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let store = runtime.block_on(async { store(&url) });
     let next = AtomicU64::new(0);
-    criterion.bench_function("request.lua, 32 at once", |bench| {
+    criterion.bench_function("send.lua, 32 at once", |bench| {
         bench.iter_custom(|times| runtime.block_on(send(&store, &next, times)));
     });
 }

@@ -6,7 +6,7 @@ use poem::http::uri::Uri;
 use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::{IntoResponse, Request, Response};
 
-use super::known_routes::KnownRoute;
+use super::route_lookup::MatchedRoute;
 
 const ALLOWED_HEADERS: HeaderValue =
     HeaderValue::from_static("authorization, content-type, idempotency-key, x-request-id");
@@ -74,7 +74,7 @@ impl Cors {
     pub(crate) fn preflight(
         &self,
         request: &Request,
-        route: Option<&KnownRoute>,
+        route: Option<&MatchedRoute>,
     ) -> Option<Response> {
         self.origin.as_ref()?;
         let asks = request.method() == Method::OPTIONS

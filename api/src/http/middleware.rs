@@ -11,10 +11,10 @@ use super::bearer;
 use super::client_address::AddressRule;
 use super::cors::AllowedOrigins;
 use super::error;
-use super::known_routes::KnownRoutes;
 use super::panic_guard;
 use super::request_id::RequestId;
 use super::request_trace::RequestTrace;
+use super::route_lookup::RouteLookup;
 use super::security_headers::SecurityHeaders;
 use crate::metrics::RequestMetrics;
 use crate::state::AppState;
@@ -22,15 +22,15 @@ use crate::state::AppState;
 /// Around every route, pages and reports of providers included.
 pub fn around_everything(
     routes: impl IntoEndpoint<Endpoint: 'static>,
-    known_routes: KnownRoutes,
+    route_lookup: RouteLookup,
     origins: AllowedOrigins,
 ) -> impl Endpoint<Output = Response> {
-    let shared = Arc::new((known_routes, origins));
+    let shared = Arc::new((route_lookup, origins));
     routes.into_endpoint().around(move |next, request| {
         let shared = Arc::clone(&shared);
         async move {
-            let (known_routes, origins) = &*shared;
-            Ok(answer(&next, request, known_routes, origins).await)
+            let (route_lookup, origins) = &*shared;
+            Ok(answer(&next, request, route_lookup, origins).await)
         }
     })
 }
@@ -38,10 +38,10 @@ pub fn around_everything(
 async fn answer(
     next: &impl Endpoint,
     mut request: Request,
-    known_routes: &KnownRoutes,
+    route_lookup: &RouteLookup,
     origins: &AllowedOrigins,
 ) -> Response {
-    let route = known_routes.find(request.uri().path());
+    let route = route_lookup.find(request.uri().path());
 
     // From the outermost layer to the innermost one.
     let metrics = RequestMetrics::begin(&request, route);

@@ -5,8 +5,8 @@ use poem::Request;
 use poem::http::StatusCode;
 use tracing::{Instrument, Span, field};
 
-use super::known_routes::KnownRoute;
 use super::request_id::RequestId;
+use super::route_lookup::MatchedRoute;
 use crate::metrics::{method_label, route_label};
 
 /// W3C Trace Context.
@@ -23,7 +23,7 @@ pub(crate) struct RequestTrace {
 }
 
 impl RequestTrace {
-    pub(crate) fn begin(request: &Request, id: &RequestId, route: Option<&KnownRoute>) -> Self {
+    pub(crate) fn begin(request: &Request, id: &RequestId, route: Option<&MatchedRoute>) -> Self {
         let logs = tracing::info_span!("request", request_id = id.as_str());
         Self { logs, traced: traced(request, id, route) }
     }
@@ -47,7 +47,7 @@ impl RequestTrace {
 /// In the client's trace where it names one; probes have none. Named and described as
 /// OpenTelemetry's semantic conventions for HTTP servers say. Where nothing is exported nothing of
 /// it is computed.
-fn traced(request: &Request, id: &RequestId, route: Option<&KnownRoute>) -> Span {
+fn traced(request: &Request, id: &RequestId, route: Option<&MatchedRoute>) -> Span {
     if PROBES.contains(&request.uri().path()) {
         return Span::none();
     }

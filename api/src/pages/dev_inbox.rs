@@ -190,7 +190,7 @@ mod tests {
             })),
         );
         let limits =
-            ConnectionLimits { idle: SHORT, read: SHORT, write: SHORT, max_connections: 10 };
+            ConnectionLimits { idle: SHORT, request: SHORT, answer: SHORT, max_connections: 10 };
         let listener = server::bind(([127, 0, 0, 1], 0).into()).unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -31,7 +31,7 @@ pub struct User {
 
 impl From<user::Model> for User {
     fn from(user: user::Model) -> Self {
-        let user::Model { id, created_at, name, phone_number, version } = user;
+        let user::Model { id, created_at, name, phone_number, version, .. } = user;
         Self { id, created_at, name, phone_number: phone_number.into_string(), version }
     }
 }

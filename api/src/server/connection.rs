@@ -95,8 +95,8 @@ async fn cut<E>(state: &SharedState, server: &Server<E>) -> &'static str {
     loop {
         let now = state.get();
         let limit = match now.activity {
-            Activity::Head => Some(limits.read),
-            Activity::Writing => Some(limits.write),
+            Activity::Head => Some(limits.request),
+            Activity::Writing => Some(limits.answer),
             Activity::Idle => Some(limits.idle),
             Activity::Body | Activity::Handling => None,
         };
@@ -141,7 +141,7 @@ where
     let mut request = Request::from((request, local, remote, Scheme::HTTP));
     let body = request.take_body();
     if !body.is_empty() {
-        request.set_body(with_deadline(body, began + server.limits.read, state.clone()));
+        request.set_body(with_deadline(body, began + server.limits.request, state.clone()));
     }
     let mut response = server.app.get_response(request).await;
     // After these two the rest of the body is not waited for.

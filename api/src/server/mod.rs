@@ -9,6 +9,7 @@ mod close;
 mod connection;
 mod connection_limit;
 mod connection_state;
+mod deadlines;
 pub mod open_files_limit;
 
 use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
@@ -23,6 +24,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use self::connection_limit::ConnectionLimit;
+pub use self::deadlines::ConnectionLimits;
 use crate::http::error::ErrorKind;
 
 /// How long nothing is accepted after an accept error such as "too many open files", which would
@@ -35,36 +37,6 @@ const BACKLOG: u32 = 4096;
 
 /// How many connections that were answered with 503 may wait for their clients to close them.
 const MAX_REJECTED_CONNECTIONS: usize = 100;
-
-/// What a client may take its time for, and how many clients there may be.
-#[derive(Debug, Clone)]
-pub struct ConnectionLimits {
-    /// How long a connection may stay silent after an answer. Default 60 s.
-    pub idle: Duration,
-    /// How long a whole request, head and body, may take from its first byte; the first one of a
-    /// connection is counted from the moment it is accepted, so a silent newcomer is cut after this
-    /// time too. A late body is answered with 408, as the body's reader gets an
-    /// [`io::ErrorKind::TimedOut`]; a late head is cut without an answer. Default 10 s.
-    pub read: Duration,
-    /// How long a client may take to accept an answer once it is ready. Default 30 s.
-    pub write: Duration,
-    /// How many connections may be open. With fewer than a tenth of them free, each new connection
-    /// ends the one that has kept the server waiting longest (an idle one, or a slow client's), so
-    /// that slow clients cannot lock others out; with none free, a new connection is answered with
-    /// 503 at once. Default 10,000.
-    pub max_connections: usize,
-}
-
-impl Default for ConnectionLimits {
-    fn default() -> Self {
-        Self {
-            idle: Duration::from_secs(60),
-            read: Duration::from_secs(10),
-            write: Duration::from_secs(30),
-            max_connections: 10_000,
-        }
-    }
-}
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Drain {

@@ -27,7 +27,7 @@ fn assert_within(limit: Duration, margin: Duration, elapsed: Duration) {
 }
 
 async fn reading_within(read: Duration) -> Server {
-    Server::start(ConnectionLimits { read, ..limits() }).await
+    Server::start(ConnectionLimits { request: read, ..limits() }).await
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn head_and_body_share_one_limit() {
 #[tokio::test]
 async fn an_idle_connection_outlives_the_read_limit_but_not_its_own() {
     let idle = SHORT * 4;
-    let server = Server::start(ConnectionLimits { idle, read: SHORT, ..limits() }).await;
+    let server = Server::start(ConnectionLimits { idle, request: SHORT, ..limits() }).await;
     let mut client = server.connect().await;
     for _ in 0..2 {
         client.send(QUICK).await;
@@ -115,7 +115,7 @@ async fn an_idle_connection_outlives_the_read_limit_but_not_its_own() {
 #[tokio::test]
 async fn a_handler_may_take_longer_than_every_limit() {
     let server =
-        Server::start(ConnectionLimits { idle: SHORT, read: SHORT, write: SHORT, ..limits() })
+        Server::start(ConnectionLimits { idle: SHORT, request: SHORT, answer: SHORT, ..limits() })
             .await;
     let mut client = server.connect().await;
     client.send(WAIT).await;
@@ -127,7 +127,7 @@ async fn a_handler_may_take_longer_than_every_limit() {
 
 #[tokio::test]
 async fn a_client_that_reads_too_slowly_is_cut() {
-    let server = Server::start(ConnectionLimits { write: SHORT, ..limits() }).await;
+    let server = Server::start(ConnectionLimits { answer: SHORT, ..limits() }).await;
     let mut client = server.connect().await;
     client.send("GET /large HTTP/1.1\r\nHost: test\r\n\r\n").await;
     let began = Instant::now();

@@ -1,8 +1,8 @@
 //! A handler that panics: its client gets an answer, and nobody else notices.
 
 use api::http::cors::AllowedOrigins;
-use api::http::known_routes::KnownRoutes;
 use api::http::middleware::around_everything;
+use api::http::route_lookup::RouteLookup;
 use poem::{Endpoint, Request, Response, Route, get, handler, http::StatusCode};
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ fn app() -> impl Endpoint<Output = Response> {
         .at("/panics", get(panics))
         .at("/panics_later", get(panics_later))
         .at("/quick", get(quick));
-    around_everything(routes, KnownRoutes::default(), AllowedOrigins::default())
+    around_everything(routes, RouteLookup::default(), AllowedOrigins::default())
 }
 
 fn recovered() -> Value {

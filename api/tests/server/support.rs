@@ -49,7 +49,7 @@ pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 
 pub(crate) fn limits() -> ConnectionLimits {
     let generous = Duration::from_secs(60);
-    ConnectionLimits { idle: generous, read: generous, write: generous, max_connections: 100 }
+    ConnectionLimits { idle: generous, request: generous, answer: generous, max_connections: 100 }
 }
 
 #[derive(Deserialize, Object)]

@@ -7,7 +7,7 @@ mod database;
 mod destinations;
 mod limits;
 mod otp;
-mod providers;
+mod provider_choice;
 mod redis;
 
 use std::io::ErrorKind as IoErrorKind;
@@ -21,7 +21,7 @@ pub use self::database::DatabaseConfig;
 pub use self::destinations::DestinationConfig;
 pub use self::limits::LimitConfig;
 pub use self::otp::OtpConfig;
-pub use self::providers::{ProviderChoice, ProviderName, ProviderOrder, is_twilio_sid};
+pub use self::provider_choice::{ProviderChoice, ProviderName, ProviderOrder, is_twilio_sid};
 pub use self::redis::RedisConfig;
 
 /// A setting that is missing or wrong. Never holds the value, which may be a secret.

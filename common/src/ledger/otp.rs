@@ -89,7 +89,7 @@ pub struct Verified {
 /// What Redis runs under these settings.
 #[derive(Debug)]
 struct Scripts {
-    request: QueueScript,
+    send: QueueScript,
     verify: Script,
 }
 
@@ -98,8 +98,8 @@ impl Scripts {
         const LIMITS: &str = include_str!("lua/limits.lua");
         let verify = [LIMITS, include_str!("lua/give_back.lua"), include_str!("lua/verify.lua")];
         Self {
-            request: QueueScript::new(&script::text(
-                &[LIMITS, include_str!("lua/request.lua")],
+            send: QueueScript::new(&script::text(
+                &[LIMITS, include_str!("lua/send.lua")],
                 settings,
             )),
             verify: Script::new(&script::text(&verify, settings)),
@@ -169,7 +169,7 @@ impl OtpStore {
         };
         let known_keys = self.keys.ids().collect::<Vec<_>>().join(",");
 
-        let mut call = self.scripts.request.prepare_invoke();
+        let mut call = self.scripts.send.prepare_invoke();
         call.key(keys::challenge(purpose, number))
             .key(keys::delivery(delivery.as_str()))
             .key(keys::number(number))

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use api::http::cors::AllowedOrigins;
 use api::http::idempotent_requests::repeatable;
-use api::http::known_routes::KnownRoutes;
 use api::http::middleware::around_everything;
+use api::http::route_lookup::RouteLookup;
 use common::crypto::idempotency_keys::IdempotencyKeys;
 use common::domain::client::{Client, Device};
 use common::ledger::idempotency::IdempotencyStore;
@@ -34,7 +34,7 @@ where
     let client =
         Client { address: IpAddr::from([203, 0, 113, 7]).into(), device: Device::default() };
     let endpoint = repeatable(make(operation)).data(Arc::new(store)).data(client);
-    around_everything(endpoint, KnownRoutes::default(), AllowedOrigins::default())
+    around_everything(endpoint, RouteLookup::default(), AllowedOrigins::default())
 }
 
 async fn call(app: &impl Endpoint<Output = Response>, key: &str) -> (StatusCode, String) {

@@ -1,8 +1,8 @@
 //! SMS providers behind one trait.
 
 pub mod answer;
-pub mod config;
 pub mod console;
+pub mod settings;
 pub mod twilio;
 pub mod webhook;
 

@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::answer::{self, reason_of, refused, unanswered};
-use super::config::{http_url, no_tls, required};
+use super::settings::{http_url, no_tls, required};
 use super::{FailureClass, SendError, Sms, SmsProvider};
 
 /// The longest `ValidityPeriod` that Twilio takes.

@@ -18,7 +18,7 @@ use serde_json::json;
 use sha2::Sha256;
 
 use super::answer::{self, refused, unanswered};
-use super::config::{http_url, no_tls, required};
+use super::settings::{http_url, no_tls, required};
 use super::{FailureClass, SendError, Sms, SmsProvider};
 
 #[derive(Args, Clone)]

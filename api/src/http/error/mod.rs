@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 pub(crate) use self::documented::error_schema;
 pub use self::documented::{Failure, Failures};
-use super::known_routes::KnownRoute;
+use super::route_lookup::MatchedRoute;
 
 /// What can go wrong, as a client sees it. Internals never reach one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -201,7 +201,7 @@ fn refusal(kind: LimitKind) -> (&'static str, &'static str) {
 pub(super) async fn respond(
     next: &impl Endpoint,
     request: Request,
-    route: Option<&KnownRoute>,
+    route: Option<&MatchedRoute>,
 ) -> Response {
     match next.call(request).await {
         Ok(response) => response.into_response(),

@@ -7,10 +7,10 @@ use poem::http::{HeaderValue, Method};
 use serde_json::Value;
 
 #[derive(Clone, Debug, Default)]
-pub struct KnownRoutes(Vec<KnownRoute>);
+pub struct RouteLookup(Vec<MatchedRoute>);
 
 #[derive(Clone, Debug)]
-pub(crate) struct KnownRoute {
+pub(crate) struct MatchedRoute {
     /// Like `/deliveries/{delivery_id}`.
     pub(crate) pattern: Arc<str>,
     /// Its methods, comma-separated; none where they are no header value.
@@ -18,7 +18,7 @@ pub(crate) struct KnownRoute {
     segments: Vec<String>,
 }
 
-impl KnownRoutes {
+impl RouteLookup {
     /// The operations of an OpenAPI document, and `others` that are not in it.
     #[must_use]
     pub fn new(document: &Value, others: &[(&str, Method)]) -> Self {
@@ -26,19 +26,19 @@ impl KnownRoutes {
         let documented = paths.map(|(path, operations)| {
             let methods =
                 operations.as_object().into_iter().flat_map(|operations| operations.keys());
-            KnownRoute::new(path, methods.map(|method| method.to_ascii_uppercase()).collect())
+            MatchedRoute::new(path, methods.map(|method| method.to_ascii_uppercase()).collect())
         });
         let others =
-            others.iter().map(|(path, method)| KnownRoute::new(path, vec![method.to_string()]));
+            others.iter().map(|(path, method)| MatchedRoute::new(path, vec![method.to_string()]));
         Self(documented.chain(others).collect())
     }
 
-    pub(crate) fn find(&self, path: &str) -> Option<&KnownRoute> {
+    pub(crate) fn find(&self, path: &str) -> Option<&MatchedRoute> {
         self.0.iter().find(|route| route.matches(path))
     }
 }
 
-impl KnownRoute {
+impl MatchedRoute {
     fn new(pattern: &str, mut methods: Vec<String>) -> Self {
         // Whoever answers GET answers HEAD.
         if methods.iter().any(|method| method == "GET") {
