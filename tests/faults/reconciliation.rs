@@ -22,7 +22,7 @@ pub(crate) struct Promise {
 
 /// How all of them ended.
 #[derive(Debug)]
-pub(crate) struct Accounts {
+pub(crate) struct Reconciliation {
     /// How many have each status, with its reason.
     pub(crate) ends: BTreeMap<String, usize>,
     /// SMS beyond the first of a delivery.
@@ -33,7 +33,7 @@ pub(crate) struct Accounts {
     pub(crate) latencies: Vec<Duration>,
 }
 
-impl Accounts {
+impl Reconciliation {
     /// Draws them up when every delivery has ended, and fails unless
     ///
     /// - what was sent is told as sent, or as something that nobody knows;

@@ -164,7 +164,7 @@ impl Worker {
         let (redis, until) = (redis(&queue.server), stop.clone());
         let run = runtime.spawn(async move {
             // The connection wants the runtime that it is to live on.
-            run(&redis, settings, clock, handler, until).await.unwrap();
+            run(&redis, settings, clock, handler, until).await;
         });
         Self { runtime: Some(runtime), stop, run }
     }
