@@ -14,7 +14,7 @@ const RECIPES: [(&str, usize); 8] = [
     ("a setting", 3),
     ("a route", 3),
     ("a metric", 1),
-    ("a column", 5),
+    ("a column", 4),
     ("a command for operators", 3),
     ("a kind of event", 3),
 ];
