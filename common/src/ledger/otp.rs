@@ -180,7 +180,9 @@ impl OtpStore {
             .key(keys::range_bucket(number))
             .key(keys::country_bucket(country))
             .key(keys::service_bucket())
-            .key(keys::blocked(number));
+            .key(keys::blocked(number))
+            .key(keys::wrong_by_address(address))
+            .key(keys::wrong_by_both(number, address));
         self.common_arguments(&mut call, asker);
         call.arg(purpose.text())
             .arg(number.as_str())

@@ -1,8 +1,10 @@
 -- Asks for a code: decides all limits, keeps the number's challenge or makes a new one, and writes
 -- delivery and job with it. All or nothing: a refusal writes nothing. KEYS: challenge, delivery,
--- number, sends, known, wrong guesses; the buckets of address, range, country and all; blocked
+-- number, sends, known, wrong guesses; the buckets of address, range, country and all; blocked; wrong
+-- guesses by address and by both
 -- Answers {"sent", expires in, resend in} or {kind of limit, retry after, 0}, in ms.
 local challenge_key, delivery_key, number_key, sends_key, known_key, wrong_key = unpack(KEYS, 1, 6)
+local wrong_by_address_key, wrong_by_both_key = KEYS[12], KEYS[13]
 local now_text, address_tags, purpose, number, name, country_capacity = unpack(ARGV, 1, 6)
 local new_id, key_id, sealed, tag, known_keys, delivery_id, job_id, job = unpack(ARGV, 7, 14)
 local now, is_test = tonumber(now_text), ARGV[15] == '1'
@@ -15,7 +17,7 @@ end
 
 -- Strangers and each address that the number signed in from have allowances of their own; the day's
 -- caps are for all. Most numbers are new: that is asked once, for all that may be known of one.
-local has_past = redis.call('EXISTS', known_key, wrong_key, sends_key) > 0
+local has_past = redis.call('EXISTS', known_key, wrong_key, sends_key, wrong_by_address_key, wrong_by_both_key) > 0
 local last_signed_in = has_past and redis.call('ZREVRANGE', known_key, '0', '0', 'WITHSCORES')[2]
 local known = last_signed_in and known_address(known_key, address_tags, now)
 local own = known and ':' .. known or ''
@@ -36,8 +38,11 @@ if alive and guesses >= settings.guesses_per_challenge then
     refuse('burned', expires_at - now)
 end
 if has_past then
+    -- A code is not sent where it would not be compared.
+    refuse('wrong_guesses', wait_in_log(wrong_by_both_key, settings.wrong_guesses_per_hour, HOUR, now))
     refuse('wrong_guesses', wait_in_log(wrong_key, settings.wrong_guesses_per_number_day, DAY, now))
     if not known then
+        refuse('wrong_guesses', wait_in_log(wrong_by_address_key, settings.wrong_guesses_per_address_hour, HOUR, now))
         refuse('wrong_guesses', wait_in_log(wrong_key, settings.wrong_guesses_per_number_hour, HOUR, now))
     end
 end
