@@ -23,7 +23,7 @@ local known = last_signed_in and known_address(known_key, address_tags, now)
 local own = known and ':' .. known or ''
 
 local old = redis.call('HMGET', challenge_key, 'id', 'used', 'expires_at', 'first_asked_at', 'key_id',
-    known and 'known_guesses' or 'guesses', 'deliveries')
+    known and 'known_guesses' or 'guesses', 'deliveries', 'names')
 local id, used, expires_at, first_asked_at, guesses = old[1], old[2], tonumber(old[3]), tonumber(old[4]), tonumber(old[6] or 0)
 local alive = id and not used and expires_at > now
 
@@ -89,6 +89,7 @@ end
 local same_code = alive and now + settings.ttl <= first_asked_at + settings.longest_life
     and string.find(known_keys, old[5], 1, true)
 local deliveries = delivery_id
+local names = with_name(same_code and old[8], address_tags, name)
 if not same_code then
     id = new_id
 end
@@ -100,12 +101,12 @@ redis.call('PEXPIRE', delivery_key, is_test and settings.ttl + 60000 or 'setting
 if same_code then
     -- Test numbers may ask without end; what they ask for costs nothing and is not given back.
     deliveries = is_test and delivery_id or old[7] .. ' ' .. delivery_id
-    redis.call('HSET', challenge_key, 'expires_at', now + settings.ttl, 'name', name, 'deliveries', deliveries)
+    redis.call('HSET', challenge_key, 'expires_at', now + settings.ttl, 'names', names, 'deliveries', deliveries)
 else
     if old[1] then
         redis.call('DEL', challenge_key)
     end
-    redis.call('HSET', challenge_key, 'id', id, 'first_asked_at', now_text, 'expires_at', now + settings.ttl, 'key_id', key_id, 'sealed', sealed, 'tag', redis.sha1hex(id .. tag), 'name', name, 'deliveries', deliveries)
+    redis.call('HSET', challenge_key, 'id', id, 'first_asked_at', now_text, 'expires_at', now + settings.ttl, 'key_id', key_id, 'sealed', sealed, 'tag', redis.sha1hex(id .. tag), 'names', names, 'deliveries', deliveries)
 end
 redis.call('PEXPIRE', challenge_key, settings.ttl + 60000)
 if is_test then
