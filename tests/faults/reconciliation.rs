@@ -10,13 +10,11 @@ use crate::support::app::App;
 /// An SMS that the API has promised.
 #[derive(Clone, Debug)]
 pub(crate) struct Promise {
-    /// Whose.
     pub(crate) number: String,
     /// The delivery's id.
     pub(crate) id: String,
     /// Just before the API was asked.
     pub(crate) asked: Instant,
-    /// When it had answered.
     pub(crate) answered: Instant,
 }
 

@@ -29,7 +29,6 @@ struct Way {
     connections: Mutex<JoinSet<()>>,
 }
 
-/// What holds bytes back.
 #[derive(Debug)]
 struct Valves {
     requests_held: watch::Sender<bool>,
@@ -100,7 +99,6 @@ impl TcpProxy {
         self.cut();
     }
 
-    /// Takes connections again.
     pub(crate) fn open(&self) {
         self.way.closed.send_replace(false);
     }

@@ -60,13 +60,11 @@ impl Plan {
         }
     }
 
-    /// How many API processes.
     pub(crate) fn apis(mut self, count: usize) -> Self {
         self.apis = count;
         self
     }
 
-    /// How many worker processes.
     pub(crate) fn workers(mut self, count: usize) -> Self {
         self.workers = count;
         self

@@ -174,7 +174,6 @@ impl Worker {
         self.runtime.take().unwrap().shutdown_background();
     }
 
-    /// What SIGTERM does.
     pub(crate) fn stop(&self) {
         self.stop.cancel();
     }
@@ -275,5 +274,4 @@ pub(crate) fn taking(
     }
 }
 
-/// What handlers answer.
 pub(crate) type BoxedJob = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -36,7 +36,6 @@ impl Jobs {
         [&self.sent, &self.open, &self.waiting]
     }
 
-    /// All arrived, once each.
     async fn arrive(&self, app: &App, within: Duration) {
         for (id, number) in self.all() {
             app.twilio.wait_for_sms(number, 1, within).await;
