@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{DAY, HOUR, MILLISECOND, MINUTE, NUMBER};
+use super::{DAY, HOUR, MINUTE, NUMBER};
 use crate::support::client::Answer;
 use crate::support::in_process::{Caller, InProcess, Setup};
 use crate::support::numbers::{address, spread};
