@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use common::config::{AppConfig, CallbackConfig, ProviderChoice, ProviderName, SettingError};
+use common::config::{
+    AppConfig, CallbackConfig, ProviderChoice, ProviderName, SettingError, is_loopback,
+};
 use common::ledger::dev_inbox::InboxPublisher;
 use common::runtime::clock::Clock;
 use reqwest::Url;
@@ -55,10 +57,18 @@ impl ProviderConfig {
                     Arc::new(Console::from_config(app, inbox, clock.clone())?)
                 }
                 ProviderName::Twilio => {
-                    Arc::new(Twilio::from_config(&self.choice, &self.twilio, callbacks, timeout)?)
+                    let (shared, own) = (&self.choice, &self.twilio);
+                    Arc::new(Twilio::from_config(
+                        app,
+                        shared,
+                        own,
+                        callbacks,
+                        timeout,
+                        clock.clone(),
+                    )?)
                 }
                 ProviderName::Webhook => {
-                    Arc::new(Webhook::from_config(&self.webhook, timeout, clock.clone())?)
+                    Arc::new(Webhook::from_config(app, &self.webhook, timeout, clock.clone())?)
                 }
             })
         };
@@ -71,6 +81,21 @@ pub(super) fn http_url(text: &str) -> Result<Url, &'static str> {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
         _ => Err("has to be a URL that starts with https:// or http://"),
     }
+}
+
+/// Numbers and OTPs, and the secrets that go with them, leave this machine encrypted.
+///
+/// # Errors
+/// In production, `http://` to another machine.
+pub(super) fn check_encrypted(app: &AppConfig, name: &str, url: &Url) -> Result<(), SettingError> {
+    let in_clear = url.scheme() == "http" && !url.host_str().is_some_and(is_loopback);
+    if app.is_production() && in_clear {
+        return Err(SettingError::new(
+            name,
+            "has to start with https:// when APP_ENV=production, but for this machine itself",
+        ));
+    }
+    Ok(())
 }
 
 /// For a setting without which `provider` cannot send.
