@@ -371,7 +371,6 @@ async fn the_document_can_be_printed_without_any_service() {
     assert_eq!(printed["components"], served.body["components"]);
 }
 
-/// The project's own tables.
 async fn tables(database: &Database) -> Vec<String> {
     let sql = if database.is_postgres() {
         "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'"

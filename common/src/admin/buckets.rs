@@ -17,22 +17,18 @@ use crate::runtime::clock::Clock;
 /// Whose unverified sends a bucket counts.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Bucket {
-    /// Of a client address.
     Address(ClientAddress),
     /// To the numbers around this one.
     Range(E164),
     /// To a country, or to numbers of none.
     Country(Option<Country>),
-    /// All.
     Service,
 }
 
 /// How full a bucket is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Level {
-    /// Which bucket.
     pub bucket: String,
-    /// Sends in it.
     pub level: f64,
     /// Sends that it holds, and drains in an hour; 0 where the limit is off.
     pub capacity: u32,

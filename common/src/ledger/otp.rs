@@ -25,8 +25,8 @@ use crate::runtime::clock::Clock;
 
 /// How often, and how far apart, a lost use of a code is tried to be taken back: for half a minute
 /// or so.
-const TAKE_BACK_TRIES: u32 = 30;
-const TAKE_BACK_PAUSE: Duration = Duration::from_millis(250);
+const RESTORE_ATTEMPTS: u32 = 30;
+const RESTORE_PAUSE: Duration = Duration::from_millis(250);
 
 static RESTORE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/restore.lua")));
 
@@ -116,7 +116,7 @@ pub struct OtpStore {
     settings: LedgerSettings,
     scripts: Arc<Scripts>,
     clock: Clock,
-    unsettled: PendingRollbacks,
+    pending_rollbacks: PendingRollbacks,
 }
 
 impl OtpStore {
@@ -137,7 +137,7 @@ impl OtpStore {
             settings,
             scripts,
             clock,
-            unsettled: PendingRollbacks::default(),
+            pending_rollbacks: PendingRollbacks::default(),
         }
     }
 
@@ -229,7 +229,7 @@ impl OtpStore {
         for guess in self.keys.guess_tags(guess, purpose, number) {
             call.arg(guess.key_id).arg(guess.tag);
         }
-        let unsettled = self.unsettled.has(&redemption.key);
+        let was_pending = self.pending_rollbacks.has(&redemption.key);
         // Redis may run the script after nobody waits for its answer any more.
         let answer = self
             .invoke(&call)
@@ -238,12 +238,14 @@ impl OtpStore {
         let (outcome, name): (String, String) = answer?;
         Ok(match outcome.parse().ok() {
             None => {
-                self.unsettled.settle(&redemption.key);
+                self.pending_rollbacks.forget(&redemption.key);
                 VerifyOutcome::Right(Verified { redemption, name: PersonName::from_store(name) })
             }
             // A code that looks used may be one whose use is taken back next: nobody should be told
             // that it is wrong.
-            Some(WrongGuess::None) if unsettled || self.unsettled.has(&redemption.key) => {
+            Some(WrongGuess::None)
+                if was_pending || self.pending_rollbacks.has(&redemption.key) =>
+            {
                 return Err(LedgerError::RollbackPending);
             }
             Some(why) => VerifyOutcome::Wrong(why),
@@ -283,18 +285,18 @@ impl OtpStore {
     /// is nothing to take back.
     fn restore_in_background(&self, redemption: Redemption) {
         let store = self.clone();
-        let held = self.unsettled.hold(&redemption.key, &redemption.id);
+        let pending = self.pending_rollbacks.begin(&redemption.key, &redemption.id);
         tokio::spawn(async move {
-            let _until_it_ends = held;
+            let _until_it_ends = pending;
             let mut answers = 0;
-            for _ in 0..TAKE_BACK_TRIES {
+            for _ in 0..RESTORE_ATTEMPTS {
                 match store.restore_redemption(&redemption).await {
                     Ok(true) => return,
                     Ok(false) if answers == 1 => return,
                     Ok(false) => answers += 1,
                     Err(_) => {}
                 }
-                tokio::time::sleep(TAKE_BACK_PAUSE).await;
+                tokio::time::sleep(RESTORE_PAUSE).await;
             }
         });
     }

@@ -27,7 +27,6 @@ async fn start() -> App {
     plan(1).start().await
 }
 
-/// Somebody with a token.
 #[derive(Clone, Debug)]
 pub(crate) struct SignedIn {
     client: Client,

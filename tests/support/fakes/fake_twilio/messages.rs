@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 
 use super::{ACCOUNT_SID, API_KEY, API_KEY_SID};
 
-/// An error answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,

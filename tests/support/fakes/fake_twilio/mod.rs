@@ -86,7 +86,6 @@ pub(crate) struct FakeTwilio {
 struct State {
     /// What the next requests of a number get.
     scripts: Mutex<HashMap<String, VecDeque<Reply>>>,
-    /// What all others get.
     otherwise: Mutex<Rule>,
     tries: Mutex<HashMap<String, Vec<Try>>>,
     accepted: AtomicUsize,
@@ -136,7 +135,6 @@ impl FakeTwilio {
         }
     }
 
-    /// Listens (again).
     pub(crate) async fn open(&mut self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
         let state = Arc::clone(&self.state);
