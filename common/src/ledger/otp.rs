@@ -82,7 +82,8 @@ struct Redemption {
 #[derive(Debug)]
 pub struct Verified {
     redemption: Redemption,
-    /// The name given when the code was asked for; empty where none was.
+    /// The name that was given from the same address when the code was asked for; empty where none
+    /// was.
     pub name: PersonName,
 }
 
@@ -96,10 +97,12 @@ struct Scripts {
 impl Scripts {
     fn new(settings: &LedgerSettings) -> Self {
         const LIMITS: &str = include_str!("lua/limits.lua");
-        let verify = [LIMITS, include_str!("lua/give_back.lua"), include_str!("lua/verify.lua")];
+        const NAMES: &str = include_str!("lua/names.lua");
+        let verify =
+            [LIMITS, include_str!("lua/give_back.lua"), NAMES, include_str!("lua/verify.lua")];
         Self {
             send: QueueScript::new(&script::text(
-                &[LIMITS, include_str!("lua/send.lua")],
+                &[LIMITS, NAMES, include_str!("lua/send.lua")],
                 settings,
             )),
             verify: Script::new(&script::text(&verify, settings)),
@@ -180,7 +183,9 @@ impl OtpStore {
             .key(keys::range_bucket(number))
             .key(keys::country_bucket(country))
             .key(keys::service_bucket())
-            .key(keys::blocked(number));
+            .key(keys::blocked(number))
+            .key(keys::wrong_by_address(address))
+            .key(keys::wrong_by_both(number, address));
         self.common_arguments(&mut call, asker);
         call.arg(purpose.text())
             .arg(number.as_str())

@@ -51,6 +51,10 @@ impl SignedIn {
         }
     }
 
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     /// The same user's token at another API.
     pub(crate) fn at(&self, client: &Client) -> Self {
         Self { client: client.clone(), ..self.clone() }

@@ -112,10 +112,12 @@ impl ProviderConfig {
                     Arc::new(Console::from_config(app, inbox, clock.clone())?)
                 }
                 ProviderName::Twilio => {
-                    Arc::new(Twilio::from_config(&self.choice, &self.twilio, callbacks, timeout)?)
+                    let (shared, own) = (&self.choice, &self.twilio);
+                    let clock = clock.clone();
+                    Arc::new(Twilio::from_config(app, shared, own, callbacks, timeout, clock)?)
                 }
                 ProviderName::Webhook => {
-                    Arc::new(Webhook::from_config(&self.webhook, timeout, clock.clone())?)
+                    Arc::new(Webhook::from_config(app, &self.webhook, timeout, clock.clone())?)
                 }
             })
         };

@@ -1,6 +1,6 @@
 -- Compares a guess with the number's challenge, counts a wrong one, and uses the code up on a right
 -- one. KEYS: challenge, number, known, wrong guesses by number, by address, by both, blocked
--- Answers {"right", name}; every other guess gets {why, ""}, and the client must not see why.
+-- Answers {"right", the name that the same address gave, or ""}; every other guess gets {why, ""}, and the client must not see why.
 local challenge_key, number_key, known_key, by_number, by_address, by_both, blocked_key = unpack(KEYS)
 local now, address_tags, attempt = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 
@@ -29,8 +29,8 @@ end
 
 local counted_as = known and 'known_guesses' or 'guesses'
 local found = redis.call('HMGET', challenge_key,
-    'id', 'used', 'expires_at', 'key_id', 'tag', 'name', counted_as, 'deliveries')
-local id, used, expires_at, key_id, expected, name = unpack(found, 1, 6)
+    'id', 'used', 'expires_at', 'key_id', 'tag', 'names', counted_as, 'deliveries')
+local id, used, expires_at, key_id, expected, names = unpack(found, 1, 6)
 if not id or used then
     return not_right('none')
 elseif tonumber(expires_at) <= now then
@@ -65,4 +65,4 @@ if has_past then
     redis.call('ZREMRANGEBYRANK', known_key, 0, -1 - settings.known_addresses)
 end
 redis.call('PEXPIRE', known_key, KNOWN_FOR)
-return { 'right', name }
+return { 'right', name_from(names, address_tags) }
