@@ -152,7 +152,6 @@ fn nothing_in_deploy_is_a_secret() {
     assert!(count >= 10, "only {count} secrets were looked at");
 }
 
-/// Of a URL.
 fn password_in(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once("://")?;
     let (user, _) = rest.rsplit_once('@')?;

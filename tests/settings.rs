@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::support::app::{App, Plan, SOON};
 use crate::support::database::Database;
-use crate::support::fake_twilio::{ACCOUNT_SID, API_KEY, SENDER};
+use crate::support::fake_twilio::{ACCOUNT_SID, API_KEY, API_KEY_SID, SENDER};
 use crate::support::numbers::NUMBER;
 use crate::support::process::Process;
 use crate::support::settings::{OTP_SECRET, Settings};
@@ -195,6 +195,106 @@ async fn production_refuses_what_is_for_development() {
     is_refused("worker", &settings, "SMS_PROVIDERS").await;
 }
 
+/// Every setting of a program whose value is a secret, with a value that it takes.
+fn secrets(program: &str) -> Vec<(&'static str, &'static str)> {
+    let api = [("TEST_NUMBERS", "+919876543210=471100@2099-12-31")];
+    let worker = [
+        ("TWILIO_API_KEY_SID", API_KEY_SID),
+        ("TWILIO_BASE_URL", "https://hunter2hunter2.example"),
+        ("SMS_WEBHOOK_URL", "https://hunter2hunter2.example/sms"),
+        ("SMS_WEBHOOK_SECRET", "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="),
+    ];
+    let both = [
+        ("DATABASE_URL", "sqlite://app.db?mode=rwc"),
+        ("REDIS_URL", "redis://user:hunter2hunter2@127.0.0.1:1"),
+        ("REDIS_SENTINEL_PASSWORD", HUNTER),
+        ("OTP_SECRET", OTP_SECRET),
+        ("TWILIO_SID", ACCOUNT_SID),
+        ("TWILIO_API_KEY", API_KEY),
+        ("TWILIO_AUTH_TOKEN", HUNTER),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318"),
+    ];
+    let own = if program == "api" { &api[..] } else { &worker[..] };
+    [&both[..], own].concat()
+}
+
+/// As help tells them apart: it does not show their values.
+fn names_of_secrets(command: &clap::Command) -> Vec<String> {
+    let secret = command.get_arguments().filter(|argument| argument.is_hide_env_values_set());
+    let mut names: Vec<_> =
+        secret.map(|argument| argument.get_env().unwrap().to_str().unwrap().to_owned()).collect();
+    names.sort();
+    names
+}
+
+#[async_test]
+async fn what_clings_to_a_secret_is_named() {
+    use clap::CommandFactory;
+    for (program, command) in
+        [("api", api::config::Cli::command()), ("worker", worker::config::Cli::command())]
+    {
+        let mut named: Vec<_> =
+            secrets(program).iter().map(|(name, _)| (*name).to_owned()).collect();
+        named.sort();
+        assert_eq!(named, names_of_secrets(&command), "every secret of {program}");
+        for (name, value) in secrets(program) {
+            for wrong in [
+                format!("{value}\n"),
+                format!("{value}\r\n"),
+                format!(" {value}"),
+                format!("\"{value}\""),
+                format!("'{value}'"),
+            ] {
+                println!("{name}={wrong:?}");
+                let mut settings = development();
+                settings.insert(name.to_owned(), wrong);
+                is_refused(program, &settings, name).await;
+            }
+        }
+        let mut settings = development();
+        settings.insert("OTP_SECRET".to_owned(), format!("{OTP_SECRET},'{OTP_SECRET}'"));
+        is_refused(program, &settings, "OTP_SECRET").await;
+    }
+}
+
+#[async_test]
+async fn production_speaks_to_providers_encrypted_or_to_its_own_machine() {
+    let webhook = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
+    for (provider, name) in
+        [("twilio", "TWILIO_BASE_URL"), ("webhook", "SMS_WEBHOOK_URL"), ("twilio", "PUBLIC_URL")]
+    {
+        let with = |url: &str| {
+            let mut settings = production();
+            let more = [
+                ("SMS_PROVIDERS", provider),
+                ("SMS_WEBHOOK_SECRET", webhook),
+                ("TWILIO_AUTH_TOKEN", "token"),
+                (name, url),
+            ];
+            settings.extend(more.map(|(name, value)| (name.to_owned(), value.to_owned())));
+            settings
+        };
+        for url in ["http://sms.example.com", "http://localhost.example.com", "http://10.0.0.1"] {
+            is_refused("worker", &with(url), name).await;
+            let mut settings = with(url);
+            settings.remove("APP_ENV");
+            starts("worker", &settings).await;
+        }
+        for url in
+            ["https://sms.example.com", "http://127.0.0.1:1", "http://[::1]:1", "http://localhost"]
+        {
+            starts("worker", &with(url)).await;
+        }
+    }
+}
+
+/// Its settings are right: it gets as far as its work.
+async fn starts(program: &str, settings: &Settings) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut process = Process::spawn(program, program, &[], settings, folder.path());
+    process.wait_for_event("worker_started", SOON).await;
+}
+
 #[async_test]
 async fn production_runs_with_all_that_it_asks_for() {
     let app = Plan::new().set("APP_ENV", "production").set("TRUSTED_PROXIES", "none").start().await;
@@ -271,7 +371,6 @@ async fn the_document_can_be_printed_without_any_service() {
     assert_eq!(printed["components"], served.body["components"]);
 }
 
-/// The project's own tables.
 async fn tables(database: &Database) -> Vec<String> {
     let sql = if database.is_postgres() {
         "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'"
@@ -316,6 +415,8 @@ async fn migration_names_a_database_that_it_cannot_use() {
     for url in [
         "mysql://user:hunter2hunter2@localhost/db",
         "postgres://user:hunter2hunter2@127.0.0.1:1/db",
+        "postgres://user:hunter2hunter2@127.0.0.1/db\n",
+        "'postgres://user:hunter2hunter2@127.0.0.1/db'",
     ] {
         let ended = run("migration", &["up"], &settings(&[("DATABASE_URL", url)])).await;
         assert!(!ended.status.success(), "{ended:?}");

@@ -20,6 +20,7 @@ pub struct Rejections {
     sends: Arc<HashMap<LimitKind, Counter>>,
     destinations: Arc<Counter>,
     guesses: Arc<HashMap<WrongGuess, Counter>>,
+    reports: Arc<Counter>,
     clock: Clock,
 }
 
@@ -30,6 +31,7 @@ impl Rejections {
             sends: Arc::new(counters(LimitKind::VARIANTS)),
             destinations: Arc::default(),
             guesses: Arc::new(counters(WrongGuess::VARIANTS)),
+            reports: Arc::default(),
             clock,
         }
     }
@@ -49,6 +51,13 @@ impl Rejections {
         self.count("guess_refused", self.guesses.get(&why), why.into_str(), number, address);
     }
 
+    /// A provider's report was not signed by the provider.
+    pub fn report(&self) {
+        if let Some(count) = self.reports.count_and_allow(&self.clock) {
+            tracing::warn!(event = "twilio_report_refused", reason = "bad signature", count);
+        }
+    }
+
     fn count(
         &self,
         event: &str,
@@ -57,9 +66,7 @@ impl Rejections {
         number: &E164,
         address: ClientAddress,
     ) {
-        let Some(counter) = counter else { return };
-        let count = counter.count.fetch_add(1, Ordering::Relaxed) + 1;
-        if counter.log_throttle.allows(self.clock.unix_ms()) {
+        if let Some(count) = counter.and_then(|counter| counter.count_and_allow(&self.clock)) {
             tracing::warn!(event, reason, count, %number, %address);
         }
     }
@@ -85,6 +92,14 @@ impl Rejections {
 struct Counter {
     count: AtomicU64,
     log_throttle: LogThrottle,
+}
+
+impl Counter {
+    /// Returns the count where it may be logged.
+    fn count_and_allow(&self, clock: &Clock) -> Option<u64> {
+        let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        self.log_throttle.allows(clock.unix_ms()).then_some(count)
+    }
 }
 
 fn counters<K: Copy + Eq + Hash>(kinds: &[K]) -> HashMap<K, Counter> {

@@ -141,10 +141,9 @@ pub async fn connect(
         default_country: config.destinations.default_country,
         clock,
     };
-    let twilio_status = config.callbacks.both().map(|(public_url, auth_token)| TwilioStatus {
-        public_url: public_url.to_owned(),
-        auth_token: auth_token.clone(),
-        delivery_statuses: state.delivery_statuses.clone(),
+    let twilio_status = config.callbacks.both().map(|(public_url, auth_token)| {
+        let (statuses, rejections) = (state.delivery_statuses.clone(), state.rejections.clone());
+        TwilioStatus::new(public_url, auth_token.clone(), statuses, rejections)
     });
     Ok(App {
         state: Arc::new(state),

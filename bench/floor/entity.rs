@@ -1,6 +1,5 @@
 //! The two tables of the floor.
 
-/// Users.
 pub(crate) mod user {
     use sea_orm::entity::prelude::*;
 
@@ -8,7 +7,6 @@ pub(crate) mod user {
     #[derive(Clone, Debug, DeriveEntityModel, Eq, PartialEq)]
     #[sea_orm(table_name = "users")]
     pub struct Model {
-        /// Given by the database.
         #[sea_orm(primary_key)]
         pub id: i64,
         /// As the person gave it.
@@ -19,7 +17,6 @@ pub(crate) mod user {
         pub phone_number: String,
     }
 
-    /// A user's tokens.
     #[derive(Copy, Clone, Debug, DeriveRelation, EnumIter)]
     pub enum Relation {
         /// Tokens that this user holds.
@@ -36,7 +33,6 @@ pub(crate) mod user {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Tokens.
 pub(crate) mod token {
     use sea_orm::entity::prelude::*;
     use time::OffsetDateTime;
@@ -48,16 +44,12 @@ pub(crate) mod token {
         /// SHA-256 of the token.
         #[sea_orm(primary_key, auto_increment = false, column_type = "VarBinary(StringLen::None)")]
         pub hash: Vec<u8>,
-        /// Whose it is.
         pub user_id: i64,
-        /// When it ends.
         pub expiry: OffsetDateTime,
     }
 
-    /// The token's user.
     #[derive(Copy, Clone, Debug, DeriveRelation, EnumIter)]
     pub enum Relation {
-        /// Whose it is.
         #[sea_orm(
             belongs_to = "super::user::Entity",
             from = "Column::UserId",
@@ -75,7 +67,6 @@ pub(crate) mod token {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Their schema.
 pub(crate) const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS users (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL, phone_number text NOT NULL UNIQUE

@@ -18,7 +18,6 @@ const IN_FLIGHT: u32 = 1_000;
 const LATE: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What the worker did.
 #[derive(Debug, Serialize)]
 pub(crate) struct Drain {
     pub(crate) jobs: u64,

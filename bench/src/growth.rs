@@ -14,7 +14,6 @@ const TIME: Duration = Duration::from_secs(4);
 /// The numbers of the measured sends, away from those that wait.
 const FIRST_NUMBER: u64 = 50_000_000;
 
-/// One step.
 #[derive(Debug, Serialize)]
 pub(crate) struct Step {
     pub(crate) connections: u32,
@@ -23,7 +22,6 @@ pub(crate) struct Step {
     pub(crate) p99_ms: f64,
 }
 
-/// All steps.
 #[derive(Debug, Serialize)]
 pub(crate) struct Growth {
     pub(crate) by_connections: Vec<Step>,

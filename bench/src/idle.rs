@@ -14,7 +14,6 @@ const PAUSE: Duration = Duration::from_millis(20);
 const WATCH: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What was seen.
 #[derive(Debug, Serialize)]
 pub(crate) struct Idle {
     pub(crate) sends: u32,

@@ -14,11 +14,9 @@ use crate::stores::{StoreTimes, Stores};
 /// What a load is made of.
 #[derive(Clone, Debug)]
 pub(crate) struct Load<'a> {
-    /// Where the program listens.
     pub(crate) port: u16,
     /// Which script of `bench/load`.
     pub(crate) script: &'static str,
-    /// What it is told.
     pub(crate) arguments: [&'a str; 2],
     pub(crate) connections: u32,
     pub(crate) time: Duration,

@@ -15,7 +15,6 @@ use crate::{ROUNDS, report};
 /// Sessions whose tokens are shown, in turn.
 const SESSIONS: usize = 32;
 
-/// Who answers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Program {
     Floor,
@@ -88,7 +87,6 @@ pub(crate) struct Operations {
     pub(crate) api_memory_at_peak: u64,
 }
 
-/// Runs all rounds.
 pub(crate) async fn measure(stage: &Stage) -> anyhow::Result<Operations> {
     let (floor, product) = (stage.floor().await?, stage.api(Settings::new()).await?);
     let api_memory_at_rest = product.process.memory()?;

@@ -16,14 +16,11 @@ use crate::round_trips::RoundTrips;
 use crate::rounds::Rounds;
 use crate::start_up::StartUp;
 
-/// The three operations.
 pub(crate) const SEND: &str = "send";
 /// Of a number that was never seen before.
 pub(crate) const VERIFY: &str = "verify";
-/// With a bearer token.
 pub(crate) const PROTECTED: &str = "authenticated GET";
 
-/// All of one run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) machine: Machine,
@@ -48,7 +45,6 @@ impl Report {
         plot::draw(self, &folder.join("latest.svg"))
     }
 
-    /// For people.
     pub(crate) fn text(&self) -> String {
         [
             self.machine(),

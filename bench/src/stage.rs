@@ -47,7 +47,6 @@ pub(crate) struct Stage {
     floor_database: String,
 }
 
-/// A program that listens.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) process: Process,
@@ -130,7 +129,6 @@ impl Stage {
         self.listening("api", &[], settings).await
     }
 
-    /// Starts the floor.
     pub(crate) async fn floor(&self) -> anyhow::Result<Server> {
         let settings = Settings::from([
             ("REDIS_URL", self.redis_url.clone()),

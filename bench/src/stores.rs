@@ -9,7 +9,6 @@ use sea_orm::{ConnectionTrait, Database, DbBackend, Statement};
 
 use crate::process::Stat;
 
-/// Both servers.
 #[derive(Clone, Debug)]
 pub(crate) struct Stores {
     redis: MultiplexedConnection,
@@ -26,7 +25,6 @@ pub(crate) struct StoreTimes {
 }
 
 impl Stores {
-    /// Finds them.
     pub(crate) async fn find(
         redis: MultiplexedConnection,
         database_url: &str,

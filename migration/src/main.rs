@@ -58,6 +58,12 @@ fn ignore_empty_variables(command: clap::Command) -> clap::Command {
 
 fn database_url(cli: &Cli) -> Result<String, String> {
     match cli.database_url.as_deref() {
+        Some(url) if url.trim() != url => {
+            Err("DATABASE_URL: has white space or a line break at its beginning or end".to_owned())
+        }
+        Some(url) if url.starts_with(['"', '\'']) => {
+            Err("DATABASE_URL: has quotes around it".to_owned())
+        }
         Some(url) => Ok(url.to_owned()),
         _ if cli.app_env == "production" => {
             Err("DATABASE_URL: is not set, and APP_ENV=production has no default for it".to_owned())

@@ -144,7 +144,6 @@ impl Events {
         }
     }
 
-    /// Reads to the end.
     async fn ended(mut self) {
         let mut rest = Vec::new();
         timeout(SOON, self.stream.read_to_end(&mut rest)).await.expect("an end").unwrap();

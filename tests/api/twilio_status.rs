@@ -1,6 +1,6 @@
 //! `POST /webhooks/twilio/status`: what Twilio reports, signed as Twilio signs.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};
@@ -208,6 +208,10 @@ async fn twilio_s_codes_are_told_as_reasons() {
         ("undelivered", "", "not_delivered", true),
         ("failed", "30036", "expired", true),
         ("failed", "21610", "opted_out", false),
+        ("failed", "30002", "misconfigured", false),
+        ("failed", "21703", "misconfigured", false),
+        ("undelivered", "30034", "country_not_enabled", false),
+        ("failed", "30001", "throttled", true),
         ("canceled", "nonsense", "not_delivered", true),
     ] {
         let id = sent(&app, NUMBER).await;
@@ -258,6 +262,48 @@ async fn a_forged_report_is_refused_and_changes_nothing() {
 
     post(&app, &path, &own, &good).await.expect(204);
     assert_eq!(app.delivery(&id).await, told(&id, "delivered", None));
+}
+
+/// Twilio signs the URL with a port or without one, whichever of them it was given:
+/// <https://www.twilio.com/docs/usage/security>.
+#[async_test]
+async fn a_signature_may_be_over_the_url_with_its_port_or_without_one() {
+    for (public_url, signed) in [
+        ("https://a.example", ["https://a.example", "https://a.example:443"]),
+        ("https://a.example:443/b", ["https://a.example/b", "https://a.example:443/b"]),
+        ("https://a.example:8443", ["https://a.example", "https://a.example:8443"]),
+        ("http://a.example", ["http://a.example", "http://a.example:80"]),
+    ] {
+        let app = Plan::new()
+            .workers(0)
+            .set("PUBLIC_URL", public_url)
+            .set("TWILIO_AUTH_TOKEN", AUTH_TOKEN)
+            .start()
+            .await;
+        let own = parameters("delivered", "");
+        let at = |url: &str| signature(&format!("{url}{PATH}"), &own, AUTH_TOKEN);
+        for url in signed {
+            post(&app, PATH, &own, &at(url)).await.expect(204);
+        }
+        let scheme = public_url.split_once("://").unwrap().0;
+        for url in [format!("{scheme}://a.example:8080"), "https://b.example".to_owned()] {
+            post(&app, PATH, &own, &at(&url)).await.expect_code(403, "bad_signature");
+        }
+    }
+}
+
+#[async_test]
+async fn no_flood_of_bad_signatures_fills_the_log() {
+    let app = start().await;
+    let began = Instant::now();
+    for _ in 0..200 {
+        let forged = post(&app, PATH, &parameters("delivered", ""), "nonsense").await;
+        forged.expect_code(403, "bad_signature");
+    }
+    let logged = app.apis[0].events("twilio_report_refused");
+    let most = began.elapsed().as_secs() + 1;
+    assert!(!logged.is_empty() && logged.len() as u64 <= most, "{} lines", logged.len());
+    assert_eq!(logged[0]["count"], 1, "{logged:?}");
 }
 
 #[async_test]

@@ -9,12 +9,12 @@ const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
 
 /// What one can add, and the most files of the programs that it may take.
 const RECIPES: [(&str, usize); 8] = [
-    ("a provider", 4),
+    ("a provider", 3),
     ("a limit", 9),
     ("a setting", 3),
     ("a route", 3),
     ("a metric", 1),
-    ("a column", 5),
+    ("a column", 4),
     ("a command for operators", 3),
     ("a kind of event", 3),
 ];

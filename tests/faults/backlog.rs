@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
 
-use crate::accounts::{Accounts, Promise};
+use crate::reconciliation::{Promise, Reconciliation};
 use crate::support::app::Plan;
 use crate::support::client::Client;
 use crate::support::eventually;
@@ -53,10 +53,10 @@ async fn of_twenty_thousand_that_wait_the_live_are_sent_and_the_dead_are_not() {
     println!("{EACH} live ones accepted {:.0?} after the provider is back", back.elapsed());
     app.no_job_is_left(patience).await;
 
-    let sent = Accounts::draw(&app, &long, LONG).await;
+    let sent = Reconciliation::draw(&app, &long, LONG).await;
     assert_eq!(sent.told("sent"), EACH, "{:?}", sent.ends);
     assert_eq!(sent.duplicates, 0);
-    let ended = Accounts::draw(&app, &short, SHORT).await;
+    let ended = Reconciliation::draw(&app, &short, SHORT).await;
     println!("those that ended: {:?}", ended.ends);
     assert!(ended.latencies.is_empty(), "nothing is sent after its end");
     assert_eq!(

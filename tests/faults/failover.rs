@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{interval, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::accounts::Promise;
+use crate::reconciliation::Promise;
 use crate::support::app::{App, Plan, SOON};
 use crate::support::client::Client;
 use crate::support::eventually;

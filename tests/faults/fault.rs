@@ -52,11 +52,9 @@ pub(crate) struct Fault {
     pub(crate) missing: Option<&'static str>,
     /// Redis gets to what was asked for meanwhile when it is over.
     pub(crate) sends_late: bool,
-    /// In the API's log.
     pub(crate) api_event: &'static str,
     /// What that event says of the reason.
     pub(crate) reason: &'static str,
-    /// In the worker's log.
     pub(crate) worker_events: &'static [&'static str],
 }
 
@@ -86,7 +84,6 @@ impl Before {
 }
 
 impl Before {
-    /// Uses the token.
     pub(crate) async fn protected(&self, app: &App) -> Answer {
         app.client().protected(&self.token).await
     }

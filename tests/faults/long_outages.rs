@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::accounts::{Accounts, Promise};
+use crate::reconciliation::{Promise, Reconciliation};
 use crate::support::app::{App, Plan, SOON};
 use crate::support::eventually;
 use crate::support::fake_twilio::Reply;
@@ -17,7 +17,7 @@ async fn ask(app: &App, number: String) -> Promise {
     Promise { number, id, asked, answered: Instant::now() }
 }
 
-async fn all_are_sent(app: &App, promises: &[Promise], within: Duration) -> Accounts {
+async fn all_are_sent(app: &App, promises: &[Promise], within: Duration) -> Reconciliation {
     eventually(within, "all SMS", async || {
         promises
             .iter()
@@ -26,7 +26,7 @@ async fn all_are_sent(app: &App, promises: &[Promise], within: Duration) -> Acco
     })
     .await;
     app.no_job_is_left(Duration::from_secs(60)).await;
-    let accounts = Accounts::draw(app, promises, LIFE).await;
+    let accounts = Reconciliation::draw(app, promises, LIFE).await;
     assert_eq!(accounts.told("sent"), promises.len(), "{:?}", accounts.ends);
     accounts
 }
@@ -59,10 +59,7 @@ async fn a_provider_is_down_for_two_minutes() {
 async fn cut_off_for_a_minute(name: &str, cut: impl Fn(&TcpProxy), mend: impl Fn(&TcpProxy)) {
     let mut app = Plan::new().workers(0).start().await;
     let proxy = TcpProxy::start(app.redis.port()).await;
-    let direct = app.settings.clone();
-    app.settings.insert("REDIS_URL".to_owned(), format!("redis://127.0.0.1:{}", proxy.port()));
-    app.start_worker().await;
-    app.settings = direct;
+    app.behind(&proxy, App::start_worker).await;
     app.twilio.otherwise(Reply::accept_after(Duration::from_millis(500)));
     let mut promises = Vec::new();
     for last in 0..20 {
@@ -108,8 +105,7 @@ async fn a_worker_is_refused_by_redis_for_a_minute() {
 async fn the_only_worker_is_cut_off_for_a_minute() {
     let mut app = Plan::new().workers(0).start().await;
     let proxy = TcpProxy::start(app.redis.port()).await;
-    app.settings.insert("REDIS_URL".to_owned(), format!("redis://127.0.0.1:{}", proxy.port()));
-    app.start_worker().await;
+    app.behind(&proxy, App::start_worker).await;
     app.twilio.otherwise(Reply::accept_after(Duration::from_millis(500)));
     let mut promises = Vec::new();
     for last in 0..20 {

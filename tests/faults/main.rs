@@ -13,13 +13,13 @@
 #[macro_use(async_test)]
 extern crate async_test;
 
-mod accounts;
 mod backlog;
 mod database;
 mod failover;
 mod fault;
 mod long_outages;
 mod random;
+mod reconciliation;
 mod redis;
 mod rolling;
 mod silence;

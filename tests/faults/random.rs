@@ -11,7 +11,7 @@ use rand::{RngExt, SeedableRng};
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep};
 
-use crate::accounts::{Accounts, Promise, unpromised};
+use crate::reconciliation::{Promise, Reconciliation, unpromised};
 use crate::support::app::{App, Plan, SOON};
 use crate::support::client::Client;
 use crate::support::fake_twilio::Reply;
@@ -145,7 +145,7 @@ async fn every_sign_up_gets_its_sms_or_is_told_why_not() {
     let signed_up_in = start.elapsed();
     app.no_job_is_left(LIFE + Duration::from_secs(30)).await;
 
-    let accounts = Accounts::draw(&app, &promises, LIFE).await;
+    let accounts = Reconciliation::draw(&app, &promises, LIFE).await;
     let unpromised = unpromised(&app, &promises);
     println!("{SIGN_UPS} sign-ups in {signed_up_in:.0?}, {turned_away} of them answered 503");
     println!("{} kills of workers, 1 restart of Redis", app.workers.len() - WORKERS);

@@ -10,18 +10,6 @@ use crate::support::tcp_proxy::TcpProxy;
 
 const HEALTHY_WITHIN: Duration = Duration::from_secs(5);
 
-async fn start(api_by: Option<&TcpProxy>, worker_by: Option<&TcpProxy>, mut app: App) -> App {
-    let direct = app.settings.clone();
-    let url = |proxy: &TcpProxy| format!("redis://127.0.0.1:{}", proxy.port());
-    app.settings.extend(api_by.map(|proxy| ("REDIS_URL".to_owned(), url(proxy))));
-    app.start_api().await;
-    app.settings = direct.clone();
-    app.settings.extend(worker_by.map(|proxy| ("REDIS_URL".to_owned(), url(proxy))));
-    app.start_worker().await;
-    app.settings = direct;
-    app
-}
-
 /// The time until somebody signs in again from the beginning to the end.
 async fn healthy_after(app: &mut App, since: Instant, number: &str) -> Duration {
     eventually(HEALTHY_WITHIN, "an API that works again", async || {
@@ -39,9 +27,9 @@ async fn healthy_after(app: &mut App, since: Instant, number: &str) -> Duration 
 
 #[async_test]
 async fn all_connections_of_the_api_go_silent() {
-    let app = Plan::new().apis(0).workers(0).start().await;
+    let mut app = Plan::new().apis(0).start().await;
     let proxy = TcpProxy::start(app.redis.port()).await;
-    let mut app = start(Some(&proxy), None, app).await;
+    app.behind(&proxy, App::start_api).await;
     app.sign_in("Ravi", "+919876543219").await;
     proxy.silence();
     let after = healthy_after(&mut app, Instant::now(), "+919876543210").await;
@@ -50,9 +38,9 @@ async fn all_connections_of_the_api_go_silent() {
 
 #[async_test]
 async fn all_connections_of_the_worker_go_silent() {
-    let app = Plan::new().apis(0).workers(0).start().await;
+    let mut app = Plan::new().workers(0).start().await;
     let proxy = TcpProxy::start(app.redis.port()).await;
-    let mut app = start(None, Some(&proxy), app).await;
+    app.behind(&proxy, App::start_worker).await;
     app.sign_in("Ravi", "+919876543219").await;
     proxy.silence();
     let after = healthy_after(&mut app, Instant::now(), "+919876543210").await;

@@ -21,7 +21,6 @@ pub(crate) const LONGEST_HOLD: Duration = Duration::from_secs(6);
 /// A connection may fail so often for one request.
 const TRIES: usize = 3;
 
-/// What they did.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) requests: usize,

@@ -2,6 +2,7 @@
 
 mod abuse;
 mod challenge;
+mod connection;
 mod destinations;
 mod fuzz;
 mod guess_limits;

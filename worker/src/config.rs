@@ -10,7 +10,7 @@ use common::runtime::metrics::MetricsAddress;
 use common::runtime::telemetry::TelemetryConfig;
 
 use crate::commands::Command;
-use crate::provider::settings::ProviderConfig;
+use crate::provider::ProviderConfig;
 use crate::send::sms_text::SmsTextConfig;
 
 /// Sends the SMS that the API queues. Every option is also an environment variable and may stand in

@@ -1,6 +1,5 @@
 //! From settings to a running worker.
 
-use anyhow::Context;
 use common::accounts::Accounts;
 use common::ledger::deliveries::{DeliveryStore, ProviderTerms};
 use common::ledger::dev_inbox::InboxPublisher;
@@ -69,7 +68,7 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
         let sender = sender.clone();
         async move { sender.run(job).await }
     };
-    runner::run(&redis, settings, clock, handler, stop).await.context("REDIS_URL")?;
+    runner::run(&redis, settings, clock, handler, stop).await;
     tracing::info!(event = "stopped");
     Ok(())
 }

@@ -59,13 +59,19 @@ pub(crate) async fn check(
     Ok(())
 }
 
-fn bearer_token(headers: &HeaderMap) -> Result<Option<Token>, ApiError> {
+/// The token of a request, live or not; none where there is no such header.
+pub(crate) fn bearer_token(headers: &HeaderMap) -> Result<Option<Token>, ApiError> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
-    let token =
-        value.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).and_then(Token::parse);
+    let token = value.to_str().ok().and_then(token_in);
     match (token, values.next()) {
         (Some(token), None) => Ok(Some(token)),
         _ => Err(ErrorKind::InvalidAuthorizationHeader.into()),
     }
+}
+
+/// The scheme in any case (RFC 9110, 11.1), one space, and the token.
+fn token_in(credentials: &str) -> Option<Token> {
+    let (scheme, token) = credentials.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("Bearer") { Token::parse(token) } else { None }
 }

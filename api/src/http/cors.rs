@@ -8,8 +8,10 @@ use poem::{IntoResponse, Request, Response};
 
 use super::route_lookup::MatchedRoute;
 
-const ALLOWED_HEADERS: HeaderValue =
-    HeaderValue::from_static("authorization, content-type, idempotency-key, x-request-id");
+/// What the API reads, and what tracing libraries add (W3C Trace Context, Baggage).
+const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
+    "authorization, content-type, idempotency-key, x-request-id, traceparent, tracestate, baggage",
+);
 const EXPOSED_HEADERS: HeaderValue =
     HeaderValue::from_static("retry-after, x-request-id, www-authenticate");
 

@@ -6,17 +6,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::domain::client::Client;
+use common::domain::token::Token;
 use common::ledger::idempotency::{Begun, Claim, IdempotencyStore};
 use futures_util::FutureExt;
-use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response};
 use serde::{Deserialize, Serialize};
 
+use crate::http::bearer::bearer_token;
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::strict_json;
 
 const HEADER: &str = "Idempotency-Key";
 const MAX_KEY_LENGTH: usize = 255;
+
+/// The renewal of a token, whose repetitions come with a token that it has ended.
+pub(crate) const RENEWAL_PATH: &str = "/tokens/current/renewal";
 
 /// The headers of an answer that are its operation's own.
 const KEPT_HEADERS: [HeaderName; 3] =
@@ -34,6 +39,49 @@ pub fn repeatable(
             Some(key) => answer_once(&*next, request, &key).await,
         }
     })
+}
+
+/// Makes the renewal of a token repeatable. It has no body: its answer is kept for the token that
+/// it was given for, so that nobody else gets the new one.
+pub fn repeatable_renewal(
+    operation: impl Endpoint<Output = Response> + 'static,
+) -> impl Endpoint<Output = Response> + 'static {
+    operation.around(|next, request| async move {
+        match (key_of(request.headers())?, bearer_token(request.headers())?) {
+            (Some(key), Some(token)) => {
+                let store = store_of(&request)?;
+                let begun = begin(&store, &request, &key, &renewal_of(&token)).await?;
+                answer_begun(&*next, request, &store, begun).await
+            }
+            _ => next.call(request).await,
+        }
+    })
+}
+
+/// The kept answer to a renewal, where that renewal has ended the token which its repetition comes
+/// with, so that the operation itself is not reached any more. None where there is no such answer.
+pub(crate) async fn repeated_renewal(request: &Request) -> Result<Option<Response>, ApiError> {
+    let is_renewal = request.method() == Method::POST && request.uri().path() == RENEWAL_PATH;
+    let (true, Ok(Some(key)), Ok(Some(token))) =
+        (is_renewal, key_of(request.headers()), bearer_token(request.headers()))
+    else {
+        return Ok(None);
+    };
+    let store = store_of(request)?;
+    match begin(&store, request, &key, &renewal_of(&token)).await? {
+        Begun::Answered(answer) => Ok(Some(repeat(&answer)?)),
+        Begun::InUse => Err(ErrorKind::IdempotencyKeyInUse.into()),
+        Begun::Reused => Ok(None),
+        Begun::Claimed(claim) => {
+            settle(&store, &claim, None).await;
+            Ok(None)
+        }
+    }
+}
+
+/// What a renewal is told by, in place of a body.
+fn renewal_of(token: &Token) -> Vec<u8> {
+    [RENEWAL_PATH.as_bytes(), &token.hash().into_bytes()].concat()
 }
 
 /// 1 to 255 visible ASCII characters, as they are or as a string of RFC 8941, in quotes.
@@ -60,25 +108,47 @@ async fn answer_once(
 ) -> poem::Result<Response> {
     let (mut request, mut body) = request.split();
     let body = strict_json::read(&request, body.take()?).await?;
-    let internal = || ApiError::from(ErrorKind::Internal);
-    let store = request.data::<Arc<IdempotencyStore>>().cloned().ok_or_else(internal)?;
-    let address = request.data::<Client>().ok_or_else(internal)?.address;
-    let claim = match store.begin(address, key, body.as_ref()).await.map_err(ApiError::from)? {
+    let store = store_of(&request)?;
+    let begun = begin(&store, &request, key, body.as_ref()).await?;
+    request.set_body(body);
+    answer_begun(next, request, &store, begun).await
+}
+
+fn store_of(request: &Request) -> Result<Arc<IdempotencyStore>, ApiError> {
+    request.data().cloned().ok_or(ErrorKind::Internal.into())
+}
+
+async fn begin(
+    store: &IdempotencyStore,
+    request: &Request,
+    key: &str,
+    told_by: &[u8],
+) -> Result<Begun, ApiError> {
+    let client = request.data::<Client>().ok_or(ErrorKind::Internal)?;
+    Ok(store.begin(client.address, key, told_by).await?)
+}
+
+async fn answer_begun(
+    next: &impl Endpoint<Output = Response>,
+    request: Request,
+    store: &IdempotencyStore,
+    begun: Begun,
+) -> poem::Result<Response> {
+    let claim = match begun {
         Begun::Claimed(claim) => claim,
         Begun::InUse => return Err(ApiError::from(ErrorKind::IdempotencyKeyInUse).into()),
         Begun::Reused => return Err(ApiError::from(ErrorKind::IdempotencyKeyReused).into()),
         Begun::Answered(answer) => return Ok(repeat(&answer)?),
     };
-    request.set_body(body);
     match AssertUnwindSafe(next.call(request)).catch_unwind().await {
         Ok(result) => {
             let response = result.unwrap_or_else(|error| ApiError::from(error).into_response());
             let answer = KeptAnswer::of(response).await;
-            settle(&store, &claim, answer.as_ref().ok()).await;
+            settle(store, &claim, answer.as_ref().ok()).await;
             Ok(answer?.into_response())
         }
         Err(panic) => {
-            settle(&store, &claim, None).await;
+            settle(store, &claim, None).await;
             resume_unwind(panic)
         }
     }

@@ -11,6 +11,8 @@ use super::bearer;
 use super::client_address::AddressRule;
 use super::cors::AllowedOrigins;
 use super::error;
+use super::error::{ApiError, ErrorKind};
+use super::idempotent_requests::repeated_renewal;
 use super::panic_guard;
 use super::request_id::RequestId;
 use super::request_trace::RequestTrace;
@@ -66,12 +68,12 @@ async fn answer(
 
 /// Around the operations of the OpenAPI document: the client's address and device, the state, and
 /// the check of the bearer token.
-pub(crate) async fn around_operation<E: Endpoint>(
+pub(crate) async fn around_operation<E: Endpoint<Output = Response>>(
     next: &E,
     mut request: Request,
     state: &Arc<AppState>,
     address_rule: &AddressRule,
-) -> poem::Result<E::Output> {
+) -> poem::Result<Response> {
     let address = address_rule.client_of_connection(request.remote_addr(), request.headers());
     let user_agent =
         request.headers().get(header::USER_AGENT).map_or(&[][..], HeaderValue::as_bytes);
@@ -80,6 +82,10 @@ pub(crate) async fn around_operation<E: Endpoint>(
     data.insert(client);
     data.insert(Arc::clone(&state.idempotency));
     data.insert(Arc::clone(state));
-    bearer::check(&mut request, &state.accounts, &state.clock).await?;
+    if let Err(refusal) = bearer::check(&mut request, &state.accounts, &state.clock).await {
+        let is_dead = refusal == ApiError::from(ErrorKind::InvalidAuthorizationHeader);
+        let kept = if is_dead { repeated_renewal(&request).await? } else { None };
+        return kept.ok_or(refusal.into());
+    }
     next.call(request).await
 }

@@ -143,13 +143,10 @@ mod tests {
 
     use super::*;
 
-    /// A test body.
     #[derive(Deserialize, Object)]
     #[serde(deny_unknown_fields)]
     struct Greeting {
-        /// Whom to greet.
         name: String,
-        /// How often.
         times: Option<u8>,
     }
 

@@ -29,7 +29,6 @@ struct Parts {
     html: &'static str,
     style: &'static str,
     script: &'static str,
-    /// What the script reads.
     settings: Value,
     /// What stands in the place of `{{name}}`; it may come from a setting.
     texts: Vec<(&'static str, String)>,

@@ -6,7 +6,7 @@ use common::accounts;
 use common::domain::client::Client;
 use common::domain::ids::SessionId;
 use poem::web::Data;
-use poem_openapi::param::{Path, Query};
+use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::types::Example;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
@@ -17,6 +17,7 @@ use super::payloads::NullableText;
 use super::{Tag, paging};
 use crate::http::bearer::BearerToken;
 use crate::http::error::{ErrorKind, Failure, Failures};
+use crate::http::idempotent_requests::repeatable_renewal;
 use crate::service::sessions;
 use crate::state::AppState;
 
@@ -85,6 +86,19 @@ pub struct CurrentFailures;
 
 impl Failures for CurrentFailures {
     const KINDS: &'static [ErrorKind] = &[ErrorKind::Unauthorized];
+}
+
+#[derive(Debug)]
+pub struct RenewalFailures;
+
+impl Failures for RenewalFailures {
+    const KINDS: &'static [ErrorKind] = &[
+        ErrorKind::Unauthorized,
+        ErrorKind::InvalidIdempotencyKey,
+        ErrorKind::IdempotencyKeyInUse,
+        ErrorKind::IdempotencyKeyReused,
+        ErrorKind::OtpStoreUnavailable,
+    ];
 }
 
 #[derive(Debug)]
@@ -205,18 +219,29 @@ impl TokensApi {
     /// Swaps the token for a new one with a full life; the old one ends at once. The session keeps
     /// its id, and lasts at most 30 days from its OTP, unless the service is set otherwise. Of
     /// simultaneous renewals one succeeds, the others get 401.
+    ///
+    /// A request with an `Idempotency-Key` can be repeated when its answer was lost: for 10 minutes
+    /// the same client gets the first answer again for the same old token, the new one included.
     #[oai(
         path = "/tokens/current/renewal",
         method = "post",
         tag = "Tag::Sessions",
-        operation_id = "renewToken"
+        operation_id = "renewToken",
+        transform = "repeatable_renewal"
     )]
     async fn renew(
         &self,
         state: Data<&Arc<AppState>>,
         client: Data<&Client>,
         current: BearerToken,
-    ) -> Result<Json<Renewal>, Failure<CurrentFailures>> {
+        /// A key of the client's own making for this one request and its repetitions, such as a
+        /// UUID: 1 to 255 visible ASCII characters.
+        #[oai(
+            name = "Idempotency-Key",
+            validator(pattern = r#"^([!#-~][!-~]{0,254}|"[!-~]{1,255}")$"#)
+        )]
+        _key: Header<Option<String>>,
+    ) -> Result<Json<Renewal>, Failure<RenewalFailures>> {
         let current = current.0;
         let renewed = sessions::renew(*state, current.user.id, current.session, *client).await?;
         let (session, token) = renewed.ok_or(ErrorKind::InvalidAuthorizationHeader)?;

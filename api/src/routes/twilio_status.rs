@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use common::domain::delivery::{DeliveryStatus, Reason};
 use common::domain::ids::DeliveryId;
+use common::domain::provider_code;
 use common::ledger::delivery_status::{DeliveryReport, DeliveryStatuses};
 use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};
@@ -15,6 +16,7 @@ use sha1::Sha1;
 
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::strict_json::read_bounded;
+use crate::rejections::Rejections;
 
 /// Twilio's documentation: <https://www.twilio.com/docs/usage/security#validating-requests>.
 const SIGNATURE: &str = "x-twilio-signature";
@@ -22,26 +24,52 @@ const SIGNATURE: &str = "x-twilio-signature";
 /// Takes Twilio's reports, if they are signed for the URL that they were sent to.
 #[derive(Clone, Debug)]
 pub struct TwilioStatus {
-    /// Where Twilio reaches this API, without a slash at its end.
-    pub public_url: String,
+    /// Where Twilio reaches this API, without a slash at its end, as it may have signed it.
+    public_urls: [String; 2],
     /// Signs the reports.
-    pub auth_token: SecretString,
+    auth_token: SecretString,
     /// What the reports are about.
-    pub delivery_statuses: DeliveryStatuses,
+    delivery_statuses: DeliveryStatuses,
+    rejections: Rejections,
+}
+
+impl TwilioStatus {
+    /// `public_url` has no slash at its end.
+    #[must_use]
+    pub fn new(
+        public_url: &str,
+        auth_token: SecretString,
+        delivery_statuses: DeliveryStatuses,
+        rejections: Rejections,
+    ) -> Self {
+        Self { public_urls: spellings(public_url), auth_token, delivery_statuses, rejections }
+    }
+
+    fn is_signed(
+        &self,
+        path_and_query: &str,
+        form: &BTreeMap<String, String>,
+        signature: &str,
+    ) -> bool {
+        self.public_urls.iter().any(|public_url| {
+            let url = format!("{public_url}{path_and_query}");
+            is_signed(&url, form, signature, self.auth_token.expose_secret())
+        })
+    }
 }
 
 impl Endpoint for TwilioStatus {
     type Output = StatusCode;
 
     async fn call(&self, mut request: Request) -> poem::Result<StatusCode> {
-        let path_and_query = request.uri().path_and_query().map_or("/", |path| path.as_str());
-        let url = format!("{}{path_and_query}", self.public_url);
+        let path_and_query =
+            request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
         let signature = request.header(SIGNATURE).unwrap_or_default().to_owned();
         let delivery = request.uri().query().and_then(delivery_in);
         let body = request.take_body();
         let form = form_of(read_bounded(&request, body).await?.as_ref());
-        if !is_signed(&url, &form, &signature, self.auth_token.expose_secret()) {
-            tracing::warn!(event = "twilio_report_refused", reason = "bad signature");
+        if !self.is_signed(&path_and_query, &form, &signature) {
+            self.rejections.report();
             return Err(ApiError::from(ErrorKind::BadSignature).into());
         }
         if let (Some(id), Some(report)) = (delivery, report_in(&form)) {
@@ -62,6 +90,24 @@ fn delivery_in(query: &str) -> Option<DeliveryId> {
     pairs.find_map(
         |(name, value)| if name == "delivery_id" { DeliveryId::parse(&value) } else { None },
     )
+}
+
+/// A URL with a port and without one. Twilio signs either, whichever of them it was given, and its
+/// libraries take both: <https://www.twilio.com/docs/usage/security#a-few-notes>.
+fn spellings(url: &str) -> [String; 2] {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    // The last colon of an IPv6 address is before its bracket.
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => host,
+        _ => authority,
+    };
+    let port = match authority.strip_prefix(host).unwrap_or_default() {
+        "" if scheme == "http" => ":80",
+        "" => ":443",
+        port => port,
+    };
+    [format!("{scheme}://{host}{port}{path}"), format!("{scheme}://{host}{path}")]
 }
 
 /// Base64 of the HMAC-SHA1 over the URL and all parameters, sorted by name. Compared in constant
@@ -99,20 +145,8 @@ fn report_in(form: &BTreeMap<String, String>) -> Option<DeliveryReport> {
     })
 }
 
-/// Twilio's delivery errors: <https://www.twilio.com/docs/api/errors>.
 fn reason_of(code: &str) -> Reason {
-    match code {
-        "21211" => Reason::InvalidNumber,
-        "21408" => Reason::CountryNotEnabled,
-        "21610" => Reason::OptedOut,
-        "21614" | "30006" => Reason::NotAMobileNumber,
-        "30003" => Reason::Unreachable,
-        "30004" => Reason::Blocked,
-        "30005" => Reason::UnknownNumber,
-        "30007" => Reason::CarrierFiltered,
-        "30036" => Reason::Expired,
-        _ => Reason::NotDelivered,
-    }
+    code.parse().ok().and_then(provider_code::reason_of).unwrap_or(Reason::NotDelivered)
 }
 
 #[cfg(test)]
@@ -133,6 +167,20 @@ mod tests {
         assert!(!is_signed(url, &form_of(b"CallSid=CA1234567890ABCDE"), signature, "12345"));
         for bad in ["", "RSOYDt4T1cUTdK1PDd93/VVr8B8", "AAAA", "not base64"] {
             assert!(!is_signed(url, &form, bad, "12345"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_url_has_a_port_or_not() {
+        for (url, with, without) in [
+            ("https://a.example", "https://a.example:443", "https://a.example"),
+            ("http://a.example/x", "http://a.example:80/x", "http://a.example/x"),
+            ("https://A.example:443/x:1", "https://A.example:443/x:1", "https://A.example/x:1"),
+            ("https://a.example:8443", "https://a.example:8443", "https://a.example"),
+            ("https://[::1]/x", "https://[::1]:443/x", "https://[::1]/x"),
+            ("https://[::1]:8443/x", "https://[::1]:8443/x", "https://[::1]/x"),
+        ] {
+            assert_eq!(spellings(url), [with, without], "{url}");
         }
     }
 

@@ -21,9 +21,7 @@ pub(super) enum Activity {
     Head,
     /// The app waits for more of a body.
     Body,
-    /// The app works.
     Handling,
-    /// It sends an answer.
     Writing,
     /// It has sent an answer, and nothing has come since.
     Idle,

@@ -71,7 +71,6 @@ struct Server<E> {
     rejected_connections: Arc<Semaphore>,
     /// The server is to stop: every answer is the last one of its connection.
     draining: CancellationToken,
-    /// Nothing more is accepted.
     stop: CancellationToken,
 }
 

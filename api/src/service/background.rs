@@ -4,11 +4,12 @@ use std::fmt::Display;
 use std::future::Future;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use common::runtime::retry::{Backoff, retry_until_ok};
+use tokio::time::timeout;
 use tracing::Instrument;
 
 const RETRY_FOR: Duration = Duration::from_secs(30);
-const RETRY_PAUSE: Duration = Duration::from_millis(250);
+const RETRY_PAUSE: Backoff = Backoff::constant(Duration::from_millis(250));
 
 /// The process ended before the work did.
 #[derive(Debug, thiserror::Error)]
@@ -44,17 +45,11 @@ pub(crate) async fn retry_in_background<F, E>(
     if step().await.is_ok() {
         return;
     }
-    let until = Instant::now() + RETRY_FOR;
     let retries = async move {
-        loop {
-            sleep(RETRY_PAUSE).await;
-            match step().await {
-                Ok(()) => return,
-                Err(error) if Instant::now() > until => {
-                    return tracing::error!(event = failure, %error);
-                }
-                Err(_) => {}
-            }
+        let mut last_error = String::new();
+        let succeeds = retry_until_ok(RETRY_PAUSE, step, |error| last_error = error.to_string());
+        if timeout(RETRY_FOR, succeeds).await.is_err() {
+            tracing::error!(event = failure, error = last_error);
         }
     };
     tokio::spawn(retries.in_current_span());

@@ -28,7 +28,6 @@ pub struct NumberChangeRequest {
     /// The new number, which may be anybody's.
     pub new: PhoneNumber,
     pub client: Client,
-    /// For the worker's logs.
     pub request_id: String,
 }
 

@@ -138,7 +138,6 @@ impl Server {
         Self::serve(app, gate, limits, drain).await
     }
 
-    /// Serves another app.
     pub(crate) async fn start_app<A: IntoEndpoint<Endpoint: 'static> + Send + 'static>(
         app: A,
     ) -> Self {

@@ -52,7 +52,6 @@ pub enum AccountsError {
     Deadline,
 }
 
-/// Users, sessions and events.
 #[derive(Clone, Debug)]
 pub struct Accounts {
     database: DatabaseConnection,
@@ -95,7 +94,6 @@ impl Accounts {
         Ok(Self { database })
     }
 
-    /// The pool, for migrations.
     #[must_use]
     pub fn database(&self) -> &DatabaseConnection {
         &self.database

@@ -32,7 +32,6 @@ pub struct Session {
     pub created_at: OffsetDateTime,
     /// When it was last used, up to a minute ago.
     pub last_used_at: OffsetDateTime,
-    /// When its token ends.
     pub expires_at: OffsetDateTime,
     pub device: Device,
 }

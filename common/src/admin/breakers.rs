@@ -11,9 +11,7 @@ use crate::runtime::clock::Timestamp;
 /// The breaker of a provider.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Breaker {
-    /// The provider.
     pub provider: &'static str,
-    /// Whether it is called.
     pub state: BreakerState,
     /// Failures since it last worked.
     pub failures: u32,

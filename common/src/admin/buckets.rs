@@ -17,13 +17,11 @@ use crate::runtime::clock::Clock;
 /// Whose unverified sends a bucket counts.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Bucket {
-    /// Of a client address.
     Address(ClientAddress),
     /// To the numbers around this one.
     Range(E164),
     /// To a country, or to numbers of none.
     Country(Option<Country>),
-    /// All.
     Service,
 }
 
@@ -48,9 +46,7 @@ impl Call for LookCall {
 /// How full a bucket is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Level {
-    /// Which bucket.
     pub bucket: String,
-    /// Sends in it.
     pub level: f64,
     /// Sends that it holds, and drains in an hour; 0 where the limit is off.
     pub capacity: u32,

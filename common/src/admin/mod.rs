@@ -23,13 +23,11 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Why a store could not be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
-    /// A setting is wrong.
     #[error(transparent)]
     Setting(#[from] SettingError),
     /// Redis refused or was lost.
     #[error("REDIS_URL: {0}")]
     Redis(#[from] RedisError),
-    /// Redis does not answer.
     #[error("REDIS_URL: no answer within {TIMEOUT:?}")]
     RedisAway,
     /// The database refused or was lost.

@@ -27,9 +27,7 @@ pub struct NumberRecord {
     /// Seconds until somebody at an address that the number is not known from may ask, as far as
     /// the cooldown goes.
     pub cooldown_seconds: u64,
-    /// Sends to it.
     pub sends: Counts,
-    /// Wrong guesses at it.
     pub wrong_guesses: Counts,
     /// Addresses that it signed in from within 90 days; 20 at most.
     pub known_addresses: u64,
@@ -41,7 +39,6 @@ pub struct NumberRecord {
     pub deliveries: Vec<DeliveryRecord>,
 }
 
-/// A number is blocked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 pub struct Block {
     /// None where only an operator ends it.
@@ -51,16 +48,13 @@ pub struct Block {
 /// How often something happened of late. Only as many are kept as the limits need.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Counts {
-    /// Within an hour.
     pub hour: u64,
-    /// Within a day.
     pub day: u64,
 }
 
 /// A code, without the code.
 #[derive(Clone, Debug, Serialize)]
 pub struct ChallengeRecord {
-    /// What it is for.
     pub purpose: String,
     /// `live`, `used`, `expired` or `burned`.
     pub state: &'static str,
@@ -72,12 +66,9 @@ pub struct ChallengeRecord {
     pub wrong_guesses_from_known_addresses: u32,
 }
 
-/// One SMS.
 #[derive(Clone, Debug, Serialize)]
 pub struct DeliveryRecord {
-    /// Its id.
     pub delivery_id: String,
-    /// Where it is.
     pub status: String,
     /// Why it ended, or why it was tried again.
     pub reason: Option<String>,
@@ -85,7 +76,6 @@ pub struct DeliveryRecord {
     pub requested_at: Timestamp,
     /// Who was asked last to send it.
     pub provider: Option<String>,
-    /// How often.
     pub tries: u32,
 }
 
@@ -94,7 +84,6 @@ pub struct DeliveryRecord {
 pub struct Unlocked {
     /// Whether there was a cooldown.
     pub cooldown: bool,
-    /// Sends that are forgotten.
     pub sends: u64,
     /// Wrong guesses that are forgotten.
     pub wrong_guesses: u64,
@@ -175,7 +164,6 @@ impl Call for UnlockCall<'_> {
     const SOURCE: Source = scripts::UNLOCK;
 }
 
-/// The ledger, by number.
 #[derive(Clone, Debug)]
 pub struct Numbers {
     redis: RedisConnection,

@@ -14,9 +14,7 @@ use crate::queue::{Depth, NAMES, depth};
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BreakerState {
-    /// It is.
     Closed,
-    /// Not now.
     Open,
     /// A probe decides.
     HalfOpen,
@@ -36,7 +34,6 @@ impl BreakerState {
 /// What waits, and what ended badly.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct QueueStats {
-    /// Jobs.
     pub depth: Depth,
     /// Age of the job that is next, or how long ago a retry should have been brought back;
     /// whichever is more.

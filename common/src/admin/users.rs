@@ -10,9 +10,7 @@ use crate::domain::phone::E164;
 /// A user, as an operator names one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum UserSelector {
-    /// By their number.
     Number(E164),
-    /// By their id.
     Id(i64),
 }
 

@@ -6,6 +6,7 @@ mod callbacks;
 mod database;
 mod destinations;
 mod limits;
+mod loopback;
 mod otp;
 mod provider_choice;
 mod redis;
@@ -13,13 +14,14 @@ mod redis;
 use std::io::ErrorKind as IoErrorKind;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, Command, CommandFactory, FromArgMatches};
+use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches};
 
 pub use self::app::{AppConfig, AppEnv};
 pub use self::callbacks::{CallbackConfig, TWILIO_STATUS_PATH};
 pub use self::database::DatabaseConfig;
 pub use self::destinations::DestinationConfig;
 pub use self::limits::LimitConfig;
+pub use self::loopback::is_loopback;
 pub use self::otp::OtpConfig;
 pub use self::provider_choice::{ProviderChoice, ProviderName, ProviderOrder, is_twilio_sid};
 pub use self::redis::RedisConfig;
@@ -57,10 +59,37 @@ pub fn load<T: CommandFactory + FromArgMatches>() -> Result<T, SettingError> {
         }
     }
     let command = T::command();
-    ignore_empty_variables(command.clone())
+    let matches = ignore_empty_variables(command.clone())
         .try_get_matches()
-        .and_then(|matches| T::from_arg_matches(&matches))
-        .map_err(|error| explain(&command, &error))
+        .map_err(|error| explain(&command, &error))?;
+    check_secrets(&command, &matches)?;
+    T::from_arg_matches(&matches).map_err(|error| explain(&command, &error))
+}
+
+/// What files and shells leave around a secret is never a part of it, and would be found out only
+/// when a provider or a store refuses it. Secrets are the settings whose values help does not show.
+fn check_secrets(command: &Command, matches: &ArgMatches) -> Result<(), SettingError> {
+    for arg in command.get_arguments().filter(|arg| arg.is_hide_env_values_set()) {
+        let values = matches.try_get_raw(arg.get_id().as_str()).ok().flatten();
+        let values = values.into_iter().flatten().filter_map(|value| value.to_str());
+        for value in values {
+            let reason = if value.trim() != value {
+                "has white space or a line break at its beginning or end"
+            } else if is_quoted(value) {
+                "has quotes around it"
+            } else {
+                continue;
+            };
+            let name = arg.get_env().unwrap_or_default().to_string_lossy();
+            return Err(SettingError::new(name, reason));
+        }
+    }
+    Ok(())
+}
+
+fn is_quoted(value: &str) -> bool {
+    value.len() > 1
+        && ['"', '\''].iter().any(|quote| value.starts_with(*quote) && value.ends_with(*quote))
 }
 
 fn ignore_empty_variables(command: Command) -> Command {

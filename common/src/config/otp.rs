@@ -9,7 +9,7 @@ use data_encoding::HEXLOWER;
 use rand::RngExt;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{AppConfig, SettingError};
+use super::{AppConfig, SettingError, is_quoted};
 use crate::crypto::idempotency_keys::IdempotencyKeys;
 use crate::crypto::otp_keys::OtpKeys;
 use crate::crypto::secret::SecretTooShort;
@@ -50,7 +50,12 @@ impl OtpConfig {
 
     fn secrets(&self, app: &AppConfig) -> Result<SecretString, SettingError> {
         match &self.otp_secret {
-            Some(secrets) => Ok(secrets.clone()),
+            Some(secrets) => {
+                if secrets.expose_secret().split(',').any(|secret| is_quoted(secret.trim())) {
+                    return Err(SettingError::new("OTP_SECRET", "has quotes around a secret"));
+                }
+                Ok(secrets.clone())
+            }
             None => {
                 let folder = app.development_default("OTP_SECRET", &app.data_dir)?;
                 development_secret(folder).map_err(|error| {

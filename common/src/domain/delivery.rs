@@ -10,9 +10,7 @@ pub enum DeliveryStatus {
     Queued,
     /// A worker is calling the provider.
     Sending,
-    /// The provider accepted it.
     Sent,
-    /// The phone has it.
     Delivered,
     /// The provider could not bring it to the phone.
     Undelivered,

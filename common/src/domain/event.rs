@@ -22,13 +22,11 @@ pub enum EventKind {
 #[serde(rename_all = "snake_case")]
 #[strum(const_into_str, serialize_all = "snake_case")]
 pub enum SessionEnd {
-    /// By itself.
     SignedOut,
     /// By another session of the same user.
     EndedElsewhere,
     /// With all, or all others, at once.
     SignedOutEverywhere,
-    /// By the operator.
     EndedByOperator,
     /// A newer sign-in took its place.
     SessionLimit,

@@ -10,5 +10,6 @@ pub mod message;
 pub mod otp;
 pub mod person_name;
 pub mod phone;
+pub mod provider_code;
 pub mod purpose;
 pub mod token;

@@ -50,7 +50,6 @@ impl fmt::Debug for Token {
 pub struct TokenHash(Vec<u8>);
 
 impl TokenHash {
-    /// One that was stored.
     pub(crate) fn from_store(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }

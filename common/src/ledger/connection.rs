@@ -12,8 +12,9 @@ use redis::{
     PushInfo, PushKind, RedisError, RedisFuture, RedisResult, Script, ServerErrorKind,
     TlsCertificates, Value,
 };
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::ledger::sentinel::Sentinels;
 
@@ -68,7 +69,7 @@ impl Redis {
     pub fn new(url: &str) -> RedisResult<Self> {
         let source = match Sentinels::parse(url)? {
             Some(sentinels) => Source::Sentinels(sentinels),
-            None => Source::Name(client(url, None)?),
+            None => Source::Name(client(url)?),
         };
         Ok(Self { source })
     }
@@ -141,25 +142,23 @@ impl Redis {
         RedisConnection(Arc::new(shared))
     }
 
-    /// Waits until Sentinel tells of another primary; for ever where no Sentinel is asked.
-    async fn primary_moved(&self) {
-        match &self.source {
-            Source::Name(_) => std::future::pending().await,
-            Source::Sentinels(sentinels) => sentinels.primary_moved().await,
-        }
+    /// Ends a connection once Sentinel tells of another primary. None where no Sentinel is asked.
+    fn end_when_the_primary_moves(&self, ended: &CancellationToken) -> Option<PrimaryWatch> {
+        let Source::Sentinels(sentinels) = &self.source else { return None };
+        let (sentinels, ended) = (sentinels.clone(), ended.clone());
+        let watch = async move {
+            sentinels.primary_moved().await;
+            ended.cancel();
+        };
+        Some(Arc::new(AbortOnDropHandle::new(tokio::spawn(watch))))
     }
 }
 
-/// The client of one server, with RESP3, in which a server's end of the connection is heard at
-/// once.
-pub(super) fn client(url: &str, certificates: Option<TlsCertificates>) -> RedisResult<Client> {
+/// The client of one server, with RESP3, in which a server's end of the connection is heard at once.
+fn client(url: &str) -> RedisResult<Client> {
     let info = url.into_connection_info()?;
     let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-    let info = info.set_redis_settings(settings).set_tcp_settings(tcp_settings());
-    match certificates {
-        Some(certificates) => Client::build_with_tls(info, certificates),
-        None => Client::open(info),
-    }
+    Client::open(info.set_redis_settings(settings).set_tcp_settings(tcp_settings()))
 }
 
 /// How the kernel is to find out that nobody is at the other end any more.
@@ -195,30 +194,28 @@ struct Shared {
 struct Live {
     connection: MultiplexedConnection,
     ended: CancellationToken,
+    /// Ends with the last who use the connection.
+    _watch: Option<PrimaryWatch>,
 }
+
+type PrimaryWatch = Arc<AbortOnDropHandle<()>>;
 
 impl RedisConnection {
     async fn ask<T>(
         &self,
         ask: impl AsyncFnOnce(&mut MultiplexedConnection) -> RedisResult<T>,
     ) -> RedisResult<T> {
-        let mut asked = None;
-        let reply = timeout(self.0.response_timeout, async {
-            let mut live = self.0.live().await;
-            asked = Some(live.ended.clone());
-            let ended = live.ended.clone();
-            tokio::select! {
-                biased;
-                reply = ask(&mut live.connection) => reply,
-                () = ended.cancelled() => Err(gone_silent()),
-                never = self.0.replace_if_silent(&ended) => match never {},
-            }
-        })
-        .await;
-        let reply = reply.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
-        if let (Err(error), Some(ended)) = (&reply, asked)
-            && is_of_no_more_use(error)
-        {
+        let deadline = Instant::now() + self.0.response_timeout;
+        let Live { mut connection, ended, _watch } =
+            timeout_at(deadline, self.0.live()).await.map_err(io::Error::from)?;
+        let reply = tokio::select! {
+            biased;
+            reply = ask(&mut connection) => reply,
+            () = ended.cancelled() => Err(lost()),
+            () = sleep_until(deadline) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+            never = self.0.replace_if_silent(&ended) => match never {},
+        };
+        if reply.as_ref().is_err_and(is_of_no_more_use) {
             ended.cancel();
         }
         reply
@@ -305,8 +302,8 @@ impl Shared {
             .set_response_timeout(None)
             .set_push_sender(on_push);
         let connection = self.redis.connect(&config).await?;
-        tokio::spawn(end_when_the_primary_moves(self.redis.clone(), ended.clone()));
-        Ok(Live { connection, ended })
+        let _watch = self.redis.end_when_the_primary_moves(&ended);
+        Ok(Live { connection, ended, _watch })
     }
 
     /// To be run while a reply is waited for. Where it stays out and a new connection is answered,
@@ -330,13 +327,7 @@ impl Shared {
     }
 }
 
-async fn end_when_the_primary_moves(redis: Redis, ended: CancellationToken) {
-    if ended.run_until_cancelled(redis.primary_moved()).await.is_some() {
-        ended.cancel();
-    }
-}
-
-fn gone_silent() -> RedisError {
+fn lost() -> RedisError {
     io::Error::new(io::ErrorKind::ConnectionReset, "the connection was lost before the reply")
         .into()
 }

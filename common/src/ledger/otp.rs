@@ -25,8 +25,8 @@ use crate::runtime::clock::Clock;
 
 /// How often, and how far apart, a lost use of a code is tried to be taken back: for half a minute
 /// or so.
-const TAKE_BACK_TRIES: u32 = 30;
-const TAKE_BACK_PAUSE: Duration = Duration::from_millis(250);
+const RESTORE_ATTEMPTS: u32 = 30;
+const RESTORE_PAUSE: Duration = Duration::from_millis(250);
 
 static RESTORE: LazyLock<Script<RestoreCall<'static>>> = LazyLock::new(|| Script::new(&()));
 
@@ -214,7 +214,7 @@ pub struct OtpStore {
     settings: LedgerSettings,
     scripts: Arc<Scripts>,
     clock: Clock,
-    unsettled: PendingRollbacks,
+    pending_rollbacks: PendingRollbacks,
 }
 
 impl OtpStore {
@@ -235,7 +235,7 @@ impl OtpStore {
             settings,
             scripts,
             clock,
-            unsettled: PendingRollbacks::default(),
+            pending_rollbacks: PendingRollbacks::default(),
         }
     }
 
@@ -339,7 +339,7 @@ impl OtpStore {
             attempt: &redemption.id,
             guesses: self.keys.guess_tags(guess, purpose, number),
         };
-        let unsettled = self.unsettled.has(&redemption.key);
+        let was_pending = self.pending_rollbacks.has(&redemption.key);
         // Redis may run the script after nobody waits for its answer any more.
         let mut redis = self.redis.clone();
         let answer = within_deadline(self.scripts.verify.run(&mut redis, keys, &call))
@@ -347,13 +347,13 @@ impl OtpStore {
             .inspect_err(|_| self.restore_in_background(redemption.clone()));
         Ok(match answer? {
             VerifyReply::Right { name } => {
-                self.unsettled.settle(&redemption.key);
+                self.pending_rollbacks.forget(&redemption.key);
                 VerifyOutcome::Right(Verified { redemption, name: PersonName::from_store(name) })
             }
             // A code that looks used may be one whose use is taken back next: nobody should be told
             // that it is wrong.
             VerifyReply::Refused { why: WrongGuess::None }
-                if unsettled || self.unsettled.has(&redemption.key) =>
+                if was_pending || self.pending_rollbacks.has(&redemption.key) =>
             {
                 return Err(LedgerError::RollbackPending);
             }
@@ -395,18 +395,18 @@ impl OtpStore {
     /// is nothing to take back.
     fn restore_in_background(&self, redemption: Redemption) {
         let store = self.clone();
-        let held = self.unsettled.hold(&redemption.key, &redemption.id);
+        let pending = self.pending_rollbacks.begin(&redemption.key, &redemption.id);
         tokio::spawn(async move {
-            let _until_it_ends = held;
+            let _until_it_ends = pending;
             let mut answers = 0;
-            for _ in 0..TAKE_BACK_TRIES {
+            for _ in 0..RESTORE_ATTEMPTS {
                 match store.restore_redemption(&redemption).await {
                     Ok(true) => return,
                     Ok(false) if answers == 1 => return,
                     Ok(false) => answers += 1,
                     Err(_) => {}
                 }
-                tokio::time::sleep(TAKE_BACK_PAUSE).await;
+                tokio::time::sleep(RESTORE_PAUSE).await;
             }
         });
     }

@@ -172,7 +172,6 @@ pub struct Depth {
     pub waiting: u64,
     /// To be tried again later.
     pub retrying: u64,
-    /// Taken by a worker.
     pub in_flight: u64,
 }
 

@@ -17,7 +17,6 @@ async fn served() -> (App, Value) {
     (app, answer.body)
 }
 
-/// One operation.
 struct Operation<'a> {
     method: String,
     path: &'a str,

@@ -37,6 +37,9 @@ async fn a_header_that_is_no_bearer_token_is_refused_on_every_route() {
         "Bearer AAAAAAAAAAAAAAAAAAAAAAAAA",
         "Bearer AAAAAAAAAAAAAAAAAAAAAAAAAAA",
         "Bearer AAAAAAAAAAAAA AAAAAAAAAAAAA",
+        "Bearer  AAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "Bearer\tAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "bearerAAAAAAAAAAAAAAAAAAAAAAAAAA",
         "Bearer AAAAAAAAAAAAAAAAAAAAAAAAAA AAAAAAAAAAAAAAAAAAAAAAAAAA",
         "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
         "AAAAAAAAAAAAAAAAAAAAAAAAAA",
@@ -74,6 +77,21 @@ async fn a_token_that_is_unknown_expired_or_of_another_scope_is_refused_on_every
     };
     app.database.execute(expire).await;
     is_refused_everywhere(client, header.as_bytes()).await;
+}
+
+/// RFC 9110, 11.1.
+#[async_test]
+async fn the_scheme_is_taken_in_any_case() {
+    let app = App::start().await;
+    let token = app.sign_in("Asha", NUMBER).await.token().to_owned();
+    for scheme in ["Bearer", "bearer", "BEARER", "bEaReR"] {
+        let header = format!("{scheme} {token}").parse().unwrap();
+        for answer in on_both_routes(app.client(), &header).await {
+            answer.expect(200);
+        }
+        let doubled = format!("{scheme}  {token}");
+        is_refused_everywhere(app.client(), doubled.as_bytes()).await;
+    }
 }
 
 #[async_test]

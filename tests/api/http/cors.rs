@@ -134,7 +134,15 @@ async fn a_preflight_is_told_methods_and_headers() {
             items(&answer, "access-control-allow-methods").contains(&method.to_ascii_lowercase()),
             "{answer:?}"
         );
-        let sent = ["authorization", "content-type", "idempotency-key", "x-request-id"];
+        let sent = [
+            "authorization",
+            "baggage",
+            "content-type",
+            "idempotency-key",
+            "traceparent",
+            "tracestate",
+            "x-request-id",
+        ];
         assert_eq!(items(&answer, "access-control-allow-headers"), sent);
         assert!(
             answer.header("access-control-max-age").parse::<u32>().is_ok_and(|seconds| seconds > 0),

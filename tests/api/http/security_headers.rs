@@ -7,7 +7,6 @@ use crate::support::app::{App, Plan};
 use crate::support::client::Answer;
 use crate::support::numbers::{NUMBER, OTHER_NUMBER};
 
-/// All but the Content-Security-Policy.
 fn is_protected(answer: &Answer) {
     for (name, value) in [
         ("cache-control", "no-store"),

@@ -4,6 +4,7 @@ mod at_rest;
 mod lifetimes;
 mod operation;
 mod refused_requests;
+mod renewals;
 mod repeats;
 
 use http::{HeaderMap, HeaderValue, Method};

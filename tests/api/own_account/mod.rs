@@ -50,7 +50,6 @@ pub(super) async fn change(client: &Client, token: &str, new: &str, codes: &Code
     client.post_as(token, PHONE_NUMBER, &both(new, &codes.current, &codes.new)).await
 }
 
-/// The same in process.
 async fn codes_in_process(app: &InProcess, caller: &Caller<'_>, token: &str, new: &str) -> Codes {
     let asked =
         caller.post_as(token, PHONE_NUMBER, &json!({"phone_number": new})).await.expect(200);

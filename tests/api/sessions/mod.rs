@@ -27,7 +27,6 @@ async fn start() -> App {
     plan(1).start().await
 }
 
-/// Somebody with a token.
 #[derive(Clone, Debug)]
 pub(crate) struct SignedIn {
     client: Client,
@@ -50,6 +49,10 @@ impl SignedIn {
             token: answer.token().to_owned(),
             user: answer.body["data"].clone(),
         }
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        &self.token
     }
 
     /// The same user's token at another API.

@@ -57,7 +57,6 @@ impl Client {
         self.base.trim_start_matches("http://")
     }
 
-    /// Any request.
     pub(crate) async fn send(
         &self,
         method: Method,
@@ -106,7 +105,6 @@ impl Client {
         self.send(Method::POST, path, headers, body.to_string()).await
     }
 
-    /// POST of any bytes.
     pub(crate) async fn post_raw(
         &self,
         path: &str,
@@ -118,7 +116,6 @@ impl Client {
         self.send(Method::POST, path, headers, body).await
     }
 
-    /// Asks for an OTP.
     pub(crate) async fn ask(&self, name: &str, number: &str) -> Answer {
         let body = json!({"name": name, "phone_number": number});
         self.post("/signup", &body).await

@@ -14,7 +14,6 @@ pub(crate) struct Scraped {
     pub(crate) samples: Vec<Sample>,
 }
 
-/// One line of it.
 #[derive(Debug)]
 pub(crate) struct Sample {
     pub(crate) name: String,

@@ -17,7 +17,6 @@ impl Connection {
         Self::try_open(address).unwrap()
     }
 
-    /// Connects, where somebody listens.
     pub(crate) fn try_open(address: &str) -> std::io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
@@ -25,7 +24,6 @@ impl Connection {
         Ok(Self { stream, received: Vec::new() })
     }
 
-    /// Sends bytes.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
         self.try_write(bytes).unwrap();
     }

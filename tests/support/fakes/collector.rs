@@ -66,7 +66,6 @@ impl Collector {
         format!("http://{}", self.address)
     }
 
-    /// Every request so far.
     pub(crate) fn exports(&self) -> Vec<Export> {
         self.exports.lock().unwrap().clone()
     }

@@ -43,7 +43,6 @@ pub(crate) enum Reply {
 pub(crate) struct Delivery {
     /// `webhook-id`.
     pub(crate) id: String,
-    /// The body.
     pub(crate) body: Value,
 }
 
@@ -94,7 +93,6 @@ impl FakeWebhook {
         self.state.deliveries.lock().unwrap().values().map(Vec::len).sum()
     }
 
-    /// Why requests were refused.
     pub(crate) fn refusals(&self) -> Vec<String> {
         self.state.refusals.lock().unwrap().clone()
     }

@@ -29,7 +29,6 @@ struct Way {
     connections: Mutex<JoinSet<()>>,
 }
 
-/// What holds bytes back.
 #[derive(Debug)]
 struct Valves {
     requests_held: watch::Sender<bool>,
@@ -63,6 +62,11 @@ impl TcpProxy {
         self.port
     }
 
+    /// `REDIS_URL` for a program that is to reach its Redis only by this way.
+    pub(crate) fn redis_url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
     /// Holds every byte back from now on: connections stay open, new ones are made, and nobody
     /// hears anything.
     pub(crate) fn stall(&self) {
@@ -89,18 +93,12 @@ impl TcpProxy {
         self.way.silenced.lock().unwrap().push(silenced);
     }
 
-    /// Leads new connections to another port. Those that are open stay where they are.
-    pub(crate) fn lead_new_ones_to(&self, target: u16) {
-        *self.way.target.lock().unwrap() = target;
-    }
-
     /// Ends all connections, and every new one at once.
     pub(crate) fn close(&self) {
         self.way.closed.send_replace(true);
         self.cut();
     }
 
-    /// Takes connections again.
     pub(crate) fn open(&self) {
         self.way.closed.send_replace(false);
     }

@@ -13,6 +13,7 @@ use crate::support::fake_twilio::{self, FakeTwilio};
 use crate::support::process::Process;
 use crate::support::redis_server::Redis;
 use crate::support::settings::{OTP_SECRET, Settings, limits};
+use crate::support::tcp_proxy::TcpProxy;
 
 /// How long a program may take to start, or an SMS to be sent, on a busy machine. Nothing is
 /// measured by this.
@@ -59,13 +60,11 @@ impl Plan {
         }
     }
 
-    /// How many API processes.
     pub(crate) fn apis(mut self, count: usize) -> Self {
         self.apis = count;
         self
     }
 
-    /// How many worker processes.
     pub(crate) fn workers(mut self, count: usize) -> Self {
         self.workers = count;
         self
@@ -161,6 +160,14 @@ impl App {
         let mut worker = self.spawn_worker();
         worker.wait_for_event("worker_started", SOON).await;
         self.workers.push(worker);
+    }
+
+    /// Starts what `start` starts with a Redis that it reaches only by `proxy`.
+    pub(crate) async fn behind(&mut self, proxy: &TcpProxy, start: impl AsyncFnOnce(&mut Self)) {
+        let direct = self.settings.clone();
+        self.settings.insert("REDIS_URL".to_owned(), proxy.redis_url());
+        start(self).await;
+        self.settings = direct;
     }
 
     /// Starts a worker process that is not yet one of the app's, and does not wait for it.

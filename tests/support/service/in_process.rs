@@ -40,12 +40,10 @@ impl Setup {
         Self(Settings::new())
     }
 
-    /// All limits off.
     pub(crate) fn limits_off() -> Self {
         Self(limits(0))
     }
 
-    /// One setting.
     pub(crate) fn set(mut self, name: &str, value: impl ToString) -> Self {
         self.0.insert(name.to_owned(), value.to_string());
         self
@@ -112,19 +110,16 @@ pub(crate) struct InProcess {
 }
 
 impl InProcess {
-    /// Lets time pass.
     pub(crate) fn advance(&self, by: Duration) {
         self.clock.advance(by);
     }
 
-    /// Any request.
     pub(crate) async fn call(&self, request: Request) -> Answer {
         let response = self.app.call(request).await.unwrap();
         let (parts, body) = response.into_parts();
         Answer::new(parts.status.as_u16(), parts.headers, body.into_string().await.unwrap())
     }
 
-    /// Somebody at that address.
     pub(crate) fn at(&self, address: &str) -> Caller<'_> {
         Caller { app: self, address: address.to_owned() }
     }
@@ -213,7 +208,6 @@ impl Caller<'_> {
             .header("x-forwarded-for", &self.address)
     }
 
-    /// Asks for an OTP.
     pub(crate) async fn ask(&self, number: &str) -> Answer {
         self.post_json(&json!({"name": "Asha", "phone_number": number})).await
     }

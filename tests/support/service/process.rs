@@ -72,7 +72,6 @@ impl Process {
         Self { name: name.to_owned(), child, output, errors }
     }
 
-    /// The process's id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -127,7 +126,6 @@ impl Process {
         .await
     }
 
-    /// Is it still running?
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
@@ -137,7 +135,6 @@ impl Process {
         signal(self.id(), name);
     }
 
-    /// Waits for its end.
     pub(crate) async fn ended(&mut self, within: Duration) -> ExitStatus {
         let what = format!("the end of {}", self.name);
         eventually(within, &what, async || self.child.try_wait().unwrap()).await

@@ -81,7 +81,6 @@ impl AccountStores {
     }
 }
 
-/// Who signs in.
 pub(crate) fn client() -> Client {
     Client {
         address: std::net::IpAddr::from([203, 0, 113, 7]).into(),

@@ -19,7 +19,6 @@ pub(crate) enum Database {
 pub(crate) enum Outage {
     /// The connection that holds a lock against writing.
     Locked(DatabaseConnection),
-    /// Postgres refuses connections.
     Closed,
 }
 
@@ -50,7 +49,6 @@ impl Database {
         Self::Postgres { name, server: server.to_owned() }
     }
 
-    /// Is it a Postgres?
     pub(crate) fn is_postgres(&self) -> bool {
         matches!(self, Self::Postgres { .. })
     }
@@ -63,7 +61,6 @@ impl Database {
         }
     }
 
-    /// Runs statements.
     pub(crate) async fn execute(&self, sql: &str) {
         execute(&self.url(), sql).await;
     }
@@ -161,7 +158,6 @@ impl Database {
         Outage::Locked(connection)
     }
 
-    /// Ends an outage.
     pub(crate) async fn restore(&self, outage: Outage) {
         match (self, outage) {
             (Self::Postgres { name, server }, Outage::Closed) => {
@@ -197,7 +193,6 @@ impl Drop for Database {
     }
 }
 
-/// One connection.
 pub(crate) async fn connect(url: &str) -> DatabaseConnection {
     let mut options = ConnectOptions::new(url);
     options.max_connections(1).sqlx_logging(false).idle_timeout(None).max_lifetime(None);

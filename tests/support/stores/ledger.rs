@@ -168,7 +168,6 @@ impl Ledger {
         (progress.status, progress.reason)
     }
 
-    /// The provider reports.
     pub(crate) async fn report(
         &self,
         job: &SendOtp,

@@ -155,7 +155,7 @@ impl Worker {
         let (redis, until) = (redis(&queue.server), stop.clone());
         let run = runtime.spawn(async move {
             // The connection wants the runtime that it is to live on.
-            run(&redis, settings, clock, handler, until).await.unwrap();
+            run(&redis, settings, clock, handler, until).await;
         });
         Self { runtime: Some(runtime), stop, run }
     }
@@ -165,7 +165,6 @@ impl Worker {
         self.runtime.take().unwrap().shutdown_background();
     }
 
-    /// What SIGTERM does.
     pub(crate) fn stop(&self) {
         self.stop.cancel();
     }
@@ -266,5 +265,4 @@ pub(crate) fn taking(
     }
 }
 
-/// What handlers answer.
 pub(crate) type BoxedJob = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;

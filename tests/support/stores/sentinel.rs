@@ -77,6 +77,17 @@ impl Sentinels {
         ports.get(ports.len() / 2).copied()
     }
 
+    /// How many connections listen for another primary.
+    pub(crate) fn listeners(&self) -> usize {
+        let count = |port: &u16| {
+            let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
+            let mut connection = client.get_connection().unwrap();
+            let clients: String = redis::cmd("CLIENT").arg("LIST").query(&mut connection).unwrap();
+            clients.lines().filter(|client| client.contains(" sub=1 ")).count()
+        };
+        self.ports.iter().map(count).sum()
+    }
+
     fn ask(&self, port: u16, question: &str) -> Option<Vec<String>> {
         let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
         let mut connection = client.get_connection_with_timeout(Duration::from_millis(500)).ok()?;

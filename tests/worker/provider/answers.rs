@@ -56,22 +56,40 @@ fn cases() -> Vec<Case> {
         ),
         failed(
             "201, failed for another reason",
-            Reply::Failed(30034),
+            Reply::Failed(30008),
             "rejected",
+            false,
+            Some(30008),
+        ),
+        failed(
+            "201, failed for want of a registered sender",
+            Reply::Failed(30034),
+            "country_not_enabled",
             false,
             Some(30034),
         ),
+        sent("201, failed because the account is suspended", Reply::Failed(30002), 2),
         permanent("400, invalid number", 400, 21211, "invalid_number"),
         permanent("400, country not enabled", 400, 21408, "country_not_enabled"),
         permanent("400, opted out", 400, 21610, "opted_out"),
         permanent("400, not a mobile number", 400, 21614, "not_a_mobile_number"),
         permanent("400, another code", 400, 21999, "rejected"),
-        permanent("404", 404, 20404, "rejected"),
+        permanent("400, our own number", 400, 21266, "invalid_number"),
+        permanent("400, a pair that does not go together", 400, 21612, "country_not_enabled"),
+        sent("400, our sender cannot send", Reply::error(400, 21606), 2),
+        sent("400, our account is a trial", Reply::error(400, 21608), 2),
+        sent("400, our callback's URL", Reply::error(400, 21609), 2),
+        sent("400, our sender is not Twilio's", Reply::error(400, 21659), 2),
+        sent("400, our Messaging Service is empty", Reply::error(400, 21703), 2),
+        sent("400, our sender's queue is full", Reply::error(400, 21611), 2),
+        permanent("404, another code", 404, 21999, "rejected"),
+        sent("404, no such account", Reply::error(404, 20404), 2),
         sent("401", Reply::error(401, 20003), 2),
         sent("403", Reply::error(403, 20003), 2),
         sent("a redirect", Reply::Redirect, 2),
         sent("429", Reply::error(429, 20429), 2),
         sent("429 with Retry-After", Reply::Error(429, 20429, Some(2)), 2),
+        sent("429 with a date", Reply::ErrorUntil(429, 20429, 2), 2),
         sent("500", Reply::error(500, 20500), 2),
         sent("503", Reply::error(503, 20503), 2),
         sent("503 with Retry-After", Reply::Error(503, 20503, Some(2)), 2),
@@ -114,7 +132,7 @@ async fn each_answer_has_its_tries_its_status_and_its_reason() {
         app.no_job_is_left(SOON).await;
         let tries = app.twilio.tries(&number);
         assert_eq!(tries.len(), case.tries, "{}", case.name);
-        if let Reply::Error(_, _, Some(seconds)) = case.reply {
+        if let Reply::Error(_, _, Some(seconds)) | Reply::ErrorUntil(_, _, seconds) = case.reply {
             let apart = tries[1].at - tries[0].at;
             assert!(apart >= Duration::from_secs(seconds), "{}: {apart:?} apart", case.name);
         }

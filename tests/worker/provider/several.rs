@@ -155,6 +155,22 @@ async fn a_webhook_s_answers_mean_what_twilio_s_mean() {
     assert_eq!(webhook.refusals(), [""; 0]);
 }
 
+/// A 400 that speaks of our sender or account is no fault of the number.
+#[async_test]
+async fn the_second_provider_stands_in_while_the_first_is_misconfigured() {
+    for code in [21606, 21608, 21609, 21659, 21703] {
+        let (app, webhook) = start("twilio,webhook").await;
+        app.twilio.otherwise(Reply::error(400, code));
+        for number in numbers(3) {
+            app.delivery_is(&app.ask(&number).await, "sent", SOON).await;
+            assert_eq!(webhook.deliveries(&number).len(), 1, "{code}");
+        }
+        let opened = app.worker_events("breaker_opened");
+        assert_eq!(opened.len(), 1, "one alert: {opened:?}");
+        assert_eq!(opened[0]["reason"], "misconfigured");
+    }
+}
+
 #[async_test]
 async fn twilio_takes_a_messaging_service_and_an_api_key() {
     let plan = Plan::new().set("TWILIO_MESSAGING_SERVICE_SID", MESSAGING_SERVICE_SID);

@@ -36,7 +36,6 @@ impl Jobs {
         [&self.sent, &self.open, &self.waiting]
     }
 
-    /// All arrived, once each.
     async fn arrive(&self, app: &App, within: Duration) {
         for (id, number) in self.all() {
             app.twilio.wait_for_sms(number, 1, within).await;
@@ -63,18 +62,12 @@ async fn a_redis_that_pauses_for_eight_seconds_loses_and_repeats_nothing() {
     assert_eq!(app.worker_events("worker_starting").len(), 2, "no worker had to start over");
 }
 
-/// API and worker that reach Redis only by a way that the test can cut.
-async fn start_behind(proxy: &TcpProxy, app: &mut App) {
-    app.settings.insert("REDIS_URL".to_owned(), format!("redis://127.0.0.1:{}", proxy.port()));
-    app.start_api().await;
-    app.start_worker().await;
-}
-
 #[async_test]
 async fn what_was_replicated_arrives_from_the_promoted_replica() {
     let mut app = Plan::new().apis(0).workers(0).start().await;
     let proxy = TcpProxy::start(app.redis.port()).await;
-    start_behind(&proxy, &mut app).await;
+    app.behind(&proxy, App::start_api).await;
+    app.behind(&proxy, App::start_worker).await;
     let replica = Redis::start_replica_of(&app.redis);
     let jobs = Jobs::begin(&app).await;
     let code = app.twilio.accepted(&jobs.sent.1)[0].code();
@@ -96,10 +89,7 @@ async fn a_worker_that_loses_its_way_to_redis_finds_it_again() {
     for stalled in [true, false] {
         let mut app = Plan::new().workers(0).start().await;
         let proxy = TcpProxy::start(app.redis.port()).await;
-        let direct = app.settings.clone();
-        app.settings.insert("REDIS_URL".to_owned(), format!("redis://127.0.0.1:{}", proxy.port()));
-        app.start_worker().await;
-        app.settings = direct;
+        app.behind(&proxy, App::start_worker).await;
         let jobs = Jobs::begin(&app).await;
         if stalled {
             proxy.stall()
@@ -128,10 +118,7 @@ async fn a_worker_that_loses_its_way_to_redis_finds_it_again() {
 async fn another_worker_takes_over_from_one_that_is_cut_off() {
     let mut app = Plan::new().workers(0).set("PROVIDER_TIMEOUT_SECONDS", "3").start().await;
     let proxy = TcpProxy::start(app.redis.port()).await;
-    let direct = app.settings.clone();
-    app.settings.insert("REDIS_URL".to_owned(), format!("redis://127.0.0.1:{}", proxy.port()));
-    app.start_worker().await;
-    app.settings = direct;
+    app.behind(&proxy, App::start_worker).await;
     let jobs = Jobs::begin(&app).await;
     // Cut before its outcome can be recorded, for longer than the claim and the heartbeats last.
     proxy.stall();

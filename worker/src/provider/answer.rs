@@ -1,8 +1,10 @@
 //! What the answer of an HTTP provider means, or that there is none. All HTTP providers use this.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use common::domain::delivery::Reason;
+use common::domain::provider_code;
+use common::runtime::clock::Clock;
 use reqwest::{Client, IntoUrl, RequestBuilder, Response, StatusCode, redirect};
 use serde::Deserialize;
 
@@ -51,14 +53,14 @@ pub(super) fn unanswered(error: &reqwest::Error) -> SendError {
     }
 }
 
-/// The status decides, because providers refine their codes; the code gives the reason.
-pub(super) async fn refused(answer: Response) -> SendError {
+/// The status decides, because providers refine their codes; for the other 4xx the code does.
+pub(super) async fn refused(answer: Response, clock: &Clock) -> SendError {
     let status = answer.status();
     let retry_after = answer
         .headers()
         .get(reqwest::header::RETRY_AFTER)
-        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-        .map(|seconds| Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER));
+        .and_then(|value| wait_in(value.to_str().ok()?.trim(), clock))
+        .map(|wait| wait.min(LONGEST_RETRY_AFTER));
     let provider_code = answer.json::<Refusal>().await.unwrap_or_default().code;
     let (class, reason) = match status {
         StatusCode::TOO_MANY_REQUESTS => (FailureClass::Throttled, Reason::Throttled),
@@ -68,19 +70,54 @@ pub(super) async fn refused(answer: Response) -> SendError {
         status if status.is_server_error() => {
             (FailureClass::Transient, Reason::ProviderUnavailable)
         }
-        status if status.is_client_error() => (FailureClass::Permanent, reason_of(provider_code)),
+        status if status.is_client_error() => by_code(provider_code),
         _ => (FailureClass::Misconfigured, Reason::Misconfigured),
     };
     SendError { class, reason, provider_code, retry_after }
 }
 
-/// Twilio's codes; a webhook may answer with the same ones.
-pub(super) fn reason_of(code: Option<u32>) -> Reason {
-    match code {
-        Some(21211) => Reason::InvalidNumber,
-        Some(21408) => Reason::CountryNotEnabled,
-        Some(21610) => Reason::OptedOut,
-        Some(21614) => Reason::NotAMobileNumber,
-        _ => Reason::Rejected,
+/// What a code says of a message that was not accepted, where the status does not.
+pub(super) fn by_code(code: Option<u32>) -> (FailureClass, Reason) {
+    let reason = code.and_then(provider_code::reason_of).unwrap_or(Reason::Rejected);
+    let class = match reason {
+        Reason::Misconfigured => FailureClass::Misconfigured,
+        Reason::Throttled => FailureClass::Throttled,
+        _ => FailureClass::Permanent,
+    };
+    (class, reason)
+}
+
+/// `Retry-After` in seconds or as a date (RFC 9110, 10.2.3); a date that is over is no wait.
+fn wait_in(value: &str, clock: &Clock) -> Option<Duration> {
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    let since_epoch = date.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let now = Duration::from_millis(u64::try_from(clock.unix_ms()).unwrap_or(0));
+    Some(since_epoch.saturating_sub(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_told_in_seconds_or_as_a_date() {
+        let clock = Clock::manual(784_111_777_500);
+        for (value, wait) in [
+            ("0", Some(0)),
+            ("120", Some(120_000)),
+            ("Sun, 06 Nov 1994 08:49:47 GMT", Some(9_500)),
+            ("Sunday, 06-Nov-94 08:49:47 GMT", Some(9_500)),
+            ("Sun Nov  6 08:49:47 1994", Some(9_500)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(0)),
+            ("Mon, 06 Nov 1994 08:49:47", None),
+            ("soon", None),
+            ("-1", None),
+            ("", None),
+        ] {
+            assert_eq!(wait_in(value, &clock), wait.map(Duration::from_millis), "{value}");
+        }
     }
 }

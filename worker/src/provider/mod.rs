@@ -1,8 +1,9 @@
-//! SMS providers behind one trait.
+//! SMS providers behind one trait: which there are, how they are built from their settings, and in
+//! which order they are tried.
 
 pub mod answer;
 pub mod console;
-pub mod settings;
+mod settings;
 pub mod twilio;
 pub mod webhook;
 
@@ -10,9 +11,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::Args;
+use common::config::{AppConfig, CallbackConfig, ProviderChoice, ProviderName, SettingError};
 use common::domain::delivery::Reason;
 use common::domain::phone::E164;
+use common::ledger::dev_inbox::InboxPublisher;
+use common::runtime::clock::Clock;
 use futures_util::future::BoxFuture;
+
+use self::console::Console;
+use self::twilio::{Twilio, TwilioConfig};
+use self::webhook::{Webhook, WebhookConfig};
 
 /// A message on its way to a phone. `Debug` hides what it says and to whom.
 #[derive(Clone)]
@@ -60,6 +69,59 @@ impl Providers {
 
     pub fn iter(&self) -> impl Iterator<Item = &dyn SmsProvider> {
         self.0.iter().map(AsRef::as_ref)
+    }
+}
+
+/// `Debug` hides everything: URLs may hold passwords.
+#[derive(Args, Clone)]
+pub struct ProviderConfig {
+    #[command(flatten)]
+    choice: ProviderChoice,
+    #[command(flatten)]
+    twilio: TwilioConfig,
+    #[command(flatten)]
+    webhook: WebhookConfig,
+    /// Seconds that a provider may take to accept an SMS (1 to 60)
+    #[arg(long, env, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=60))]
+    provider_timeout_seconds: u64,
+}
+
+impl fmt::Debug for ProviderConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProviderConfig").finish_non_exhaustive()
+    }
+}
+
+impl ProviderConfig {
+    /// The providers to send by.
+    ///
+    /// # Errors
+    /// A setting that a provider needs and has not got, or the console in production.
+    pub fn providers(
+        &self,
+        app: &AppConfig,
+        callbacks: &CallbackConfig,
+        inbox: &InboxPublisher,
+        clock: &Clock,
+    ) -> Result<Providers, SettingError> {
+        let timeout = Duration::from_secs(self.provider_timeout_seconds);
+        let build = |name| -> Result<Arc<dyn SmsProvider>, SettingError> {
+            Ok(match name {
+                ProviderName::Console => {
+                    let inbox = self.choice.has_dev_inbox(app).then(|| inbox.clone());
+                    Arc::new(Console::from_config(app, inbox, clock.clone())?)
+                }
+                ProviderName::Twilio => {
+                    let (shared, own) = (&self.choice, &self.twilio);
+                    let clock = clock.clone();
+                    Arc::new(Twilio::from_config(app, shared, own, callbacks, timeout, clock)?)
+                }
+                ProviderName::Webhook => {
+                    Arc::new(Webhook::from_config(app, &self.webhook, timeout, clock.clone())?)
+                }
+            })
+        };
+        self.choice.order().iter().map(build).collect::<Result<_, _>>().map(Providers::new)
     }
 }
 

@@ -5,17 +5,19 @@ use std::time::Duration;
 
 use clap::Args;
 use common::config::{
-    CallbackConfig, ProviderChoice, ProviderName, SettingError, TWILIO_STATUS_PATH, is_twilio_sid,
+    AppConfig, CallbackConfig, ProviderChoice, ProviderName, SettingError, TWILIO_STATUS_PATH,
+    is_twilio_sid,
 };
 use common::domain::delivery::Reason;
+use common::runtime::clock::Clock;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use reqwest::{Client, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::answer::{self, reason_of, refused, unanswered};
-use super::settings::{http_url, no_tls, required};
+use super::answer::{self, by_code, refused, unanswered};
+use super::settings::{check_encrypted, http_url, no_tls, required};
 use super::{FailureClass, SendError, Sms, SmsProvider};
 
 /// The longest `ValidityPeriod` that Twilio takes.
@@ -54,6 +56,7 @@ pub struct Twilio {
     status_callback: Option<String>,
     timeout: Duration,
     http: Client,
+    clock: Clock,
 }
 
 #[derive(Deserialize)]
@@ -67,10 +70,12 @@ impl Twilio {
     /// # Errors
     /// A setting that is missing or wrong, or TLS cannot be set up on this machine.
     pub fn from_config(
+        app: &AppConfig,
         shared: &ProviderChoice,
         own: &TwilioConfig,
         callbacks: &CallbackConfig,
         timeout: Duration,
+        clock: Clock,
     ) -> Result<Self, SettingError> {
         let account = required(&shared.twilio_sid, "TWILIO_SID", "Twilio")?;
         let secret = required(&shared.twilio_api_key, "TWILIO_API_KEY", "Twilio")?;
@@ -84,9 +89,11 @@ impl Twilio {
         };
         let status_callback =
             callbacks.both().map(|(public_url, _)| format!("{public_url}{TWILIO_STATUS_PATH}"));
-        if let Some(Err(error)) = status_callback.as_deref().map(Url::parse) {
-            return Err(SettingError::new("PUBLIC_URL", error.to_string()));
+        if let Some(url) = &status_callback {
+            let wrong = |error| SettingError::new("PUBLIC_URL", format!("{error}"));
+            check_encrypted(app, "PUBLIC_URL", &Url::parse(url).map_err(wrong)?)?;
         }
+        check_encrypted(app, "TWILIO_BASE_URL", &own.twilio_base_url)?;
         let base = own.twilio_base_url.as_str().trim_end_matches('/');
         Ok(Self {
             url: format!("{base}/2010-04-01/Accounts/{account}/Messages.json"),
@@ -96,6 +103,7 @@ impl Twilio {
             status_callback,
             timeout,
             http: answer::client(timeout).map_err(no_tls)?,
+            clock,
         })
     }
 
@@ -125,7 +133,7 @@ impl Twilio {
         if answer.status().is_success() {
             accepted(answer).await
         } else {
-            Err(refused(answer).await)
+            Err(refused(answer, &self.clock).await)
         }
     }
 }
@@ -156,10 +164,10 @@ async fn accepted(answer: Response) -> Result<String, SendError> {
         .await
         .map_err(|_| SendError::new(FailureClass::Ambiguous, Reason::NoAnswer))?;
     match message.status.as_str() {
-        "failed" | "undelivered" | "canceled" => Err(SendError {
-            provider_code: message.error_code,
-            ..SendError::new(FailureClass::Permanent, reason_of(message.error_code))
-        }),
+        "failed" | "undelivered" | "canceled" => {
+            let (class, reason) = by_code(message.error_code);
+            Err(SendError { provider_code: message.error_code, ..SendError::new(class, reason) })
+        }
         _ => Ok(message.sid),
     }
 }

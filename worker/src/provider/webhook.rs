@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use clap::Args;
-use common::config::{ProviderName, SettingError};
+use common::config::{AppConfig, ProviderName, SettingError};
 use common::domain::delivery::Reason;
 use common::runtime::clock::Clock;
 use data_encoding::BASE64;
@@ -18,7 +18,7 @@ use serde_json::json;
 use sha2::Sha256;
 
 use super::answer::{self, refused, unanswered};
-use super::settings::{http_url, no_tls, required};
+use super::settings::{check_encrypted, http_url, no_tls, required};
 use super::{FailureClass, SendError, Sms, SmsProvider};
 
 #[derive(Args, Clone)]
@@ -81,12 +81,15 @@ impl Webhook {
     /// # Errors
     /// A setting that is missing, or TLS cannot be set up on this machine.
     pub fn from_config(
+        app: &AppConfig,
         config: &WebhookConfig,
         timeout: Duration,
         clock: Clock,
     ) -> Result<Self, SettingError> {
+        let url = required(&config.sms_webhook_url, "SMS_WEBHOOK_URL", "the provider webhook")?;
+        check_encrypted(app, "SMS_WEBHOOK_URL", &url)?;
         Ok(Self {
-            url: required(&config.sms_webhook_url, "SMS_WEBHOOK_URL", "the provider webhook")?,
+            url,
             secret: required(
                 &config.sms_webhook_secret,
                 "SMS_WEBHOOK_SECRET",
@@ -115,7 +118,7 @@ impl Webhook {
             .await
             .map_err(|error| unanswered(&error))?;
         if !answer.status().is_success() {
-            return Err(refused(answer).await);
+            return Err(refused(answer, &self.clock).await);
         }
         let body = answer
             .bytes()

@@ -7,7 +7,6 @@ use common::ledger::connection::Redis;
 use common::queue::job::SendOtp;
 use common::queue::{self, DEFAULT_CONCURRENCY};
 use common::runtime::clock::Clock;
-use redis::RedisResult;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -71,17 +70,13 @@ impl Default for RunnerSettings {
 ///
 /// Each job runs in a task of its own, which ends even when Redis fails the worker meanwhile. A
 /// panic ends its job and nothing else. Redis may be away when this starts and at any time after.
-///
-/// # Errors
-/// The settings of `redis` cannot be worked with. Nothing that happens later is an error.
 pub async fn run<H, F>(
     redis: &Redis,
     settings: RunnerSettings,
     clock: Clock,
     handler: H,
     shutdown: CancellationToken,
-) -> RedisResult<()>
-where
+) where
     H: Fn(SendOtp) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
@@ -105,7 +100,6 @@ where
         let _late = timeout(LAST_CALL_TIMEOUT, drains.wait()).await;
     }
     let _late = timeout(LAST_CALL_TIMEOUT, remove_ended_jobs(context.connection)).await;
-    Ok(())
 }
 
 /// Runs one apalis worker after the other, each under a name of its own, with growing pauses

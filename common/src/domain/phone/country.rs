@@ -56,7 +56,6 @@ impl fmt::Display for Country {
 pub struct AllowedCountries(pub(super) Option<Vec<Country>>);
 
 impl AllowedCountries {
-    /// One country.
     #[must_use]
     pub fn only(country: Country) -> Self {
         Self(Some(vec![country]))

@@ -21,7 +21,6 @@ impl E164 {
         Self(text)
     }
 
-    /// The whole number.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

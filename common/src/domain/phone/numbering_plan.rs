@@ -7,7 +7,6 @@ use super::{AllowedCountries, Country, PhoneNumber, parser};
 /// How mobile numbers of a country are written.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NumberingPlan {
-    /// The country.
     pub country: Country,
     /// The country code (ITU-T E.164), without a plus.
     pub calling_code: i32,

@@ -52,7 +52,6 @@ fn read_in_plan(code: i32, national: &str) -> Option<PhoneNumber> {
     known(code, national).or_else(|| known(code, national.strip_prefix(trunk_prefix(code)?)?))
 }
 
-/// Reads a national number.
 fn known(code: i32, national: &str) -> Option<PhoneNumber> {
     valid(code, national)
         .or_else(|| valid(code, &old_spellings::of_today(code, national)?))

@@ -12,7 +12,6 @@ const OPENING: [char; 2] = ['(', '\u{ff08}'];
 const AT_THE_END: &str = ",;";
 const SCHEME: &str = "tel:";
 
-/// What is dialled.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Dialled {
     /// Digits that begin with a calling code: they were written after a plus.

@@ -12,15 +12,13 @@ use serde_json::{Value, json};
 
 use super::{ACCOUNT_SID, API_KEY, API_KEY_SID};
 
-/// An error answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     /// Twilio's own number for the error.
     pub(crate) code: u32,
     pub(crate) reason: String,
-    /// Seconds.
-    pub(crate) retry_after: Option<u64>,
+    pub(crate) retry_after: Option<String>,
 }
 
 impl Refusal {
@@ -173,7 +171,7 @@ pub(super) fn refused(refusal: &Refusal) -> Response<Full<Bytes>> {
         "more_info": format!("https://www.twilio.com/docs/errors/{}", refusal.code),
         "status": refusal.status.as_u16(),
     });
-    json_response(refusal.status, refusal.retry_after, &body)
+    json_response(refusal.status, refusal.retry_after.as_deref(), &body)
 }
 
 /// An answer of 201 that was cut off.
@@ -192,13 +190,13 @@ pub(super) fn redirected() -> Response<Full<Bytes>> {
 
 fn json_response(
     status: StatusCode,
-    retry_after: Option<u64>,
+    retry_after: Option<&str>,
     body: &Value,
 ) -> Response<Full<Bytes>> {
     let mut response =
         Response::builder().status(status).header("content-type", "application/json;charset=utf-8");
-    if let Some(seconds) = retry_after {
-        response = response.header("retry-after", seconds);
+    if let Some(wait) = retry_after {
+        response = response.header("retry-after", wait);
     }
     response.body(Full::from(body.to_string())).unwrap()
 }

@@ -9,8 +9,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use common::runtime::clock::Clock;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -85,7 +86,6 @@ pub(crate) struct FakeTwilio {
 struct State {
     /// What the next requests of a number get.
     scripts: Mutex<HashMap<String, VecDeque<Reply>>>,
-    /// What all others get.
     otherwise: Mutex<Rule>,
     tries: Mutex<HashMap<String, Vec<Try>>>,
     accepted: AtomicUsize,
@@ -135,7 +135,6 @@ impl FakeTwilio {
         }
     }
 
-    /// Listens (again).
     pub(crate) async fn open(&mut self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
         let state = Arc::clone(&self.state);
@@ -273,15 +272,35 @@ async fn answer(
         Reply::Failed(code) => Ok(created(&fields, Some(code))),
         Reply::Unreadable => Ok(unreadable()),
         Reply::Redirect => Ok(redirected()),
-        Reply::Error(status, code, retry_after) => Ok(refused(&Refusal {
-            status: StatusCode::from_u16(status).unwrap(),
-            code,
-            reason: format!("scripted for '{number}'"),
-            retry_after,
-        })),
+        Reply::Error(status, code, seconds) => {
+            Ok(error(status, code, &number, seconds.map(|seconds| seconds.to_string())))
+        }
+        Reply::ErrorUntil(status, code, seconds) => {
+            Ok(error(status, code, &number, Some(date_in(seconds))))
+        }
         Reply::Never => std::future::pending().await,
         Reply::Close | Reply::Late(..) => Err(Closed),
     }
+}
+
+fn error(
+    status: u16,
+    code: u32,
+    number: &str,
+    retry_after: Option<String>,
+) -> Response<Full<Bytes>> {
+    refused(&Refusal {
+        status: StatusCode::from_u16(status).unwrap(),
+        code,
+        reason: format!("scripted for '{number}'"),
+        retry_after,
+    })
+}
+
+/// The date (RFC 9110, 5.6.7) in at least so many seconds.
+fn date_in(seconds: u64) -> String {
+    let now = u64::try_from(Clock::default().unix_ms()).unwrap().div_ceil(1000);
+    httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(now + seconds))
 }
 
 fn record(state: &State, number: &str, fields: HashMap<String, String>) -> usize {

@@ -9,6 +9,8 @@ pub(crate) enum Reply {
     Accept,
     /// An error: HTTP status, Twilio's code, and seconds of `Retry-After`.
     Error(u16, u32, Option<u64>),
+    /// An error: HTTP status, Twilio's code, and `Retry-After` as the date in so many seconds.
+    ErrorUntil(u16, u32, u64),
     /// 201, but the message has failed already, for the reason of that code.
     Failed(u32),
     /// 201 with a body that says nothing.

@@ -10,19 +10,17 @@ use crate::support::app::App;
 /// An SMS that the API has promised.
 #[derive(Clone, Debug)]
 pub(crate) struct Promise {
-    /// Whose.
     pub(crate) number: String,
     /// The delivery's id.
     pub(crate) id: String,
     /// Just before the API was asked.
     pub(crate) asked: Instant,
-    /// When it had answered.
     pub(crate) answered: Instant,
 }
 
 /// How all of them ended.
 #[derive(Debug)]
-pub(crate) struct Accounts {
+pub(crate) struct Reconciliation {
     /// How many have each status, with its reason.
     pub(crate) ends: BTreeMap<String, usize>,
     /// SMS beyond the first of a delivery.
@@ -33,7 +31,7 @@ pub(crate) struct Accounts {
     pub(crate) latencies: Vec<Duration>,
 }
 
-impl Accounts {
+impl Reconciliation {
     /// Draws them up when every delivery has ended, and fails unless
     ///
     /// - what was sent is told as sent, or as something that nobody knows;
