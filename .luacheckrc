@@ -4,10 +4,10 @@ std = "lua51"
 max_line_length = 100
 files["common/src"].read_globals = {
     -- Redis' own.
-    "redis", "struct", "cjson",
+    "redis", "struct", "cjson", "cmsgpack",
     -- Put before each script.
     "settings", "keys", "call",
     -- The parts that scripts share: `common/src/ledger/scripts.rs`.
     "block", "breaker", "bucket", "charges", "cooldown", "delivery", "known_addresses", "log",
-    "queue", "rate",
+    "names", "queue", "rate",
 }

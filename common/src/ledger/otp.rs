@@ -82,7 +82,8 @@ struct Redemption {
 #[derive(Debug)]
 pub struct Verified {
     redemption: Redemption,
-    /// The name given when the code was asked for; empty where none was.
+    /// The name that was given from the same address when the code was asked for; empty where none
+    /// was.
     pub name: PersonName,
 }
 
@@ -93,6 +94,8 @@ keys!(SendKeys {
     sends,
     known,
     wrong,
+    wrong_by_address,
+    wrong_by_both,
     address,
     range,
     country,
@@ -272,6 +275,8 @@ impl OtpStore {
             sends: keys::sends(number),
             known: keys::known_addresses(number),
             wrong: keys::wrong_by_number(number),
+            wrong_by_address: keys::wrong_by_address(address),
+            wrong_by_both: keys::wrong_by_both(number, address),
             address: keys::address_bucket(address),
             range: keys::range_bucket(number),
             country: keys::country_bucket(country),

@@ -11,6 +11,7 @@ const DELIVERY: Part = Part { name: "delivery", text: include_str!("lua/lib/deli
 const KNOWN_ADDRESSES: Part =
     Part { name: "known_addresses", text: include_str!("lua/lib/known_addresses.lua") };
 const LOG: Part = Part { name: "log", text: include_str!("lua/lib/log.lua") };
+const NAMES: Part = Part { name: "names", text: include_str!("lua/lib/names.lua") };
 const QUEUE: Part = Part { name: "queue", text: include_str!("../queue/lua/lib/queue.lua") };
 const RATE: Part = Part { name: "rate", text: include_str!("lua/lib/rate.lua") };
 
@@ -26,8 +27,8 @@ macro_rules! scripts {
 }
 
 scripts! {
-    SEND "lua/send.lua" [BLOCK, BUCKET, COOLDOWN, KNOWN_ADDRESSES, LOG, QUEUE];
-    VERIFY "lua/verify.lua" [BLOCK, BUCKET, CHARGES, KNOWN_ADDRESSES, LOG];
+    SEND "lua/send.lua" [BLOCK, BUCKET, COOLDOWN, KNOWN_ADDRESSES, LOG, NAMES, QUEUE];
+    VERIFY "lua/verify.lua" [BLOCK, BUCKET, CHARGES, KNOWN_ADDRESSES, LOG, NAMES];
     RESTORE "lua/restore.lua" [];
     NOTIFY "lua/notify.lua" [QUEUE];
     CLAIM "lua/claim.lua" [BREAKER, BUCKET, CHARGES, QUEUE, DELIVERY, RATE];
@@ -54,10 +55,21 @@ mod tests {
     use crate::admin;
     use crate::ledger::script::{Call, Named, fields_of};
     use crate::ledger::{deliveries, delivery_status, idempotency, notices, otp};
-    use crate::queue::{NAMES, maintenance};
+    use crate::queue::{self, maintenance};
 
-    const PARTS: [Part; 10] =
-        [BLOCK, BREAKER, BUCKET, CHARGES, COOLDOWN, DELIVERY, KNOWN_ADDRESSES, LOG, QUEUE, RATE];
+    const PARTS: [Part; 11] = [
+        BLOCK,
+        BREAKER,
+        BUCKET,
+        CHARGES,
+        COOLDOWN,
+        DELIVERY,
+        KNOWN_ADDRESSES,
+        LOG,
+        NAMES,
+        QUEUE,
+        RATE,
+    ];
 
     /// What a part's table holds.
     fn defined(part: &Part) -> BTreeSet<&'static str> {
@@ -99,7 +111,8 @@ mod tests {
                 ("call", C::NAMES.to_vec()),
                 (
                     "keys",
-                    [C::Keys::NAMES.to_vec(), NAMES.keys().map(|(name, _)| name).to_vec()].concat(),
+                    [C::Keys::NAMES.to_vec(), queue::NAMES.keys().map(|(name, _)| name).to_vec()]
+                        .concat(),
                 ),
             ] {
                 for field in fields_of(text, table) {

@@ -13,13 +13,14 @@ end
 
 -- Strangers and each address that the number signed in from have allowances of their own; the day's
 -- caps are for all. Most numbers are new: that is asked once, for all that may be known of one.
-local has_past = redis.call('EXISTS', keys.known, keys.wrong, keys.sends) > 0
+local has_past = redis.call('EXISTS', keys.known, keys.wrong, keys.sends, keys.wrong_by_address,
+    keys.wrong_by_both) > 0
 local last_signed_in = has_past and redis.call('ZREVRANGE', keys.known, '0', '0', 'WITHSCORES')[2]
 local known = last_signed_in and known_addresses.find(keys.known, call.address_tags, now)
 local own = known and ':' .. known or ''
 
 local old = redis.call('HMGET', keys.challenge, 'id', 'used', 'expires_at', 'first_asked_at',
-    'key_id', known and 'known_guesses' or 'guesses', 'deliveries')
+    'key_id', known and 'known_guesses' or 'guesses', 'deliveries', 'names')
 local id, used, expires_at, first_asked_at = old[1], old[2], tonumber(old[3]), tonumber(old[4])
 local guesses = tonumber(old[6] or 0)
 local alive = id and not used and expires_at > now
@@ -35,9 +36,14 @@ if alive and guesses >= settings.guesses_per_challenge then
     refuse('burned', expires_at - now)
 end
 if has_past then
+    -- A code is not sent where it would not be compared.
+    local of_both = settings.wrong_guesses_per_hour
+    local of_address = settings.wrong_guesses_per_address_hour
     local day, hour = settings.wrong_guesses_per_number_day, settings.wrong_guesses_per_number_hour
+    refuse('wrong_guesses', log.wait(keys.wrong_by_both, of_both, HOUR, now))
     refuse('wrong_guesses', log.wait(keys.wrong, day, DAY, now))
     if not known then
+        refuse('wrong_guesses', log.wait(keys.wrong_by_address, of_address, HOUR, now))
         refuse('wrong_guesses', log.wait(keys.wrong, hour, HOUR, now))
     end
 end
@@ -85,6 +91,7 @@ end
 -- A late SMS stays good while a full life still ends within the longest that a code may live.
 local same_code = alive and now + settings.ttl <= first_asked_at + settings.longest_life
     and string.find(call.known_keys, old[5], 1, true)
+local given_names = names.add(same_code and old[8], call.address_tags, call.name)
 if not same_code then
     id = call.challenge_id
 end
@@ -99,7 +106,7 @@ local deliveries = call.delivery_id
 if same_code then
     -- Test numbers may ask without end; what they ask for costs nothing and is not given back.
     deliveries = call.is_test and deliveries or old[7] .. ' ' .. deliveries
-    redis.call('HSET', keys.challenge, 'expires_at', now + settings.ttl, 'name', call.name,
+    redis.call('HSET', keys.challenge, 'expires_at', now + settings.ttl, 'names', given_names,
         'deliveries', deliveries)
 else
     if old[1] then
@@ -107,7 +114,7 @@ else
     end
     redis.call('HSET', keys.challenge, 'id', id, 'first_asked_at', now_text,
         'expires_at', now + settings.ttl, 'key_id', call.key_id, 'sealed', call.sealed,
-        'tag', redis.sha1hex(id .. call.tag), 'name', call.name, 'deliveries', deliveries)
+        'tag', redis.sha1hex(id .. call.tag), 'names', given_names, 'deliveries', deliveries)
 end
 redis.call('PEXPIRE', keys.challenge, settings.ttl + 60000)
 if call.is_test then

@@ -33,8 +33,8 @@ end
 
 local counted_as = known and 'known_guesses' or 'guesses'
 local found = redis.call('HMGET', keys.challenge,
-    'id', 'used', 'expires_at', 'key_id', 'tag', 'name', counted_as, 'deliveries')
-local id, used, expires_at, key_id, expected, name = unpack(found, 1, 6)
+    'id', 'used', 'expires_at', 'key_id', 'tag', 'names', counted_as, 'deliveries')
+local id, used, expires_at, key_id, expected, given_names = unpack(found, 1, 6)
 if not id or used then
     return not_right('none')
 elseif tonumber(expires_at) <= now then
@@ -68,4 +68,4 @@ if has_past then
     redis.call('ZREMRANGEBYRANK', keys.known, 0, -1 - settings.known_addresses)
 end
 redis.call('PEXPIRE', keys.known, known_addresses.KEPT_FOR)
-return { outcome = 'right', name = name }
+return { outcome = 'right', name = names.of_address(given_names, call.address_tags) }
