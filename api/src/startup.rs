@@ -135,7 +135,7 @@ pub async fn connect(
         accounts,
         otp,
         notices: Notices::new(redis.clone()),
-        delivery_statuses: DeliveryStatuses::new(redis.clone(), clock.clone()),
+        delivery_statuses: DeliveryStatuses::new(redis.clone()),
         idempotency: Arc::new(IdempotencyStore::new(redis, idempotency_keys, clock.clone())),
         rejections,
         session_terms: config.sessions.terms(),

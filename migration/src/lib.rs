@@ -37,17 +37,34 @@ pub async fn up(database: &DatabaseConnection) -> Result<(), DbErr> {
     loop {
         match Migrator::up(database, None).await {
             Err(error) if tries < TRIES && is_being_run_elsewhere(&error) => tries += 1,
-            result => return result,
+            result => return result.map_err(explain),
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
+/// PostgreSQL's own words say nothing of a pooler.
+fn explain(error: DbErr) -> DbErr {
+    if !is_about_prepared_statements(&error) {
+        return error;
+    }
+    DbErr::Custom(
+        "a pooler in transaction mode keeps no prepared statements: use PgBouncer's session mode, \
+         or its version 1.21 or later with max_prepared_statements"
+            .to_owned(),
+    )
+}
+
+fn is_about_prepared_statements(error: &DbErr) -> bool {
+    error.to_string().contains("prepared statement")
+}
+
 fn is_being_run_elsewhere(error: &DbErr) -> bool {
     let text = error.to_string();
-    ["already exists", "duplicate key", "UNIQUE constraint", "database is locked"]
-        .iter()
-        .any(|sign| text.contains(sign))
+    !is_about_prepared_statements(error)
+        && ["already exists", "duplicate key", "UNIQUE constraint", "database is locked"]
+            .iter()
+            .any(|sign| text.contains(sign))
 }
 
 /// Runs the statements of the database at hand.

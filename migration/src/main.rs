@@ -85,6 +85,8 @@ async fn run(command: &Command, url: &str) -> Result<(), DbErr> {
     // sqlx 0.9.0: the task that would look after these can spin for ever, once its count of idle
     // connections underflows.
     options.idle_timeout(None).max_lifetime(None);
+    // PgBouncer refuses parameters of the connection's start that it does not know.
+    options.map_sqlx_postgres_opts(|postgres| postgres.extra_float_digits(None));
     let database = Database::connect(options).await?;
     match command {
         Command::Up => migration::up(&database).await,

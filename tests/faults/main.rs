@@ -18,6 +18,8 @@ mod database;
 mod failover;
 mod fault;
 mod long_outages;
+mod pgbouncer;
+mod postgres_failover;
 mod random;
 mod reconciliation;
 mod redis;

@@ -5,11 +5,12 @@ use common::domain::purpose::Purpose;
 use common::ledger::deliveries::Claim;
 use common::ledger::otp::{OtpRequester, VerifyOutcome};
 use sea_orm::ConnectionTrait;
+use serde_json::json;
 
 use super::{HOUR, MILLISECOND, MINUTE, NUMBER, SECOND};
 use crate::support::client::Answer;
-use crate::support::in_process::Setup;
-use crate::support::numbers::address;
+use crate::support::in_process::{Caller, Setup};
+use crate::support::numbers::{address, spread};
 
 fn is_refused(answer: Answer) {
     answer.expect_error(401, "Invalid or expired OTP", "invalid_otp");
@@ -183,4 +184,49 @@ async fn a_code_may_be_typed_as_people_do_and_what_cannot_be_one_costs_no_guess(
         println!("{}", spell(&code));
         client.verify(NUMBER, &spell(&code)).await.expect(200);
     }
+}
+
+/// Anybody can ask for anybody's number, with any name.
+#[async_test]
+async fn a_new_user_has_the_name_that_came_from_where_the_code_is_redeemed() {
+    let app = Setup::limits_off().start().await;
+    let (owner, stranger) = (app.at(&address(0)), app.at(&address(1)));
+    let ask = async |client: &Caller<'_>, n: usize, name: &str| {
+        let body = json!({"name": name, "phone_number": spread(n)});
+        client.post_to("/signup", &body).await.expect(200)
+    };
+    let name_of = async |n: usize, asked: &Answer, name: Option<&str>| {
+        let body =
+            json!({"phone_number": spread(n), "otp": app.deliver(asked).await, "name": name});
+        owner.post_to("/signup", &body).await.expect(200).body["data"]["name"].clone()
+    };
+
+    ask(&owner, 0, "Asha").await;
+    let asked = ask(&stranger, 0, "Mallory").await;
+    assert_eq!(name_of(0, &asked, None).await, "Asha", "a stranger asked later");
+
+    ask(&stranger, 1, "Mallory").await;
+    ask(&owner, 1, "Aysha").await;
+    let asked = ask(&owner, 1, "Asha").await;
+    assert_eq!(name_of(1, &asked, None).await, "Asha", "a stranger asked earlier");
+
+    let asked = ask(&stranger, 2, "Mallory").await;
+    assert_eq!(name_of(2, &asked, None).await, "", "only a stranger asked");
+
+    ask(&owner, 3, "Aysha").await;
+    let asked = ask(&stranger, 3, "Mallory").await;
+    assert_eq!(name_of(3, &asked, Some("Asha")).await, "Asha", "it came with the OTP");
+
+    ask(&owner, 4, "Asha").await;
+    app.advance(11 * MINUTE);
+    let asked = ask(&stranger, 4, "Mallory").await;
+    assert_eq!(name_of(4, &asked, None).await, "", "what came with an earlier OTP is forgotten");
+
+    // Without limits anybody can ask without end: the newest twenty names are kept.
+    ask(&owner, 5, "Asha").await;
+    let mut asked = ask(&owner, 5, "Asha").await;
+    for n in 1..=20 {
+        asked = ask(&app.at(&address(n)), 5, "Mallory").await;
+    }
+    assert_eq!(name_of(5, &asked, None).await, "", "too many asked");
 }

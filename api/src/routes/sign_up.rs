@@ -38,7 +38,8 @@ pub struct SignUpRequest {
     #[oai(validator(min_length = 1, max_length = 64))]
     phone_number: Option<String>,
     /// 1 to 100 characters, one of them visible, none of them a control character or one that turns
-    /// the text around it. Sent with the OTP, it wins over the one sent before.
+    /// the text around it. A new user gets the name that comes with the OTP, or else the one that
+    /// the same client address asked with; one from another address may be a stranger's.
     name: Option<String>,
     /// The digits from the SMS, of any script; blanks and dashes between them do not matter.
     otp: Option<String>,

@@ -7,7 +7,7 @@ use sea_orm::{
 };
 use time::OffsetDateTime;
 
-use super::{Accounts, AccountsError, within_deadline};
+use super::{Accounts, AccountsError};
 use crate::accounts::entities::event;
 use crate::domain::client::ClientAddress;
 use crate::domain::cursor::{Page, PageRequest};
@@ -126,7 +126,7 @@ impl Accounts {
             query = query.filter(event::Column::Id.lt(cursor.row()));
         }
         let query = query.order_by_desc(event::Column::Id).limit(page.limit.saturating_add(1));
-        let rows = within_deadline(query.all(&self.database)).await?;
+        let rows = self.within_deadline(query.all(&self.database)).await?;
         Ok(Page::new(rows, page.limit, |row| row.id).filter_map(Event::from_row))
     }
 
@@ -139,7 +139,7 @@ impl Accounts {
         before: OffsetDateTime,
         limit: u64,
     ) -> Result<u64, AccountsError> {
-        within_deadline(async {
+        self.within_deadline(async {
             let old = event::Entity::find()
                 .select_only()
                 .column(event::Column::Id)

@@ -3,23 +3,46 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use crate::ledger::connection::RedisConnection;
+use serde::Serialize;
 use ulid::Ulid;
 
 use crate::domain::ids::DeliveryId;
 use crate::domain::message::NoticeKind;
 use crate::domain::phone::E164;
+use crate::ledger::connection::RedisConnection;
+use crate::ledger::deliveries::DeliveryKey;
 use crate::ledger::keys;
 use crate::ledger::limits::{KEEP_DELIVERY, LedgerError, within_deadline};
-use crate::queue::QueueScript;
+use crate::ledger::script::{Call, Script, Source, named};
+use crate::ledger::scripts;
 use crate::queue::job::SendOtp;
 use crate::runtime::clock::millis;
 
 /// How long it is tried to send one.
 const WORTH_SENDING_FOR: Duration = Duration::from_secs(60 * 60);
 
-static NOTIFY: LazyLock<QueueScript> =
-    LazyLock::new(|| QueueScript::new(include_str!("lua/notify.lua")));
+static NOTIFY: LazyLock<Script<NotifyCall<'static>>> = LazyLock::new(|| Script::new(&()));
+
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct NotifyCall<'a> {
+        kind: &'a str,
+        number: &'a str,
+        happened_at: i64,
+        expires_at: i64,
+        /// How long the delivery can be looked up (ms).
+        kept_for: i64,
+        job_id: String,
+        job: String,
+    }
+}
+
+impl Call for NotifyCall<'_> {
+    type Settings = ();
+    type Keys = DeliveryKey;
+    type Reply = bool;
+    const SOURCE: Source = scripts::NOTIFY;
+}
 
 /// One SMS without a code.
 #[derive(Clone, Debug)]
@@ -77,16 +100,17 @@ impl Notices {
             traceparent: crate::runtime::telemetry::traces::traceparent(),
             job_id: None,
         };
-        let mut call = NOTIFY.prepare_invoke();
-        call.key(keys::delivery(delivery.as_str()))
-            .arg(kind.into_str())
-            .arg(number.as_str())
-            .arg(happened_at)
-            .arg(happened_at + millis(WORTH_SENDING_FOR))
-            .arg(millis(WORTH_SENDING_FOR + KEEP_DELIVERY))
-            .arg(job_id.to_string())
-            .arg(job.to_json());
+        let call = NotifyCall {
+            kind: kind.into_str(),
+            number: number.as_str(),
+            happened_at: *happened_at,
+            expires_at: happened_at + millis(WORTH_SENDING_FOR),
+            kept_for: millis(WORTH_SENDING_FOR + KEEP_DELIVERY),
+            job_id: job_id.to_string(),
+            job: job.to_json(),
+        };
         let mut redis = self.redis.clone();
-        within_deadline(call.invoke_async(&mut redis)).await
+        let keys = DeliveryKey { delivery: keys::delivery(delivery.as_str()) };
+        within_deadline(NOTIFY.run(&mut redis, keys, &call)).await.map(|_| ())
     }
 }

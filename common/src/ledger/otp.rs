@@ -4,22 +4,22 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use crate::ledger::connection::RedisConnection;
-use redis::{Script, ScriptInvocation};
+use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-use crate::crypto::otp_keys::OtpKeys;
+use crate::crypto::otp_keys::{GuessTag, OtpKeys};
 use crate::domain::client::ClientAddress;
 use crate::domain::ids::{ChallengeId, DeliveryId};
 use crate::domain::otp::{Otp, OtpLength};
 use crate::domain::person_name::PersonName;
 use crate::domain::phone::{Country, E164};
 use crate::domain::purpose::Purpose;
+use crate::ledger::connection::RedisConnection;
 use crate::ledger::keys;
 use crate::ledger::limits::{LedgerError, LedgerSettings, LimitKind, WrongGuess, within_deadline};
 use crate::ledger::pending_rollbacks::PendingRollbacks;
-use crate::ledger::script;
-use crate::queue::QueueScript;
+use crate::ledger::script::{Call, Script, Source, keys, named};
+use crate::ledger::scripts;
 use crate::queue::job::SendOtp;
 use crate::runtime::clock::Clock;
 
@@ -28,7 +28,7 @@ use crate::runtime::clock::Clock;
 const RESTORE_ATTEMPTS: u32 = 30;
 const RESTORE_PAUSE: Duration = Duration::from_millis(250);
 
-static RESTORE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/restore.lua")));
+static RESTORE: LazyLock<Script<RestoreCall<'static>>> = LazyLock::new(|| Script::new(&()));
 
 /// Who asks, for which number and for what.
 #[derive(Clone, Copy, Debug)]
@@ -82,28 +82,129 @@ struct Redemption {
 #[derive(Debug)]
 pub struct Verified {
     redemption: Redemption,
-    /// The name given when the code was asked for; empty where none was.
+    /// The name that was given from the same address when the code was asked for; empty where none
+    /// was.
     pub name: PersonName,
+}
+
+keys!(SendKeys {
+    challenge,
+    delivery,
+    number,
+    sends,
+    known,
+    wrong,
+    wrong_by_address,
+    wrong_by_both,
+    address,
+    range,
+    country,
+    service,
+    blocked,
+});
+
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct SendCall<'a> {
+        now: i64,
+        address_tags: Vec<String>,
+        purpose: &'a str,
+        number: &'a str,
+        name: &'a str,
+        country_capacity: u32,
+        /// Those three are of the challenge that begins, unless the last one's code is sent again.
+        challenge_id: &'a str,
+        key_id: String,
+        #[serde(skip)]
+        sealed: Vec<u8>,
+        tag: String,
+        /// Ids of keys that open codes, with commas.
+        known_keys: String,
+        delivery_id: &'a str,
+        job_id: String,
+        job: String,
+        is_test: bool,
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub(crate) enum SendReply {
+    Sent { expires_in: u64, resend_in: u64 },
+    Refused { kind: LimitKind, retry_after: u64 },
+}
+
+impl Call for SendCall<'_> {
+    type Settings = LedgerSettings;
+    type Keys = SendKeys;
+    type Reply = SendReply;
+    const SOURCE: Source = scripts::SEND;
+
+    fn sealed(&self) -> Option<&[u8]> {
+        Some(&self.sealed)
+    }
+}
+
+keys!(VerifyKeys {
+    challenge,
+    number,
+    known,
+    wrong_by_number,
+    wrong_by_address,
+    wrong_by_both,
+    blocked,
+});
+
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct VerifyCall<'a> {
+        now: i64,
+        address_tags: Vec<String>,
+        attempt: &'a str,
+        guesses: Vec<GuessTag>,
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub(crate) enum VerifyReply {
+    Right { name: String },
+    Refused { why: WrongGuess },
+}
+
+impl Call for VerifyCall<'_> {
+    type Settings = LedgerSettings;
+    type Keys = VerifyKeys;
+    type Reply = VerifyReply;
+    const SOURCE: Source = scripts::VERIFY;
+}
+
+keys!(ChallengeKey { challenge });
+
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct RestoreCall<'a> {
+        attempt: &'a str,
+    }
+}
+
+impl Call for RestoreCall<'_> {
+    type Settings = ();
+    type Keys = ChallengeKey;
+    type Reply = bool;
+    const SOURCE: Source = scripts::RESTORE;
 }
 
 /// What Redis runs under these settings.
 #[derive(Debug)]
 struct Scripts {
-    send: QueueScript,
-    verify: Script,
+    send: Script<SendCall<'static>>,
+    verify: Script<VerifyCall<'static>>,
 }
 
 impl Scripts {
     fn new(settings: &LedgerSettings) -> Self {
-        const LIMITS: &str = include_str!("lua/limits.lua");
-        let verify = [LIMITS, include_str!("lua/give_back.lua"), include_str!("lua/verify.lua")];
-        Self {
-            send: QueueScript::new(&script::text(
-                &[LIMITS, include_str!("lua/send.lua")],
-                settings,
-            )),
-            verify: Script::new(&script::text(&verify, settings)),
-        }
+        Self { send: Script::new(settings), verify: Script::new(settings) }
     }
 }
 
@@ -167,39 +268,51 @@ impl OtpStore {
             traceparent: crate::runtime::telemetry::traces::traceparent(),
             job_id: None,
         };
-        let known_keys = self.keys.ids().collect::<Vec<_>>().join(",");
-
-        let mut call = self.scripts.send.prepare_invoke();
-        call.key(keys::challenge(purpose, number))
-            .key(keys::delivery(delivery.as_str()))
-            .key(keys::number(number))
-            .key(keys::sends(number))
-            .key(keys::known_addresses(number))
-            .key(keys::wrong_by_number(number))
-            .key(keys::address_bucket(address))
-            .key(keys::range_bucket(number))
-            .key(keys::country_bucket(country))
-            .key(keys::service_bucket())
-            .key(keys::blocked(number));
-        self.common_arguments(&mut call, asker);
-        call.arg(purpose.text())
-            .arg(number.as_str())
-            .arg(name.map_or("", PersonName::as_str))
-            .arg(self.settings.country_capacity(country))
-            .arg(challenge.as_str())
-            .arg(new.key_id)
-            .arg(new.sealed)
-            .arg(new.tag)
-            .arg(known_keys)
-            .arg(delivery.as_str())
-            .arg(Ulid::generate().to_string())
-            .arg(job.to_json())
-            .arg(test_code.is_some());
-        let (outcome, first, second): (String, u64, u64) = self.invoke(&call).await?;
-        let (first, second) = (Duration::from_millis(first), Duration::from_millis(second));
-        Ok(match outcome.parse().ok() {
-            None => SendOutcome::Queued { delivery, expires_in: first, resend_in: second },
-            Some(kind) => SendOutcome::Refused { kind, retry_after: first },
+        let keys = SendKeys {
+            challenge: keys::challenge(purpose, number),
+            delivery: keys::delivery(delivery.as_str()),
+            number: keys::number(number),
+            sends: keys::sends(number),
+            known: keys::known_addresses(number),
+            wrong: keys::wrong_by_number(number),
+            wrong_by_address: keys::wrong_by_address(address),
+            wrong_by_both: keys::wrong_by_both(number, address),
+            address: keys::address_bucket(address),
+            range: keys::range_bucket(number),
+            country: keys::country_bucket(country),
+            service: keys::service_bucket(),
+            blocked: keys::blocked(number),
+        };
+        let purpose = purpose.text();
+        let call = SendCall {
+            now: self.clock.unix_ms(),
+            address_tags: self.keys.address_tags(number, address),
+            purpose: &purpose,
+            number: number.as_str(),
+            name: name.map_or("", PersonName::as_str),
+            country_capacity: self.settings.country_capacity(country),
+            challenge_id: challenge.as_str(),
+            key_id: new.key_id,
+            sealed: new.sealed,
+            tag: new.tag,
+            known_keys: self.keys.ids().collect::<Vec<_>>().join(","),
+            delivery_id: delivery.as_str(),
+            job_id: Ulid::generate().to_string(),
+            job: job.to_json(),
+            is_test: test_code.is_some(),
+        };
+        let mut redis = self.redis.clone();
+        let reply = within_deadline(self.scripts.send.run(&mut redis, keys, &call)).await?;
+        let millis = Duration::from_millis;
+        Ok(match reply {
+            SendReply::Sent { expires_in, resend_in } => SendOutcome::Queued {
+                delivery,
+                expires_in: millis(expires_in),
+                resend_in: millis(resend_in),
+            },
+            SendReply::Refused { kind, retry_after } => {
+                SendOutcome::Refused { kind, retry_after: millis(retry_after) }
+            }
         })
     }
 
@@ -219,39 +332,40 @@ impl OtpStore {
         let OtpRequester { purpose, number, address } = asker;
         let redemption =
             Redemption { key: keys::challenge(purpose, number), id: Ulid::generate().to_string() };
-        let mut call = self.scripts.verify.prepare_invoke();
-        call.key(&redemption.key)
-            .key(keys::number(number))
-            .key(keys::known_addresses(number))
-            .key(keys::wrong_by_number(number))
-            .key(keys::wrong_by_address(address))
-            .key(keys::wrong_by_both(number, address))
-            .key(keys::blocked(number));
-        self.common_arguments(&mut call, asker);
-        call.arg(&redemption.id);
-        for guess in self.keys.guess_tags(guess, purpose, number) {
-            call.arg(guess.key_id).arg(guess.tag);
-        }
+        let keys = VerifyKeys {
+            challenge: redemption.key.clone(),
+            number: keys::number(number),
+            known: keys::known_addresses(number),
+            wrong_by_number: keys::wrong_by_number(number),
+            wrong_by_address: keys::wrong_by_address(address),
+            wrong_by_both: keys::wrong_by_both(number, address),
+            blocked: keys::blocked(number),
+        };
+        let call = VerifyCall {
+            now: self.clock.unix_ms(),
+            address_tags: self.keys.address_tags(number, address),
+            attempt: &redemption.id,
+            guesses: self.keys.guess_tags(guess, purpose, number),
+        };
         let was_pending = self.pending_rollbacks.has(&redemption.key);
         // Redis may run the script after nobody waits for its answer any more.
-        let answer = self
-            .invoke(&call)
+        let mut redis = self.redis.clone();
+        let answer = within_deadline(self.scripts.verify.run(&mut redis, keys, &call))
             .await
             .inspect_err(|_| self.restore_in_background(redemption.clone()));
-        let (outcome, name): (String, String) = answer?;
-        Ok(match outcome.parse().ok() {
-            None => {
+        Ok(match answer? {
+            VerifyReply::Right { name } => {
                 self.pending_rollbacks.forget(&redemption.key);
                 VerifyOutcome::Right(Verified { redemption, name: PersonName::from_store(name) })
             }
             // A code that looks used may be one whose use is taken back next: nobody should be told
             // that it is wrong.
-            Some(WrongGuess::None)
+            VerifyReply::Refused { why: WrongGuess::None }
                 if was_pending || self.pending_rollbacks.has(&redemption.key) =>
             {
                 return Err(LedgerError::RollbackPending);
             }
-            Some(why) => VerifyOutcome::Wrong(why),
+            VerifyReply::Refused { why } => VerifyOutcome::Wrong(why),
         })
     }
 
@@ -279,9 +393,10 @@ impl OtpStore {
     }
 
     async fn restore_redemption(&self, redemption: &Redemption) -> Result<bool, LedgerError> {
-        let mut call = RESTORE.prepare_invoke();
-        call.key(&redemption.key).arg(&redemption.id);
-        self.invoke(&call).await
+        let mut redis = self.redis.clone();
+        let keys = ChallengeKey { challenge: redemption.key.clone() };
+        let call = RestoreCall { attempt: &redemption.id };
+        within_deadline(RESTORE.run(&mut redis, keys, &call)).await
     }
 
     /// Tries in the background, until the attempt is taken back or Redis has said twice that there
@@ -302,18 +417,5 @@ impl OtpStore {
                 tokio::time::sleep(RESTORE_PAUSE).await;
             }
         });
-    }
-
-    fn common_arguments(&self, call: &mut ScriptInvocation<'_>, asker: OtpRequester<'_>) {
-        call.arg(self.clock.unix_ms())
-            .arg(self.keys.address_tags(asker.number, asker.address).join(" "));
-    }
-
-    async fn invoke<T: redis::FromRedisValue>(
-        &self,
-        call: &ScriptInvocation<'_>,
-    ) -> Result<T, LedgerError> {
-        let mut redis = self.redis.clone();
-        within_deadline(call.invoke_async(&mut redis)).await
     }
 }

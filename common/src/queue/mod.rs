@@ -6,8 +6,7 @@
 //! that this leans on.
 
 pub mod job;
-mod maintenance;
-mod script;
+pub(crate) mod maintenance;
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -15,9 +14,9 @@ use std::time::Duration;
 use apalis_redis::Config;
 
 pub use maintenance::{
-    Depth, InFlightSnapshot, MAX_STEP, depth, deregister, living_workers, promote_due, prune_ended,
+    Depth, InFlightSnapshot, MAX_STEP, NewJob, depth, deregister, enqueue, living_workers,
+    promote_due, prune_ended,
 };
-pub use script::QueueScript;
 
 /// The queue's name, and the prefix of all its keys.
 pub const NAME: &str = "cheershare:sms";
@@ -56,6 +55,21 @@ pub struct Names {
 }
 
 impl Names {
+    /// All that has one name, by the names that scripts know it by.
+    pub(crate) fn keys(&self) -> [(&'static str, &str); 9] {
+        [
+            ("active", &self.active),
+            ("data", &self.data),
+            ("meta", &self.meta),
+            ("done", &self.done),
+            ("dead", &self.dead),
+            ("workers", &self.workers),
+            ("in_flight", &self.in_flight),
+            ("retry", &self.retry),
+            ("wake", &self.wake),
+        ]
+    }
+
     /// The set of jobs that `worker` holds.
     #[must_use]
     pub fn in_flight_of(&self, worker: &str) -> String {

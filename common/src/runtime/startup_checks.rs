@@ -65,6 +65,14 @@ async fn check_database(accounts: &Accounts) {
     let mut log = LogOnce::new("database", "DATABASE_URL");
     retry_until_ok(BACKOFF, || accounts.ping(), |error| log.unreachable(&error)).await;
     log.reached();
+    if let Ok(false) = accounts.keeps_prepared_statements().await {
+        tracing::error!(
+            event = "database_forgets_statements",
+            setting = "DATABASE_URL",
+            "PgBouncer in transaction mode keeps no prepared statements: use its session mode, or \
+             version 1.21 or later with max_prepared_statements"
+        );
+    }
 }
 
 /// Logs each reason why a store is not reached once, and that it is reached after that.

@@ -285,10 +285,14 @@ impl App {
     }
 
     async fn migrate(&self) {
+        self.run_migration(&["up"]).await;
+    }
+
+    pub(crate) async fn run_migration(&self, arguments: &[&str]) {
         let mut migration =
-            Process::spawn("migration", "migration", &["up"], &self.settings, self.folder());
+            Process::spawn("migration", "migration", arguments, &self.settings, self.folder());
         let status = migration.ended(SOON).await;
-        assert!(status.success(), "migration up: {status}");
+        assert!(status.success(), "migration {arguments:?}: {status}: {}", migration.stderr());
     }
 }
 

@@ -186,9 +186,7 @@ impl ErrorKind {
 fn refusal(kind: LimitKind) -> (&'static str, &'static str) {
     match kind {
         LimitKind::Burned => ("otp_burned", "Too many wrong OTPs; ask for a new one later"),
-        LimitKind::WrongGuesses => {
-            ("wrong_guess_limit", "Too many wrong OTPs for this number; try again later")
-        }
+        LimitKind::WrongGuesses => ("wrong_guess_limit", "Too many wrong OTPs; try again later"),
         LimitKind::Cooldown => {
             ("resend_cooldown", "An OTP was just sent; wait before asking again")
         }

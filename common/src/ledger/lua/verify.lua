@@ -1,36 +1,40 @@
 -- Compares a guess with the number's challenge, counts a wrong one, and uses the code up on a right
--- one. KEYS: challenge, number, known, wrong guesses by number, by address, by both, blocked
--- Answers {"right", name}; every other guess gets {why, ""}, and the client must not see why.
-local challenge_key, number_key, known_key, by_number, by_address, by_both, blocked_key = unpack(KEYS)
-local now, address_tags, attempt = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+-- one. A client must not see why a guess is refused.
+local HOUR, DAY = 3600000, 86400000
+local now = call.now
 
-if blocked_until(redis.call('GET', blocked_key), now) then
-    return { 'blocked', '' }
+if block.until_at(redis.call('GET', keys.blocked), now) then
+    return { outcome = 'refused', why = 'blocked' }
 end
 
 -- Most numbers are new, and most guesses are right: that is asked once, for all that may be known.
-local has_past = redis.call('EXISTS', known_key, by_address, by_number, by_both) > 0
-local known = has_past and known_address(known_key, address_tags, now)
+local has_past = redis.call('EXISTS', keys.known, keys.wrong_by_address, keys.wrong_by_number,
+    keys.wrong_by_both) > 0
+local known = has_past and known_addresses.find(keys.known, call.address_tags, now)
+local of_address = settings.wrong_guesses_per_address_hour
+local of_number_hour = settings.wrong_guesses_per_number_hour
+local of_number_day = settings.wrong_guesses_per_number_day
+local of_both = settings.wrong_guesses_per_hour
 if has_past then
     -- What strangers guess, at this number or from this address, does not lock its owner out.
-    local closed_to_strangers = wait_in_log(by_address, settings.wrong_guesses_per_address_hour, HOUR, now) > 0
-        or wait_in_log(by_number, settings.wrong_guesses_per_number_hour, HOUR, now) > 0
-    local closed = wait_in_log(by_both, settings.wrong_guesses_per_hour, HOUR, now) > 0
-        or wait_in_log(by_number, settings.wrong_guesses_per_number_day, DAY, now) > 0
+    local closed_to_strangers = log.wait(keys.wrong_by_address, of_address, HOUR, now) > 0
+        or log.wait(keys.wrong_by_number, of_number_hour, HOUR, now) > 0
+    local closed = log.wait(keys.wrong_by_both, of_both, HOUR, now) > 0
+        or log.wait(keys.wrong_by_number, of_number_day, DAY, now) > 0
     if closed or closed_to_strangers and not known then
-        return { 'closed', '' }
+        return { outcome = 'refused', why = 'closed' }
     end
 end
 
 local function not_right(why)
-    note_in_log(by_address, settings.wrong_guesses_per_address_hour, HOUR, now)
-    return { why, '' }
+    log.note(keys.wrong_by_address, of_address, HOUR, now)
+    return { outcome = 'refused', why = why }
 end
 
 local counted_as = known and 'known_guesses' or 'guesses'
-local found = redis.call('HMGET', challenge_key,
-    'id', 'used', 'expires_at', 'key_id', 'tag', 'name', counted_as, 'deliveries')
-local id, used, expires_at, key_id, expected, name = unpack(found, 1, 6)
+local found = redis.call('HMGET', keys.challenge,
+    'id', 'used', 'expires_at', 'key_id', 'tag', 'names', counted_as, 'deliveries')
+local id, used, expires_at, key_id, expected, given_names = unpack(found, 1, 6)
 if not id or used then
     return not_right('none')
 elseif tonumber(expires_at) <= now then
@@ -39,30 +43,29 @@ elseif tonumber(found[7] or 0) >= settings.guesses_per_challenge then
     return not_right('burned')
 end
 
--- One pair of key id and tag for each secret in use.
+-- One for each secret in use.
 local right = false
-for i = 4, #ARGV, 2 do
-    right = right or ARGV[i] == key_id and redis.sha1hex(id .. ARGV[i + 1]) == expected
+for _, guess in ipairs(call.guesses) do
+    right = right or guess.key_id == key_id and redis.sha1hex(id .. guess.tag) == expected
 end
 if not right then
-    redis.call('HINCRBY', challenge_key, counted_as, 1)
-    note_in_log(by_both, settings.wrong_guesses_per_hour, HOUR, now)
-    local most = math.max(settings.wrong_guesses_per_number_hour, settings.wrong_guesses_per_number_day)
-    note_in_log(by_number, most, DAY, now)
+    redis.call('HINCRBY', keys.challenge, counted_as, 1)
+    log.note(keys.wrong_by_both, of_both, HOUR, now)
+    log.note(keys.wrong_by_number, math.max(of_number_hour, of_number_day), DAY, now)
     return not_right('wrong')
 end
 
-redis.call('HSET', challenge_key, 'used', attempt)
+redis.call('HSET', keys.challenge, 'used', call.attempt)
 for delivery_id in string.gmatch(found[8], '%S+') do
-    give_back(settings.delivery_prefix .. delivery_id)
+    charges.give_back(settings.delivery_prefix .. delivery_id)
 end
-redis.call('HDEL', number_key, known and 'streak:' .. known or 'streak')
+redis.call('HDEL', keys.number, known and 'streak:' .. known or 'streak')
 
 -- The newest addresses are remembered, under the tag of the first secret.
-redis.call('ZADD', known_key, ARGV[1], string.match(address_tags, '%S+'))
+redis.call('ZADD', keys.known, now, call.address_tags[1])
 if has_past then
-    redis.call('ZREMRANGEBYSCORE', known_key, '-inf', now - KNOWN_FOR)
-    redis.call('ZREMRANGEBYRANK', known_key, 0, -1 - settings.known_addresses)
+    redis.call('ZREMRANGEBYSCORE', keys.known, '-inf', now - known_addresses.KEPT_FOR)
+    redis.call('ZREMRANGEBYRANK', keys.known, 0, -1 - settings.known_addresses)
 end
-redis.call('PEXPIRE', known_key, KNOWN_FOR)
-return { 'right', name }
+redis.call('PEXPIRE', keys.known, known_addresses.KEPT_FOR)
+return { outcome = 'right', name = names.of_address(given_names, call.address_tags) }

@@ -1,9 +1,14 @@
--- Put before the scripts that move a delivery on, behind give_back.lua.
+-- How a delivery moves on.
+local delivery = {}
+
+local DAY = 86400000
 
 -- Forward only: nothing takes a delivery to a lower rank, and nothing moves it within the last.
-local RANK = { queued = 0, sending = 1, sent = 2, delivered = 3, undelivered = 3, failed = 3, dropped = 3 }
+local RANK = {
+    queued = 0, sending = 1, sent = 2, delivered = 3, undelivered = 3, failed = 3, dropped = 3,
+}
 
-local function may_move(from, reason, to)
+function delivery.may_move(from, reason, to)
     -- A call without an answer may have been heard: what the provider says of it later is the
     -- truth.
     if from == 'failed' and reason == 'no_answer' then
@@ -12,9 +17,13 @@ local function may_move(from, reason, to)
     return RANK[to] > RANK[from] or RANK[to] == RANK[from] and RANK[to] < 3
 end
 
+function delivery.is_over(status)
+    return RANK[status] == 3
+end
+
 -- As what and why a delivery ends that was not sent. A try that was never recorded may have been,
 -- after all; what failed before and then expired has the reason of its last failure.
-local function end_of(status, reason, unrecorded, last_reason)
+function delivery.end_of(status, reason, unrecorded, last_reason)
     if unrecorded then
         return 'failed', 'no_answer'
     elseif reason == 'expired' and last_reason then
@@ -24,32 +33,46 @@ local function end_of(status, reason, unrecorded, last_reason)
 end
 
 -- The end of a delivery that was never sent, for operators. No whole number, no code.
-local function bury(delivery_id, delivery_key, status, reason, provider, provider_code, now)
-    local number = redis.call('HGET', delivery_key, 'number') or ''
-    local masked = string.sub(number, 1, 3) .. string.rep('*', math.max(0, #number - 5)) .. string.sub(number, -2)
+function delivery.bury(id, key, status, reason, provider, provider_code, now)
+    local number = redis.call('HGET', key, 'number') or ''
+    local masked = string.sub(number, 1, 3) .. string.rep('*', math.max(0, #number - 5))
+        .. string.sub(number, -2)
     redis.call('LPUSH', settings.dead_letters, cjson.encode({
-        at = now, delivery_id = delivery_id, number = masked, status = status, reason = reason,
+        at = now, delivery_id = id, number = masked, status = status, reason = reason,
         provider = provider or cjson.null, provider_code = provider_code or cjson.null,
     }))
     redis.call('LTRIM', settings.dead_letters, 0, settings.dead_letters_kept - 1)
     redis.call('PEXPIRE', settings.dead_letters, 30 * DAY)
 end
 
-local function finish(delivery_key, status, reason)
-    redis.call('HSET', delivery_key, 'status', status, 'reason', reason, 'claimed_until', 0)
-    redis.call('PEXPIRE', delivery_key, DAY)
+function delivery.finish(key, status, reason)
+    redis.call('HSET', key, 'status', status, 'reason', reason, 'claimed_until', 0)
+    redis.call('PEXPIRE', key, DAY)
 end
 
 -- A send that the provider never accepted: neither the buckets nor the number's hour and day keep
 -- it.
-local function undo_send(delivery_key)
-    local send = redis.call('HMGET', delivery_key, 'number', 'requested_at', 'known_address', 'charged')
+function delivery.undo_send(key)
+    local send = redis.call('HMGET', key, 'number', 'requested_at', 'known_address', 'charged')
     if not send[4] then
         return
     end
-    give_back(delivery_key)
+    charges.give_back(key)
     redis.call('LREM', settings.sends_prefix .. send[1], 1, send[2])
     if send[3] then
         redis.call('LREM', settings.sends_prefix .. send[1] .. ':' .. send[3], 1, send[2])
     end
 end
+
+-- The job that comes next, at that instant or now. From then on it is the only one of the delivery
+-- that counts.
+function delivery.enqueue_next(key, at, job_id, job)
+    redis.call('HSET', key, 'job', job_id)
+    if at then
+        queue.enqueue_at(at, job_id, job)
+    else
+        queue.enqueue(job_id, job)
+    end
+end
+
+return delivery
