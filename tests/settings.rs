@@ -446,3 +446,20 @@ async fn migration_names_a_database_that_it_cannot_use() {
         assert!(!ended.stderr.contains(HUNTER) && !ended.stdout.contains(HUNTER), "{ended:?}");
     }
 }
+
+#[async_test]
+async fn a_step_back_in_production_loses_data_only_when_told_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}?mode=rwc", folder.path().join("app.db").display());
+    let production = settings(&[("APP_ENV", "production"), ("DATABASE_URL", &url)]);
+    assert!(run("migration", &["up"], &production).await.status.success());
+    let refused = run("migration", &["down"], &production).await;
+    assert!(!refused.status.success(), "{refused:?}");
+    assert_eq!(refused.stderr.lines().count(), 1, "{refused:?}");
+    assert!(refused.stderr.starts_with("--yes: "), "{refused:?}");
+    let told = run("migration", &["status"], &production).await;
+    assert!(!told.stdout.contains("pending"), "{told:?}");
+    assert!(run("migration", &["down", "--yes"], &production).await.status.success());
+    let told = run("migration", &["status"], &production).await;
+    assert_eq!(told.stdout.matches("pending").count(), 1, "{told:?}");
+}

@@ -17,6 +17,7 @@ mod backlog;
 mod database;
 mod failover;
 mod fault;
+mod large_migration;
 mod long_outages;
 mod pgbouncer;
 mod postgres_failover;

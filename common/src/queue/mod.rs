@@ -19,7 +19,7 @@ pub use maintenance::{
 };
 
 /// The queue's name, and the prefix of all its keys.
-pub const NAME: &str = "cheershare:sms";
+pub const NAME: &str = "{cheershare}:sms";
 
 /// The most jobs that one worker runs at once. Above about 7,000 in flight, the script of
 /// apalis-redis that takes back a dead worker's jobs fails ("too many results to unpack").
@@ -129,8 +129,8 @@ mod tests {
     #[test]
     fn names_are_those_that_apalis_redis_uses() {
         let names = &*NAMES;
-        assert_eq!(names.active, "cheershare:sms:active");
-        assert_eq!(names.retry, "cheershare:sms:retry");
+        assert_eq!(names.active, "{cheershare}:sms:active");
+        assert_eq!(names.retry, "{cheershare}:sms:retry");
         let worker = "host-1-x".into();
         let config = Config::default().queue(NAME);
         assert_eq!(names.in_flight_of("host-1-x"), config.inflight_set_for(&worker));
