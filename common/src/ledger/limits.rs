@@ -34,7 +34,8 @@ pub enum LedgerError {
     /// No answer within a second. The change may or may not have happened.
     #[error("Redis: no answer within {DEADLINE:?}")]
     Deadline,
-    /// The code may have been used up by a guess whose answer was lost; that is being undone.
+    /// The code may have been used up by a guess whose answer was lost, and that is being undone; or
+    /// too many such guesses are.
     #[error("Redis: the answer to an earlier guess was lost")]
     RollbackPending,
 }
