@@ -99,11 +99,12 @@ if not same_code then
 end
 -- A Redis that is out of memory decides by the first write whether the script may go on. So this
 -- one takes memory.
-redis.call('HSET', keys.delivery, 'status', call.is_test and 'sent' or 'queued',
-    'purpose', call.purpose, 'number', call.number, 'challenge', id, 'requested_at', now_text,
-    'charged', table.concat(charged, ' '))
-local keep_delivery = call.is_test and settings.ttl + 60000 or settings.keep_delivery
-redis.call('PEXPIRE', keys.delivery, keep_delivery)
+local sms = delivery.new()
+sms[D.status], sms[D.purpose] = call.is_test and 'sent' or 'queued', call.purpose
+sms[D.number], sms[D.challenge], sms[D.requested_at] = call.number, id, now
+sms[D.charged] = #charged > 0 and charged
+sms[D.known_address] = not call.is_test and known
+delivery.save(keys.delivery, sms, call.is_test and settings.ttl + 60000 or settings.keep_delivery)
 local deliveries = call.delivery_id
 if same_code then
     -- Test numbers may ask without end; what they ask for costs nothing and is not given back.
@@ -131,7 +132,6 @@ log.note(keys.sends, most, settings.sends_per_number_day_window, now_text)
 if known then
     log.note(keys.sends .. own, settings.sends_per_number_hour,
         settings.sends_per_number_hour_window, now_text)
-    redis.call('HSET', keys.delivery, 'known_address', known)
 end
 redis.call('HSET', keys.number, 'streak' .. own, streak + 1, 'last' .. own, now_text)
 redis.call('PEXPIRE', keys.number, cooldown.longest())

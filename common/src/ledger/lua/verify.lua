@@ -61,7 +61,12 @@ end
 
 redis.call('HSET', keys.challenge, 'used', call.attempt)
 for delivery_id in string.gmatch(found[8], '%S+') do
-    charges.give_back(settings.delivery_prefix .. delivery_id)
+    local key = settings.delivery_prefix .. delivery_id
+    local sms = delivery.load(key)
+    if sms and sms[D.charged] then
+        charges.give_back(sms)
+        delivery.save(key, sms)
+    end
 end
 redis.call('HDEL', keys.number, known and 'streak:' .. known or 'streak')
 

@@ -2,15 +2,15 @@
 local charges = {}
 
 -- Gives a send back to them.
-function charges.give_back(delivery_key)
+function charges.give_back(sms)
     local names = {}
-    for part in string.gmatch(redis.call('HGET', delivery_key, 'charged') or '', '%S+') do
-        names[#names + 1] = settings.bucket_prefix .. part
+    for i, part in ipairs(sms[D.charged] or {}) do
+        names[i] = settings.bucket_prefix .. part
     end
     if #names > 0 then
         bucket.take_back(names)
-        redis.call('HDEL', delivery_key, 'charged')
     end
+    sms[D.charged] = false
 end
 
 return charges
