@@ -82,6 +82,22 @@ impl NewEvent {
         Ok(())
     }
 
+    /// Whether there is one of this kind for the session, later than `time`. In a transaction that
+    /// has locked the user's row.
+    pub(super) async fn was_told_since(
+        &self,
+        transaction: &DatabaseTransaction,
+        session: &SessionId,
+        time: OffsetDateTime,
+    ) -> Result<bool, DbErr> {
+        let told = event::Entity::find()
+            .filter(event::Column::UserId.eq(self.user_id))
+            .filter(event::Column::CreatedAt.gt(time))
+            .filter(event::Column::Kind.eq(self.kind.into_str()))
+            .filter(event::Column::SessionId.eq(session.as_str()));
+        Ok(told.one(transaction).await?.is_some())
+    }
+
     fn row(&self, session: &SessionId) -> event::ActiveModel {
         event::ActiveModel {
             id: NotSet,

@@ -21,6 +21,9 @@ use crate::domain::token::{Scope, TokenHash};
 
 /// How far behind `last_used_at` may be.
 const USE_NOTED_EVERY: Duration = Duration::from_secs(60);
+/// Renewals of one session that follow each other more closely are told by one event, so that
+/// nobody fills the database by renewing.
+const RENEWAL_TOLD_EVERY: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Session {
@@ -259,8 +262,9 @@ impl Accounts {
         .await
     }
 
-    /// Gives a live session another token in place of the one that it has, and writes the event.
-    /// Says whether it did: of simultaneous renewals one does, and an ended session gets none.
+    /// Gives a live session another token in place of the one that it has, and writes the event,
+    /// unless one of the last minute tells of a renewal already. Says whether it did: of
+    /// simultaneous renewals one does, and an ended session gets none.
     ///
     /// # Errors
     /// [`AccountsError`]; after [`AccountsError::Deadline`] the old token may have ended, and
@@ -294,7 +298,10 @@ impl Accounts {
             let Some(row) = renewal.exec_with_returning(&transaction).await?.pop() else {
                 return Ok(false);
             };
-            event.insert(&transaction, &[SessionId::from_store(row.id)]).await?;
+            let session = SessionId::from_store(row.id);
+            if !event.was_told_since(&transaction, &session, now - RENEWAL_TOLD_EVERY).await? {
+                event.insert(&transaction, &[session]).await?;
+            }
             transaction.commit().await?;
             Ok(true)
         })

@@ -326,6 +326,9 @@ impl OtpStore {
         asker: OtpRequester<'_>,
         guess: &Otp,
     ) -> Result<VerifyOutcome, LedgerError> {
+        if self.pending_rollbacks.is_full() {
+            return Err(LedgerError::RollbackPending);
+        }
         let OtpRequester { purpose, number, address } = asker;
         let redemption =
             Redemption { key: keys::challenge(purpose, number), id: Ulid::generate().to_string() };
