@@ -106,6 +106,7 @@ impl Failures for PhoneNumberFailures {
         ErrorKind::Refused(LimitKind::Burned),
         ErrorKind::Refused(LimitKind::WrongGuesses),
         ErrorKind::Refused(LimitKind::Address),
+        ErrorKind::Refused(LimitKind::Network),
         ErrorKind::Refused(LimitKind::Range),
         ErrorKind::Refused(LimitKind::Country),
         ErrorKind::Refused(LimitKind::Service),

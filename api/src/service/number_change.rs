@@ -11,12 +11,13 @@ use common::domain::message::NoticeKind;
 use common::domain::otp::Otp;
 use common::domain::phone::{E164, PhoneNumber};
 use common::domain::purpose::Purpose;
+use common::ledger::limits::LedgerError;
 use common::ledger::notices::Notice;
 use common::ledger::otp::{OtpRequester, Verified};
 use tracing::Instrument;
 
 use super::background::{Cancelled, retry_in_background, run_to_completion};
-use super::otp_service::{OtpQueued, SendError, VerifyError};
+use super::otp_service::{NewOtp, OtpQueued, SendError, VerifyError};
 use crate::state::AppState;
 
 #[derive(Clone, Debug)]
@@ -58,7 +59,7 @@ pub enum NumberChangeError {
     /// It has the number already.
     #[error("same number")]
     Same,
-    /// No OTP, or only one, is sent.
+    /// No OTP is sent.
     #[error(transparent)]
     Send(#[from] SendError),
     #[error(transparent)]
@@ -77,12 +78,11 @@ impl From<Cancelled> for NumberChangeError {
     }
 }
 
-/// Sends an OTP to each of the two numbers. Whether the new one belongs to somebody is not looked
-/// at.
+/// Sends an OTP to each of the two numbers, or to none. Whether the new one belongs to somebody is
+/// not looked at.
 ///
 /// # Errors
-/// [`NumberChangeError::Same`] and [`NumberChangeError::Send`]. Where the new number's OTP was sent
-/// and the current number's was refused, asking again sends the same one.
+/// [`NumberChangeError::Same`] and [`NumberChangeError::Send`].
 pub async fn send(
     state: &AppState,
     request: &NumberChangeRequest,
@@ -92,11 +92,15 @@ pub async fn send(
         return Err(NumberChangeError::Same);
     }
     let current = PhoneNumber::from_account(&user.phone_number);
-    let address = client.address;
-    let to_new = state.otp.send(new, request.for_new().purpose, address, None, request_id).await?;
-    let to_current =
-        state.otp.send(&current, request.for_current().purpose, address, None, request_id).await?;
-    Ok(Both { current: to_current, new: to_new })
+    let otps = [
+        NewOtp { number: &current, purpose: request.for_current().purpose, name: None },
+        NewOtp { number: new, purpose: request.for_new().purpose, name: None },
+    ];
+    let queued = state.otp.send_all(&otps, client.address, request_id).await?;
+    let Ok([current, new]) = <[OtpQueued; 2]>::try_from(queued) else {
+        return Err(SendError::Store(LedgerError::Unreadable).into());
+    };
+    Ok(Both { current, new })
 }
 
 /// Moves the account, ends its other sessions and tells the old number. Runs to its end even if the

@@ -11,12 +11,17 @@ pub struct LimitConfig {
     /// Sends to a number in an hour; 0 turns it off
     #[arg(long, env, default_value_t = 5)]
     pub sends_per_number_hour: u32,
-    /// Sends to a number in a day, from whatever address; 0 turns it off
+    /// Sends to a number in a day, from whatever address, a third of them for known addresses only; 0
+    /// turns it off
     #[arg(long, env, default_value_t = 10)]
     pub sends_per_number_day: u32,
     /// Unverified sends in an hour for a client address (IPv6: a /64); 0 turns it off
     #[arg(long, env, default_value_t = 20)]
     pub sends_per_address_hour: u32,
+    /// Unverified sends in an hour for a network of client addresses (IPv4: a /24, IPv6: a /48); 0
+    /// turns it off
+    #[arg(long, env, default_value_t = 200)]
+    pub sends_per_network_hour: u32,
     /// Unverified sends in an hour to a range of numbers (all but the last three digits); 0 turns
     /// it off
     #[arg(long, env, default_value_t = 10)]
@@ -36,11 +41,15 @@ pub struct LimitConfig {
     /// Wrong OTPs in an hour from an address; 0 turns it off
     #[arg(long, env, default_value_t = 60)]
     pub wrong_guesses_per_address_hour: u32,
+    /// Wrong OTPs in an hour from a network of client addresses (IPv4: a /24, IPv6: a /48); 0 turns
+    /// it off
+    #[arg(long, env, default_value_t = 600)]
+    pub wrong_guesses_per_network_hour: u32,
     /// Wrong OTPs in an hour for a number; 0 turns it off
     #[arg(long, env, default_value_t = 30)]
     pub wrong_guesses_per_number_hour: u32,
-    /// Wrong OTPs in a day for a number, from whatever address (NIST SP 800-63B: at most 100); 0
-    /// turns it off
+    /// Wrong OTPs in a day for a number, from whatever address, a third of them for known addresses
+    /// only (NIST SP 800-63B: at most 100); 0 turns it off
     #[arg(long, env, default_value_t = 100)]
     pub wrong_guesses_per_number_day: u32,
 }

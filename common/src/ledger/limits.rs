@@ -33,6 +33,9 @@ pub enum LedgerError {
     /// No answer within a second. The change may or may not have happened.
     #[error("Redis: no answer within {DEADLINE:?}")]
     Deadline,
+    /// A script answered what it never should.
+    #[error("Redis: an answer that cannot be read")]
+    Unreadable,
     /// The code may have been used up by a guess whose answer was lost; that is being undone.
     #[error("Redis: the answer to an earlier guess was lost")]
     RollbackPending,
@@ -56,13 +59,17 @@ pub struct LedgerSettings {
     cooldown: i64,
     sends_per_number_hour: u32,
     sends_per_number_day: u32,
+    sends_per_number_day_own: u32,
     pub(crate) sends_per_address_hour: u32,
+    pub(crate) sends_per_network_hour: u32,
     pub(crate) sends_per_range_hour: u32,
     pub(crate) sends_per_hour: u32,
     wrong_guesses_per_hour: u32,
     wrong_guesses_per_address_hour: u32,
     wrong_guesses_per_number_hour: u32,
     wrong_guesses_per_number_day: u32,
+    wrong_guesses_per_number_day_own: u32,
+    wrong_guesses_per_network_hour: u32,
     bucket_prefix: &'static str,
     delivery_prefix: &'static str,
     #[serde(skip)]
@@ -85,14 +92,20 @@ impl LedgerSettings {
             known_addresses: KNOWN_ADDRESSES,
             cooldown: i64::from(limits.send_cooldown_seconds) * 1000,
             sends_per_number_hour: limits.sends_per_number_hour,
-            sends_per_number_day: limits.sends_per_number_day,
+            sends_per_number_day: limits.sends_per_number_day
+                - own_part(limits.sends_per_number_day),
+            sends_per_number_day_own: own_part(limits.sends_per_number_day),
             sends_per_address_hour: limits.sends_per_address_hour,
+            sends_per_network_hour: limits.sends_per_network_hour,
             sends_per_range_hour: limits.sends_per_range_hour,
             sends_per_hour: limits.sends_per_hour,
             wrong_guesses_per_hour: limits.wrong_guesses_per_hour,
             wrong_guesses_per_address_hour: limits.wrong_guesses_per_address_hour,
             wrong_guesses_per_number_hour: limits.wrong_guesses_per_number_hour,
-            wrong_guesses_per_number_day: limits.wrong_guesses_per_number_day,
+            wrong_guesses_per_number_day: limits.wrong_guesses_per_number_day
+                - own_part(limits.wrong_guesses_per_number_day),
+            wrong_guesses_per_number_day_own: own_part(limits.wrong_guesses_per_number_day),
+            wrong_guesses_per_network_hour: limits.wrong_guesses_per_network_hour,
             bucket_prefix: keys::BUCKET_PREFIX,
             delivery_prefix: keys::DELIVERY_PREFIX,
             default_country,
@@ -108,6 +121,11 @@ impl LedgerSettings {
             self.sends_per_foreign_country_hour
         }
     }
+}
+
+/// The known addresses' own part of a day's cap: a third, rounded up, but never all of it.
+fn own_part(cap: u32) -> u32 {
+    cap.div_ceil(3).min(cap.saturating_sub(1))
 }
 
 /// A limit that refuses a send.
@@ -126,6 +144,8 @@ pub enum LimitKind {
     NumberDay,
     /// Unverified sends of the address.
     Address,
+    /// Unverified sends of the network of the address.
+    Network,
     /// Unverified sends to the range of numbers.
     Range,
     /// Unverified sends to the country.

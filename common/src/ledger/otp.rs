@@ -41,6 +41,18 @@ pub struct OtpRequester<'a> {
     pub address: ClientAddress,
 }
 
+/// A code that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct OtpRequest<'a> {
+    pub requester: OtpRequester<'a>,
+    /// It has a limit of its own; numbers of none share one.
+    pub country: Option<Country>,
+    /// Kept for who signs in from the same address.
+    pub name: Option<&'a PersonName>,
+    /// That is the code then, nothing is sent, and only the limits on guesses count.
+    pub test_code: Option<&'a Otp>,
+}
+
 /// The outcome of [`OtpStore::send`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum SendOutcome {
@@ -59,6 +71,8 @@ pub enum SendOutcome {
         kind: LimitKind,
         /// Until it allows a send again; of several limits, the last to do so.
         retry_after: Duration,
+        /// Which of the requests it is about.
+        index: usize,
     },
 }
 
@@ -144,24 +158,71 @@ impl OtpStore {
         }
     }
 
-    /// Asks for a code: the limits are decided, and challenge, delivery and job written together or
-    /// not at all. With a
-    /// `test_code` that is the code, nothing is sent, and only the limits on guesses count. A `name` is kept for who signs in.
-    /// The number's `country` has a limit of its own; numbers of none share one.
+    /// Asks for one code; see [`OtpStore::send_all`].
     ///
     /// # Errors
     /// [`LedgerError`].
     pub async fn send(
         &self,
-        asker: OtpRequester<'_>,
-        country: Option<Country>,
-        name: Option<&PersonName>,
-        test_code: Option<&Otp>,
+        request: OtpRequest<'_>,
         request_id: Option<String>,
     ) -> Result<SendOutcome, LedgerError> {
-        let OtpRequester { purpose, number, address } = asker;
+        let outcomes = self.send_all(&[request], request_id).await?;
+        outcomes.into_iter().next().ok_or(LedgerError::Unreadable)
+    }
+
+    /// Asks for codes for different numbers: the limits of all are decided, and challenges,
+    /// deliveries and jobs written together or not at all. Answers [`SendOutcome::Queued`] for each
+    /// request, or one refusal for all.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn send_all(
+        &self,
+        requests: &[OtpRequest<'_>],
+        request_id: Option<String>,
+    ) -> Result<Vec<SendOutcome>, LedgerError> {
+        let known_keys = self.keys.ids().collect::<Vec<_>>().join(",");
+        let mut call = self.scripts.send.prepare_invoke();
+        call.arg(self.clock.unix_ms());
+        let mut deliveries = Vec::new();
+        for request in requests {
+            let delivery = DeliveryId::random();
+            self.add_request(&mut call, request, &delivery, &known_keys, request_id.clone());
+            deliveries.push(delivery);
+        }
+        let answers: Vec<(String, u64, u64)> = self.invoke(&call).await?;
+        let outcomes =
+            answers.into_iter().zip(deliveries).map(|((outcome, first, second), delivery)| {
+                let first = Duration::from_millis(first);
+                match outcome.parse().ok() {
+                    None => SendOutcome::Queued {
+                        delivery,
+                        expires_in: first,
+                        resend_in: Duration::from_millis(second),
+                    },
+                    Some(kind) => SendOutcome::Refused {
+                        kind,
+                        retry_after: first,
+                        index: usize::try_from(second).unwrap_or(0),
+                    },
+                }
+            });
+        Ok(outcomes.collect())
+    }
+
+    /// What `send.lua` takes for one number.
+    fn add_request(
+        &self,
+        call: &mut ScriptInvocation<'_>,
+        request: &OtpRequest<'_>,
+        delivery: &DeliveryId,
+        known_keys: &str,
+        request_id: Option<String>,
+    ) {
+        let OtpRequest { requester, country, name, test_code } = *request;
+        let OtpRequester { purpose, number, address } = requester;
         let challenge = ChallengeId::random();
-        let delivery = DeliveryId::random();
         let code = test_code.cloned().unwrap_or_else(|| Otp::random(self.code_length));
         let new = self.keys.seal(&code, purpose, number, &challenge);
         let job = SendOtp {
@@ -170,24 +231,24 @@ impl OtpStore {
             traceparent: crate::runtime::telemetry::traces::traceparent(),
             job_id: None,
         };
-        let known_keys = self.keys.ids().collect::<Vec<_>>().join(",");
-
-        let mut call = self.scripts.send.prepare_invoke();
         call.key(keys::challenge(purpose, number))
             .key(keys::delivery(delivery.as_str()))
             .key(keys::number(number))
             .key(keys::sends(number))
             .key(keys::known_addresses(number))
             .key(keys::wrong_by_number(number))
+            .key(keys::wrong_by_address(address))
+            .key(keys::wrong_by_both(number, address))
             .key(keys::address_bucket(address))
+            .key(keys::network_bucket(address.network()))
             .key(keys::range_bucket(number))
             .key(keys::country_bucket(country))
             .key(keys::service_bucket())
             .key(keys::blocked(number))
-            .key(keys::wrong_by_address(address))
-            .key(keys::wrong_by_both(number, address));
-        self.common_arguments(&mut call, asker);
-        call.arg(purpose.text())
+            .key(keys::wrong_by_network(address.network()))
+            .key(keys::told(address));
+        call.arg(self.address_tags(requester))
+            .arg(purpose.text())
             .arg(number.as_str())
             .arg(name.map_or("", PersonName::as_str))
             .arg(self.settings.country_capacity(country))
@@ -200,12 +261,6 @@ impl OtpStore {
             .arg(Ulid::generate().to_string())
             .arg(job.to_json())
             .arg(test_code.is_some());
-        let (outcome, first, second): (String, u64, u64) = self.invoke(&call).await?;
-        let (first, second) = (Duration::from_millis(first), Duration::from_millis(second));
-        Ok(match outcome.parse().ok() {
-            None => SendOutcome::Queued { delivery, expires_in: first, resend_in: second },
-            Some(kind) => SendOutcome::Refused { kind, retry_after: first },
-        })
     }
 
     /// Compares a guess and counts a wrong one. Of simultaneous right guesses one is
@@ -228,9 +283,9 @@ impl OtpStore {
             .key(keys::wrong_by_number(number))
             .key(keys::wrong_by_address(address))
             .key(keys::wrong_by_both(number, address))
+            .key(keys::wrong_by_network(address.network()))
             .key(keys::blocked(number));
-        self.common_arguments(&mut call, asker);
-        call.arg(&redemption.id);
+        call.arg(self.clock.unix_ms()).arg(self.address_tags(asker)).arg(&redemption.id);
         for guess in self.keys.guess_tags(guess, purpose, number) {
             call.arg(guess.key_id).arg(guess.tag);
         }
@@ -306,9 +361,8 @@ impl OtpStore {
         });
     }
 
-    fn common_arguments(&self, call: &mut ScriptInvocation<'_>, asker: OtpRequester<'_>) {
-        call.arg(self.clock.unix_ms())
-            .arg(self.keys.address_tags(asker.number, asker.address).join(" "));
+    fn address_tags(&self, requester: OtpRequester<'_>) -> String {
+        self.keys.address_tags(requester.number, requester.address).join(" ")
     }
 
     async fn invoke<T: redis::FromRedisValue>(

@@ -188,6 +188,9 @@ fn refusal(kind: LimitKind) -> (&'static str, &'static str) {
         }
         LimitKind::NumberDay => ("number_day_limit", "Too many OTPs for this number within a day"),
         LimitKind::Address => ("address_limit", "Too many OTPs asked for from this network"),
+        LimitKind::Network => {
+            ("network_limit", "Too many OTPs asked for from networks around this one")
+        }
         LimitKind::Range => ("range_limit", "Too many OTPs asked for around this number"),
         LimitKind::Country => ("country_limit", "Too many OTPs asked for in this country"),
         LimitKind::Service => ("service_limit", "Too many OTPs asked for at the moment"),

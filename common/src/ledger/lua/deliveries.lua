@@ -48,8 +48,8 @@ local function undo_send(delivery_key)
         return
     end
     give_back(delivery_key)
-    redis.call('LREM', settings.sends_prefix .. send[1], 1, send[2])
-    if send[3] then
-        redis.call('LREM', settings.sends_prefix .. send[1] .. ':' .. send[3], 1, send[2])
+    local sends_key = settings.sends_prefix .. send[1]
+    for _, key in ipairs(send[3] and { sends_key .. ':' .. send[3], sends_key .. ':known' } or { sends_key }) do
+        redis.call('LREM', key, 1, send[2])
     end
 end

@@ -24,6 +24,14 @@ local function note_in_log(key, keep, window, now)
     redis.call('PEXPIRE', key, window)
 end
 
+-- A part of a day's cap is the known addresses' own, with a log of its own. A cap of 1 has none.
+local function wait_in_own_part(key, own_part, other_part, now)
+    if own_part == 0 then
+        return wait_in_log(key, other_part, DAY, now)
+    end
+    return wait_in_log(key .. ':known', own_part, DAY, now)
+end
+
 -- Until when an operator has blocked a number: an instant, 0 where that has no end, or false where
 -- it is not blocked.
 local function blocked_until(kept, now)

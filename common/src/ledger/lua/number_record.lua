@@ -8,8 +8,10 @@ local blocked_key, number_key, sends_key, known_key, wrong_key = unpack(KEYS, 1,
 
 local function count_in_log(key, window)
     local count = 0
-    for _, at in ipairs(redis.call('LRANGE', key, 0, -1)) do
-        count = count + (tonumber(at) > now - window and 1 or 0)
+    for _, log in ipairs({ key, key .. ':known' }) do
+        for _, at in ipairs(redis.call('LRANGE', log, 0, -1)) do
+            count = count + (tonumber(at) > now - window and 1 or 0)
+        end
     end
     return count
 end

@@ -5,12 +5,13 @@
 local number_key, sends_key, known_key, wrong_key = unpack(KEYS, 1, 4)
 local last_challenge = 4 + tonumber(ARGV[2])
 
-local sends, wrong = redis.call('LLEN', sends_key), redis.call('LLEN', wrong_key)
+local sends = redis.call('LLEN', sends_key) + redis.call('LLEN', sends_key .. ':known')
+local wrong = redis.call('LLEN', wrong_key) + redis.call('LLEN', wrong_key .. ':known')
 for _, tag in ipairs(redis.call('ZRANGE', known_key, 0, -1)) do
     redis.call('DEL', sends_key .. ':' .. tag)
 end
 local cooldown = redis.call('DEL', number_key)
-redis.call('DEL', sends_key, wrong_key)
+redis.call('DEL', sends_key, sends_key .. ':known', wrong_key, wrong_key .. ':known')
 
 local burned = 0
 for i = 5, last_challenge do
