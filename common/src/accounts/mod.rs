@@ -7,6 +7,7 @@
 pub mod entities;
 mod events;
 mod number_change;
+mod outbox;
 pub mod pool;
 mod sessions;
 mod sign_in;
@@ -24,6 +25,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use self::events::Event;
 pub use self::number_change::{Moved, NumberMove};
+pub use self::outbox::OutboxEntry;
 pub use self::sessions::{Session, SessionFilter};
 pub use self::sign_in::{NewSession, SignedIn};
 use crate::config::SettingError;

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::ledger::connection::RedisConnection;
+use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use crate::domain::ids::DeliveryId;
@@ -21,33 +22,41 @@ const WORTH_SENDING_FOR: Duration = Duration::from_secs(60 * 60);
 static NOTIFY: LazyLock<QueueScript> =
     LazyLock::new(|| QueueScript::new(include_str!("lua/notify.lua")));
 
-/// One SMS without a code.
-#[derive(Clone, Debug)]
+/// One SMS without a code, as the outbox keeps it too.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Notice {
-    kind: NoticeKind,
-    number: E164,
+    kind: String,
+    number: String,
     /// When what it tells happened (Unix ms).
     happened_at: i64,
-    delivery: DeliveryId,
-    job_id: Ulid,
+    delivery_id: String,
+    job_id: String,
     /// The HTTP request that it comes from, for the logs.
     request_id: String,
+    /// The trace of that request.
+    traceparent: Option<String>,
 }
 
 impl Notice {
     /// News for a number of what happened at `happened_at` (Unix ms). It is worth sending for an
     /// hour.
     #[must_use]
-    pub fn new(kind: NoticeKind, number: E164, happened_at: i64, request_id: &str) -> Self {
-        let (delivery, job_id, request_id) =
-            (DeliveryId::random(), Ulid::generate(), request_id.to_owned());
-        Self { kind, number, happened_at, delivery, job_id, request_id }
+    pub fn new(kind: NoticeKind, number: &E164, happened_at: i64, request_id: &str) -> Self {
+        Self {
+            kind: kind.into_str().to_owned(),
+            number: number.as_str().to_owned(),
+            happened_at,
+            delivery_id: DeliveryId::random().to_string(),
+            job_id: Ulid::generate().to_string(),
+            request_id: request_id.to_owned(),
+            traceparent: crate::runtime::telemetry::traces::traceparent(),
+        }
     }
 
     /// The SMS, as the logs name it.
     #[must_use]
-    pub fn delivery(&self) -> &DeliveryId {
-        &self.delivery
+    pub fn delivery(&self) -> &str {
+        &self.delivery_id
     }
 }
 
@@ -70,21 +79,20 @@ impl Notices {
     /// # Errors
     /// [`LedgerError`].
     pub async fn queue(&self, notice: &Notice) -> Result<(), LedgerError> {
-        let Notice { kind, number, happened_at, delivery, job_id, request_id } = notice;
         let job = SendOtp {
-            delivery_id: delivery.to_string(),
-            request_id: Some(request_id.clone()),
-            traceparent: crate::runtime::telemetry::traces::traceparent(),
+            delivery_id: notice.delivery_id.clone(),
+            request_id: Some(notice.request_id.clone()),
+            traceparent: notice.traceparent.clone(),
             job_id: None,
         };
         let mut call = NOTIFY.prepare_invoke();
-        call.key(keys::delivery(delivery.as_str()))
-            .arg(kind.into_str())
-            .arg(number.as_str())
-            .arg(happened_at)
-            .arg(happened_at + millis(WORTH_SENDING_FOR))
+        call.key(keys::delivery(&notice.delivery_id))
+            .arg(&notice.kind)
+            .arg(&notice.number)
+            .arg(notice.happened_at)
+            .arg(notice.happened_at + millis(WORTH_SENDING_FOR))
             .arg(millis(WORTH_SENDING_FOR + KEEP_DELIVERY))
-            .arg(job_id.to_string())
+            .arg(&notice.job_id)
             .arg(job.to_json());
         let mut redis = self.redis.clone();
         within_deadline(call.invoke_async(&mut redis)).await
