@@ -1,10 +1,13 @@
 //! The main job, from beginning to end.
 
+use std::time::Duration;
+
 use serde_json::json;
 
-use crate::support::app::{App, SOON};
-use crate::support::fake_twilio::SENDER;
-use crate::support::numbers::NUMBER;
+use crate::operators;
+use crate::support::app::{App, Plan, SOON};
+use crate::support::fake_twilio::{Reply, SENDER};
+use crate::support::numbers::{NUMBER, OTHER_NUMBER};
 
 #[async_test]
 async fn ask_read_the_sms_sign_in_and_come_back() {
@@ -45,6 +48,35 @@ async fn ask_read_the_sms_sign_in_and_come_back() {
     assert_eq!(app.database.users_with(NUMBER).await, 1);
     assert_eq!(app.twilio.tries(NUMBER).len(), 2, "one try for each SMS");
     assert!(app.twilio.refusals().is_empty(), "{:?}", app.twilio);
+}
+
+/// Managed services offer it: all keys are in one slot, and what else there is on the same node.
+#[async_test]
+async fn a_cluster_of_one_shard_serves_as_well() {
+    let mut app = Plan::new().limits(1_000).cluster().start().await;
+    let session = app.sign_in("Asha", NUMBER).await;
+    app.client().protected(session.token()).await.expect(200);
+
+    // What a worker held that was killed goes to another.
+    app.twilio.script(OTHER_NUMBER, [Reply::accept_after(Duration::from_secs(60))]);
+    let asked = app.client().ask("Asha", OTHER_NUMBER).await.expect(200);
+    app.twilio.wait_for_tries(OTHER_NUMBER, 1, SOON).await;
+    app.workers[0].signal("KILL");
+    app.start_worker().await;
+    app.delivery_is(asked.delivery_id(), "sent", Duration::from_secs(40)).await;
+    app.no_job_is_left(SOON).await;
+
+    // Operators see and change it.
+    let record = operators::json(&app, &format!("api number show {NUMBER}")).await;
+    assert_eq!((&record["sends"]["day"], &record["known_addresses"]), (&1.into(), &1.into()));
+    for command in [
+        format!("api number block {NUMBER}"),
+        format!("api number unlock {NUMBER}"),
+        format!("api bucket show range {NUMBER}"),
+        "worker queue".to_owned(),
+    ] {
+        operators::json(&app, &command).await;
+    }
 }
 
 /// 26 characters of base32 (RFC 4648), without padding.

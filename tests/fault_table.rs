@@ -25,8 +25,15 @@ fn every_fault_is_held_by_a_test() {
             held.insert((file, test));
         }
     }
-    for file in ["redis.rs", "database.rs", "rolling.rs", "failover.rs", "silence.rs"]
-        .map(|file| format!("../tests/faults/{file}"))
+    for file in [
+        "redis.rs",
+        "database.rs",
+        "rolling.rs",
+        "failover.rs",
+        "silence.rs",
+        "postgres_failover.rs",
+    ]
+    .map(|file| format!("../tests/faults/{file}"))
     {
         let source = std::fs::read_to_string(project().join("docs").join(&file)).unwrap();
         let count = source.lines().filter(|&line| line == "#[async_test]").count();

@@ -292,7 +292,28 @@ async fn production_speaks_to_providers_encrypted_or_to_its_own_machine() {
 async fn starts(program: &str, settings: &Settings) {
     let folder = tempfile::tempdir().unwrap();
     let mut process = Process::spawn(program, program, &[], settings, folder.path());
-    process.wait_for_event("worker_started", SOON).await;
+    let event = if program == "api" { "listening" } else { "worker_started" };
+    process.wait_for_event(event, SOON).await;
+}
+
+#[async_test]
+async fn development_listens_on_this_machine_alone_unless_it_is_told_otherwise() {
+    for host in ["0.0.0.0", "::", "192.0.2.7"] {
+        let mut settings = development();
+        settings.insert("HOST".to_owned(), host.to_owned());
+        is_refused("api", &settings, "EXPOSE_DEVELOPMENT").await;
+        is_refused("api", &settings, "HOST").await;
+    }
+    for (host, name, value) in [
+        ("127.0.0.2", "EXPOSE_DEVELOPMENT", "off"),
+        ("0.0.0.0", "EXPOSE_DEVELOPMENT", "on"),
+        ("0.0.0.0", "APP_ENV", "production"),
+    ] {
+        let mut settings = development();
+        settings.insert("HOST".to_owned(), host.to_owned());
+        settings.insert(name.to_owned(), value.to_owned());
+        starts("api", &settings).await;
+    }
 }
 
 #[async_test]
@@ -424,4 +445,21 @@ async fn migration_names_a_database_that_it_cannot_use() {
         assert!(ended.stderr.contains("DATABASE_URL"), "{ended:?}");
         assert!(!ended.stderr.contains(HUNTER) && !ended.stdout.contains(HUNTER), "{ended:?}");
     }
+}
+
+#[async_test]
+async fn a_step_back_in_production_loses_data_only_when_told_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}?mode=rwc", folder.path().join("app.db").display());
+    let production = settings(&[("APP_ENV", "production"), ("DATABASE_URL", &url)]);
+    assert!(run("migration", &["up"], &production).await.status.success());
+    let refused = run("migration", &["down"], &production).await;
+    assert!(!refused.status.success(), "{refused:?}");
+    assert_eq!(refused.stderr.lines().count(), 1, "{refused:?}");
+    assert!(refused.stderr.starts_with("--yes: "), "{refused:?}");
+    let told = run("migration", &["status"], &production).await;
+    assert!(!told.stdout.contains("pending"), "{told:?}");
+    assert!(run("migration", &["down", "--yes"], &production).await.status.success());
+    let told = run("migration", &["status"], &production).await;
+    assert_eq!(told.stdout.matches("pending").count(), 1, "{told:?}");
 }

@@ -121,9 +121,13 @@ enum Switch {
 /// Where the API listens.
 #[derive(Args, Clone, Debug)]
 pub struct ServerConfig {
-    /// Address to listen on
+    /// Address to listen on; in development one of this machine's own, such as `127.0.0.1`
     #[arg(long, env, default_value = "127.0.0.1")]
     host: IpAddr,
+    /// Whether development may listen on other addresses too, where everybody in the network can
+    /// sign in as anybody: `on` or `off`
+    #[arg(long, env, value_enum, default_value = "off")]
+    expose_development: Switch,
     /// Port to listen on; `0` takes any that is free and logs it
     #[arg(long, env, default_value_t = 4000)]
     port: u16,
@@ -154,6 +158,20 @@ impl ServerConfig {
     /// Where to listen.
     pub fn address(&self) -> SocketAddr {
         SocketAddr::new(self.host, self.port)
+    }
+
+    /// # Errors
+    /// Development that listens on the network without being told so: its secret is a default,
+    /// its limits may be off, and its proxies are not set.
+    pub fn check_exposure(&self, app: &AppConfig) -> Result<(), SettingError> {
+        let is_exposed = !app.is_production() && !self.host.to_canonical().is_loopback();
+        match self.expose_development {
+            Switch::Off if is_exposed => Err(SettingError::new(
+                "HOST",
+                "is not an address of this machine alone: set APP_ENV=production, or EXPOSE_DEVELOPMENT=on for a network that you trust",
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// How many connections may be open, and for how long.

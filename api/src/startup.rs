@@ -38,6 +38,7 @@ const MAX_METRICS_CONNECTIONS: usize = 20;
 /// A setting that is wrong or missing, an address that is taken, a development database that cannot
 /// be migrated.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
+    config.server.check_exposure(&config.app)?;
     let stop = common::runtime::shutdown::on_signal();
     let app = connect(&config, Clock::default(), stop.clone()).await?;
     let accounts = &app.state.accounts;
@@ -134,7 +135,7 @@ pub async fn connect(
         accounts,
         otp,
         notices: Notices::new(redis.clone()),
-        delivery_statuses: DeliveryStatuses::new(redis.clone(), clock.clone()),
+        delivery_statuses: DeliveryStatuses::new(redis.clone()),
         idempotency: Arc::new(IdempotencyStore::new(redis, idempotency_keys, clock.clone())),
         rejections,
         session_terms: config.sessions.terms(),

@@ -11,7 +11,7 @@ use crate::stage::otp_keys;
 /// Keys that one call asks for.
 const STEP: usize = 5_000;
 
-const CHALLENGES: &str = "cheershare:otp:sign_in:";
+const CHALLENGES: &str = "{cheershare}:otp:sign_in:";
 
 /// A number, and the code that signs it in.
 pub(crate) type Guess = (String, String);

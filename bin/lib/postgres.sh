@@ -38,6 +38,23 @@ install_postgres_package() {
   return "$code"
 }
 
+# find_pgbouncer: prints the path of the pooler.
+find_pgbouncer() {
+  command -v pgbouncer || first_program /usr/sbin/pgbouncer /usr/local/sbin/pgbouncer
+}
+
+bring_pgbouncer() {
+  find_pgbouncer >/dev/null && return
+  say "   no PgBouncer"
+  install_pgbouncer_package || cannot_install PgBouncer "Install it (Debian: pgbouncer)."
+}
+
+install_pgbouncer_package() {
+  install_package apt-get:pgbouncer dnf:pgbouncer apk:pgbouncer pacman:pgbouncer brew:pgbouncer || return
+  # Debian's package would start it at the next boot.
+  [ "$(package_manager)" != apt-get ] || as_root update-rc.d pgbouncer disable >>"$INSTALL_LOG" 2>&1 || true
+}
+
 # as_postgres_user COMMAND…: PostgreSQL refuses to run as root.
 as_postgres_user() {
   if [ "$(id -u)" -ne 0 ]; then

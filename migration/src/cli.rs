@@ -23,6 +23,14 @@ pub struct Cli {
     pub command: Command,
 }
 
+impl Cli {
+    /// In production and unannounced.
+    #[must_use]
+    pub fn loses_data(&self) -> bool {
+        self.app_env == "production" && matches!(self.command, Command::Down { yes: false, .. })
+    }
+}
+
 /// What to do with the schema.
 #[derive(Subcommand)]
 pub enum Command {
@@ -33,6 +41,9 @@ pub enum Command {
         /// How many
         #[arg(default_value_t = 1)]
         steps: u32,
+        /// Lose what the tables and columns of these steps hold; asked for in production only
+        #[arg(long)]
+        yes: bool,
     },
     /// List the steps and whether they have run
     Status,

@@ -8,8 +8,8 @@ mod m20261128_add_outbox;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::{DatabaseConnection, DbBackend};
-use std::time::Duration;
+use sea_orm_migration::sea_orm::{DatabaseConnection, DbBackend, Statement, TransactionTrait};
+use std::time::{Duration, Instant};
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -25,31 +25,69 @@ impl MigratorTrait for Migrator {
     }
 }
 
-/// How often, and how far apart, a step is tried again that another process is running: programs
-/// that start together migrate together, and one of them is first.
-const TRIES: u32 = 20;
+/// For other programs that migrate, or hold a lock that a step needs: programs that start together
+/// migrate together, and one of them is first.
+const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(250);
+/// Any number that no other program takes for a lock of its own.
+const ADVISORY_LOCK: &str = "SELECT pg_try_advisory_xact_lock(7243801199521024)";
 
-/// Runs all steps that have not run yet.
+/// Runs all steps that have not run yet. On PostgreSQL the pool needs two connections: one holds the
+/// lock against others that migrate.
 ///
 /// # Errors
-/// The database cannot be reached, or refuses a step.
+/// The database cannot be reached, or refuses a step; another program has been migrating, or holding
+/// a lock, for half a minute.
 pub async fn up(database: &DatabaseConnection) -> Result<(), DbErr> {
-    let mut tries = 1;
+    let until = Instant::now() + PATIENCE;
     loop {
-        match Migrator::up(database, None).await {
-            Err(error) if tries < TRIES && is_being_run_elsewhere(&error) => tries += 1,
-            result => return result,
+        match up_alone(database).await {
+            Err(error) if Instant::now() < until && is_in_the_way(&error) => {}
+            result => return result.map_err(explain),
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-fn is_being_run_elsewhere(error: &DbErr) -> bool {
+async fn up_alone(database: &DatabaseConnection) -> Result<(), DbErr> {
+    if database.get_database_backend() != DbBackend::Postgres {
+        return Migrator::up(database, None).await;
+    }
+    let transaction = database.begin().await?;
+    let lock = Statement::from_string(DbBackend::Postgres, ADVISORY_LOCK);
+    let row = transaction.query_one_raw(lock).await?;
+    if !row.map_or(Ok(false), |row| row.try_get_by_index(0))? {
+        return Err(DbErr::Custom(RUNS_ELSEWHERE.to_owned()));
+    }
+    Migrator::up(database, None).await?;
+    transaction.commit().await
+}
+
+const RUNS_ELSEWHERE: &str = "another program is migrating this database";
+
+/// PostgreSQL's own words say nothing of a pooler.
+fn explain(error: DbErr) -> DbErr {
+    if !is_about_prepared_statements(&error) {
+        return error;
+    }
+    DbErr::Custom(
+        "a pooler in transaction mode keeps no prepared statements: use PgBouncer's session mode, \
+         or its version 1.21 or later with max_prepared_statements"
+            .to_owned(),
+    )
+}
+
+fn is_about_prepared_statements(error: &DbErr) -> bool {
+    error.to_string().contains("prepared statement")
+}
+
+fn is_in_the_way(error: &DbErr) -> bool {
     let text = error.to_string();
-    ["already exists", "duplicate key", "UNIQUE constraint", "database is locked"]
-        .iter()
-        .any(|sign| text.contains(sign))
+    let signs = [RUNS_ELSEWHERE, "lock timeout"];
+    // Of SQLite, where nothing keeps others away.
+    let signs_of_sqlite = ["already exists", "UNIQUE constraint", "database is locked"];
+    !is_about_prepared_statements(error)
+        && signs.iter().chain(&signs_of_sqlite).any(|sign| text.contains(sign))
 }
 
 /// Runs the statements of the database at hand.

@@ -38,6 +38,13 @@ async fn migrate() -> Result<(), String> {
         .try_get_matches()
         .and_then(|matches| Cli::from_arg_matches(&matches))
         .unwrap_or_else(|error| error.exit());
+    if cli.loses_data() {
+        return Err(
+            "--yes: a step back loses what its tables and columns hold; say --yes to take it \
+                    in production"
+                .to_owned(),
+        );
+    }
     let url = database_url(&cli)?;
     // The driver's messages quote the URL, and the URL may hold a password.
     run(&cli.command, &url)
@@ -81,14 +88,16 @@ async fn run(command: &Command, url: &str) -> Result<(), DbErr> {
     // More than one cryptography library may be compiled in, so rustls has to be told which to use.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut options = ConnectOptions::new(url);
-    options.max_connections(1).acquire_timeout(PATIENCE).sqlx_logging(false);
+    options.max_connections(2).acquire_timeout(PATIENCE).sqlx_logging(false);
     // sqlx 0.9.0: the task that would look after these can spin for ever, once its count of idle
     // connections underflows.
     options.idle_timeout(None).max_lifetime(None);
+    // PgBouncer refuses parameters of the connection's start that it does not know.
+    options.map_sqlx_postgres_opts(|postgres| postgres.extra_float_digits(None));
     let database = Database::connect(options).await?;
     match command {
         Command::Up => migration::up(&database).await,
-        Command::Down { steps } => Migrator::down(&database, Some(*steps)).await,
+        Command::Down { steps, .. } => Migrator::down(&database, Some(*steps)).await,
         Command::Status => print_status(&database).await,
     }
 }

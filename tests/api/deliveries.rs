@@ -30,7 +30,7 @@ async fn an_id_that_nobody_was_given_is_not_found() {
 
 /// How long Redis keeps a delivery, in ms.
 fn kept_for(app: &App, id: &str) -> i64 {
-    app.redis.connection().pttl(format!("cheershare:delivery:{id}")).unwrap()
+    app.redis.connection().pttl(format!("{{cheershare}}:delivery:{id}")).unwrap()
 }
 
 #[async_test]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use serde_json::json;
 
 use super::own_account::{
@@ -10,6 +11,7 @@ use super::own_account::{
 use crate::support::app::{App, Plan, SOON};
 use crate::support::client::Answer;
 use crate::support::eventually;
+use crate::support::in_process::Setup;
 use crate::support::numbers::OTHER_NUMBER;
 
 const OTP_STORE: &str = "The OTP store is unavailable";
@@ -42,6 +44,40 @@ async fn redis_is_missed(app: &App, code: &str) {
     delivery.expect_error(503, OTP_STORE, "unavailable");
     let took = start.elapsed();
     assert!(took < Duration::from_secs(6), "three answers took {took:?}");
+}
+
+/// What each lost guess leaves running has a bound that no number of addresses multiplies.
+#[tokio::test]
+async fn guesses_at_a_redis_that_hangs_leave_few_tasks_behind() {
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let app = Setup::limits_off().start().await;
+    let code = app.at("203.0.113.7").code_for(NUMBER).await;
+    app.redis.pause();
+    let own = app.at("203.0.113.7");
+    own.verify(NUMBER, &code).await.expect_code(503, "unavailable");
+    let before = tasks();
+    // A server lets no more in at once than MAX_CONNECTIONS.
+    for crowd in 0..4 {
+        let guesses = (0..500).map(|n| {
+            let number = format!("+91987654{crowd}{n:03}");
+            let stranger = app.at(&format!("198.51.{crowd}.{}", n % 250));
+            async move { stranger.verify(&number, "000000").await }
+        });
+        for answer in join_all(guesses).await {
+            answer.expect_code(503, "unavailable");
+        }
+    }
+    let left = tasks() - before;
+    assert!((500..=1_010).contains(&left), "{left} tasks after 2,000 guesses");
+    // Past the bound Redis is not waited for.
+    let start = Instant::now();
+    app.at("203.0.113.9").verify(NUMBER, &code).await.expect_code(503, "unavailable");
+    assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
+    app.redis.resume();
+    eventually(SOON, "the code", async || {
+        (own.verify(NUMBER, &code).await.status == 200).then_some(())
+    })
+    .await;
 }
 
 #[async_test]

@@ -117,6 +117,26 @@ async fn each_page_is_there_only_where_it_belongs() {
     }
 }
 
+/// A stranger's website can give a name of its own the address 127.0.0.1 (DNS rebinding).
+#[async_test]
+async fn the_inbox_answers_under_this_machine_s_own_names_only() {
+    let app = Plan::new().workers(0).set("SMS_PROVIDERS", "console").start().await;
+    let port = app.client().address().rsplit_once(':').unwrap().1.to_owned();
+    let mut headers = HeaderMap::new();
+    for host in ["localhost", "LOCALHOST", "127.0.0.1", "[::1]", "cheershare.localhost"] {
+        headers.insert("host", format!("{host}:{port}").parse().unwrap());
+        app.client().send(Method::GET, "/dev/inbox", headers.clone(), "").await.expect(200);
+    }
+    for host in ["rebound.example", "localhost.example", "192.168.1.7", "127.0.0.1.nip.io"] {
+        headers.insert("host", format!("{host}:{port}").parse().unwrap());
+        for path in ["/dev/inbox", "/dev/inbox/events"] {
+            let refused = app.client().send(Method::GET, path, headers.clone(), "").await;
+            refused.expect_code(403, "not_this_machine");
+        }
+        app.client().send(Method::GET, "/", headers.clone(), "").await.expect(200);
+    }
+}
+
 /// An open event stream, read line by line.
 struct Events {
     stream: TcpStream,
@@ -126,7 +146,10 @@ struct Events {
 impl Events {
     async fn open(app: &App) -> Self {
         let mut stream = TcpStream::connect(app.client().address()).await.unwrap();
-        stream.write_all(b"GET /dev/inbox/events HTTP/1.1\r\nHost: test\r\n\r\n").await.unwrap();
+        stream
+            .write_all(b"GET /dev/inbox/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            .await
+            .unwrap();
         let mut events = Self { stream, seen: String::new() };
         events.until("retry:").await;
         assert!(events.seen.contains("content-type: text/event-stream"), "{}", events.seen);

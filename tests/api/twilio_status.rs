@@ -320,7 +320,7 @@ async fn a_report_of_what_is_not_known_is_taken_and_forgotten() {
     }
     app.client().get(&format!("/deliveries/{unknown}"), None).await.expect(404);
     let kept: bool =
-        app.redis.connection().exists(format!("cheershare:delivery:{unknown}")).unwrap();
+        app.redis.connection().exists(format!("{{cheershare}}:delivery:{unknown}")).unwrap();
     assert!(!kept, "a report makes no delivery");
     let empty =
         post(&app, PATH, &[], &signature(&format!("{PUBLIC_URL}{PATH}"), &[], AUTH_TOKEN)).await;

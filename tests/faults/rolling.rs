@@ -107,7 +107,7 @@ impl Fleet {
     /// The id of the key that the newest code of a number was sealed with.
     async fn newest_key(&self, number: &str) -> String {
         let _ = self.app.client_of(self.apis.start).ask("Asha", number).await.expect(200);
-        let key = format!("cheershare:otp:sign_in:{number}");
+        let key = format!("{{cheershare}}:otp:sign_in:{number}");
         self.app.redis.connection().hget(key, "key_id").unwrap()
     }
 }

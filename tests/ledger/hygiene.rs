@@ -11,7 +11,7 @@ use crate::support::numbers::{TEST_NUMBER, abroad, address, neighbour, spread};
 /// All but the queue's own.
 fn ledger_keys(app: &InProcess) -> BTreeMap<String, Option<u64>> {
     let mut keys = app.redis.lives();
-    keys.retain(|key, _| !key.starts_with("cheershare:sms:") && !key.starts_with("core:apalis"));
+    keys.retain(|key, _| !key.starts_with("{cheershare}:sms:") && !key.starts_with("core:apalis"));
     keys
 }
 
@@ -61,13 +61,13 @@ async fn every_key_of_the_ledger_expires() {
         "bucket:all",
     ] {
         assert!(
-            keys.keys().any(|key| key.starts_with(&format!("cheershare:{kind}"))),
+            keys.keys().any(|key| key.starts_with(&format!("{{cheershare}}:{kind}"))),
             "the storm made no {kind}"
         );
     }
     for (key, life) in keys {
         let longest =
-            if key.starts_with("cheershare:known:") { 90 * DAY } else { DAY + MINUTE * 10 };
+            if key.starts_with("{cheershare}:known:") { 90 * DAY } else { DAY + MINUTE * 10 };
         let life = life.unwrap_or_else(|| panic!("{key} never expires"));
         assert!(u128::from(life) <= longest.as_millis(), "{key} lives for {life} ms");
     }
@@ -100,7 +100,7 @@ async fn refusals_do_not_make_keys() {
         app.at(&address(0)).guess_wrong(&spread(100 + n), "123456", 1).await;
     }
     let mut with_guesses = before;
-    with_guesses.push(format!("cheershare:wrong:address:{}", address(0)));
+    with_guesses.push(format!("{{cheershare}}:wrong:address:{}", address(0)));
     with_guesses.sort();
     assert_eq!(names(), with_guesses);
     let mut redis = app.redis.connection();

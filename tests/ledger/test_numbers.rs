@@ -13,7 +13,7 @@ async fn app() -> InProcess {
 }
 
 fn jobs(app: &InProcess) -> usize {
-    app.redis.lives().keys().filter(|key| key.starts_with("cheershare:sms")).count()
+    app.redis.lives().keys().filter(|key| key.starts_with("{cheershare}:sms")).count()
 }
 
 #[async_test]
@@ -36,7 +36,7 @@ async fn a_test_number_asks_and_signs_in_without_an_sms_or_a_cooldown() {
     assert!(charged.is_empty(), "{charged:?}");
     // It may ask without end, so little is kept of that.
     let mut deliveries = app.redis.lives();
-    deliveries.retain(|key, _| key.starts_with("cheershare:delivery:"));
+    deliveries.retain(|key, _| key.starts_with("{cheershare}:delivery:"));
     assert_eq!(deliveries.len(), 91);
     let longest = deliveries.values().map(|life| life.unwrap_or(u64::MAX)).max().unwrap();
     assert!(u128::from(longest) <= (6 * MINUTE).as_millis(), "{longest} ms");

@@ -55,7 +55,7 @@ async fn text(app: &App, line: &str) -> String {
 }
 
 /// What it prints for programs.
-async fn json(app: &App, line: &str) -> Value {
+pub(crate) async fn json(app: &App, line: &str) -> Value {
     let printed = text(app, &format!("{line} --json")).await;
     serde_json::from_str(&printed).unwrap_or_else(|_| panic!("JSON, not {printed}"))
 }

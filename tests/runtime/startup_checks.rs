@@ -51,6 +51,17 @@ async fn a_redis_that_may_lose_jobs_is_warned_of_by_each_program_once() {
 }
 
 #[async_test]
+async fn a_cluster_with_shards_is_named() {
+    let shards = Redis::start_cluster(2);
+    let mut app = Plan::new().workers(0).apis(0).start().await;
+    app.settings.insert("REDIS_URL".to_owned(), shards[0].url());
+    app.start_api().await;
+    for said in both_say(&app, "redis_has_shards").await {
+        assert_eq!(said["shards"], 2);
+    }
+}
+
+#[async_test]
 async fn a_redis_that_may_drop_jobs_is_warned_of() {
     let (app, redis) =
         over_redis_with(&[("maxmemory", "100mb"), ("maxmemory-policy", "volatile-ttl")]).await;

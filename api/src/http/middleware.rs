@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use common::domain::client::{Client, Device};
 use poem::http::{HeaderValue, header};
-use poem::{Endpoint, EndpointExt, IntoEndpoint, Request, Response};
+use poem::{Endpoint, EndpointExt, IntoEndpoint, IntoResponse, Request, Response};
 
 use super::bearer;
 use super::client_address::AddressRule;
 use super::cors::AllowedOrigins;
 use super::error;
 use super::error::{ApiError, ErrorKind};
+use super::host;
 use super::idempotent_requests::repeated_renewal;
 use super::panic_guard;
 use super::request_id::RequestId;
@@ -52,9 +53,12 @@ async fn answer(
     let security_headers = SecurityHeaders::for_request(&request);
     let cors = origins.cors(&request);
     request.extensions_mut().insert(id.clone());
-    let mut response = match cors.preflight(&request, route) {
-        Some(response) => response,
-        None => trace.instrument(panic_guard::catch(error::respond(next, request, route))).await,
+    let mut response = match (host::check(&request), cors.preflight(&request, route)) {
+        (Err(refusal), _) => ApiError::from(refusal).into_response(),
+        (Ok(()), Some(response)) => response,
+        (Ok(()), None) => {
+            trace.instrument(panic_guard::catch(error::respond(next, request, route))).await
+        }
     };
 
     // And back.

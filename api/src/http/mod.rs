@@ -4,6 +4,7 @@ pub mod bearer;
 pub mod client_address;
 pub mod cors;
 pub mod error;
+pub(crate) mod host;
 pub mod idempotent_requests;
 pub mod middleware;
 mod panic_guard;

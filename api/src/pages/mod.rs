@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::Config;
 use crate::document;
+use crate::http::host::for_this_machine;
 use crate::http::static_content::StaticContent;
 use crate::pages::dev_inbox::DevInbox;
 
@@ -136,17 +137,17 @@ impl Pages {
     pub(crate) fn routes(&self) -> Vec<(&'static str, RouteMethod)> {
         let serve = |page: &LazyPage| {
             let page = Arc::clone(page);
-            get(make(move |request| {
+            make(move |request| {
                 let page = Arc::clone(&page);
                 async move { LazyLock::force(&page).call(request).await }
-            }))
+            })
         };
-        let sign_in = self.sign_in.iter().map(|page| (sign_in::PATH, serve(page)));
+        let sign_in = self.sign_in.iter().map(|page| (sign_in::PATH, get(serve(page))));
         let inbox = self.inbox.iter().flat_map(|(page, inbox)| {
             let inbox = inbox.clone();
             [
-                (dev_inbox::PATH, serve(page)),
-                (dev_inbox::EVENTS_PATH, get(make_sync(move |_| inbox.events()))),
+                (dev_inbox::PATH, get(for_this_machine(serve(page)))),
+                (dev_inbox::EVENTS_PATH, get(for_this_machine(make_sync(move |_| inbox.events())))),
             ]
         });
         sign_in.chain(inbox).collect()

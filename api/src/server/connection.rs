@@ -14,7 +14,11 @@ use std::{
 
 use futures_util::{TryStreamExt, future::OptionFuture, stream::try_unfold};
 use http::{HeaderValue, StatusCode, header::CONNECTION, uri::Scheme};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::{Body as _, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::rt::TokioIo;
 use poem::{
     Body, Endpoint, Request, Response,
@@ -30,6 +34,7 @@ use super::{
     Server,
     close::{close, send_error},
     connection_state::{Activity, ConnectionState, SharedState, WatchedStream},
+    received::BodyLength,
 };
 
 /// The longest request head, in bytes; a longer one is answered with 431. It also bounds what a
@@ -130,12 +135,8 @@ async fn answer<E>(
 where
     E: Endpoint<Output = Response>,
 {
-    let began = match state.get() {
-        ConnectionState { activity: Activity::Head, since } => since,
-        // A pipelined request came together with an earlier one: its clock starts here.
-        _ => Instant::now(),
-    };
-    state.set(Activity::Handling);
+    let body = request.body().size_hint().exact().map_or(BodyLength::Chunked, BodyLength::Bytes);
+    let began = state.begin_request(body);
     let local = LocalAddr(server.local_addr.into());
     let remote = RemoteAddr(peer.into());
     let mut request = Request::from((request, local, remote, Scheme::HTTP));

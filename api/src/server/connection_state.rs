@@ -13,11 +13,13 @@ use tokio::{
     time::Instant,
 };
 
+use super::received::{BodyLength, Received};
 use crate::http::error::ErrorKind;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Activity {
-    /// It waits for the head of a request: the first one, or one that has begun to arrive.
+    /// It waits for the head of a request: the first one, or one that has begun to arrive, perhaps
+    /// together with the request before it.
     Head,
     /// The app waits for more of a body.
     Body,
@@ -41,26 +43,64 @@ impl ConnectionState {
 
 /// The state of one connection, for all that change or watch it.
 #[derive(Debug, Clone)]
-pub(super) struct SharedState(Arc<Mutex<ConnectionState>>);
+pub(super) struct SharedState(Arc<Mutex<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    now: ConnectionState,
+    received: Received,
+}
 
 impl SharedState {
     /// The state of a connection that was just accepted.
     pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new(ConnectionState::begin(Activity::Head))))
+        let inner =
+            Inner { now: ConnectionState::begin(Activity::Head), received: Received::new() };
+        Self(Arc::new(Mutex::new(inner)))
     }
 
     pub(super) fn get(&self) -> ConnectionState {
-        *self.lock()
+        self.lock().now
     }
 
     pub(super) fn set(&self, activity: Activity) {
-        *self.lock() = ConnectionState::begin(activity);
+        self.lock().now = ConnectionState::begin(activity);
     }
 
     fn change(&self, from: Activity, to: Activity) {
-        let mut state = self.lock();
-        if state.activity == from {
-            *state = ConnectionState::begin(to);
+        let mut inner = self.lock();
+        if inner.now.activity == from {
+            inner.now = ConnectionState::begin(to);
+        }
+    }
+
+    /// hyper has found a request. Returns when its first byte came, as far as that is known.
+    pub(super) fn begin_request(&self, body: BodyLength) -> Instant {
+        let mut inner = self.lock();
+        inner.received.begin_request(body);
+        let before = std::mem::replace(&mut inner.now, ConnectionState::begin(Activity::Handling));
+        match before.activity {
+            Activity::Head => before.since,
+            // A pipelined request came together with an earlier one: its clock starts here.
+            _ => inner.now.since,
+        }
+    }
+
+    fn receive(&self, bytes: &[u8]) {
+        let mut inner = self.lock();
+        inner.received.add(bytes);
+        if inner.now.activity == Activity::Idle {
+            inner.now = ConnectionState::begin(Activity::Head);
+        }
+    }
+
+    /// All of an answer that there is so far has left.
+    fn end_answer(&self) {
+        let mut inner = self.lock();
+        if inner.now.activity == Activity::Writing {
+            let used_up = inner.received.forget_if_used_up();
+            inner.now =
+                ConnectionState::begin(if used_up { Activity::Idle } else { Activity::Head });
         }
     }
 
@@ -70,7 +110,7 @@ impl SharedState {
         WaitForBody(self)
     }
 
-    fn lock(&self) -> MutexGuard<'_, ConnectionState> {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -116,8 +156,9 @@ impl AsyncRead for WatchedStream {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.tcp).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.state.change(Activity::Idle, Activity::Head);
+        match buf.filled().get(before..) {
+            Some(bytes) if !bytes.is_empty() => self.state.receive(bytes),
+            _ => {}
         }
         read
     }
@@ -156,7 +197,7 @@ impl AsyncWrite for WatchedStream {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.tcp).poll_flush(cx);
         if matches!(flushed, Poll::Ready(Ok(()))) {
-            self.state.change(Activity::Writing, Activity::Idle);
+            self.state.end_answer();
         }
         flushed
     }

@@ -11,6 +11,7 @@ mod connection_limit;
 mod connection_state;
 mod deadlines;
 pub mod open_files_limit;
+mod received;
 
 use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 

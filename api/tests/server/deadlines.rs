@@ -69,6 +69,45 @@ async fn a_half_head_followed_by_silence_is_cut_on_a_connection_that_was_used() 
     assert!(received.is_empty());
 }
 
+/// A whole request and a half head in one packet: hyper keeps the half, and reads nothing more that
+/// could tell of it.
+#[tokio::test]
+async fn a_half_head_that_came_with_the_request_before_it_is_cut() {
+    let server = reading_within(SHORT).await;
+    let body = r#"{"name":"Zo"}"#;
+    let length = format!("{GREET_HEAD}Content-Length: {}\r\n\r\n{body}", body.len());
+    let chunked = format!(
+        "{GREET_HEAD}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
+        body.len()
+    );
+    for (whole, answers) in
+        [(QUICK, 1), (&length, 1), (&chunked, 1), (&format!("{QUICK}{length}{QUICK}"), 3)]
+    {
+        let mut client = server.connect().await;
+        client.send(format!("{whole}GET /quick HTTP/1.1\r\nHos")).await;
+        for _ in 0..answers {
+            assert_eq!(client.answer().await.status, 200);
+        }
+        let (elapsed, received) = client.closed().await;
+        assert_at(SHORT - DRIP, elapsed);
+        assert!(received.is_empty());
+    }
+}
+
+/// The rest of a head that came in two packets is in time, and so is silence after it.
+#[tokio::test]
+async fn a_head_in_two_packets_is_answered_and_its_connection_kept() {
+    let server = reading_within(SHORT).await;
+    let mut client = server.connect().await;
+    client.send(format!("{QUICK}{}", &QUICK[..20])).await;
+    client.answer().await;
+    client.send(&QUICK[20..]).await;
+    client.answer().await;
+    tokio::time::sleep(SHORT * 2).await;
+    client.send(QUICK).await;
+    assert_eq!(client.answer().await.body, "quick");
+}
+
 #[tokio::test]
 async fn a_dripped_body_is_answered_with_408_and_cut() {
     for framing in ["Content-Length: 1000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n3e8\r\n"] {

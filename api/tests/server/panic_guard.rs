@@ -42,7 +42,10 @@ fn recovered() -> Value {
 async fn a_panic_is_answered() {
     let app = app();
     for path in ["/panics", "/panics_later"] {
-        let mut response = app.call(Request::builder().uri_str(path).finish()).await.unwrap();
+        let mut response = app
+            .call(Request::builder().uri_str(path).header("host", "test").finish())
+            .await
+            .unwrap();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(response.header("connection"), Some("close"));
         assert_eq!(response.header("vary"), Some("Authorization"));

@@ -7,7 +7,7 @@ use sea_orm::{
 };
 use time::OffsetDateTime;
 
-use super::{Accounts, AccountsError, within_deadline};
+use super::{Accounts, AccountsError};
 use crate::accounts::entities::event;
 use crate::domain::client::ClientAddress;
 use crate::domain::cursor::{Page, PageRequest};
@@ -82,6 +82,22 @@ impl NewEvent {
         Ok(())
     }
 
+    /// Whether there is one of this kind for the session, later than `time`. In a transaction that
+    /// has locked the user's row.
+    pub(super) async fn was_told_since(
+        &self,
+        transaction: &DatabaseTransaction,
+        session: &SessionId,
+        time: OffsetDateTime,
+    ) -> Result<bool, DbErr> {
+        let told = event::Entity::find()
+            .filter(event::Column::UserId.eq(self.user_id))
+            .filter(event::Column::CreatedAt.gt(time))
+            .filter(event::Column::Kind.eq(self.kind.into_str()))
+            .filter(event::Column::SessionId.eq(session.as_str()));
+        Ok(told.one(transaction).await?.is_some())
+    }
+
     fn row(&self, session: &SessionId) -> event::ActiveModel {
         event::ActiveModel {
             id: NotSet,
@@ -110,7 +126,7 @@ impl Accounts {
             query = query.filter(event::Column::Id.lt(cursor.row()));
         }
         let query = query.order_by_desc(event::Column::Id).limit(page.limit.saturating_add(1));
-        let rows = within_deadline(query.all(&self.database)).await?;
+        let rows = self.within_deadline(query.all(&self.database)).await?;
         Ok(Page::new(rows, page.limit, |row| row.id).filter_map(Event::from_row))
     }
 
@@ -123,7 +139,7 @@ impl Accounts {
         before: OffsetDateTime,
         limit: u64,
     ) -> Result<u64, AccountsError> {
-        within_deadline(async {
+        self.within_deadline(async {
             let old = event::Entity::find()
                 .select_only()
                 .column(event::Column::Id)

@@ -9,6 +9,7 @@ mod events;
 mod number_change;
 mod outbox;
 pub mod pool;
+mod postgres;
 mod sessions;
 mod sign_in;
 mod users;
@@ -18,14 +19,15 @@ use std::time::Duration;
 
 use sea_orm::sqlx::{self, Connection, SqliteConnection};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr,
-    IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    DbErr, IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use secrecy::{ExposeSecret, SecretString};
 
 pub use self::events::Event;
 pub use self::number_change::{Moved, NumberMove};
 pub use self::outbox::OutboxEntry;
+use self::postgres::Primary;
 pub use self::sessions::{Session, SessionFilter};
 pub use self::sign_in::{NewSession, SignedIn};
 use crate::config::SettingError;
@@ -33,15 +35,6 @@ use crate::runtime::timeout::with_timeout;
 
 /// How long one call may take, waiting for a connection included.
 const DEADLINE: Duration = Duration::from_secs(2);
-
-/// How long Postgres itself lets a statement take. Less than [`DEADLINE`], so that a statement that
-/// waits for a lock ends, its connection is free again, and nothing is written long after the
-/// client was told that it was not.
-const STATEMENT_LIMIT: Duration = Duration::from_millis(1500);
-
-/// A connection that was idle for longer is tried before it is used: the database may have been
-/// restarted.
-const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
 /// Why users and tokens could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +50,7 @@ pub enum AccountsError {
 #[derive(Clone, Debug)]
 pub struct Accounts {
     database: DatabaseConnection,
+    primary: Primary,
 }
 
 impl Accounts {
@@ -65,13 +59,12 @@ impl Accounts {
     /// # Errors
     /// A URL that the driver cannot read; for SQLite also a file that cannot be opened.
     pub async fn connect(url: &SecretString, connections: u32) -> Result<Self, SettingError> {
+        let primary = Primary::default();
         let mut options = ConnectOptions::new(url.expose_secret());
         options
             .max_connections(connections)
             .acquire_timeout(DEADLINE)
             .connect_lazy(true)
-            .statement_timeout(STATEMENT_LIMIT)
-            .test_before_acquire_if_idle_for(TRUSTED_IDLE)
             // sqlx 0.9.0: the task that would look after these can spin for ever, once its count of
             // idle connections underflows.
             .idle_timeout(None)
@@ -89,11 +82,12 @@ impl Accounts {
             .map_sqlx_sqlite_pool_opts(|pool| {
                 pool.after_release(|connection, _| Box::pin(is_outside(connection)))
             });
+        primary.guard_connections(&mut options);
         let database = Database::connect(options).await.map_err(|error| {
             // The driver's messages quote the URL, and the URL may hold a password.
             SettingError::new("DATABASE_URL", error.to_string().replace(url.expose_secret(), "…"))
         })?;
-        Ok(Self { database })
+        Ok(Self { database, primary })
     }
 
     #[must_use]
@@ -112,16 +106,50 @@ impl Accounts {
         self.database.begin_with_options(options).await
     }
 
-    /// Asks the database for nothing, to learn whether it answers.
+    /// Asks the database for nothing, to learn whether it answers and takes writes.
     ///
     /// # Errors
     /// [`AccountsError`].
     pub async fn ping(&self) -> Result<(), AccountsError> {
-        within_deadline(async {
-            self.database.execute_unprepared("SELECT 1").await?;
-            Ok(())
+        self.within_deadline(async {
+            match self.database.get_database_backend() {
+                DbBackend::Postgres => self.primary.ask(&self.database).await,
+                _ => self.database.execute_unprepared("SELECT 1").await.map(|_| ()),
+            }
         })
         .await
+    }
+
+    /// Whether statements stay prepared for as long as their connection lives. Behind PgBouncer in
+    /// transaction mode they do from its version 1.21 on. SQLite always keeps them.
+    ///
+    /// # Errors
+    /// [`AccountsError`].
+    pub async fn keeps_prepared_statements(&self) -> Result<bool, AccountsError> {
+        self.within_deadline(async {
+            match self.database.get_database_backend() {
+                DbBackend::Postgres => {
+                    postgres::keeps_prepared_statements(
+                        self.database.get_postgres_connection_pool(),
+                    )
+                    .await
+                }
+                _ => Ok(true),
+            }
+        })
+        .await
+    }
+
+    /// A database that hangs is caught by no setting of the pool or of the server.
+    async fn within_deadline<T>(
+        &self,
+        call: impl Future<Output = Result<T, DbErr>>,
+    ) -> Result<T, AccountsError> {
+        let answer = with_timeout(DEADLINE, AccountsError::Deadline, call).await;
+        if let Err(AccountsError::Database(error)) = &answer {
+            self.primary.look_at(error);
+        }
+        answer
     }
 }
 
@@ -134,11 +162,4 @@ async fn is_outside(connection: &mut SqliteConnection) -> Result<bool, sqlx::Err
     // The rollback is on its way; whatever is asked after it waits for it.
     connection.ping().await?;
     Ok(!connection.is_in_transaction())
-}
-
-/// A database that hangs is caught by no setting of the pool or of the server.
-async fn within_deadline<T>(
-    call: impl Future<Output = Result<T, DbErr>>,
-) -> Result<T, AccountsError> {
-    with_timeout(DEADLINE, AccountsError::Deadline, call).await
 }

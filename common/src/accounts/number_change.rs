@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::events::NewEvent;
 use super::sessions::SessionFilter;
-use super::{Accounts, AccountsError, outbox, within_deadline};
+use super::{Accounts, AccountsError, outbox};
 use crate::accounts::entities::user;
 use crate::domain::client::Client;
 use crate::domain::event::{EventDetails, EventKind, SessionEnd};
@@ -60,7 +60,7 @@ impl Accounts {
         client: &Client,
         now: OffsetDateTime,
     ) -> Result<Moved, AccountsError> {
-        let moved = within_deadline(async {
+        let moved = self.within_deadline(async {
             match self.move_or_fail(number_move, client, now).await {
                 Err(error)
                     if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) =>

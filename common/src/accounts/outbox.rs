@@ -8,7 +8,7 @@ use sea_orm::{
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::{Accounts, AccountsError, within_deadline};
+use super::{Accounts, AccountsError};
 use crate::accounts::entities::outbox;
 
 /// The kind of entries that are SMS without a code.
@@ -49,7 +49,7 @@ impl Accounts {
             .filter(outbox::Column::Kind.eq(NOTICE))
             .order_by_asc(outbox::Column::Id)
             .limit(limit);
-        let rows = within_deadline(query.all(&self.database)).await?;
+        let rows = self.within_deadline(query.all(&self.database)).await?;
         Ok(rows.into_iter().map(|row| OutboxEntry { id: row.id, payload: row.payload }).collect())
     }
 
@@ -59,7 +59,7 @@ impl Accounts {
     /// [`AccountsError`]; it may be removed all the same.
     pub async fn remove_from_outbox(&self, id: i64) -> Result<(), AccountsError> {
         let statement = outbox::Entity::delete_by_id(id);
-        within_deadline(statement.exec(&self.database)).await?;
+        self.within_deadline(statement.exec(&self.database)).await?;
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use sea_orm::{
 use time::OffsetDateTime;
 
 use super::events::NewEvent;
-use super::{Accounts, AccountsError, within_deadline};
+use super::{Accounts, AccountsError};
 use crate::accounts::entities::{token, user};
 use crate::domain::client::{Client, ClientAddress, Device};
 use crate::domain::cursor::{Page, PageRequest};
@@ -21,6 +21,9 @@ use crate::domain::token::{Scope, TokenHash};
 
 /// How far behind `last_used_at` may be.
 const USE_NOTED_EVERY: Duration = Duration::from_secs(60);
+/// Renewals of one session that follow each other more closely are told by one event, so that
+/// nobody fills the database by renewing.
+const RENEWAL_TOLD_EVERY: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Session {
@@ -141,7 +144,7 @@ impl Accounts {
         let values = [token.clone().into_bytes().into(), scope.into_str().into(), now.into()];
         let backend = self.database.get_database_backend();
         let query = Statement::from_sql_and_values(backend, SQL.as_str(), values);
-        let found = within_deadline(Row::find_by_statement(query).one(&self.database)).await?;
+        let found = self.within_deadline(Row::find_by_statement(query).one(&self.database)).await?;
         Ok(found.map(|row| {
             let session = Session {
                 id: SessionId::from_store(row.id),
@@ -173,7 +176,7 @@ impl Accounts {
             .filter(token::Column::Hash.eq(session.hash.clone().into_bytes()))
             // Of simultaneous requests, one writes.
             .filter(token::Column::LastUsedAt.lte(due));
-        within_deadline(update.exec(&self.database)).await?;
+        self.within_deadline(update.exec(&self.database)).await?;
         Ok(())
     }
 
@@ -192,7 +195,7 @@ impl Accounts {
             query = query.filter(token::Column::Serial.lt(cursor.row()));
         }
         let query = query.order_by_desc(token::Column::Serial).limit(page.limit.saturating_add(1));
-        let rows = within_deadline(query.all(&self.database)).await?;
+        let rows = self.within_deadline(query.all(&self.database)).await?;
         Ok(Page::new(rows, page.limit, |row| row.serial).filter_map(|row| Some(row.into())))
     }
 
@@ -237,7 +240,7 @@ impl Accounts {
     ) -> Result<(), AccountsError> {
         let surplus = SessionFilter::BeyondNewest(cap);
         let first = surplus.select(user_id, now).one(&self.database);
-        if within_deadline(first).await?.is_some() {
+        if self.within_deadline(first).await?.is_some() {
             let event = NewEvent::end(user_id, SessionEnd::SessionLimit, Some(address), now);
             self.end(surplus, event).await?;
         }
@@ -249,7 +252,7 @@ impl Accounts {
         which: SessionFilter<'_>,
         event: NewEvent,
     ) -> Result<Vec<SessionId>, AccountsError> {
-        within_deadline(async {
+        self.within_deadline(async {
             let transaction = self.begin_write().await?;
             lock_user(&transaction, event.user_id).await?;
             let ended = which.end(&transaction, &event).await?;
@@ -259,8 +262,9 @@ impl Accounts {
         .await
     }
 
-    /// Gives a live session another token in place of the one that it has, and writes the event.
-    /// Says whether it did: of simultaneous renewals one does, and an ended session gets none.
+    /// Gives a live session another token in place of the one that it has, and writes the event,
+    /// unless one of the last minute tells of a renewal already. Says whether it did: of
+    /// simultaneous renewals one does, and an ended session gets none.
     ///
     /// # Errors
     /// [`AccountsError`]; after [`AccountsError::Deadline`] the old token may have ended, and
@@ -288,13 +292,16 @@ impl Accounts {
             address: Some(client.address),
             details: EventDetails::default(),
         };
-        within_deadline(async {
+        self.within_deadline(async {
             let transaction = self.begin_write().await?;
             lock_user(&transaction, user_id).await?;
             let Some(row) = renewal.exec_with_returning(&transaction).await?.pop() else {
                 return Ok(false);
             };
-            event.insert(&transaction, &[SessionId::from_store(row.id)]).await?;
+            let session = SessionId::from_store(row.id);
+            if !event.was_told_since(&transaction, &session, now - RENEWAL_TOLD_EVERY).await? {
+                event.insert(&transaction, &[session]).await?;
+            }
             transaction.commit().await?;
             Ok(true)
         })
@@ -310,7 +317,7 @@ impl Accounts {
         now: OffsetDateTime,
         limit: u64,
     ) -> Result<u64, AccountsError> {
-        within_deadline(async {
+        self.within_deadline(async {
             let expired = token::Entity::find()
                 .select_only()
                 .column(token::Column::Hash)

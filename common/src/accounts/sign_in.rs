@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use super::events::NewEvent;
 use super::sessions::SessionFilter;
-use super::{Accounts, AccountsError, within_deadline};
+use super::{Accounts, AccountsError};
 use crate::accounts::entities::{token, user};
 use crate::domain::client::Client;
 use crate::domain::event::{EventDetails, EventKind, SessionEnd};
@@ -68,8 +68,9 @@ impl Accounts {
     ) -> Result<SignedIn, AccountsError> {
         match self.database.get_database_backend() {
             DbBackend::Postgres => {
-                let signed_in =
-                    within_deadline(self.sign_in_on_postgres(number, name, &session, now)).await?;
+                let signed_in = self
+                    .within_deadline(self.sign_in_on_postgres(number, name, &session, now))
+                    .await?;
                 if !signed_in.is_new && cap > 0 {
                     // After the commit, because a statement does not see what others commit while
                     // it runs: of simultaneous sign-ins, the last one sees all.
@@ -81,7 +82,9 @@ impl Accounts {
                 }
                 Ok(signed_in)
             }
-            _ => within_deadline(self.sign_in_on_sqlite(number, name, &session, cap, now)).await,
+            _ => {
+                self.within_deadline(self.sign_in_on_sqlite(number, name, &session, cap, now)).await
+            }
         }
     }
 

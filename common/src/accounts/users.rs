@@ -3,7 +3,7 @@
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
-use super::{Accounts, AccountsError, within_deadline};
+use super::{Accounts, AccountsError};
 use crate::accounts::entities::user;
 use crate::domain::person_name::PersonName;
 use crate::domain::phone::E164;
@@ -24,7 +24,7 @@ impl Accounts {
             .col_expr(user::Column::Version, Expr::col(user::Column::Version).add(1))
             .filter(user::Column::Id.eq(user_id))
             .filter(user::Column::Version.eq(version));
-        Ok(within_deadline(update.exec_with_returning(&self.database)).await?.pop())
+        Ok(self.within_deadline(update.exec_with_returning(&self.database)).await?.pop())
     }
 
     /// The number that an account has now; none where there is no such account.
@@ -32,7 +32,8 @@ impl Accounts {
     /// # Errors
     /// [`AccountsError`].
     pub async fn number_of(&self, user_id: i64) -> Result<Option<E164>, AccountsError> {
-        let user = within_deadline(user::Entity::find_by_id(user_id).one(&self.database)).await?;
+        let user =
+            self.within_deadline(user::Entity::find_by_id(user_id).one(&self.database)).await?;
         Ok(user.map(|user| user.phone_number))
     }
 
@@ -42,7 +43,7 @@ impl Accounts {
     /// # Errors
     /// [`AccountsError`]; after [`AccountsError::Deadline`] they may be gone.
     pub async fn delete_user(&self, user_id: i64, number: &E164) -> Result<bool, AccountsError> {
-        within_deadline(async {
+        self.within_deadline(async {
             // Or a server that was slow would still delete somebody who was told that it failed.
             let transaction = self.begin_write().await?;
             let delete = user::Entity::delete_many()

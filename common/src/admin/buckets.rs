@@ -2,16 +2,16 @@
 
 use std::fmt;
 
-use crate::ledger::connection::RedisConnection;
-use redis::Script;
 use serde::Serialize;
 
 use crate::admin::{OperatorError, ask_redis};
 use crate::domain::client::{ClientAddress, ClientNetwork};
 use crate::domain::phone::{Country, E164};
+use crate::ledger::connection::RedisConnection;
 use crate::ledger::keys;
 use crate::ledger::limits::LedgerSettings;
-use crate::ledger::script;
+use crate::ledger::script::{Call, Script, Source, keys, named};
+use crate::ledger::scripts;
 use crate::runtime::clock::Clock;
 
 /// Whose unverified sends a bucket counts.
@@ -24,6 +24,24 @@ pub enum Bucket {
     /// To a country, or to numbers of none.
     Country(Option<Country>),
     Service,
+}
+
+keys!(BucketKey { bucket });
+
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct LookCall {
+        now: i64,
+        capacity: u32,
+        empty: bool,
+    }
+}
+
+impl Call for LookCall {
+    type Settings = ();
+    type Keys = BucketKey;
+    type Reply = f64;
+    const SOURCE: Source = scripts::LOOK_AT_BUCKET;
 }
 
 /// How full a bucket is.
@@ -56,13 +74,8 @@ impl Bucket {
         }
     }
 
-    /// `level` as a script tells it.
-    pub(super) fn level(&self, level: &str, settings: &LedgerSettings) -> Level {
-        Level {
-            bucket: self.to_string(),
-            level: level.parse().unwrap_or(0.0),
-            capacity: self.capacity(settings),
-        }
+    pub(super) fn level(&self, level: f64, settings: &LedgerSettings) -> Level {
+        Level { bucket: self.to_string(), level, capacity: self.capacity(settings) }
     }
 
     /// How full it is now; it is empty after that where `empty` says so.
@@ -76,13 +89,11 @@ impl Bucket {
         clock: &Clock,
         empty: bool,
     ) -> Result<Level, OperatorError> {
-        let parts =
-            [include_str!("../ledger/lua/limits.lua"), include_str!("../ledger/lua/bucket.lua")];
-        let script = Script::new(&script::text(&parts, settings));
-        let mut call = script.prepare_invoke();
-        call.key(self.key()).arg(clock.unix_ms()).arg(self.capacity(settings)).arg(empty);
-        let level: String = ask_redis(call.invoke_async(redis)).await?;
-        Ok(self.level(&level, settings))
+        let capacity = self.capacity(settings);
+        let call = LookCall { now: clock.unix_ms(), capacity, empty };
+        let script = Script::new(&());
+        let level = ask_redis(script.run(redis, BucketKey { bucket: self.key() }, &call)).await?;
+        Ok(self.level(level, settings))
     }
 }
 

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use crate::ledger::connection::RedisConnection;
-use redis::Script;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::admin::buckets::{Bucket, Level};
 use crate::admin::{OperatorError, ask_redis};
 use crate::domain::phone::{E164, PhoneNumber};
+use crate::ledger::connection::RedisConnection;
 use crate::ledger::keys;
 use crate::ledger::limits::{GUESSES_PER_CHALLENGE, LedgerSettings};
-use crate::ledger::script;
+use crate::ledger::script::{Call, Script, Source, keys, named};
+use crate::ledger::scripts;
 use crate::runtime::clock::{Clock, Timestamp, millis};
 
 /// Keys that Redis looks at in one step of a search.
@@ -46,7 +46,7 @@ pub struct Block {
 }
 
 /// How often something happened of late. Only as many are kept as the limits need.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Counts {
     pub hour: u64,
     pub day: u64,
@@ -80,7 +80,7 @@ pub struct DeliveryRecord {
 }
 
 /// What an unlocked number had.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct Unlocked {
     /// Whether there was a cooldown.
     pub cooldown: bool,
@@ -89,6 +89,79 @@ pub struct Unlocked {
     pub wrong_guesses: u64,
     /// Codes that were burned and are gone.
     pub burned_codes: u64,
+}
+
+keys!(RecordKeys { blocked, number, sends, known, wrong, range, country, service });
+
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct RecordCall<'a> {
+        now: i64,
+        /// Of the buckets of range, country and service.
+        capacities: Vec<u32>,
+        challenges: Vec<ChallengeKey<'a>>,
+    }
+}
+
+#[derive(Serialize)]
+struct ChallengeKey<'a> {
+    key: &'a str,
+    purpose: &'a str,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct RecordReply {
+    blocked_until: Option<i64>,
+    cooldown: u64,
+    sends: Counts,
+    wrong_guesses: Counts,
+    known_addresses: u64,
+    levels: Vec<f64>,
+    challenges: Vec<FoundChallenge>,
+    deliveries: Vec<FoundDelivery>,
+}
+
+#[derive(Deserialize)]
+struct FoundChallenge {
+    purpose: String,
+    used: bool,
+    expires_at: i64,
+    guesses: u32,
+    known_guesses: u32,
+}
+
+#[derive(Deserialize)]
+struct FoundDelivery {
+    id: String,
+    status: String,
+    reason: Option<String>,
+    requested_at: i64,
+    provider: Option<String>,
+    tries: u32,
+}
+
+impl Call for RecordCall<'_> {
+    type Settings = LedgerSettings;
+    type Keys = RecordKeys;
+    type Reply = RecordReply;
+    const SOURCE: Source = scripts::NUMBER_RECORD;
+}
+
+keys!(UnlockKeys { number, sends, known, wrong });
+
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct UnlockCall<'a> {
+        challenges: &'a [String],
+        wrong_by_address: &'a [String],
+    }
+}
+
+impl Call for UnlockCall<'_> {
+    type Settings = LedgerSettings;
+    type Keys = UnlockKeys;
+    type Reply = Unlocked;
+    const SOURCE: Source = scripts::UNLOCK;
 }
 
 #[derive(Clone, Debug)]
@@ -110,63 +183,49 @@ impl Numbers {
     /// # Errors
     /// [`OperatorError`].
     pub async fn record(&self, number: &PhoneNumber) -> Result<NumberRecord, OperatorError> {
-        type Counted = (u64, u64, u64, u64);
-        type Challenge = (usize, bool, i64, u32, u32);
-        type Delivery = (String, String, String, i64, String, u32);
-        type Answer = (i64, i64, Counted, u64, Vec<String>, Vec<Challenge>, Vec<Delivery>);
-
         let country = number.country();
         let number = number.e164();
         let (challenges, _) = self.search(number).await?;
         let buckets = [Bucket::Range(number.clone()), Bucket::Country(country), Bucket::Service];
-        let script = self.script(include_str!("../ledger/lua/number_record.lua"));
-        let mut call = script.prepare_invoke();
-        call.arg(self.clock.unix_ms())
-            .key(keys::blocked(number))
-            .key(keys::number(number))
-            .key(keys::sends(number))
-            .key(keys::known_addresses(number))
-            .key(keys::wrong_by_number(number));
-        for bucket in &buckets {
-            call.key(bucket.key()).arg(bucket.capacity(&self.settings));
-        }
-        for key in &challenges {
-            call.key(key);
-        }
-        let mut redis = self.redis.clone();
-        let (blocked, cooldown, counted, known_addresses, levels, found, deliveries): Answer =
-            ask_redis(call.invoke_async(&mut redis)).await?;
-
+        let keys = RecordKeys {
+            blocked: keys::blocked(number),
+            number: keys::number(number),
+            sends: keys::sends(number),
+            known: keys::known_addresses(number),
+            wrong: keys::wrong_by_number(number),
+            range: keys::range_bucket(number),
+            country: keys::country_bucket(country),
+            service: keys::service_bucket(),
+        };
         let now = self.clock.unix_ms();
-        let purpose =
-            |index: usize| challenges.get(index).and_then(|key| keys::purpose_in(key, number));
-        Ok(NumberRecord {
-            number: number.to_string(),
-            blocked: Block::of(blocked),
-            cooldown_seconds: u64::try_from(cooldown).unwrap_or(0).div_ceil(1000),
-            sends: Counts { hour: counted.0, day: counted.1 },
-            wrong_guesses: Counts { hour: counted.2, day: counted.3 },
-            known_addresses,
-            challenges: found
-                .into_iter()
-                .map(|(index, used, expires_at, guesses, known_guesses)| ChallengeRecord {
-                    // What follows the kind may hold a whole number.
-                    purpose: purpose(index)
-                        .and_then(|text| text.split('.').next())
-                        .unwrap_or_default()
-                        .to_owned(),
-                    state: state_of(used, expires_at <= now, guesses.max(known_guesses)),
-                    expires_at: Timestamp::of_unix_ms(expires_at),
-                    wrong_guesses: guesses,
-                    wrong_guesses_from_known_addresses: known_guesses,
+        let call = RecordCall {
+            now,
+            capacities: buckets.iter().map(|bucket| bucket.capacity(&self.settings)).collect(),
+            challenges: challenges
+                .iter()
+                .map(|key| ChallengeKey {
+                    key,
+                    purpose: keys::purpose_in(key, number).unwrap_or_default(),
                 })
                 .collect(),
+        };
+        let mut redis = self.redis.clone();
+        let found = ask_redis(Script::new(&self.settings).run(&mut redis, keys, &call)).await?;
+
+        Ok(NumberRecord {
+            number: number.to_string(),
+            blocked: found.blocked_until.map(Block::of),
+            cooldown_seconds: found.cooldown.div_ceil(1000),
+            sends: found.sends,
+            wrong_guesses: found.wrong_guesses,
+            known_addresses: found.known_addresses,
+            challenges: found.challenges.iter().map(|it| ChallengeRecord::of(it, now)).collect(),
             buckets: buckets
                 .iter()
-                .zip(&levels)
+                .zip(found.levels)
                 .map(|(bucket, level)| bucket.level(level, &self.settings))
                 .collect(),
-            deliveries: deliveries.into_iter().map(DeliveryRecord::of).collect(),
+            deliveries: found.deliveries.into_iter().map(DeliveryRecord::of).collect(),
         })
     }
 
@@ -177,21 +236,15 @@ impl Numbers {
     /// [`OperatorError`].
     pub async fn unlock(&self, number: &E164) -> Result<Unlocked, OperatorError> {
         let (challenges, wrong_by_address) = self.search(number).await?;
-        let script = self.script(include_str!("../ledger/lua/unlock.lua"));
-        let mut call = script.prepare_invoke();
-        call.arg(self.clock.unix_ms())
-            .key(keys::number(number))
-            .key(keys::sends(number))
-            .key(keys::known_addresses(number))
-            .key(keys::wrong_by_number(number))
-            .arg(challenges.len());
-        for key in challenges.iter().chain(&wrong_by_address) {
-            call.key(key);
-        }
+        let keys = UnlockKeys {
+            number: keys::number(number),
+            sends: keys::sends(number),
+            known: keys::known_addresses(number),
+            wrong: keys::wrong_by_number(number),
+        };
+        let call = UnlockCall { challenges: &challenges, wrong_by_address: &wrong_by_address };
         let mut redis = self.redis.clone();
-        let (cooldown, sends, wrong_guesses, burned_codes) =
-            ask_redis(call.invoke_async(&mut redis)).await?;
-        Ok(Unlocked { cooldown, sends, wrong_guesses, burned_codes })
+        ask_redis(Script::new(&self.settings).run(&mut redis, keys, &call)).await
     }
 
     /// Blocks a number, for a while or until it is unblocked: it can neither ask nor guess. Answers
@@ -224,13 +277,6 @@ impl Numbers {
         let mut call = redis::cmd("DEL");
         call.arg(keys::blocked(number));
         ask_redis(call.query_async(&mut redis)).await
-    }
-
-    fn script(&self, body: &str) -> Script {
-        Script::new(&script::text(
-            &[include_str!("../ledger/lua/limits.lua"), body],
-            &self.settings,
-        ))
     }
 
     /// The keys of a number whose names cannot be told: of its challenges, and of its wrong guesses
@@ -266,23 +312,35 @@ impl Numbers {
 }
 
 impl Block {
-    fn of(until: i64) -> Option<Self> {
-        (until >= 0).then(|| Self { until: (until > 0).then(|| Timestamp::of_unix_ms(until)) })
+    /// `until` as it is kept: 0 is without end.
+    fn of(until: i64) -> Self {
+        Self { until: (until > 0).then(|| Timestamp::of_unix_ms(until)) }
+    }
+}
+
+impl ChallengeRecord {
+    fn of(found: &FoundChallenge, now: i64) -> Self {
+        let most_guesses = found.guesses.max(found.known_guesses);
+        Self {
+            // What follows the kind may hold a whole number.
+            purpose: found.purpose.split('.').next().unwrap_or_default().to_owned(),
+            state: state_of(found.used, found.expires_at <= now, most_guesses),
+            expires_at: Timestamp::of_unix_ms(found.expires_at),
+            wrong_guesses: found.guesses,
+            wrong_guesses_from_known_addresses: found.known_guesses,
+        }
     }
 }
 
 impl DeliveryRecord {
-    fn of(found: (String, String, String, i64, String, u32)) -> Self {
-        let (delivery_id, status, reason, requested_at, provider, tries) = found;
-        let given = |text: String| Some(text).filter(|text| !text.is_empty());
-        let requested_at = Timestamp::of_unix_ms(requested_at);
+    fn of(found: FoundDelivery) -> Self {
         Self {
-            delivery_id,
-            status,
-            reason: given(reason),
-            requested_at,
-            provider: given(provider),
-            tries,
+            delivery_id: found.id,
+            status: found.status,
+            reason: found.reason,
+            requested_at: Timestamp::of_unix_ms(found.requested_at),
+            provider: found.provider,
+            tries: found.tries,
         }
     }
 }

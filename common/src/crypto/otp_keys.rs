@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use crate::crypto::secret::{SealKey, Secret, SecretTooShort, TagKey};
 use crate::domain::client::ClientAddress;
 use crate::domain::ids::ChallengeId;
@@ -43,7 +45,7 @@ pub struct SealedCode {
 }
 
 /// The tag of a guess under one of the keys.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct GuessTag {
     /// Which of the secrets it was tagged with.
     pub key_id: String,

@@ -4,9 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ledger::connection::RedisConnection;
 use rand::RngExt;
-use redis::{FromRedisValue, RedisError, Value};
+use redis::RedisError;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
@@ -14,11 +13,12 @@ use crate::crypto::otp_keys::{CannotOpen, OtpKeys};
 use crate::domain::message::Message;
 use crate::domain::phone::E164;
 use crate::domain::purpose::PurposeKind;
+use crate::ledger::connection::RedisConnection;
 use crate::ledger::keys;
 use crate::ledger::limits::{GUESSES_PER_CHALLENGE, LONGEST_LIFE};
 use crate::ledger::outcome::{BreakerEvent, Outcome};
-use crate::ledger::script;
-use crate::queue::QueueScript;
+use crate::ledger::script::{Call, Script, Source, keys, named};
+use crate::ledger::scripts;
 use crate::queue::job::SendOtp;
 use crate::runtime::clock::{Clock, millis};
 
@@ -111,49 +111,130 @@ pub struct DeadLetter {
     pub provider_code: Option<u32>,
 }
 
-#[derive(Serialize)]
-struct DeliverySettings<'a> {
-    providers: &'a [ProviderTerms],
-    provider_rate: u32,
-    longest_life: i64,
-    guesses_per_challenge: u32,
-    breaker_failures: u32,
-    breaker_pause: i64,
-    breaker_longest_pause: i64,
-    hold: i64,
-    least_life: i64,
-    dead_letters_kept: u32,
-    dead_letters: &'static str,
-    challenge_prefix: &'static str,
-    bucket_prefix: &'static str,
-    sends_prefix: &'static str,
-    breaker_prefix: &'static str,
-    rate_prefix: &'static str,
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct DeliverySettings {
+        providers: Vec<ProviderTerms>,
+        provider_rate: u32,
+        longest_life: i64,
+        guesses_per_challenge: u32,
+        breaker_failures: u32,
+        breaker_pause: i64,
+        breaker_longest_pause: i64,
+        hold: i64,
+        least_life: i64,
+        dead_letters_kept: u32,
+        dead_letters: &'static str,
+        challenge_prefix: &'static str,
+        bucket_prefix: &'static str,
+        sends_prefix: &'static str,
+        breaker_prefix: &'static str,
+        rate_prefix: &'static str,
+    }
+}
+
+impl DeliverySettings {
+    pub(super) fn new(providers: &[ProviderTerms], provider_rate: u32) -> Self {
+        Self {
+            providers: providers.to_vec(),
+            provider_rate,
+            longest_life: millis(LONGEST_LIFE),
+            guesses_per_challenge: GUESSES_PER_CHALLENGE,
+            breaker_failures: BREAKER_FAILURES,
+            breaker_pause: millis(BREAKER_PAUSE),
+            breaker_longest_pause: millis(BREAKER_LONGEST_PAUSE),
+            hold: millis(HOLD),
+            least_life: millis(LEAST_LIFE),
+            dead_letters_kept: DEAD_LETTERS_KEPT,
+            dead_letters: keys::DEAD_LETTERS,
+            challenge_prefix: keys::CHALLENGE_PREFIX,
+            bucket_prefix: keys::BUCKET_PREFIX,
+            sends_prefix: keys::SENDS_PREFIX,
+            breaker_prefix: keys::BREAKER_PREFIX,
+            rate_prefix: keys::RATE_PREFIX,
+        }
+    }
+}
+
+keys!(DeliveryKey { delivery });
+
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct ClaimCall<'a> {
+        now: i64,
+        delivery_id: &'a str,
+        claimant: String,
+        /// The job's own id, or "" of a delivery's first.
+        job_id: &'a str,
+        /// Of the job that comes after it, if one does.
+        next_job_id: String,
+        next_job: String,
+        /// A random number from 0 to 1.
+        jitter: f64,
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub(crate) enum ClaimReply {
+    Send(Box<ClaimedTry>),
+    Drop { reason: String },
+    Wait { why: String },
+    Ended,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct ClaimedTry {
+    purpose: String,
+    number: String,
+    /// All three are empty of an SMS without a code.
+    #[serde(default)]
+    challenge_id: String,
+    #[serde(default)]
+    key_id: String,
+    #[serde(default, with = "serde_bytes")]
+    sealed: Vec<u8>,
+    expires_at: i64,
+    r#try: u32,
+    requested_at: i64,
+    after_unrecorded: bool,
+    provider: String,
+    start_at: i64,
+    /// Names with spaces between them.
+    excluded: String,
+}
+
+impl Call for ClaimCall<'_> {
+    type Settings = DeliverySettings;
+    type Keys = DeliveryKey;
+    type Reply = ClaimReply;
+    const SOURCE: Source = scripts::CLAIM;
+}
+
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct RecordCall<'a> {
+        now: i64,
+        delivery_id: &'a str,
+        claimant: String,
+        outcome: &'a Outcome,
+        next_job_id: String,
+        next_job: String,
+    }
+}
+
+impl Call for RecordCall<'_> {
+    type Settings = DeliverySettings;
+    type Keys = DeliveryKey;
+    type Reply = String;
+    const SOURCE: Source = scripts::RECORD;
 }
 
 /// What Redis runs under these settings.
 #[derive(Debug)]
 struct Scripts {
-    claim: QueueScript,
-    record: QueueScript,
-}
-
-impl Scripts {
-    fn new(settings: &DeliverySettings<'_>) -> Self {
-        const BEFORE_BOTH: &str = concat!(
-            include_str!("lua/limits.lua"),
-            include_str!("lua/give_back.lua"),
-            include_str!("lua/deliveries.lua"),
-            include_str!("lua/breaker.lua"),
-            include_str!("lua/next_job.lua"),
-        );
-        let claim = [BEFORE_BOTH, include_str!("lua/rate.lua"), include_str!("lua/claim.lua")];
-        let record = [BEFORE_BOTH, include_str!("lua/record.lua")];
-        Self {
-            claim: QueueScript::new(&script::text(&claim, settings)),
-            record: QueueScript::new(&script::text(&record, settings)),
-        }
-    }
+    claim: Script<ClaimCall<'static>>,
+    record: Script<RecordCall<'static>>,
 }
 
 /// The deliveries in Redis.
@@ -176,25 +257,9 @@ impl DeliveryStore {
         rate: u32,
         clock: Clock,
     ) -> Self {
-        let settings = DeliverySettings {
-            providers,
-            provider_rate: rate,
-            longest_life: millis(LONGEST_LIFE),
-            guesses_per_challenge: GUESSES_PER_CHALLENGE,
-            breaker_failures: BREAKER_FAILURES,
-            breaker_pause: millis(BREAKER_PAUSE),
-            breaker_longest_pause: millis(BREAKER_LONGEST_PAUSE),
-            hold: millis(HOLD),
-            least_life: millis(LEAST_LIFE),
-            dead_letters_kept: DEAD_LETTERS_KEPT,
-            dead_letters: keys::DEAD_LETTERS,
-            challenge_prefix: keys::CHALLENGE_PREFIX,
-            bucket_prefix: keys::BUCKET_PREFIX,
-            sends_prefix: keys::SENDS_PREFIX,
-            breaker_prefix: keys::BREAKER_PREFIX,
-            rate_prefix: keys::RATE_PREFIX,
-        };
-        Self { redis, keys, scripts: Arc::new(Scripts::new(&settings)), clock }
+        let settings = DeliverySettings::new(providers, rate);
+        let scripts = Scripts { claim: Script::new(&settings), record: Script::new(&settings) };
+        Self { redis, keys, scripts: Arc::new(scripts), clock }
     }
 
     /// Claims a try, if the SMS is still wanted, nobody else is at it and a provider takes calls. A
@@ -205,68 +270,46 @@ impl DeliveryStore {
     pub async fn claim(&self, job: &SendOtp, claimant: Ulid) -> Result<Claim, RedisError> {
         let mut redis = self.redis.clone();
         let (jitter, next_job_id): (f64, _) = (rand::rng().random(), Ulid::generate());
-        let answer: Vec<Value> = self
-            .scripts
-            .claim
-            .prepare_invoke()
-            .key(keys::delivery(&job.delivery_id))
-            .arg(self.clock.unix_ms())
-            .arg(&job.delivery_id)
-            .arg(claimant.to_string())
-            .arg(job.job_id.as_deref().unwrap_or_default())
-            .arg(next_job_id.to_string())
-            .arg(job.next(next_job_id).to_json())
-            .arg(jitter)
-            .invoke_async(&mut redis)
-            .await?;
-        self.read_claim(answer)
-    }
-
-    fn read_claim(&self, answer: Vec<Value>) -> Result<Claim, RedisError> {
-        let verdict: Option<String> =
-            answer.first().cloned().map(FromRedisValue::from_redis_value).transpose()?;
-        let because = |answer: Vec<Value>| {
-            let (_, reason): (String, String) =
-                FromRedisValue::from_redis_value(Value::Array(answer))?;
-            Ok::<_, RedisError>(reason)
+        let call = ClaimCall {
+            now: self.clock.unix_ms(),
+            delivery_id: &job.delivery_id,
+            claimant: claimant.to_string(),
+            job_id: job.job_id.as_deref().unwrap_or_default(),
+            next_job_id: next_job_id.to_string(),
+            next_job: job.next(next_job_id).to_json(),
+            jitter,
         };
-        match verdict.as_deref() {
-            Some("drop") => Ok(Claim::Drop { reason: because(answer)? }),
-            Some("wait") => Ok(Claim::Wait { why: because(answer)? }),
-            Some("send") => self.read_try(answer).map(|attempt| Claim::Send(Box::new(attempt))),
-            _ => Ok(Claim::Ended),
-        }
+        let keys = DeliveryKey { delivery: keys::delivery(&job.delivery_id) };
+        Ok(match self.scripts.claim.run(&mut redis, keys, &call).await? {
+            ClaimReply::Send(claimed) => Claim::Send(Box::new(self.read_try(*claimed))),
+            ClaimReply::Drop { reason } => Claim::Drop { reason },
+            ClaimReply::Wait { why } => Claim::Wait { why },
+            ClaimReply::Ended => Claim::Ended,
+        })
     }
 
-    fn read_try(&self, answer: Vec<Value>) -> Result<Attempt, RedisError> {
-        type SealedFields = (String, String, String, String, String, Vec<u8>);
-        type TryFields = (i64, u32, i64, bool, String, i64, String);
-        let (sealed, rest) = answer.split_at_checked(6).unwrap_or((&answer, &[]));
-        let (_, purpose, to, challenge, key_id, sealed): SealedFields =
-            FromRedisValue::from_redis_value(Value::Array(sealed.to_vec()))?;
-        let to = E164::from_store(to);
-        let (expires_at, number, requested_at, after_unrecorded, provider, start_at, excluded): TryFields =
-            FromRedisValue::from_redis_value(Value::Array(rest.to_vec()))?;
+    fn read_try(&self, claimed: ClaimedTry) -> Attempt {
+        let to = E164::from_store(claimed.number);
+        let ClaimedTry { purpose, challenge_id, key_id, sealed, .. } = claimed;
         let message = match (purpose.parse().ok(), PurposeKind::from_text(&purpose)) {
             (Some(kind), _) => Ok(Message::Notice(kind)),
             (None, Some(kind)) => {
-                let opened = self.keys.open(&key_id, &sealed, &purpose, &to, &challenge);
+                let opened = self.keys.open(&key_id, &sealed, &purpose, &to, &challenge_id);
                 opened.map(|code| Message::Otp { kind, code })
             }
             (None, None) => Err(CannotOpen),
         };
-        let excluded = excluded.split_whitespace().map(str::to_owned).collect();
-        Ok(Attempt {
+        Attempt {
             to,
             message,
-            expires_at,
-            requested_at,
-            number,
-            after_unrecorded,
-            provider,
-            start_at,
-            excluded,
-        })
+            expires_at: claimed.expires_at,
+            requested_at: claimed.requested_at,
+            number: claimed.r#try,
+            after_unrecorded: claimed.after_unrecorded,
+            provider: claimed.provider,
+            start_at: claimed.start_at,
+            excluded: claimed.excluded.split_whitespace().map(str::to_owned).collect(),
+        }
     }
 
     /// Records what came of a try, and writes the job of the next one with it. Says what that did
@@ -281,19 +324,16 @@ impl DeliveryStore {
         outcome: &Outcome,
     ) -> Result<Option<BreakerEvent>, RedisError> {
         let (mut redis, next_job_id) = (self.redis.clone(), Ulid::generate());
-        let (_, breaker): (bool, String) = self
-            .scripts
-            .record
-            .prepare_invoke()
-            .key(keys::delivery(&job.delivery_id))
-            .arg(self.clock.unix_ms())
-            .arg(&job.delivery_id)
-            .arg(claimant.to_string())
-            .arg(serde_json::json!(outcome).to_string())
-            .arg(next_job_id.to_string())
-            .arg(job.next(next_job_id).to_json())
-            .invoke_async(&mut redis)
-            .await?;
+        let call = RecordCall {
+            now: self.clock.unix_ms(),
+            delivery_id: &job.delivery_id,
+            claimant: claimant.to_string(),
+            outcome,
+            next_job_id: next_job_id.to_string(),
+            next_job: job.next(next_job_id).to_json(),
+        };
+        let keys = DeliveryKey { delivery: keys::delivery(&job.delivery_id) };
+        let breaker = self.scripts.record.run(&mut redis, keys, &call).await?;
         Ok(breaker.parse().ok())
     }
 }

@@ -2,26 +2,35 @@
 
 use std::sync::LazyLock;
 
-use crate::ledger::connection::RedisConnection;
-use redis::Script;
+use serde::Serialize;
 
 use crate::domain::delivery::{DeliveryStatus, Reason};
 use crate::domain::ids::DeliveryId;
+use crate::ledger::connection::RedisConnection;
+use crate::ledger::deliveries::{DeliveryKey, DeliverySettings};
 use crate::ledger::keys;
 use crate::ledger::limits::{LedgerError, within_deadline};
-use crate::ledger::script;
-use crate::runtime::clock::Clock;
+use crate::ledger::script::{Call, Script, Source, named};
+use crate::ledger::scripts;
 
-static REPORT: LazyLock<Script> = LazyLock::new(|| {
-    let parts = [
-        include_str!("lua/limits.lua"),
-        include_str!("lua/give_back.lua"),
-        include_str!("lua/deliveries.lua"),
-        include_str!("lua/report.lua"),
-    ];
-    // It needs none.
-    Script::new(&script::text(&parts, &()))
-});
+static REPORT: LazyLock<Script<ReportCall<'static>>> =
+    LazyLock::new(|| Script::new(&DeliverySettings::new(&[], 0)));
+
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct ReportCall<'a> {
+        status: &'static str,
+        reason: Option<&'static str>,
+        provider_id: &'a str,
+    }
+}
+
+impl Call for ReportCall<'_> {
+    type Settings = DeliverySettings;
+    type Keys = DeliveryKey;
+    type Reply = bool;
+    const SOURCE: Source = scripts::REPORT;
+}
 
 /// Where a delivery is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -47,14 +56,13 @@ pub struct DeliveryReport {
 #[derive(Clone, Debug)]
 pub struct DeliveryStatuses {
     redis: RedisConnection,
-    clock: Clock,
 }
 
 impl DeliveryStatuses {
     /// The deliveries in this Redis.
     #[must_use]
-    pub fn new(redis: RedisConnection, clock: Clock) -> Self {
-        Self { redis, clock }
+    pub fn new(redis: RedisConnection) -> Self {
+        Self { redis }
     }
 
     /// Where a delivery is; none where it is not known, or not any more.
@@ -87,12 +95,12 @@ impl DeliveryStatuses {
         report: &DeliveryReport,
     ) -> Result<(), LedgerError> {
         let mut redis = self.redis.clone();
-        let mut call = REPORT.prepare_invoke();
-        call.key(keys::delivery(id.as_str()))
-            .arg(self.clock.unix_ms())
-            .arg(report.status.into_str())
-            .arg(report.reason.map_or("", |reason| reason.into_str()))
-            .arg(&report.provider_id);
-        within_deadline(call.invoke_async(&mut redis)).await
+        let call = ReportCall {
+            status: report.status.into_str(),
+            reason: report.reason.map(|reason| reason.into_str()),
+            provider_id: &report.provider_id,
+        };
+        let keys = DeliveryKey { delivery: keys::delivery(id.as_str()) };
+        within_deadline(REPORT.run(&mut redis, keys, &call)).await.map(|_| ())
     }
 }

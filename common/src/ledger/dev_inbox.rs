@@ -12,7 +12,7 @@ use crate::domain::phone::E164;
 use crate::ledger::connection::Redis;
 use crate::ledger::subscription::Subscription;
 
-const CHANNEL: &str = "cheershare:dev:inbox";
+const CHANNEL: &str = "{cheershare}:dev:inbox";
 
 /// An SMS as a phone would show it. `Debug` hides what it says and to whom.
 #[derive(Clone, Deserialize, Serialize)]

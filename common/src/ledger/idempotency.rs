@@ -5,14 +5,16 @@ use std::fmt;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use crate::ledger::connection::RedisConnection;
-use redis::Script;
+use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use crate::crypto::idempotency_keys::IdempotencyKeys;
 use crate::domain::client::ClientAddress;
+use crate::ledger::connection::RedisConnection;
 use crate::ledger::keys;
 use crate::ledger::limits::{LedgerError, within_deadline};
+use crate::ledger::script::{Call, Script, Source, keys, named};
+use crate::ledger::scripts;
 use crate::runtime::clock::{Clock, millis};
 
 /// How long the first answer is given again, from the first request on.
@@ -23,10 +25,75 @@ pub const LONGEST_CLAIM: Duration = Duration::from_secs(15);
 /// How many records an address may have; past that the oldest goes.
 pub const MOST_OF_AN_ADDRESS: u32 = 1_000;
 
-static BEGIN: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("lua/idempotency_begin.lua")));
-static END: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("lua/idempotency_end.lua")));
+static BEGIN: LazyLock<Script<BeginCall<'static>>> = LazyLock::new(|| Script::new(&()));
+static END: LazyLock<Script<EndCall<'static>>> = LazyLock::new(|| Script::new(&()));
+
+keys!(RecordKeys { of_address, record });
+
+/// What a request would be recorded as under one of the secrets.
+#[derive(Serialize)]
+struct RecordTags {
+    key: String,
+    fingerprint: String,
+}
+
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct BeginCall<'a> {
+        now: i64,
+        claim: &'a str,
+        /// When the claim does (Unix ms).
+        runs_out_at: i64,
+        kept_for: i64,
+        most: u32,
+        /// The sealing secret's first.
+        records: Vec<RecordTags>,
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub(crate) enum BeginReply {
+    Claimed,
+    InUse,
+    Reused,
+    Answered {
+        record: String,
+        #[serde(with = "serde_bytes")]
+        answer: Vec<u8>,
+    },
+}
+
+impl Call for BeginCall<'_> {
+    type Settings = ();
+    type Keys = RecordKeys;
+    type Reply = BeginReply;
+    const SOURCE: Source = scripts::IDEMPOTENCY_BEGIN;
+}
+
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct EndCall<'a> {
+        now: i64,
+        claim: &'a str,
+        /// The answer; none where there is none to keep.
+        #[serde(skip)]
+        sealed: Option<Vec<u8>>,
+        /// When the answer does (Unix ms).
+        expires_at: i64,
+    }
+}
+
+impl Call for EndCall<'_> {
+    type Settings = ();
+    type Keys = RecordKeys;
+    type Reply = bool;
+    const SOURCE: Source = scripts::IDEMPOTENCY_END;
+
+    fn sealed(&self) -> Option<&[u8]> {
+        self.sealed.as_deref()
+    }
+}
 
 /// Why nothing is known about a repeated request.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +139,12 @@ pub struct Claim {
     began_at: i64,
 }
 
+impl Claim {
+    fn keys(&self) -> RecordKeys {
+        RecordKeys { of_address: self.of_address.clone(), record: self.record.clone() }
+    }
+}
+
 /// Repeated requests in Redis.
 #[derive(Clone, Debug)]
 pub struct IdempotencyStore {
@@ -107,28 +180,28 @@ impl IdempotencyStore {
             id: Ulid::generate().to_string(),
             began_at: now,
         };
-        let mut call = BEGIN.prepare_invoke();
-        call.key(&claim.of_address).key(&claim.record);
-        call.arg(now)
-            .arg(now + millis(LONGEST_CLAIM))
-            .arg(&claim.id)
-            .arg(millis(KEEP))
-            .arg(MOST_OF_AN_ADDRESS);
-        call.arg(first.fingerprint);
-        for tags in older {
-            call.key(keys::idempotency(&tags.name)).arg(tags.fingerprint);
-        }
+        let tags = std::iter::once(first).chain(older);
+        let call = BeginCall {
+            now,
+            claim: &claim.id,
+            runs_out_at: now + millis(LONGEST_CLAIM),
+            kept_for: millis(KEEP),
+            most: MOST_OF_AN_ADDRESS,
+            records: tags
+                .map(|tags| RecordTags {
+                    key: keys::idempotency(&tags.name),
+                    fingerprint: tags.fingerprint,
+                })
+                .collect(),
+        };
         let mut redis = self.redis.clone();
-        let answer: (String, String, Vec<u8>) =
-            within_deadline(call.invoke_async(&mut redis)).await?;
-        let (verdict, record, sealed) = answer;
-        match verdict.as_str() {
-            "claimed" => Ok(Begun::Claimed(claim)),
-            "in_use" => Ok(Begun::InUse),
-            "reused" => Ok(Begun::Reused),
-            _ => self
+        match within_deadline(BEGIN.run(&mut redis, claim.keys(), &call)).await? {
+            BeginReply::Claimed => Ok(Begun::Claimed(claim)),
+            BeginReply::InUse => Ok(Begun::InUse),
+            BeginReply::Reused => Ok(Begun::Reused),
+            BeginReply::Answered { record, answer } => self
                 .keys
-                .open(&sealed, &record)
+                .open(&answer, &record)
                 .map(Begun::Answered)
                 .ok_or(IdempotencyError::CannotOpen),
         }
@@ -148,7 +221,7 @@ impl IdempotencyStore {
         let now = self.clock.unix_ms();
         let longest = claim.began_at + millis(KEEP);
         let expires_at = time.map_or(longest, |time| longest.min(now.saturating_add(millis(time))));
-        self.end(claim, &self.keys.seal(answer, &claim.record), now, expires_at).await
+        self.end(claim, Some(self.keys.seal(answer, &claim.record)), now, expires_at).await
     }
 
     /// Keeps nothing: the next request with the key is a first one.
@@ -156,20 +229,18 @@ impl IdempotencyStore {
     /// # Errors
     /// [`LedgerError`].
     pub async fn free(&self, claim: &Claim) -> Result<(), LedgerError> {
-        self.end(claim, b"", self.clock.unix_ms(), 0).await
+        self.end(claim, None, self.clock.unix_ms(), 0).await
     }
 
     async fn end(
         &self,
         claim: &Claim,
-        sealed: &[u8],
+        sealed: Option<Vec<u8>>,
         now: i64,
         expires_at: i64,
     ) -> Result<(), LedgerError> {
-        let mut call = END.prepare_invoke();
-        call.key(&claim.of_address).key(&claim.record);
-        call.arg(&claim.id).arg(sealed).arg(now).arg(expires_at);
+        let call = EndCall { now, claim: &claim.id, sealed, expires_at };
         let mut redis = self.redis.clone();
-        within_deadline(call.invoke_async(&mut redis)).await
+        within_deadline(END.run(&mut redis, claim.keys(), &call)).await.map(|_| ())
     }
 }

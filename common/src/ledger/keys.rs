@@ -1,28 +1,29 @@
-//! The names of the ledger's keys in Redis. The queue's are in `queue`.
+//! The names of the ledger's keys in Redis. The queue's are in `queue`. What stands in braces says
+//! which of a cluster's nodes has a key, so that one has all.
 
 use crate::domain::client::{ClientAddress, ClientNetwork};
 use crate::domain::phone::{Country, E164};
 use crate::domain::purpose::Purpose;
 
 /// What the names of all challenges start with; purpose and number follow.
-pub(crate) const CHALLENGE_PREFIX: &str = "cheershare:otp:";
+pub(crate) const CHALLENGE_PREFIX: &str = "{cheershare}:otp:";
 /// What the names of all deliveries start with; the id follows.
-pub(crate) const DELIVERY_PREFIX: &str = "cheershare:delivery:";
+pub(crate) const DELIVERY_PREFIX: &str = "{cheershare}:delivery:";
 /// What the names of all leaky buckets start with.
-pub(crate) const BUCKET_PREFIX: &str = "cheershare:bucket:";
+pub(crate) const BUCKET_PREFIX: &str = "{cheershare}:bucket:";
 /// What the names of all logs of sends start with; the number follows, and the tag of a known
 /// address.
-pub(crate) const SENDS_PREFIX: &str = "cheershare:sends:";
+pub(crate) const SENDS_PREFIX: &str = "{cheershare}:sends:";
 
 /// What the names of all logs of wrong guesses at a number from an address start with; both follow.
-const WRONG_BY_BOTH_PREFIX: &str = "cheershare:wrong:both:";
+const WRONG_BY_BOTH_PREFIX: &str = "{cheershare}:wrong:both:";
 
 /// What the names of all breakers start with; the provider follows.
-pub(crate) const BREAKER_PREFIX: &str = "cheershare:breaker:";
+pub(crate) const BREAKER_PREFIX: &str = "{cheershare}:breaker:";
 /// What the names of the call rates start with; the provider follows.
-pub(crate) const RATE_PREFIX: &str = "cheershare:rate:";
+pub(crate) const RATE_PREFIX: &str = "{cheershare}:rate:";
 /// Deliveries that ended without being sent.
-pub(crate) const DEAD_LETTERS: &str = "cheershare:dead_letters";
+pub(crate) const DEAD_LETTERS: &str = "{cheershare}:dead_letters";
 
 /// The breaker of a provider.
 pub(crate) fn breaker(provider: &str) -> String {
@@ -44,7 +45,7 @@ pub(crate) fn delivery(id: &str) -> String {
 
 /// The cooldown of a number.
 pub(crate) fn number(number: &E164) -> String {
-    format!("cheershare:number:{}", number.as_str())
+    format!("{{cheershare}}:number:{}", number.as_str())
 }
 
 /// When a number was sent to.
@@ -54,22 +55,22 @@ pub(crate) fn sends(number: &E164) -> String {
 
 /// The tags of addresses from which a number signed in.
 pub(crate) fn known_addresses(number: &E164) -> String {
-    format!("cheershare:known:{}", number.as_str())
+    format!("{{cheershare}}:known:{}", number.as_str())
 }
 
 /// When a number was guessed at.
 pub(crate) fn wrong_by_number(number: &E164) -> String {
-    format!("cheershare:wrong:number:{}", number.as_str())
+    format!("{{cheershare}}:wrong:number:{}", number.as_str())
 }
 
 /// When an address guessed.
 pub(crate) fn wrong_by_address(address: ClientAddress) -> String {
-    format!("cheershare:wrong:address:{address}")
+    format!("{{cheershare}}:wrong:address:{address}")
 }
 
 /// Of which number an address has been told lately whether it is known.
 pub(crate) fn told(address: ClientAddress) -> String {
-    format!("cheershare:told:{address}")
+    format!("{{cheershare}}:told:{address}")
 }
 
 /// When an address guessed at a number.
@@ -80,7 +81,7 @@ pub(crate) fn wrong_by_both(number: &E164, address: ClientAddress) -> String {
 /// What matches all keys with a number in their names, and some of longer numbers. There is nothing
 /// in a number that a pattern would take for more than itself.
 pub(crate) fn pattern_of(number: &E164) -> String {
-    format!("cheershare:*:{}*", number.as_str())
+    format!("{{cheershare}}:*:{}*", number.as_str())
 }
 
 /// The purpose of a challenge of that number, by the challenge's key.
@@ -97,17 +98,17 @@ pub(crate) fn is_wrong_by_both(key: &str, number: &E164) -> bool {
 
 /// That an operator has blocked a number, and until when.
 pub(crate) fn blocked(number: &E164) -> String {
-    format!("cheershare:blocked:{}", number.as_str())
+    format!("{{cheershare}}:blocked:{}", number.as_str())
 }
 
 /// A request that its client may repeat, by the tag of client and key.
 pub(crate) fn idempotency(tag: &str) -> String {
-    format!("cheershare:idempotency:{tag}")
+    format!("{{cheershare}}:idempotency:{tag}")
 }
 
 /// The names of an address's requests that may be repeated.
 pub(crate) fn idempotency_of_address(address: ClientAddress) -> String {
-    format!("cheershare:idempotency:address:{address}")
+    format!("{{cheershare}}:idempotency:address:{address}")
 }
 
 /// Unverified sends asked for by an address.

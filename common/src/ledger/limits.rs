@@ -4,12 +4,13 @@ use std::future::Future;
 use std::time::Duration;
 
 use redis::{RedisError, RedisResult};
-use serde::Serialize;
-use strum::{EnumString, IntoStaticStr, VariantArray};
+use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::config::LimitConfig;
 use crate::domain::phone::Country;
 use crate::ledger::keys;
+use crate::ledger::script::named;
 use crate::runtime::clock::millis;
 use crate::runtime::timeout::with_timeout;
 
@@ -36,7 +37,8 @@ pub enum LedgerError {
     /// A script answered what it never should.
     #[error("Redis: an answer that cannot be read")]
     Unreadable,
-    /// The code may have been used up by a guess whose answer was lost; that is being undone.
+    /// The code may have been used up by a guess whose answer was lost, and that is being undone; or
+    /// too many such guesses are.
     #[error("Redis: the answer to an earlier guess was lost")]
     RollbackPending,
 }
@@ -48,36 +50,38 @@ pub(crate) async fn within_deadline<T>(
     with_timeout(DEADLINE, LedgerError::Deadline, call).await
 }
 
-/// Settings of the scripts, all durations in milliseconds.
-#[derive(Clone, Debug, Serialize)]
-pub struct LedgerSettings {
-    ttl: i64,
-    longest_life: i64,
-    keep_delivery: i64,
-    guesses_per_challenge: u32,
-    known_addresses: u32,
-    cooldown: i64,
-    sends_per_number_hour: u32,
-    sends_per_number_day: u32,
-    sends_per_number_day_own: u32,
-    pub(crate) sends_per_address_hour: u32,
-    pub(crate) sends_per_network_hour: u32,
-    pub(crate) sends_per_range_hour: u32,
-    pub(crate) sends_per_hour: u32,
-    wrong_guesses_per_hour: u32,
-    wrong_guesses_per_address_hour: u32,
-    wrong_guesses_per_number_hour: u32,
-    wrong_guesses_per_number_day: u32,
-    wrong_guesses_per_number_day_own: u32,
-    wrong_guesses_per_network_hour: u32,
-    bucket_prefix: &'static str,
-    delivery_prefix: &'static str,
-    #[serde(skip)]
-    default_country: Country,
-    #[serde(skip)]
-    sends_per_country_hour: u32,
-    #[serde(skip)]
-    sends_per_foreign_country_hour: u32,
+named! {
+    /// Settings of the scripts, all durations in milliseconds.
+    #[derive(Clone, Debug, Serialize)]
+    pub struct LedgerSettings {
+        ttl: i64,
+        longest_life: i64,
+        keep_delivery: i64,
+        guesses_per_challenge: u32,
+        known_addresses: u32,
+        cooldown: i64,
+        sends_per_number_hour: u32,
+        sends_per_number_day: u32,
+        sends_per_number_day_own: u32,
+        pub(crate) sends_per_address_hour: u32,
+        pub(crate) sends_per_network_hour: u32,
+        pub(crate) sends_per_range_hour: u32,
+        pub(crate) sends_per_hour: u32,
+        wrong_guesses_per_hour: u32,
+        wrong_guesses_per_address_hour: u32,
+        wrong_guesses_per_number_hour: u32,
+        wrong_guesses_per_number_day: u32,
+        wrong_guesses_per_number_day_own: u32,
+        wrong_guesses_per_network_hour: u32,
+        bucket_prefix: &'static str,
+        delivery_prefix: &'static str,
+        #[serde(skip)]
+        default_country: Country,
+        #[serde(skip)]
+        sends_per_country_hour: u32,
+        #[serde(skip)]
+        sends_per_foreign_country_hour: u32,
+    }
 }
 
 impl LedgerSettings {
@@ -129,7 +133,8 @@ fn own_part(cap: u32) -> u32 {
 }
 
 /// A limit that refuses a send.
-#[derive(Clone, Copy, Debug, EnumString, Eq, Hash, IntoStaticStr, PartialEq, VariantArray)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, IntoStaticStr, PartialEq, VariantArray)]
+#[serde(rename_all = "snake_case")]
 #[strum(const_into_str, serialize_all = "snake_case")]
 pub enum LimitKind {
     /// Five wrong guesses at the code that lives.
@@ -157,7 +162,8 @@ pub enum LimitKind {
 }
 
 /// Why a guess was not right. For operators only.
-#[derive(Clone, Copy, Debug, EnumString, Eq, Hash, IntoStaticStr, PartialEq, VariantArray)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, IntoStaticStr, PartialEq, VariantArray)]
+#[serde(rename_all = "snake_case")]
 #[strum(const_into_str, serialize_all = "snake_case")]
 pub enum WrongGuess {
     /// Other digits.

@@ -13,5 +13,6 @@ pub mod otp;
 pub mod outcome;
 mod pending_rollbacks;
 pub(crate) mod script;
+pub(crate) mod scripts;
 mod sentinel;
 pub mod subscription;

@@ -3,24 +3,46 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use crate::ledger::connection::RedisConnection;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use crate::domain::ids::DeliveryId;
 use crate::domain::message::NoticeKind;
 use crate::domain::phone::E164;
+use crate::ledger::connection::RedisConnection;
+use crate::ledger::deliveries::DeliveryKey;
 use crate::ledger::keys;
 use crate::ledger::limits::{KEEP_DELIVERY, LedgerError, within_deadline};
-use crate::queue::QueueScript;
+use crate::ledger::script::{Call, Script, Source, named};
+use crate::ledger::scripts;
 use crate::queue::job::SendOtp;
 use crate::runtime::clock::millis;
 
 /// How long it is tried to send one.
 const WORTH_SENDING_FOR: Duration = Duration::from_secs(60 * 60);
 
-static NOTIFY: LazyLock<QueueScript> =
-    LazyLock::new(|| QueueScript::new(include_str!("lua/notify.lua")));
+static NOTIFY: LazyLock<Script<NotifyCall<'static>>> = LazyLock::new(|| Script::new(&()));
+
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct NotifyCall<'a> {
+        kind: &'a str,
+        number: &'a str,
+        happened_at: i64,
+        expires_at: i64,
+        /// How long the delivery can be looked up (ms).
+        kept_for: i64,
+        job_id: &'a str,
+        job: String,
+    }
+}
+
+impl Call for NotifyCall<'_> {
+    type Settings = ();
+    type Keys = DeliveryKey;
+    type Reply = bool;
+    const SOURCE: Source = scripts::NOTIFY;
+}
 
 /// One SMS without a code, as the outbox keeps it too.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -85,16 +107,17 @@ impl Notices {
             traceparent: notice.traceparent.clone(),
             job_id: None,
         };
-        let mut call = NOTIFY.prepare_invoke();
-        call.key(keys::delivery(&notice.delivery_id))
-            .arg(&notice.kind)
-            .arg(&notice.number)
-            .arg(notice.happened_at)
-            .arg(notice.happened_at + millis(WORTH_SENDING_FOR))
-            .arg(millis(WORTH_SENDING_FOR + KEEP_DELIVERY))
-            .arg(&notice.job_id)
-            .arg(job.to_json());
+        let call = NotifyCall {
+            kind: &notice.kind,
+            number: &notice.number,
+            happened_at: notice.happened_at,
+            expires_at: notice.happened_at + millis(WORTH_SENDING_FOR),
+            kept_for: millis(WORTH_SENDING_FOR + KEEP_DELIVERY),
+            job_id: &notice.job_id,
+            job: job.to_json(),
+        };
         let mut redis = self.redis.clone();
-        within_deadline(call.invoke_async(&mut redis)).await
+        let keys = DeliveryKey { delivery: keys::delivery(&notice.delivery_id) };
+        within_deadline(NOTIFY.run(&mut redis, keys, &call)).await.map(|_| ())
     }
 }

@@ -4,22 +4,22 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use crate::ledger::connection::RedisConnection;
-use redis::{Script, ScriptInvocation};
+use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-use crate::crypto::otp_keys::OtpKeys;
+use crate::crypto::otp_keys::{GuessTag, OtpKeys};
 use crate::domain::client::ClientAddress;
 use crate::domain::ids::{ChallengeId, DeliveryId};
 use crate::domain::otp::{Otp, OtpLength};
 use crate::domain::person_name::PersonName;
 use crate::domain::phone::{Country, E164};
 use crate::domain::purpose::Purpose;
+use crate::ledger::connection::RedisConnection;
 use crate::ledger::keys;
 use crate::ledger::limits::{LedgerError, LedgerSettings, LimitKind, WrongGuess, within_deadline};
 use crate::ledger::pending_rollbacks::PendingRollbacks;
-use crate::ledger::script;
-use crate::queue::QueueScript;
+use crate::ledger::script::{Call, Script, Source, keys, named};
+use crate::ledger::scripts;
 use crate::queue::job::SendOtp;
 use crate::runtime::clock::Clock;
 
@@ -28,7 +28,7 @@ use crate::runtime::clock::Clock;
 const RESTORE_ATTEMPTS: u32 = 30;
 const RESTORE_PAUSE: Duration = Duration::from_millis(250);
 
-static RESTORE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/restore.lua")));
+static RESTORE: LazyLock<Script<RestoreCall<'static>>> = LazyLock::new(|| Script::new(&()));
 
 /// Who asks, for which number and for what.
 #[derive(Clone, Copy, Debug)]
@@ -101,26 +101,151 @@ pub struct Verified {
     pub name: PersonName,
 }
 
+named! {
+    /// What it is told of all numbers.
+    #[derive(Serialize)]
+    pub(crate) struct SendCall<'a> {
+        now: i64,
+        /// Ids of keys that open codes, with commas.
+        known_keys: String,
+        requests: Vec<SendRequest<'a>>,
+        /// The codes of all requests, one behind the other.
+        #[serde(skip)]
+        sealed: Vec<u8>,
+    }
+}
+
+named! {
+    /// What `send.lua` is told of one number.
+    #[derive(Serialize)]
+    pub(crate) struct SendRequest<'a> {
+        keys: SendKeys,
+        address_tags: Vec<String>,
+        purpose: String,
+        number: &'a str,
+        name: &'a str,
+        country_capacity: u32,
+        /// These five are of the challenge that begins, unless the last one's code is sent again.
+        challenge_id: ChallengeId,
+        key_id: String,
+        tag: String,
+        /// Its first and its last byte in `sealed`, from 1.
+        sealed_from: usize,
+        sealed_to: usize,
+        delivery_id: DeliveryId,
+        job_id: String,
+        job: String,
+        is_test: bool,
+    }
+}
+
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct SendKeys {
+        challenge: String,
+        delivery: String,
+        number: String,
+        sends: String,
+        known: String,
+        wrong: String,
+        wrong_by_address: String,
+        wrong_by_both: String,
+        wrong_by_network: String,
+        told: String,
+        address: String,
+        network: String,
+        range: String,
+        country: String,
+        service: String,
+        blocked: String,
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Sent {
+    expires_in: u64,
+    resend_in: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub(crate) enum SendReply {
+    Sent { sent: Vec<Sent> },
+    Refused { kind: LimitKind, retry_after: u64, index: usize },
+}
+
+impl Call for SendCall<'_> {
+    type Settings = LedgerSettings;
+    type Keys = ();
+    type Reply = SendReply;
+    const SOURCE: Source = scripts::SEND;
+
+    fn sealed(&self) -> Option<&[u8]> {
+        Some(&self.sealed)
+    }
+}
+
+keys!(VerifyKeys {
+    challenge,
+    number,
+    known,
+    wrong_by_number,
+    wrong_by_address,
+    wrong_by_both,
+    wrong_by_network,
+    blocked,
+});
+
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct VerifyCall<'a> {
+        now: i64,
+        address_tags: Vec<String>,
+        attempt: &'a str,
+        guesses: Vec<GuessTag>,
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub(crate) enum VerifyReply {
+    Right { name: String },
+    Refused { why: WrongGuess },
+}
+
+impl Call for VerifyCall<'_> {
+    type Settings = LedgerSettings;
+    type Keys = VerifyKeys;
+    type Reply = VerifyReply;
+    const SOURCE: Source = scripts::VERIFY;
+}
+
+keys!(ChallengeKey { challenge });
+
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct RestoreCall<'a> {
+        attempt: &'a str,
+    }
+}
+
+impl Call for RestoreCall<'_> {
+    type Settings = ();
+    type Keys = ChallengeKey;
+    type Reply = bool;
+    const SOURCE: Source = scripts::RESTORE;
+}
+
 /// What Redis runs under these settings.
 #[derive(Debug)]
 struct Scripts {
-    send: QueueScript,
-    verify: Script,
+    send: Script<SendCall<'static>>,
+    verify: Script<VerifyCall<'static>>,
 }
 
 impl Scripts {
     fn new(settings: &LedgerSettings) -> Self {
-        const LIMITS: &str = include_str!("lua/limits.lua");
-        const NAMES: &str = include_str!("lua/names.lua");
-        let verify =
-            [LIMITS, include_str!("lua/give_back.lua"), NAMES, include_str!("lua/verify.lua")];
-        Self {
-            send: QueueScript::new(&script::text(
-                &[LIMITS, NAMES, include_str!("lua/send.lua")],
-                settings,
-            )),
-            verify: Script::new(&script::text(&verify, settings)),
-        }
+        Self { send: Script::new(settings), verify: Script::new(settings) }
     }
 }
 
@@ -182,85 +307,89 @@ impl OtpStore {
         requests: &[OtpRequest<'_>],
         request_id: Option<String>,
     ) -> Result<Vec<SendOutcome>, LedgerError> {
-        let known_keys = self.keys.ids().collect::<Vec<_>>().join(",");
-        let mut call = self.scripts.send.prepare_invoke();
-        call.arg(self.clock.unix_ms());
-        let mut deliveries = Vec::new();
+        let mut call = SendCall {
+            now: self.clock.unix_ms(),
+            known_keys: self.keys.ids().collect::<Vec<_>>().join(","),
+            requests: Vec::new(),
+            sealed: Vec::new(),
+        };
         for request in requests {
-            let delivery = DeliveryId::random();
-            self.add_request(&mut call, request, &delivery, &known_keys, request_id.clone());
-            deliveries.push(delivery);
+            let request = self.to_script(request, request_id.clone(), &mut call.sealed);
+            call.requests.push(request);
         }
-        let answers: Vec<(String, u64, u64)> = self.invoke(&call).await?;
-        let outcomes =
-            answers.into_iter().zip(deliveries).map(|((outcome, first, second), delivery)| {
-                let first = Duration::from_millis(first);
-                match outcome.parse().ok() {
-                    None => SendOutcome::Queued {
-                        delivery,
-                        expires_in: first,
-                        resend_in: Duration::from_millis(second),
-                    },
-                    Some(kind) => SendOutcome::Refused {
-                        kind,
-                        retry_after: first,
-                        index: usize::try_from(second).unwrap_or(0),
-                    },
-                }
-            });
-        Ok(outcomes.collect())
+        let mut redis = self.redis.clone();
+        let reply = within_deadline(self.scripts.send.run(&mut redis, (), &call)).await?;
+        let millis = Duration::from_millis;
+        Ok(match reply {
+            SendReply::Sent { sent } => sent
+                .into_iter()
+                .zip(call.requests)
+                .map(|(sent, request)| SendOutcome::Queued {
+                    delivery: request.delivery_id,
+                    expires_in: millis(sent.expires_in),
+                    resend_in: millis(sent.resend_in),
+                })
+                .collect(),
+            SendReply::Refused { kind, retry_after, index } => {
+                vec![SendOutcome::Refused { kind, retry_after: millis(retry_after), index }]
+            }
+        })
     }
 
-    /// What `send.lua` takes for one number.
-    fn add_request(
+    fn to_script<'a>(
         &self,
-        call: &mut ScriptInvocation<'_>,
-        request: &OtpRequest<'_>,
-        delivery: &DeliveryId,
-        known_keys: &str,
+        request: &OtpRequest<'a>,
         request_id: Option<String>,
-    ) {
+        all_sealed: &mut Vec<u8>,
+    ) -> SendRequest<'a> {
         let OtpRequest { requester, country, name, test_code } = *request;
         let OtpRequester { purpose, number, address } = requester;
-        let challenge = ChallengeId::random();
+        let challenge_id = ChallengeId::random();
+        let delivery_id = DeliveryId::random();
         let code = test_code.cloned().unwrap_or_else(|| Otp::random(self.code_length));
-        let new = self.keys.seal(&code, purpose, number, &challenge);
+        let new = self.keys.seal(&code, purpose, number, &challenge_id);
+        let sealed_from = all_sealed.len() + 1;
+        all_sealed.extend(new.sealed);
         let job = SendOtp {
-            delivery_id: delivery.to_string(),
+            delivery_id: delivery_id.to_string(),
             request_id,
             traceparent: crate::runtime::telemetry::traces::traceparent(),
             job_id: None,
         };
-        call.key(keys::challenge(purpose, number))
-            .key(keys::delivery(delivery.as_str()))
-            .key(keys::number(number))
-            .key(keys::sends(number))
-            .key(keys::known_addresses(number))
-            .key(keys::wrong_by_number(number))
-            .key(keys::wrong_by_address(address))
-            .key(keys::wrong_by_both(number, address))
-            .key(keys::address_bucket(address))
-            .key(keys::network_bucket(address.network()))
-            .key(keys::range_bucket(number))
-            .key(keys::country_bucket(country))
-            .key(keys::service_bucket())
-            .key(keys::blocked(number))
-            .key(keys::wrong_by_network(address.network()))
-            .key(keys::told(address));
-        call.arg(self.address_tags(requester))
-            .arg(purpose.text())
-            .arg(number.as_str())
-            .arg(name.map_or("", PersonName::as_str))
-            .arg(self.settings.country_capacity(country))
-            .arg(challenge.as_str())
-            .arg(new.key_id)
-            .arg(new.sealed)
-            .arg(new.tag)
-            .arg(known_keys)
-            .arg(delivery.as_str())
-            .arg(Ulid::generate().to_string())
-            .arg(job.to_json())
-            .arg(test_code.is_some());
+        SendRequest {
+            keys: SendKeys {
+                challenge: keys::challenge(purpose, number),
+                delivery: keys::delivery(delivery_id.as_str()),
+                number: keys::number(number),
+                sends: keys::sends(number),
+                known: keys::known_addresses(number),
+                wrong: keys::wrong_by_number(number),
+                wrong_by_address: keys::wrong_by_address(address),
+                wrong_by_both: keys::wrong_by_both(number, address),
+                wrong_by_network: keys::wrong_by_network(address.network()),
+                told: keys::told(address),
+                address: keys::address_bucket(address),
+                network: keys::network_bucket(address.network()),
+                range: keys::range_bucket(number),
+                country: keys::country_bucket(country),
+                service: keys::service_bucket(),
+                blocked: keys::blocked(number),
+            },
+            address_tags: self.keys.address_tags(number, address),
+            purpose: purpose.text().into(),
+            number: number.as_str(),
+            name: name.map_or("", PersonName::as_str),
+            country_capacity: self.settings.country_capacity(country),
+            challenge_id,
+            key_id: new.key_id,
+            tag: new.tag,
+            sealed_from,
+            sealed_to: all_sealed.len(),
+            delivery_id,
+            job_id: Ulid::generate().to_string(),
+            job: job.to_json(),
+            is_test: test_code.is_some(),
+        }
     }
 
     /// Compares a guess and counts a wrong one. Of simultaneous right guesses one is
@@ -273,42 +402,47 @@ impl OtpStore {
         asker: OtpRequester<'_>,
         guess: &Otp,
     ) -> Result<VerifyOutcome, LedgerError> {
+        if self.pending_rollbacks.is_full() {
+            return Err(LedgerError::RollbackPending);
+        }
         let OtpRequester { purpose, number, address } = asker;
         let redemption =
             Redemption { key: keys::challenge(purpose, number), id: Ulid::generate().to_string() };
-        let mut call = self.scripts.verify.prepare_invoke();
-        call.key(&redemption.key)
-            .key(keys::number(number))
-            .key(keys::known_addresses(number))
-            .key(keys::wrong_by_number(number))
-            .key(keys::wrong_by_address(address))
-            .key(keys::wrong_by_both(number, address))
-            .key(keys::wrong_by_network(address.network()))
-            .key(keys::blocked(number));
-        call.arg(self.clock.unix_ms()).arg(self.address_tags(asker)).arg(&redemption.id);
-        for guess in self.keys.guess_tags(guess, purpose, number) {
-            call.arg(guess.key_id).arg(guess.tag);
-        }
+        let keys = VerifyKeys {
+            challenge: redemption.key.clone(),
+            number: keys::number(number),
+            known: keys::known_addresses(number),
+            wrong_by_number: keys::wrong_by_number(number),
+            wrong_by_address: keys::wrong_by_address(address),
+            wrong_by_both: keys::wrong_by_both(number, address),
+            wrong_by_network: keys::wrong_by_network(address.network()),
+            blocked: keys::blocked(number),
+        };
+        let call = VerifyCall {
+            now: self.clock.unix_ms(),
+            address_tags: self.keys.address_tags(number, address),
+            attempt: &redemption.id,
+            guesses: self.keys.guess_tags(guess, purpose, number),
+        };
         let was_pending = self.pending_rollbacks.has(&redemption.key);
         // Redis may run the script after nobody waits for its answer any more.
-        let answer = self
-            .invoke(&call)
+        let mut redis = self.redis.clone();
+        let answer = within_deadline(self.scripts.verify.run(&mut redis, keys, &call))
             .await
             .inspect_err(|_| self.restore_in_background(redemption.clone()));
-        let (outcome, name): (String, String) = answer?;
-        Ok(match outcome.parse().ok() {
-            None => {
+        Ok(match answer? {
+            VerifyReply::Right { name } => {
                 self.pending_rollbacks.forget(&redemption.key);
                 VerifyOutcome::Right(Verified { redemption, name: PersonName::from_store(name) })
             }
             // A code that looks used may be one whose use is taken back next: nobody should be told
             // that it is wrong.
-            Some(WrongGuess::None)
+            VerifyReply::Refused { why: WrongGuess::None }
                 if was_pending || self.pending_rollbacks.has(&redemption.key) =>
             {
                 return Err(LedgerError::RollbackPending);
             }
-            Some(why) => VerifyOutcome::Wrong(why),
+            VerifyReply::Refused { why } => VerifyOutcome::Wrong(why),
         })
     }
 
@@ -336,9 +470,10 @@ impl OtpStore {
     }
 
     async fn restore_redemption(&self, redemption: &Redemption) -> Result<bool, LedgerError> {
-        let mut call = RESTORE.prepare_invoke();
-        call.key(&redemption.key).arg(&redemption.id);
-        self.invoke(&call).await
+        let mut redis = self.redis.clone();
+        let keys = ChallengeKey { challenge: redemption.key.clone() };
+        let call = RestoreCall { attempt: &redemption.id };
+        within_deadline(RESTORE.run(&mut redis, keys, &call)).await
     }
 
     /// Tries in the background, until the attempt is taken back or Redis has said twice that there
@@ -359,17 +494,5 @@ impl OtpStore {
                 tokio::time::sleep(RESTORE_PAUSE).await;
             }
         });
-    }
-
-    fn address_tags(&self, requester: OtpRequester<'_>) -> String {
-        self.keys.address_tags(requester.number, requester.address).join(" ")
-    }
-
-    async fn invoke<T: redis::FromRedisValue>(
-        &self,
-        call: &ScriptInvocation<'_>,
-    ) -> Result<T, LedgerError> {
-        let mut redis = self.redis.clone();
-        within_deadline(call.invoke_async(&mut redis)).await
     }
 }

@@ -1,29 +1,211 @@
-//! The text of the ledger's scripts: parts in Lua, and the settings written into them.
+//! Scripts that Redis runs. The Lua files are valid as they stand: what they speak of, settings,
+//! keys, the call and shared parts, is put before them.
 
+use std::collections::BTreeSet;
+use std::fmt::{self, Write};
+use std::marker::PhantomData;
+
+use redis::aio::ConnectionLike;
+use redis::{ErrorKind, RedisError, RedisResult};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// What a setting is called in Lua: `settings.ttl`.
-const NAME: &str = "settings.";
+use crate::queue::NAMES;
 
-/// Joins `parts` and writes each setting into the place of its name, `300000` for `settings.ttl`
-/// and nil for what is not set. So Redis reads and looks up no settings for a call, and a process
-/// with other settings has scripts of its own. In quotes,
-/// `'settings.ttl'`, a number is text: that is what Redis' commands take, and to make it of a number costs.
-pub(crate) fn text(parts: &[&str], settings: &impl Serialize) -> String {
-    let settings = serde_json::json!(settings);
-    let template = parts.concat();
-    let mut pieces = template.split(NAME);
-    let mut text = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        let end = piece
-            .find(|char: char| !char.is_ascii_alphanumeric() && char != '_')
-            .unwrap_or(piece.len());
-        let (name, rest) = piece.split_at(end);
-        text.push_str(&literal(settings.get(name).unwrap_or(&Value::Null)));
-        text.push_str(rest);
+/// A file of functions that scripts share. It returns a table, which they know by `name`.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(super) name: &'static str,
+    pub(super) text: &'static str,
+}
+
+/// What a script is made of. A part comes behind those that it uses.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(super) text: &'static str,
+    pub(super) parts: &'static [Part],
+}
+
+/// Fields that a script knows by these names.
+pub(crate) trait Named {
+    const NAMES: &'static [&'static str];
+}
+
+impl Named for () {
+    const NAMES: &'static [&'static str] = &[];
+}
+
+/// The keys that a script touches, in the order of their names.
+pub(crate) trait Keys: Named {
+    fn into_values(self) -> Vec<String>;
+}
+
+impl Keys for () {
+    fn into_values(self) -> Vec<String> {
+        Vec::new()
     }
-    text
+}
+
+/// What a script is told, under `call`. `()` stands for no settings and no keys.
+pub(crate) trait Call: Serialize + Named {
+    /// Known to the script under `settings`.
+    type Settings: Serialize + Named;
+    /// Known to the script under `keys`, beside those of the queue.
+    type Keys: Keys;
+    /// What the script returns.
+    type Reply: DeserializeOwned;
+    /// The script.
+    const SOURCE: Source;
+
+    /// What a script finds under `call.sealed`, which goes beside the call: of MessagePack's types
+    /// Redis knows none for bytes.
+    fn sealed(&self) -> Option<&[u8]> {
+        None
+    }
+}
+
+/// Defines a struct whose fields scripts know by their names.
+macro_rules! named {
+    (
+        $(#[$meta:meta])*
+        $vis:vis struct $name:ident $(<$life:lifetime>)? {
+            $($(#[$field_meta:meta])* $field_vis:vis $field:ident: $type:ty),* $(,)?
+        }
+    ) => {
+        $(#[$meta])*
+        $vis struct $name $(<$life>)? {
+            $($(#[$field_meta])* $field_vis $field: $type),*
+        }
+
+        impl $(<$life>)? $crate::ledger::script::Named for $name $(<$life>)? {
+            const NAMES: &'static [&'static str] = &[$(stringify!($field)),*];
+        }
+    };
+}
+
+/// Defines a struct of names of keys.
+macro_rules! keys {
+    ($name:ident { $($field:ident),* $(,)? }) => {
+        pub(crate) struct $name {
+            $(pub(crate) $field: String),*
+        }
+
+        impl $crate::ledger::script::Named for $name {
+            const NAMES: &'static [&'static str] = &[$(stringify!($field)),*];
+        }
+
+        impl $crate::ledger::script::Keys for $name {
+            fn into_values(self) -> Vec<String> {
+                vec![$(self.$field),*]
+            }
+        }
+    };
+}
+
+pub(crate) use {keys, named};
+
+/// A script under its settings. Processes with other settings have scripts of their own.
+pub(crate) struct Script<C> {
+    script: redis::Script,
+    queue_keys: Vec<&'static str>,
+    call: PhantomData<C>,
+}
+
+impl<C> fmt::Debug for Script<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Script").field(&self.script.get_hash()).finish()
+    }
+}
+
+impl<C: Call> Script<C> {
+    pub(crate) fn new(settings: &C::Settings) -> Self {
+        let (text, queue_keys) = assemble(&C::SOURCE, &serde_json::json!(settings), C::Keys::NAMES);
+        Self { script: redis::Script::new(&text), queue_keys, call: PhantomData }
+    }
+
+    /// Runs it; returns what it answers.
+    ///
+    /// # Errors
+    /// Redis cannot be reached or refuses, or the answer is none that this version reads.
+    pub(crate) async fn run(
+        &self,
+        redis: &mut impl ConnectionLike,
+        keys: C::Keys,
+        call: &C,
+    ) -> RedisResult<C::Reply> {
+        let mut invocation = self.script.prepare_invoke();
+        for key in keys.into_values() {
+            invocation.key(key);
+        }
+        for key in &self.queue_keys {
+            invocation.key(key);
+        }
+        invocation.arg(rmp_serde::to_vec_named(call).map_err(std::io::Error::other)?);
+        invocation.arg(call.sealed());
+        let reply: Vec<u8> = invocation.invoke_async(redis).await?;
+        rmp_serde::from_slice(&reply).map_err(unreadable)
+    }
+}
+
+fn unreadable(error: rmp_serde::decode::Error) -> RedisError {
+    (ErrorKind::UnexpectedReturnType, "the script's answer cannot be read", error.to_string())
+        .into()
+}
+
+/// The whole text, and the queue's keys that it wants behind `keys`. Only what the script names is
+/// put before it.
+fn assemble(
+    source: &Source,
+    settings: &Value,
+    keys: &[&'static str],
+) -> (String, Vec<&'static str>) {
+    let texts = || source.parts.iter().map(|part| part.text).chain([source.text]);
+    let used = |table| texts().flat_map(move |text| fields_of(text, table)).collect();
+    let (settings_used, keys_used): (BTreeSet<&str>, BTreeSet<&str>) =
+        (used("settings"), used("keys"));
+    let (queue_names, queue_keys): (Vec<&str>, Vec<&str>) =
+        NAMES.keys().into_iter().filter(|(name, _)| keys_used.contains(name)).unzip();
+
+    let settings = settings_used.into_iter().map(|name| {
+        let value = settings.get(name).unwrap_or(&Value::Null);
+        format!("{name} = {}", literal(value))
+    });
+    let keys = keys.iter().chain(&queue_names).zip(1..);
+    let keys = keys.map(|(name, index)| format!("{name} = KEYS[{index}]"));
+    let mut text = format!(
+        "local settings = {{ {} }}\nlocal keys = {{ {} }}\nlocal call = cmsgpack.unpack(ARGV[1])\n",
+        settings.collect::<Vec<_>>().join(", "),
+        keys.collect::<Vec<_>>().join(", "),
+    );
+    if texts().any(|text| fields_of(text, "call").contains("sealed")) {
+        text.push_str("call.sealed = ARGV[2]\n");
+    }
+    for Part { name, text: part } in source.parts {
+        let _ = write!(text, "local {name} = (function()\n{part}end)()\n");
+    }
+    let _ = write!(text, "return cmsgpack.pack((function()\n{}end)())\n", source.text);
+    (text, queue_keys)
+}
+
+/// The fields of a table that a Lua text names, outside its comments.
+pub(super) fn fields_of<'a>(text: &'a str, table: &str) -> BTreeSet<&'a str> {
+    let is_name = |char: char| char.is_ascii_alphanumeric() || char == '_';
+    let mut fields = BTreeSet::new();
+    for line in text.lines() {
+        let code = line.split("--").next().unwrap_or_default();
+        for (at, _) in code.match_indices(table) {
+            let (before, after) = (code.get(..at), code.get(at + table.len()..));
+            let stands_alone =
+                !before.is_some_and(|text| text.ends_with(|char| is_name(char) || char == '.'));
+            let Some(rest) = after.and_then(|text| text.strip_prefix('.')) else { continue };
+            let end = rest.find(|char| !is_name(char)).unwrap_or(rest.len());
+            if let Some(field) = rest.get(..end).filter(|field| stands_alone && !field.is_empty()) {
+                fields.insert(field);
+            }
+        }
+    }
+    fields
 }
 
 /// No text in the settings has a character that JSON and Lua escape differently.
@@ -49,14 +231,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_stand_where_their_names_did() {
+    fn what_a_script_names_is_put_before_it() {
+        let source = Source {
+            text: "return part.of(keys.a, keys.wake, settings.ttl, settings.no)\n",
+            parts: &[Part { name: "part", text: "return { of = settings.providers }\n" }],
+        };
         let settings = json!({
-            "ttl": 300_000, "ttl_text": 1, "prefix": "a:b:", "on": true, "providers": [{ "name": "log", "claim_for": 5 }],
+            "ttl": 300_000, "unused": true, "providers": [{ "name": "log", "claim_for": 5 }],
         });
-        let lua = "return settings.ttl + settings.ttl_text, 'settings.ttl', settings.prefix .. x, settings.on, settings.no,";
+        let (text, queue_keys) = assemble(&source, &settings, &["b", "a"]);
         assert_eq!(
-            text(&[lua, " settings.providers"], &settings),
-            r#"return 300000 + 1, '300000', "a:b:" .. x, true, nil, { { claim_for = 5, name = "log" } }"#
+            text,
+            r#"local settings = { no = nil, providers = { { claim_for = 5, name = "log" } }, ttl = 300000 }
+local keys = { b = KEYS[1], a = KEYS[2], wake = KEYS[3] }
+local call = cmsgpack.unpack(ARGV[1])
+local part = (function()
+return { of = settings.providers }
+end)()
+return cmsgpack.pack((function()
+return part.of(keys.a, keys.wake, settings.ttl, settings.no)
+end)())
+"#
         );
+        assert_eq!(queue_keys, [NAMES.wake.as_str()]);
+    }
+
+    #[test]
+    fn fields_are_found_where_they_are_named() {
+        let text =
+            "local a = call.one .. call.two -- call.three\nx.call.four(recall.five, call .. call.)";
+        assert_eq!(fields_of(text, "call"), BTreeSet::from(["one", "two"]));
     }
 }

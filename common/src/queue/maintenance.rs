@@ -5,21 +5,113 @@ use std::time::Duration;
 
 use redis::RedisResult;
 use redis::aio::ConnectionLike;
+use serde::{Deserialize, Serialize};
 
-use super::{NAMES, QueueScript};
+use super::NAMES;
+use crate::ledger::script::{Call, Script, Source, keys, named};
+use crate::ledger::scripts;
 use crate::runtime::clock::millis;
 
 /// The most jobs that one step of [`promote_due`] or [`prune_ended`] takes.
 pub const MAX_STEP: usize = 1_000;
 
-static PROMOTE_DUE: LazyLock<QueueScript> =
-    LazyLock::new(|| QueueScript::new(include_str!("lua/promote_due.lua")));
-static PRUNE_ENDED: LazyLock<QueueScript> =
-    LazyLock::new(|| QueueScript::new(include_str!("lua/prune_ended.lua")));
-static RETIRE: LazyLock<QueueScript> =
-    LazyLock::new(|| QueueScript::new(include_str!("lua/deregister.lua")));
-static DEPTH: LazyLock<QueueScript> =
-    LazyLock::new(|| QueueScript::new(include_str!("lua/depth.lua")));
+static ENQUEUE: LazyLock<Script<EnqueueCall<'static>>> = LazyLock::new(|| Script::new(&()));
+static PROMOTE_DUE: LazyLock<Script<PromoteCall>> = LazyLock::new(|| Script::new(&()));
+static PRUNE_ENDED: LazyLock<Script<PruneCall>> = LazyLock::new(|| Script::new(&()));
+static DEREGISTER: LazyLock<Script<DeregisterCall<'static>>> = LazyLock::new(|| Script::new(&()));
+static DEPTH: LazyLock<Script<DepthCall>> = LazyLock::new(|| Script::new(&()));
+
+/// A job to add.
+#[derive(Clone, Debug, Serialize)]
+pub struct NewJob {
+    /// A fresh ULID.
+    pub id: String,
+    /// The job's JSON.
+    pub payload: String,
+    /// Unix ms; none of a job that is due now.
+    pub due_at: Option<i64>,
+}
+
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct EnqueueCall<'a> {
+        jobs: &'a [NewJob],
+    }
+}
+
+impl Call for EnqueueCall<'_> {
+    type Settings = ();
+    type Keys = ();
+    type Reply = bool;
+    const SOURCE: Source = scripts::ENQUEUE;
+}
+
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct PromoteCall {
+        now: i64,
+        limit: usize,
+    }
+}
+
+impl Call for PromoteCall {
+    type Settings = ();
+    type Keys = ();
+    type Reply = usize;
+    const SOURCE: Source = scripts::PROMOTE_DUE;
+}
+
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct PruneCall {
+        limit: usize,
+    }
+}
+
+impl Call for PruneCall {
+    type Settings = ();
+    type Keys = ();
+    type Reply = usize;
+    const SOURCE: Source = scripts::PRUNE_ENDED;
+}
+
+keys!(WorkerKeys { in_flight_of_worker, metadata });
+
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct DeregisterCall<'a> {
+        worker: &'a str,
+        ended: &'a [String],
+        running: &'a [String],
+    }
+}
+
+impl Call for DeregisterCall<'_> {
+    type Settings = ();
+    type Keys = WorkerKeys;
+    type Reply = usize;
+    const SOURCE: Source = scripts::DEREGISTER;
+}
+
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct DepthCall {}
+}
+
+impl Call for DepthCall {
+    type Settings = ();
+    type Keys = ();
+    type Reply = Depth;
+    const SOURCE: Source = scripts::DEPTH;
+}
+
+/// Adds jobs one by one, as the ledger's scripts do with the rest of their change.
+///
+/// # Errors
+/// Redis cannot be reached or refuses.
+pub async fn enqueue(redis: &mut impl ConnectionLike, jobs: &[NewJob]) -> RedisResult<()> {
+    ENQUEUE.run(redis, (), &EnqueueCall { jobs }).await.map(|_| ())
+}
 
 /// Moves jobs whose retry is due at `now` (Unix ms) to the active list, the longest due first, and
 /// wakes the workers. Takes at most `limit` jobs, and never more than [`MAX_STEP`]; returns how
@@ -32,7 +124,7 @@ pub async fn promote_due(
     now: i64,
     limit: usize,
 ) -> RedisResult<usize> {
-    PROMOTE_DUE.prepare_invoke().arg(now).arg(limit.min(MAX_STEP)).invoke_async(redis).await
+    PROMOTE_DUE.run(redis, (), &PromoteCall { now, limit: limit.min(MAX_STEP) }).await
 }
 
 /// Forgets jobs that have ended: their ids, payloads and all that was noted about them. Takes at
@@ -41,13 +133,7 @@ pub async fn promote_due(
 /// # Errors
 /// Redis cannot be reached or refuses.
 pub async fn prune_ended(redis: &mut impl ConnectionLike, limit: usize) -> RedisResult<usize> {
-    PRUNE_ENDED
-        .prepare_invoke()
-        .key(&NAMES.done)
-        .key(&NAMES.dead)
-        .arg(limit.min(MAX_STEP))
-        .invoke_async(redis)
-        .await
+    PRUNE_ENDED.run(redis, (), &PruneCall { limit: limit.min(MAX_STEP) }).await
 }
 
 /// What a worker that fetches no more knows of the jobs that it took, by id.
@@ -71,21 +157,16 @@ pub async fn deregister(
     worker: &str,
     stock: &InFlightSnapshot,
 ) -> RedisResult<usize> {
-    RETIRE
-        .prepare_invoke()
-        .key(&NAMES.workers)
-        .key(NAMES.in_flight_of(worker))
-        .key(NAMES.metadata_of(worker))
-        .arg(worker)
-        .arg(stock.ended.len())
-        .arg(&stock.ended)
-        .arg(&stock.running)
-        .invoke_async(redis)
-        .await
+    let keys = WorkerKeys {
+        in_flight_of_worker: NAMES.in_flight_of(worker),
+        metadata: NAMES.metadata_of(worker),
+    };
+    let call = DeregisterCall { worker, ended: &stock.ended, running: &stock.running };
+    DEREGISTER.run(redis, keys, &call).await
 }
 
 /// How many jobs the queue holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 pub struct Depth {
     /// Due, and waiting for a worker.
     pub waiting: u64,
@@ -112,11 +193,5 @@ pub async fn living_workers(
 /// # Errors
 /// Redis cannot be reached or refuses.
 pub async fn depth(redis: &mut impl ConnectionLike) -> RedisResult<Depth> {
-    let (waiting, retrying, in_flight) = DEPTH
-        .prepare_invoke()
-        .key(&NAMES.workers)
-        .key(&NAMES.in_flight)
-        .invoke_async(redis)
-        .await?;
-    Ok(Depth { waiting, retrying, in_flight })
+    DEPTH.run(redis, (), &DepthCall {}).await
 }

@@ -6,8 +6,7 @@
 //! that this leans on.
 
 pub mod job;
-mod maintenance;
-mod script;
+pub(crate) mod maintenance;
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -15,12 +14,12 @@ use std::time::Duration;
 use apalis_redis::Config;
 
 pub use maintenance::{
-    Depth, InFlightSnapshot, MAX_STEP, depth, deregister, living_workers, promote_due, prune_ended,
+    Depth, InFlightSnapshot, MAX_STEP, NewJob, depth, deregister, enqueue, living_workers,
+    promote_due, prune_ended,
 };
-pub use script::QueueScript;
 
 /// The queue's name, and the prefix of all its keys.
-pub const NAME: &str = "cheershare:sms";
+pub const NAME: &str = "{cheershare}:sms";
 
 /// The most jobs that one worker runs at once. Above about 7,000 in flight, the script of
 /// apalis-redis that takes back a dead worker's jobs fails ("too many results to unpack").
@@ -56,6 +55,21 @@ pub struct Names {
 }
 
 impl Names {
+    /// All that has one name, by the names that scripts know it by.
+    pub(crate) fn keys(&self) -> [(&'static str, &str); 9] {
+        [
+            ("active", &self.active),
+            ("data", &self.data),
+            ("meta", &self.meta),
+            ("done", &self.done),
+            ("dead", &self.dead),
+            ("workers", &self.workers),
+            ("in_flight", &self.in_flight),
+            ("retry", &self.retry),
+            ("wake", &self.wake),
+        ]
+    }
+
     /// The set of jobs that `worker` holds.
     #[must_use]
     pub fn in_flight_of(&self, worker: &str) -> String {
@@ -115,8 +129,8 @@ mod tests {
     #[test]
     fn names_are_those_that_apalis_redis_uses() {
         let names = &*NAMES;
-        assert_eq!(names.active, "cheershare:sms:active");
-        assert_eq!(names.retry, "cheershare:sms:retry");
+        assert_eq!(names.active, "{cheershare}:sms:active");
+        assert_eq!(names.retry, "{cheershare}:sms:retry");
         let worker = "host-1-x".into();
         let config = Config::default().queue(NAME);
         assert_eq!(names.in_flight_of("host-1-x"), config.inflight_set_for(&worker));

@@ -28,7 +28,12 @@ async fn check_redis(redis: &Redis) {
     log.reached();
     // INFO, because a Redis of a cloud provider often refuses CONFIG.
     match redis::cmd("INFO").query_async::<InfoDict>(&mut connection).await {
-        Ok(info) => warn_of_data_loss(&info),
+        Ok(info) => {
+            warn_of_data_loss(&info);
+            if info.get::<u8>("cluster_enabled") == Some(1) {
+                check_shards(&mut connection).await;
+            }
+        }
         Err(error) => tracing::warn!(event = "redis_not_inspected", setting = "REDIS_URL", %error),
     }
 }
@@ -38,6 +43,21 @@ async fn connect(redis: &Redis) -> RedisResult<MultiplexedConnection> {
         .set_connection_timeout(Some(REDIS_TIMEOUT))
         .set_response_timeout(Some(REDIS_TIMEOUT));
     redis.connect(&config).await
+}
+
+/// All keys are in one slot, so a cluster's other shards would be of no use; and apalis-redis has a
+/// key in another.
+async fn check_shards(connection: &mut MultiplexedConnection) {
+    let info = redis::cmd("CLUSTER").arg("INFO").query_async::<InfoDict>(connection).await;
+    let shards = info.ok().and_then(|info| info.get::<u32>("cluster_size"));
+    if shards.is_some_and(|shards| shards > 1) {
+        tracing::error!(
+            event = "redis_has_shards",
+            setting = "REDIS_URL",
+            shards,
+            "A Redis Cluster of more than one shard cannot be used: scripts fail on it"
+        );
+    }
 }
 
 /// Jobs, OTPs and limits are in Redis and nowhere else.
@@ -65,6 +85,14 @@ async fn check_database(accounts: &Accounts) {
     let mut log = LogOnce::new("database", "DATABASE_URL");
     retry_until_ok(BACKOFF, || accounts.ping(), |error| log.unreachable(&error)).await;
     log.reached();
+    if let Ok(false) = accounts.keeps_prepared_statements().await {
+        tracing::error!(
+            event = "database_forgets_statements",
+            setting = "DATABASE_URL",
+            "PgBouncer in transaction mode keeps no prepared statements: use its session mode, or \
+             version 1.21 or later with max_prepared_statements"
+        );
+    }
 }
 
 /// Logs each reason why a store is not reached once, and that it is reached after that.

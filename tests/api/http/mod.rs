@@ -2,6 +2,7 @@
 
 mod bearer;
 mod cors;
+mod host;
 mod paths_and_methods;
 mod security_headers;
 mod static_answers;

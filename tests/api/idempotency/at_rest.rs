@@ -39,7 +39,7 @@ async fn nothing_of_it_is_kept_in_clear() {
     app.no_job_is_left(SOON).await;
 
     let redis = app.redis.everything();
-    assert!(has(&redis, "cheershare:idempotency:"), "there is something to be searched");
+    assert!(has(&redis, "{cheershare}:idempotency:"), "there is something to be searched");
     for secret in
         [KEY, &code, signed_in.token(), "registered successfully", "sent successfully", "\"Asha\""]
     {
@@ -63,7 +63,7 @@ async fn all_of_it_ends_within_ten_minutes() {
         post(app.client(), key, &json!({"name": name, "phone_number": NUMBER})).await;
     }
     let mut lives = app.redis.lives();
-    lives.retain(|key, _| key.starts_with("cheershare:idempotency:"));
+    lives.retain(|key, _| key.starts_with("{cheershare}:idempotency:"));
     assert_eq!(lives.len(), 4, "three records, and the list of an address: {lives:?}");
     // Ten minutes, less what a busy machine needed since.
     assert!(

@@ -76,7 +76,7 @@ async fn the_claim_of_a_process_that_died_runs_out() {
     assert!(LONGEST_CLAIM <= Duration::from_secs(30));
     let dead = claim(&store, "k").await;
     let record: Vec<String> = redis::cmd("KEYS")
-        .arg("cheershare:idempotency:????*")
+        .arg("{cheershare}:idempotency:????*")
         .query(&mut redis.connection())
         .unwrap();
     let record = record.iter().find(|key| !key.contains(":address:")).unwrap();

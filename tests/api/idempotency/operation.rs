@@ -40,6 +40,7 @@ where
 async fn call(app: &impl Endpoint<Output = Response>, key: &str) -> (StatusCode, String) {
     let request = Request::builder()
         .content_type("application/json")
+        .header("host", "localhost")
         .header("idempotency-key", key)
         .body("{}");
     let mut response = app.get_response(request).await;

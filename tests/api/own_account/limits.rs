@@ -25,10 +25,10 @@ async fn a_change_meets_the_cooldowns_of_both_numbers() {
     assert_eq!(again.body["resend_in"], 60);
     // The current number waits for another new one too, and for a deletion.
     let sends =
-        app.redis.lives().keys().filter(|key| key.starts_with("cheershare:delivery:")).count();
+        app.redis.lives().keys().filter(|key| key.starts_with("{cheershare}:delivery:")).count();
     change(OTHER).await.expect_code(429, "resend_cooldown");
     let new_sends =
-        app.redis.lives().keys().filter(|key| key.starts_with("cheershare:delivery:")).count();
+        app.redis.lives().keys().filter(|key| key.starts_with("{cheershare}:delivery:")).count();
     assert_eq!(new_sends, sends, "both or none");
     app.refused_for(30 * SECOND, "resend_cooldown", deletion).await;
 }
@@ -100,7 +100,7 @@ async fn test_numbers_need_no_sms() {
         .redis
         .lives()
         .into_keys()
-        .filter(|key| key.starts_with("cheershare:sms:"))
+        .filter(|key| key.starts_with("{cheershare}:sms:"))
         .collect::<Vec<_>>();
     assert!(jobs.is_empty(), "{jobs:?}");
 }

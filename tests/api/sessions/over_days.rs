@@ -116,3 +116,34 @@ async fn use_is_noted_once_a_minute() {
         assert_eq!(noted().await, expected, "after {passed} s more");
     }
 }
+
+/// Nobody fills the database by renewing.
+#[tokio::test]
+async fn renewals_are_told_once_a_minute_for_each_session() {
+    let app = Setup::limits_off().start().await;
+    let (mut token, mut other) = (sign_in(&app).await, sign_in(&app).await);
+    for _ in 0..3 {
+        for _ in 0..5 {
+            token = renew(&app, &token).await.expect(200).token().to_owned();
+        }
+        app.advance(Duration::from_secs(30));
+        token = renew(&app, &token).await.expect(200).token().to_owned();
+        other = renew(&app, &other).await.expect(200).token().to_owned();
+        app.advance(Duration::from_secs(30));
+    }
+    let ids =
+        [current(&app, &token).await["id"].clone(), current(&app, &other).await["id"].clone()];
+    let events = call(&app, Method::GET, "/me/events?limit=100", &token).await.expect(200);
+    let told = |id: &Value| {
+        let events = events.body["data"].as_array().unwrap().iter();
+        events
+            .filter(|event| event["kind"] == "renewed" && event["session_id"] == *id)
+            .map(|event| seconds(&event["created_at"]))
+            .collect::<Vec<_>>()
+    };
+    for id in &ids {
+        let times = told(id);
+        assert_eq!(times.len(), 3, "{times:?}");
+        assert!(times.is_sorted_by(|newer, older| newer - older == 60), "{times:?}");
+    }
+}

@@ -116,7 +116,7 @@ async fn guesses(app: &App, numbers: &[String], from: fn(usize) -> String) -> u6
     }
     let mut redis = app.redis.connection();
     let looked_at = numbers.iter().map(|number| {
-        let key = format!("cheershare:otp:sign_in:{number}");
+        let key = format!("{{cheershare}}:otp:sign_in:{number}");
         redis::cmd("HGET")
             .arg(key)
             .arg("guesses")

@@ -67,7 +67,8 @@ async fn renewals_of_one_token(app: &App) {
         assert_eq!(user.session_id().await, id);
     }
     let events = user.list("/me/events").await;
-    assert_eq!(events.iter().filter(|event| event["kind"] == "renewed").count(), 5, "{events:?}");
+    let told = events.iter().filter(|event| event["kind"] == "renewed").count();
+    assert_eq!(told, 1, "one a minute: {events:?}");
 }
 
 async fn sign_outs_of_one_session(app: &App) {

@@ -93,6 +93,11 @@ impl TcpProxy {
         self.way.silenced.lock().unwrap().push(silenced);
     }
 
+    /// Leads new connections to another port. Those that are open stay where they are.
+    pub(crate) fn lead_new_ones_to(&self, target: u16) {
+        *self.way.target.lock().unwrap() = target;
+    }
+
     /// Ends all connections, and every new one at once.
     pub(crate) fn close(&self) {
         self.way.closed.send_replace(true);
@@ -105,7 +110,7 @@ impl TcpProxy {
 
     /// Leads to another port from now on, and ends the connections to the old one.
     pub(crate) fn redirect(&self, target: u16) {
-        *self.way.target.lock().unwrap() = target;
+        self.lead_new_ones_to(target);
         self.cut();
     }
 

@@ -42,6 +42,7 @@ pub(crate) struct Plan {
     apis: usize,
     workers: usize,
     append_only: bool,
+    cluster: bool,
     postgres: Option<String>,
     settings: Settings,
     missing: Vec<String>,
@@ -54,6 +55,7 @@ impl Plan {
             apis: 1,
             workers: 1,
             append_only: false,
+            cluster: false,
             postgres: None,
             settings: limits(0),
             missing: Vec::new(),
@@ -73,6 +75,12 @@ impl Plan {
     /// Redis writes an append-only file.
     pub(crate) fn append_only(mut self) -> Self {
         self.append_only = true;
+        self
+    }
+
+    /// Redis is a cluster of one shard.
+    pub(crate) fn cluster(mut self) -> Self {
+        self.cluster = true;
         self
     }
 
@@ -102,7 +110,11 @@ impl Plan {
 
     /// Starts all of it and waits until it is ready.
     pub(crate) async fn start(self) -> App {
-        let redis = if self.append_only { Redis::start_append_only() } else { Redis::start() };
+        let redis = match (self.append_only, self.cluster) {
+            (_, true) => Redis::start_cluster(1).remove(0),
+            (true, false) => Redis::start_append_only(),
+            (false, false) => Redis::start(),
+        };
         let twilio = FakeTwilio::start().await;
         let database = match &self.postgres {
             Some(server) => Database::create_in(server).await,
@@ -285,10 +297,14 @@ impl App {
     }
 
     async fn migrate(&self) {
+        self.run_migration(&["up"]).await;
+    }
+
+    pub(crate) async fn run_migration(&self, arguments: &[&str]) {
         let mut migration =
-            Process::spawn("migration", "migration", &["up"], &self.settings, self.folder());
+            Process::spawn("migration", "migration", arguments, &self.settings, self.folder());
         let status = migration.ended(SOON).await;
-        assert!(status.success(), "migration up: {status}");
+        assert!(status.success(), "migration {arguments:?}: {status}: {}", migration.stderr());
     }
 }
 

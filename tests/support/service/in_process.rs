@@ -13,7 +13,7 @@ use common::queue::job::SendOtp;
 use common::runtime::clock::{Clock, millis};
 use migration::{Migrator, MigratorTrait};
 use poem::endpoint::BoxEndpoint;
-use poem::http::Method;
+use poem::http::{HeaderValue, Method};
 use poem::{Body, Endpoint, EndpointExt, Request, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -114,7 +114,9 @@ impl InProcess {
         self.clock.advance(by);
     }
 
-    pub(crate) async fn call(&self, request: Request) -> Answer {
+    pub(crate) async fn call(&self, mut request: Request) -> Answer {
+        let host = HeaderValue::from_static("localhost");
+        request.headers_mut().entry("host").or_insert(host);
         let response = self.app.call(request).await.unwrap();
         let (parts, body) = response.into_parts();
         Answer::new(parts.status.as_u16(), parts.headers, body.into_string().await.unwrap())

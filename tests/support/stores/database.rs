@@ -53,6 +53,20 @@ impl Database {
         matches!(self, Self::Postgres { .. })
     }
 
+    /// What `DATABASE_URL` takes where the server is reached by another port.
+    pub(crate) fn url_by(&self, port: u16) -> String {
+        match self {
+            Self::Postgres { name, .. } => format!("postgres://postgres@127.0.0.1:{port}/{name}"),
+            Self::Sqlite { .. } => panic!("SQLite has no port"),
+        }
+    }
+
+    /// The same database in the server that took over.
+    pub(crate) fn moves_to(&mut self, url: &str) {
+        let Self::Postgres { server, .. } = self else { panic!("SQLite has no server") };
+        *server = url.to_owned();
+    }
+
     /// What `DATABASE_URL` takes.
     pub(crate) fn url(&self) -> String {
         match self {
@@ -67,12 +81,7 @@ impl Database {
 
     /// The first column of every row that the query finds.
     pub(crate) async fn column<T: TryGetable>(&self, sql: &str) -> Vec<T> {
-        let connection = connect(&self.url()).await;
-        let statement = Statement::from_string(connection.get_database_backend(), sql);
-        let rows = connection.query_all_raw(statement).await.unwrap();
-        let column = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
-        connection.close().await.unwrap();
-        column
+        column(&self.url(), sql).await
     }
 
     /// How many users have this number (E.164).
@@ -197,6 +206,15 @@ pub(crate) async fn connect(url: &str) -> DatabaseConnection {
     let mut options = ConnectOptions::new(url);
     options.max_connections(1).sqlx_logging(false).idle_timeout(None).max_lifetime(None);
     sea_orm::Database::connect(options).await.unwrap()
+}
+
+pub(super) async fn column<T: TryGetable>(url: &str, sql: &str) -> Vec<T> {
+    let connection = connect(url).await;
+    let statement = Statement::from_string(connection.get_database_backend(), sql);
+    let rows = connection.query_all_raw(statement).await.unwrap();
+    let column = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
+    connection.close().await.unwrap();
+    column
 }
 
 async fn execute(url: &str, sql: &str) {

@@ -3,6 +3,7 @@
 pub(crate) mod accounts;
 pub(crate) mod database;
 pub(crate) mod ledger;
+pub(crate) mod pgbouncer;
 pub(crate) mod postgres_server;
 pub(crate) mod queue;
 pub(crate) mod redis_server;

@@ -3,9 +3,11 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use sea_orm::ConnectionTrait;
 use tempfile::TempDir;
 
-use crate::support::{free_port, signal};
+use super::database::{column, connect};
+use crate::support::{eventually, free_port, signal};
 
 /// Starts a cluster as `bin/test` does, as another user where this is root.
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/support/stores/postgres.sh");
@@ -32,9 +34,56 @@ impl PostgresServer {
         server
     }
 
+    /// A server that follows `primary`, which is stopped for a moment to be copied.
+    pub(crate) fn start_standby_of(primary: &mut Self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        primary.stop();
+        let copied = Command::new("bash")
+            .arg(SCRIPT)
+            .arg("copy")
+            .args([primary.folder.path(), folder.path()])
+            .arg(primary.port.to_string())
+            .output()
+            .unwrap();
+        assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+        primary.start_again();
+        let connections = primary.connections;
+        let mut standby = Self { port: free_port(), connections, child: None, folder };
+        standby.start_again();
+        standby
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The URL of a database that is always there.
     pub(crate) fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Waits until a standby has all that its primary wrote.
+    pub(crate) async fn has_all_of(&self, primary: &Self) {
+        let written = "SELECT pg_current_wal_lsn()::text";
+        let written: String = column(&primary.url(), written).await.remove(0);
+        eventually(Duration::from_secs(20), "a standby that has everything", async || {
+            let has = format!("SELECT pg_last_wal_replay_lsn() >= '{written}'");
+            column::<bool>(&self.url(), &has).await.remove(0).then_some(())
+        })
+        .await;
+    }
+
+    pub(crate) async fn promote(&self) {
+        assert_eq!(column::<bool>(&self.url(), "SELECT pg_promote()").await, [true]);
+    }
+
+    /// Takes no writes any more, and keeps its connections.
+    pub(crate) async fn becomes_read_only(&self) {
+        let connection = connect(&self.url()).await;
+        let sql = "ALTER SYSTEM SET default_transaction_read_only = on";
+        connection.execute_unprepared(sql).await.unwrap();
+        connection.execute_unprepared("SELECT pg_reload_conf()").await.unwrap();
+        connection.close().await.unwrap();
     }
 
     /// Ends the server, and with it all its connections.
@@ -56,7 +105,9 @@ impl PostgresServer {
                 .unwrap(),
         );
         let deadline = Instant::now() + Duration::from_secs(30);
-        while self.lock_file().is_none_or(|file| !file.lines().any(|line| line.trim() == "ready")) {
+        while self.lock_file().is_none_or(|file| {
+            !file.lines().any(|line| ["ready", "standby"].contains(&line.trim()))
+        }) {
             let ended = self.child.as_mut().and_then(|child| child.try_wait().unwrap());
             assert!(
                 ended.is_none() && Instant::now() < deadline,

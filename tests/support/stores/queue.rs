@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use common::ledger::connection::RedisConnection;
 use common::queue::job::SendOtp;
-use common::queue::{Depth, NAMES, QueueScript, depth};
+use common::queue::{Depth, NAMES, NewJob, depth, enqueue};
 use common::runtime::clock::Clock;
 use redis::Commands;
 use tokio::runtime::{Builder, Runtime};
@@ -37,33 +37,24 @@ impl Queue {
 
     /// Adds a job for each delivery, in this order, as the OTP ledger does.
     pub(crate) async fn enqueue(&self, deliveries: impl IntoIterator<Item = String>) {
-        let script = QueueScript::new("for i = 1, #ARGV, 2 do enqueue(ARGV[i], ARGV[i + 1]) end");
-        self.run_in_chunks(&script, deliveries, |_| None).await;
+        self.add(deliveries.into_iter().map(|delivery| (delivery, None))).await;
     }
 
     /// Plans a retry for each delivery, due at that Unix time in ms.
     pub(crate) async fn plan(&self, deliveries: impl IntoIterator<Item = (String, i64)>) {
-        let script = QueueScript::new(
-            "for i = 1, #ARGV, 3 do enqueue_at(tonumber(ARGV[i + 2]), ARGV[i], ARGV[i + 1]) end",
-        );
-        let (deliveries, times): (Vec<_>, Vec<_>) = deliveries.into_iter().unzip();
-        self.run_in_chunks(&script, deliveries, |index| Some(times[index])).await;
+        self.add(deliveries.into_iter().map(|(delivery, due_at)| (delivery, Some(due_at)))).await;
     }
 
-    async fn run_in_chunks(
-        &self,
-        script: &QueueScript,
-        deliveries: impl IntoIterator<Item = String>,
-        extra: impl Fn(usize) -> Option<i64>,
-    ) {
-        let deliveries: Vec<String> = deliveries.into_iter().collect();
-        for (chunk, first) in deliveries.chunks(1_000).zip((0..).step_by(1_000)) {
-            let mut call = script.prepare_invoke();
-            for (delivery_id, index) in chunk.iter().zip(first..) {
-                call.arg(Ulid::generate().to_string()).arg(payload(delivery_id));
-                extra(index).map(|value| call.arg(value));
-            }
-            call.invoke_async::<()>(&mut self.connection.clone()).await.unwrap();
+    async fn add(&self, deliveries: impl Iterator<Item = (String, Option<i64>)>) {
+        let jobs: Vec<NewJob> = deliveries
+            .map(|(delivery, due_at)| NewJob {
+                id: Ulid::generate().to_string(),
+                payload: payload(&delivery),
+                due_at,
+            })
+            .collect();
+        for jobs in jobs.chunks(1_000) {
+            enqueue(&mut self.connection.clone(), jobs).await.unwrap();
         }
     }
 

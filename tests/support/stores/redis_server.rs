@@ -16,6 +16,8 @@ use crate::support::{free_port, signal};
 pub(crate) struct Redis {
     port: u16,
     append_only: bool,
+    cluster: bool,
+    cluster_port: u16,
     child: Option<Child>,
     folder: TempDir,
 }
@@ -23,19 +25,46 @@ pub(crate) struct Redis {
 impl Redis {
     /// Starts a server that keeps nothing on disk.
     pub(crate) fn start() -> Self {
-        Self::start_with(false)
+        Self::start_with(false, false)
     }
 
     /// Starts a server that writes every change to an append-only file, and so survives
     /// [`Redis::restart`].
     pub(crate) fn start_append_only() -> Self {
-        Self::start_with(true)
+        Self::start_with(true, false)
     }
 
-    fn start_with(append_only: bool) -> Self {
+    /// Starts a cluster of so many shards.
+    pub(crate) fn start_cluster(shards: u16) -> Vec<Self> {
+        const SLOTS: u16 = 16_384;
+        let nodes: Vec<_> = (0..shards).map(|_| Self::start_with(false, true)).collect();
+        let mut connection = nodes[0].connection();
+        for (index, node) in (0..).zip(&nodes) {
+            let (first, end) = (SLOTS / shards * index, SLOTS / shards * (index + 1));
+            let mut add = redis::cmd("CLUSTER");
+            add.arg("ADDSLOTSRANGE").arg(first).arg(end - 1).exec(&mut node.connection()).unwrap();
+            let mut meet = redis::cmd("CLUSTER");
+            meet.arg("MEET").arg("127.0.0.1").arg(node.port).arg(node.cluster_port);
+            meet.exec(&mut connection).unwrap();
+        }
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let info: String = redis::cmd("CLUSTER").arg("INFO").query(&mut connection).unwrap();
+            let size = format!("cluster_size:{shards}\r\n");
+            if info.contains("cluster_state:ok") && info.contains(&size) {
+                return nodes;
+            }
+            assert!(Instant::now() < deadline, "the cluster does not begin: {info}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn start_with(append_only: bool, cluster: bool) -> Self {
         let mut redis = Self {
             port: free_port(),
             append_only,
+            cluster,
+            cluster_port: free_port(),
             child: None,
             folder: tempfile::tempdir().unwrap(),
         };
@@ -47,6 +76,7 @@ impl Redis {
             }
             redis.stop();
             redis.port = free_port();
+            redis.cluster_port = free_port();
         }
         panic!("{} does not start", server().display());
     }
@@ -226,6 +256,8 @@ impl Redis {
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"])
             .args(["--dir", self.folder.path().to_str().unwrap()])
             .args(["--appendonly", if self.append_only { "yes" } else { "no" }])
+            .args(["--cluster-enabled", if self.cluster { "yes" } else { "no" }])
+            .args(["--cluster-port", &self.cluster_port.to_string()])
             .args(["--save", "", "--loglevel", "warning", "--daemonize", "no"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -251,7 +283,9 @@ impl Redis {
     fn answers_as(&self, pid: u32) -> bool {
         let ask = || -> redis::RedisResult<String> {
             let mut connection = redis::Client::open(self.url())?.get_connection()?;
-            let _: Option<String> = connection.get("any key: fails while data are loaded")?;
+            if !self.cluster {
+                let _: Option<String> = connection.get("any key: fails while data are loaded")?;
+            }
             redis::cmd("INFO").arg("server").query(&mut connection)
         };
         ask().is_ok_and(|info| info.contains(&format!("process_id:{pid}\r\n")))

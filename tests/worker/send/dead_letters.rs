@@ -66,7 +66,7 @@ async fn the_last_thousand_are_kept_newest_first_without_a_number_or_a_code() {
     assert_eq!(kept.len(), KEPT);
     assert!(!kept.contains(&first_id), "the oldest is gone");
     assert!(kept.iter().all(|id| ids.contains(id) || *id == last_id));
-    let length: usize = app.redis.connection().llen("cheershare:dead_letters").unwrap();
+    let length: usize = app.redis.connection().llen("{cheershare}:dead_letters").unwrap();
     assert_eq!(length, KEPT, "nor is more kept than is printed");
 
     let table = table(&app).await;
@@ -93,7 +93,7 @@ async fn who_reads_no_further_ends_the_program_quietly() {
     // More than a pipe holds.
     let mut redis = app.redis.connection();
     let letter = r#"{"at":1700000000000,"delivery_id":"x","number":"+91********10","status":"failed","reason":"rejected","provider":null,"provider_code":null}"#;
-    let _: () = redis.rpush("cheershare:dead_letters", vec![letter; KEPT]).unwrap();
+    let _: () = redis.rpush("{cheershare}:dead_letters", vec![letter; KEPT]).unwrap();
     for arguments in ["", "--json"] {
         let line =
             format!("'{}' dead-letters {arguments} | head -n 1", path_of("worker").display());

@@ -47,8 +47,11 @@ async fn a_notice_is_claimed_once_and_says_what_it_has_to() {
     assert!(matches!(elsewhere, Claim::Wait { .. }), "{elsewhere:?}");
     ledger.worker.record(&job, claimant, &Outcome::sent("twilio", "SM1".to_owned())).await.unwrap();
     assert_eq!(ledger.status(&job).await, (DeliveryStatus::Sent, None));
-    let life: i64 =
-        ledger.redis.connection().pttl(format!("cheershare:delivery:{}", job.delivery_id)).unwrap();
+    let life: i64 = ledger
+        .redis
+        .connection()
+        .pttl(format!("{{cheershare}}:delivery:{}", job.delivery_id))
+        .unwrap();
     assert!((86_400_000..=90_600_000).contains(&life), "{life}");
 }
 
@@ -82,7 +85,7 @@ async fn a_notice_is_tried_for_an_hour_and_then_told_of() {
         (DeliveryStatus::Failed, Some(Reason::ProviderUnavailable))
     );
     let letters: Vec<String> =
-        ledger.redis.connection().lrange("cheershare:dead_letters", 0, -1).unwrap();
+        ledger.redis.connection().lrange("{cheershare}:dead_letters", 0, -1).unwrap();
     assert!(letters.len() == 1 && letters[0].contains("+91********01"), "{letters:?}");
 }
 

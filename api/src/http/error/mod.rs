@@ -94,6 +94,12 @@ pub enum ErrorKind {
     /// The head of the request is no HTTP/1.1.
     #[error("This is no HTTP/1.1 request")]
     BadRequest,
+    /// The head of the request has no `Host`, several, or one that is none.
+    #[error("The request needs exactly one Host header, with the name of a host")]
+    InvalidHost,
+    /// The development inbox was asked for under a name that others may lead here.
+    #[error("This answers only under this machine's own names, such as localhost")]
+    NotThisMachine,
     /// The head of the request is too long.
     #[error("The request's head is longer than 16 KiB")]
     RequestHeadTooLarge,
@@ -146,7 +152,8 @@ impl ErrorKind {
             Self::OtpStoreUnavailable | Self::UserStoreUnavailable => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
             }
-            Self::BadRequest => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::BadRequest | Self::InvalidHost => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::NotThisMachine => (StatusCode::FORBIDDEN, "not_this_machine"),
             Self::RequestHeadTooLarge => {
                 (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "request_head_too_large")
             }

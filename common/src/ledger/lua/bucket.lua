@@ -1,9 +1,6 @@
--- Tells how full a leaky bucket is and, where that is wanted, empties it.
--- KEYS: bucket
--- ARGV, from the second: its capacity; 1 to empty it
--- Answers its level before, as text.
-local level = level_of(redis.call('GET', KEYS[1]), tonumber(ARGV[2]), tonumber(ARGV[1]))
-if ARGV[3] == '1' then
-    redis.call('DEL', KEYS[1])
+-- Tells how full a leaky bucket is and, where that is wanted, empties it. Answers its level before.
+local level = bucket.level(redis.call('GET', keys.bucket), call.capacity, call.now)
+if call.empty then
+    redis.call('DEL', keys.bucket)
 end
-return string.format('%.3f', level)
+return level

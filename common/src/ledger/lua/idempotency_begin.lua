@@ -1,33 +1,29 @@
--- Claims a request that its client may repeat, or finds what came of the first one. KEYS: the
--- records of the client's address, oldest first; then the request's record under each secret, the
--- sealing one's first ARGV: now; when the claim runs out (Unix ms); the claim; how long a record is
--- kept; how many an address may have; then the body's fingerprint under each secret Answers
--- {"claimed", "", ""}, {"in_use", "", ""}, {"reused", "", ""} or {"answered", record, sealed
--- answer}.
-local of_address, new_record = KEYS[1], KEYS[2]
-local now, runs_out_at, claim, keep, most = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-
-for i = 2, #KEYS do
-    local record = redis.call('HMGET', KEYS[i], 'fingerprint', 'expires_at', 'answer')
-    local fingerprint, expires_at, answer = record[1], record[2], record[3]
-    if fingerprint and tonumber(expires_at) > now then
-        if fingerprint ~= ARGV[i + 4] then
-            return { 'reused', '', '' }
+-- Claims a request that its client may repeat, or finds what came of the first one. It may be
+-- recorded under each secret; a new record is made under the first.
+for _, record in ipairs(call.records) do
+    local found = redis.call('HMGET', record.key, 'fingerprint', 'expires_at', 'answer')
+    local fingerprint, expires_at, answer = found[1], found[2], found[3]
+    if fingerprint and tonumber(expires_at) > call.now then
+        if fingerprint ~= record.fingerprint then
+            return { outcome = 'reused' }
+        elseif answer then
+            return { outcome = 'answered', record = record.key, answer = answer }
         end
-        return answer and { 'answered', KEYS[i], answer } or { 'in_use', '', '' }
+        return { outcome = 'in_use' }
     end
 end
 
-redis.call('DEL', new_record)
-redis.call('HSET', new_record, 'claim', claim, 'fingerprint', ARGV[6], 'expires_at', runs_out_at)
-redis.call('PEXPIRE', new_record, runs_out_at - now)
+redis.call('DEL', keys.record)
+redis.call('HSET', keys.record, 'claim', call.claim, 'fingerprint', call.records[1].fingerprint,
+    'expires_at', call.runs_out_at)
+redis.call('PEXPIRE', keys.record, call.runs_out_at - call.now)
 
 -- The newest records of an address are kept, so that no flood from one fills Redis.
-redis.call('ZREMRANGEBYSCORE', of_address, '-inf', now - keep)
-redis.call('ZADD', of_address, now, new_record)
-for _, oldest in ipairs(redis.call('ZRANGE', of_address, 0, -1 - most)) do
+redis.call('ZREMRANGEBYSCORE', keys.of_address, '-inf', call.now - call.kept_for)
+redis.call('ZADD', keys.of_address, call.now, keys.record)
+for _, oldest in ipairs(redis.call('ZRANGE', keys.of_address, 0, -1 - call.most)) do
     redis.call('DEL', oldest)
-    redis.call('ZREM', of_address, oldest)
+    redis.call('ZREM', keys.of_address, oldest)
 end
-redis.call('PEXPIRE', of_address, keep)
-return { 'claimed', '', '' }
+redis.call('PEXPIRE', keys.of_address, call.kept_for)
+return { outcome = 'claimed' }

@@ -1,17 +1,13 @@
 -- Keeps the answer to a claimed request or, where there is none to keep, frees its key. A claim
--- that ran out changes nothing. KEYS: the records of the client's address; the record ARGV: the
--- claim; the sealed answer or ""; now; when the answer expires (Unix ms)
-local of_address, record = KEYS[1], KEYS[2]
-local claim, answer, now, expires_at = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-
-if redis.call('HGET', record, 'claim') ~= claim then
-    return 0
+-- that ran out changes nothing.
+if redis.call('HGET', keys.record, 'claim') ~= call.claim then
+    return false
 end
-if answer == '' or expires_at <= now then
-    redis.call('DEL', record)
-    redis.call('ZREM', of_address, record)
+if not call.sealed or call.expires_at <= call.now then
+    redis.call('DEL', keys.record)
+    redis.call('ZREM', keys.of_address, keys.record)
 else
-    redis.call('HSET', record, 'answer', answer, 'expires_at', expires_at)
-    redis.call('PEXPIRE', record, expires_at - now)
+    redis.call('HSET', keys.record, 'answer', call.sealed, 'expires_at', call.expires_at)
+    redis.call('PEXPIRE', keys.record, call.expires_at - call.now)
 end
-return 1
+return true

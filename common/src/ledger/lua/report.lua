@@ -1,24 +1,21 @@
--- Takes in what the provider reports of an SMS that it accepted.
--- KEYS: delivery
--- ARGV: now; status; reason or ""; provider's id
--- Answers 1 where the delivery moved on, 0 where it knew better, -1 where there is none.
-local delivery_key = KEYS[1]
-local status, reason, provider_id = ARGV[2], ARGV[3], ARGV[4]
-local before = redis.call('HMGET', delivery_key, 'status', 'reason')
+-- Takes in what the provider reports of an SMS that it accepted. One that is not known any more is
+-- left alone, and so is one that knows better.
+local DAY = 86400000
+local before = redis.call('HMGET', keys.delivery, 'status', 'reason')
 if not before[1] then
-    return -1
+    return true
 end
-redis.call('HSETNX', delivery_key, 'provider_id', provider_id)
-if not may_move(before[1], before[2], status) then
-    return 0
+redis.call('HSETNX', keys.delivery, 'provider_id', call.provider_id)
+if not delivery.may_move(before[1], before[2], call.status) then
+    return true
 end
-redis.call('HSET', delivery_key, 'status', status, 'claimed_until', 0)
-if reason ~= '' then
-    redis.call('HSET', delivery_key, 'reason', reason)
+redis.call('HSET', keys.delivery, 'status', call.status, 'claimed_until', 0)
+if call.reason then
+    redis.call('HSET', keys.delivery, 'reason', call.reason)
 else
-    redis.call('HDEL', delivery_key, 'reason')
+    redis.call('HDEL', keys.delivery, 'reason')
 end
-if RANK[status] == 3 then
-    redis.call('PEXPIRE', delivery_key, DAY)
+if delivery.is_over(call.status) then
+    redis.call('PEXPIRE', keys.delivery, DAY)
 end
-return 1
+return true

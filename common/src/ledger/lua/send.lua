@@ -1,14 +1,11 @@
 -- Asks for codes, for one number or for several at once: decides all limits, keeps a number's
 -- challenge or makes a new one, and writes delivery and job with it. All or nothing: a refusal
--- writes nothing but of which number an address has been told.
--- KEYS, for each number: challenge, delivery, number, sends, known, wrong guesses by number, by
--- address and by both; the buckets of address, network, range, country and all; blocked; the bucket
--- of the network's wrong guesses; what the address has been told
--- ARGV: now; then for each number 14 that `decide` names
--- Answers {"sent", expires in, resend in} for each number, or one {kind of limit, retry after, which
--- number from 0}; of several limits the one with the longest wait. Times are in ms.
-local KEYS_EACH, ARGS_EACH = 16, 14
-local now_text, now = ARGV[1], tonumber(ARGV[1])
+-- writes nothing but of which number an address has been told. Of several limits the one with the
+-- longest wait is answered.
+local HOUR, DAY = 3600000, 86400000
+local now = call.now
+-- Redis takes numbers as text, and to make it of them costs.
+local now_text = string.format('%.0f', now)
 
 -- Who has means of their own where a limit refuses all others: nobody, the addresses that a number
 -- is known from, or whoever asks for a number that signed in within 90 days.
@@ -18,21 +15,17 @@ local NOBODY, KNOWN, SIGNED_IN = 1, 2, 3
 local charged_levels = {}
 
 -- Decides about one number. Answers what writes the send, or false, the limit and its wait.
-local function decide(keys, args)
-    local challenge_key, delivery_key, number_key, sends_key, known_key = unpack(keys, 1, 5)
-    local wrong_key, wrong_by_address_key, wrong_by_both_key = unpack(keys, 6, 8)
-    local address_tags, purpose, number, name, country_capacity = unpack(args, 1, 5)
-    local new_id, key_id, sealed, tag, known_keys, delivery_id, job_id, job = unpack(args, 6, 13)
-    local is_test = args[14] == '1'
-
+local function decide(request)
+    local key = request.keys
     -- One read of all that are single values.
-    local kept = redis.call('MGET', unpack(keys, 9, 16))
-    if blocked_until(kept[6], now) then
+    local kept = redis.call('MGET', key.address, key.network, key.range, key.country, key.service,
+        key.blocked, key.wrong_by_network, key.told)
+    if block.until_at(kept[6], now) then
         return false, 'blocked', 0
     end
 
-    local old = redis.call('HMGET', challenge_key, 'id', 'used', 'expires_at', 'first_asked_at', 'key_id', 'guesses',
-        'known_guesses', 'deliveries', 'names')
+    local old = redis.call('HMGET', key.challenge, 'id', 'used', 'expires_at', 'first_asked_at',
+        'key_id', 'guesses', 'known_guesses', 'deliveries', 'names')
     local id, used, expires_at, first_asked_at = old[1], old[2], tonumber(old[3]), tonumber(old[4])
     local alive = id and not used and expires_at > now
 
@@ -52,68 +45,76 @@ local function decide(keys, args)
     end
     -- A code is not sent where it would not be compared. Most numbers are new: that is asked once,
     -- for all that may be known of one.
-    local has_past = redis.call('EXISTS', wrong_key, sends_key, wrong_by_address_key, wrong_by_both_key) > 0
+    local has_past = redis.call('EXISTS', key.wrong, key.sends, key.wrong_by_address,
+        key.wrong_by_both) > 0
     if has_past then
-        refuse('wrong_guesses', wait_in_log(wrong_by_both_key, settings.wrong_guesses_per_hour, HOUR, now), NOBODY)
-        refuse('wrong_guesses', wait_in_log(wrong_by_address_key, settings.wrong_guesses_per_address_hour, HOUR, now), KNOWN)
-        refuse('wrong_guesses', wait_in_log(wrong_key, settings.wrong_guesses_per_number_hour, HOUR, now), KNOWN)
-        refuse('wrong_guesses', wait_in_log(wrong_key, settings.wrong_guesses_per_number_day, DAY, now), KNOWN)
+        local of_both = settings.wrong_guesses_per_hour
+        local of_address = settings.wrong_guesses_per_address_hour
+        local hour = settings.wrong_guesses_per_number_hour
+        local day = settings.wrong_guesses_per_number_day
+        refuse('wrong_guesses', log.wait(key.wrong_by_both, of_both, HOUR, now), NOBODY)
+        refuse('wrong_guesses', log.wait(key.wrong_by_address, of_address, HOUR, now), KNOWN)
+        refuse('wrong_guesses', log.wait(key.wrong, hour, HOUR, now), KNOWN)
+        refuse('wrong_guesses', log.wait(key.wrong, day, DAY, now), KNOWN)
     end
-    if settings.wrong_guesses_per_network_hour > 0 then
-        local level = level_of(kept[7], settings.wrong_guesses_per_network_hour, now)
-        refuse('wrong_guesses', wait_for_bucket(level, settings.wrong_guesses_per_network_hour), KNOWN)
+    local of_network = settings.wrong_guesses_per_network_hour
+    if of_network > 0 then
+        local level = bucket.level(kept[7], of_network, now)
+        refuse('wrong_guesses', bucket.wait(level, of_network), KNOWN)
     end
 
     local function cooldown_of(own)
-        local before = redis.call('HMGET', number_key, 'streak' .. own, 'last' .. own)
+        local before = redis.call('HMGET', key.number, 'streak' .. own, 'last' .. own)
         local streak, last = tonumber(before[1] or 0), tonumber(before[2] or 0)
-        if last <= now - longest_cooldown() then
+        if last <= now - cooldown.longest() then
             streak = 0
         end
-        if not is_test and cooldown_after(streak) > 0 then
-            refuse('cooldown', last + cooldown_after(streak) - now, KNOWN)
+        if not request.is_test and cooldown.after(streak) > 0 then
+            refuse('cooldown', last + cooldown.after(streak) - now, KNOWN)
         end
         return streak, last
     end
     local own, streak, last = '', cooldown_of('')
 
     local buckets = {}
-    if not is_test then
+    if not request.is_test then
         if has_past then
-            refuse('number_hour', wait_in_log(sends_key, settings.sends_per_number_hour, HOUR, now), KNOWN)
-            refuse('number_day', wait_in_log(sends_key, settings.sends_per_number_day, DAY, now), KNOWN)
+            local hour, day = settings.sends_per_number_hour, settings.sends_per_number_day
+            refuse('number_hour', log.wait(key.sends, hour, HOUR, now), KNOWN)
+            refuse('number_day', log.wait(key.sends, day, DAY, now), KNOWN)
         end
-        local function check(kind, i, capacity, who, life)
+        local function check(kind, name, kept_of_it, capacity, who, life)
             if capacity > 0 then
-                local key = keys[8 + i]
-                local level, at = level_of(kept[i], capacity, now)
-                level = charged_levels[key] or level
-                local wait = wait_for_bucket(level, capacity)
+                local level, at = bucket.level(kept_of_it, capacity, now)
+                level = charged_levels[name] or level
+                local wait = bucket.wait(level, capacity)
                 refuse(kind, wait, who)
                 if wait == 0 then
-                    buckets[#buckets + 1] = { key, level + 1, at, life or life_of_bucket(level + 1, capacity) }
+                    buckets[#buckets + 1] = {
+                        name, level + 1, at, life or bucket.life(level + 1, capacity),
+                    }
                 end
             end
         end
-        check('address', 1, settings.sends_per_address_hour, NOBODY)
-        check('network', 2, settings.sends_per_network_hour, NOBODY)
-        check('range', 3, settings.sends_per_range_hour, SIGNED_IN)
-        check('country', 4, tonumber(country_capacity), SIGNED_IN, LONGEST_LIFE_OF_BUCKET)
-        check('service', 5, settings.sends_per_hour, NOBODY, LONGEST_LIFE_OF_BUCKET)
+        check('address', key.address, kept[1], settings.sends_per_address_hour, NOBODY)
+        check('network', key.network, kept[2], settings.sends_per_network_hour, NOBODY)
+        check('range', key.range, kept[3], settings.sends_per_range_hour, SIGNED_IN)
+        check('country', key.country, kept[4], request.country_capacity, SIGNED_IN,
+            bucket.LONGEST_LIFE)
+        check('service', key.service, kept[5], settings.sends_per_hour, NOBODY, bucket.LONGEST_LIFE)
     end
 
     -- What is not for all shows who is known. So it counts for one number an hour at each address:
     -- the first that needs it, known or not.
     local known, refusal_of_all, wait_of_all = false, refusal, longest
     if refusal and not passes[NOBODY] then
-        local number_tag = string.match(address_tags, '%S+')
+        local number_tag = request.address_tags[1]
         if not kept[8] then
-            redis.call('SET', keys[16], number_tag, 'PX', HOUR)
+            redis.call('SET', key.told, number_tag, 'PX', HOUR)
         end
         if not kept[8] or kept[8] == number_tag then
-            known = passes[KNOWN] and known_address(known_key, address_tags, now)
-            local signed_in = redis.call('ZREVRANGE', known_key, '0', '0', 'WITHSCORES')[2]
-            if known or not passes[KNOWN] and signed_in and tonumber(signed_in) > now - KNOWN_FOR then
+            known = passes[KNOWN] and known_addresses.find(key.known, request.address_tags, now)
+            if known or not passes[KNOWN] and known_addresses.signed_in_lately(key.known, now) then
                 refusal, longest = nil, 0
             end
         end
@@ -123,16 +124,18 @@ local function decide(keys, args)
         if alive and tonumber(old[7] or 0) >= settings.guesses_per_challenge then
             refuse('burned', expires_at - now, NOBODY)
         end
-        refuse('wrong_guesses', wait_in_own_part(wrong_key, settings.wrong_guesses_per_number_day_own,
-            settings.wrong_guesses_per_number_day, now), NOBODY)
-        if not is_test then
+        refuse('wrong_guesses', log.wait_in_own_part(key.wrong,
+            settings.wrong_guesses_per_number_day_own, settings.wrong_guesses_per_number_day,
+            now), NOBODY)
+        if not request.is_test then
             -- Nobody gets two SMS at once, whoever asked for the first.
             if streak > 0 then
                 refuse('cooldown', last + settings.cooldown - now, NOBODY)
             end
             streak = cooldown_of(own)
-            refuse('number_hour', wait_in_log(sends_key .. own, settings.sends_per_number_hour, HOUR, now), NOBODY)
-            refuse('number_day', wait_in_own_part(sends_key, settings.sends_per_number_day_own,
+            local hour = settings.sends_per_number_hour
+            refuse('number_hour', log.wait(key.sends .. own, hour, HOUR, now), NOBODY)
+            refuse('number_day', log.wait_in_own_part(key.sends, settings.sends_per_number_day_own,
                 settings.sends_per_number_day, now), NOBODY)
         end
     end
@@ -144,74 +147,79 @@ local function decide(keys, args)
     end
 
     local charged = {}
-    for _, bucket in ipairs(buckets) do
-        charged_levels[bucket[1]] = bucket[2]
-        charged[#charged + 1] = string.sub(bucket[1], #settings.bucket_prefix + 1)
+    for _, one in ipairs(buckets) do
+        charged_levels[one[1]] = one[2]
+        charged[#charged + 1] = string.sub(one[1], #settings.bucket_prefix + 1)
     end
     return function()
         -- A late SMS stays good while a full life still ends within the longest that a code may
         -- live.
         local same_code = alive and now + settings.ttl <= first_asked_at + settings.longest_life
-            and string.find(known_keys, old[5], 1, true)
-        local deliveries = delivery_id
-        local names = with_name(same_code and old[9], address_tags, name)
+            and string.find(call.known_keys, old[5], 1, true)
+        local given_names = names.add(same_code and old[9], request.address_tags, request.name)
         if not same_code then
-            id = new_id
+            id = request.challenge_id
         end
         -- A Redis that is out of memory decides by the first write whether the script may go on. So
         -- this one takes memory.
-        redis.call('HSET', delivery_key, 'status', is_test and 'sent' or 'queued', 'purpose', purpose, 'number', number,
-            'challenge', id, 'requested_at', now_text, 'charged', table.concat(charged, ' '))
-        redis.call('PEXPIRE', delivery_key, is_test and settings.ttl + 60000 or 'settings.keep_delivery')
+        redis.call('HSET', key.delivery, 'status', request.is_test and 'sent' or 'queued',
+            'purpose', request.purpose, 'number', request.number, 'challenge', id,
+            'requested_at', now_text, 'charged', table.concat(charged, ' '))
+        local keep_delivery = request.is_test and settings.ttl + 60000 or settings.keep_delivery
+        redis.call('PEXPIRE', key.delivery, keep_delivery)
+        local deliveries = request.delivery_id
         if same_code then
             -- Test numbers may ask without end; what they ask for costs nothing and is not given
             -- back.
-            deliveries = is_test and delivery_id or old[8] .. ' ' .. delivery_id
-            redis.call('HSET', challenge_key, 'expires_at', now + settings.ttl, 'names', names, 'deliveries', deliveries)
+            deliveries = request.is_test and deliveries or old[8] .. ' ' .. deliveries
+            redis.call('HSET', key.challenge, 'expires_at', now + settings.ttl,
+                'names', given_names, 'deliveries', deliveries)
         else
             if old[1] then
-                redis.call('DEL', challenge_key)
+                redis.call('DEL', key.challenge)
             end
-            redis.call('HSET', challenge_key, 'id', id, 'first_asked_at', now_text, 'expires_at', now + settings.ttl,
-                'key_id', key_id, 'sealed', sealed, 'tag', redis.sha1hex(id .. tag), 'names', names, 'deliveries', deliveries)
+            local sealed = string.sub(call.sealed, request.sealed_from, request.sealed_to)
+            redis.call('HSET', key.challenge, 'id', id, 'first_asked_at', now_text,
+                'expires_at', now + settings.ttl, 'key_id', request.key_id, 'sealed', sealed,
+                'tag', redis.sha1hex(id .. request.tag), 'names', given_names,
+                'deliveries', deliveries)
         end
-        redis.call('PEXPIRE', challenge_key, settings.ttl + 60000)
-        if is_test then
-            return { 'sent', settings.ttl, 0 }
+        redis.call('PEXPIRE', key.challenge, settings.ttl + 60000)
+        if request.is_test then
+            return { expires_in = settings.ttl, resend_in = 0 }
         end
 
-        for _, bucket in ipairs(buckets) do
-            redis.call('SET', bucket[1], packed_bucket(bucket[2], bucket[3]), 'PX', bucket[4])
+        for _, one in ipairs(buckets) do
+            redis.call('SET', one[1], bucket.pack(one[2], one[3]), 'PX', one[4])
         end
         if known then
-            note_in_log(sends_key .. own, settings.sends_per_number_hour, HOUR, now_text)
-            note_in_log(sends_key .. ':known', settings.sends_per_number_day_own, DAY, now_text)
-            redis.call('HSET', delivery_key, 'known_address', known)
+            log.note(key.sends .. own, settings.sends_per_number_hour, HOUR, now_text)
+            log.note(key.sends .. ':known', settings.sends_per_number_day_own, DAY, now_text)
+            redis.call('HSET', key.delivery, 'known_address', known)
         else
-            note_in_log(sends_key, math.max(settings.sends_per_number_hour, settings.sends_per_number_day), DAY, now_text)
+            local most = math.max(settings.sends_per_number_hour, settings.sends_per_number_day)
+            log.note(key.sends, most, DAY, now_text)
         end
-        redis.call('HSET', number_key, 'streak' .. own, streak + 1, 'last' .. own, now_text)
-        redis.call('PEXPIRE', number_key, longest_cooldown())
-        enqueue(job_id, job)
-        return { 'sent', settings.ttl, cooldown_after(streak + 1) }
+        redis.call('HSET', key.number, 'streak' .. own, streak + 1, 'last' .. own, now_text)
+        redis.call('PEXPIRE', key.number, cooldown.longest())
+        queue.enqueue(request.job_id, request.job)
+        return { expires_in = settings.ttl, resend_in = cooldown.after(streak + 1) }
     end
 end
 
 local sends, refused = {}, nil
-for i = 1, #KEYS / KEYS_EACH do
-    local keys = { unpack(KEYS, (i - 1) * KEYS_EACH + 1, i * KEYS_EACH) }
-    local args = { unpack(ARGV, (i - 1) * ARGS_EACH + 2, i * ARGS_EACH + 1) }
-    local send, refusal, wait = decide(keys, args)
+for i, request in ipairs(call.requests) do
+    local send, refusal, wait = decide(request)
     if send then
         sends[i] = send
-    elseif not refused or wait > refused[2] then
-        refused = { refusal, wait, i - 1 }
+    elseif not refused or wait > refused.retry_after then
+        refused = { outcome = 'refused', kind = refusal, retry_after = wait, index = i - 1 }
     end
 end
 if refused then
-    return { refused }
+    return refused
 end
 for i, send in ipairs(sends) do
     sends[i] = send()
 end
-return sends
+return { outcome = 'sent', sent = sends }

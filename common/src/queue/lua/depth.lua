@@ -1,6 +1,9 @@
--- KEYS: the workers set, the prefix of their in-flight sets. Returns waiting, retrying, in flight.
+-- Counts the jobs.
 local in_flight = 0
-for _, worker in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-  in_flight = in_flight + redis.call('SCARD', KEYS[2] .. ':' .. worker)
+for _, worker in ipairs(redis.call('ZRANGE', keys.workers, 0, -1)) do
+    in_flight = in_flight + redis.call('SCARD', keys.in_flight .. ':' .. worker)
 end
-return {redis.call('LLEN', active), redis.call('ZCARD', retry), in_flight}
+return {
+    waiting = redis.call('LLEN', keys.active), retrying = redis.call('ZCARD', keys.retry),
+    in_flight = in_flight,
+}

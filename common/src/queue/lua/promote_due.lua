@@ -1,10 +1,10 @@
--- ARGV: now (Unix ms), the most jobs to move. Returns how many were moved.
-local due = redis.call('ZRANGEBYSCORE', retry, '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
+-- Moves jobs whose retry is due to the active list. Answers how many.
+local due = redis.call('ZRANGEBYSCORE', keys.retry, '-inf', call.now, 'LIMIT', 0, call.limit)
 for _, member in ipairs(due) do
-  put(string.sub(member, 1, 26), string.sub(member, 28))
-  redis.call('ZREM', retry, member)
+    queue.put(string.sub(member, 1, 26), string.sub(member, 28))
+    redis.call('ZREM', keys.retry, member)
 end
 if #due > 0 then
-  wake()
+    queue.wake()
 end
 return #due

@@ -1,10 +1,10 @@
--- KEYS: the sets of ended jobs. ARGV: the most jobs to forget. Returns how many were forgotten.
-local left = tonumber(ARGV[1])
-for _, set in ipairs(KEYS) do
-  local ended = redis.call('SPOP', set, left)
-  for _, job_id in ipairs(ended) do
-    forget(job_id)
-  end
-  left = left - #ended
+-- Forgets jobs that have ended. Answers how many.
+local left = call.limit
+for _, set in ipairs({ keys.done, keys.dead }) do
+    local ended = redis.call('SPOP', set, left)
+    for _, job_id in ipairs(ended) do
+        queue.forget(job_id)
+    end
+    left = left - #ended
 end
-return tonumber(ARGV[1]) - left
+return call.limit - left

@@ -74,13 +74,15 @@ fn logs<S: Subscriber + for<'span> LookupSpan<'span>>(
     if text { logs.boxed() } else { logs.json().with_span_list(false).boxed() }
 }
 
-/// Leaves out the spans of traces, because logs have their own, and the lines of poem's server,
-/// which repeat `metrics_listening`.
+/// Leaves out the spans of traces, because logs have their own, the lines of poem's server, which
+/// repeat `metrics_listening`, and those of the database's pool, which repeat
+/// `database_takes_no_writes`.
 fn filter(config: &TelemetryConfig) -> Targets {
     let targets = config.log.clone();
     targets
         .with_target(traces::TARGET, LevelFilter::OFF)
         .with_target("poem::server", LevelFilter::WARN)
+        .with_target("sqlx_core::pool", LevelFilter::OFF)
 }
 
 fn filter_directives(value: &str) -> Result<Targets, &'static str> {

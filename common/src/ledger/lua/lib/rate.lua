@@ -1,9 +1,10 @@
--- Calls a second to one provider, over all workers. Put before claim.lua. KEYS of the hash: `line`,
--- the first slot that nobody has; `call`, the earliest instant of the next call.
+-- Calls a second to one provider, over all workers, where that has a bound. Fields of the hash:
+-- `line`, the first slot that nobody has; `call`, the earliest instant of the next call.
+local rate = {}
 
-local RATE_GAP = settings.provider_rate and settings.provider_rate > 0 and 1000 / settings.provider_rate
+local GAP = 1000 / settings.provider_rate
 
-local function rate_set(key, field, value, now)
+local function set(key, field, value, now)
     redis.call('HSET', key, field, value)
     if redis.call('PTTL', key) < value - now + 1000 then
         redis.call('PEXPIRE', key, math.ceil(value - now) + 1000)
@@ -12,22 +13,24 @@ end
 
 -- A place in line, in the order of asking, or nil where it would come after `last`: whoever comes
 -- after the end of their code would only stand in the way of the others.
-local function rate_take_slot(key, now, last)
+function rate.take_slot(key, now, last)
     local slot = math.max(tonumber(redis.call('HGET', key, 'line') or 0), now)
     if slot > last then
         return nil
     end
-    rate_set(key, 'line', slot + RATE_GAP, now)
+    set(key, 'line', slot + GAP, now)
     return slot
 end
 
 -- When the call of who has that slot begins, or nil where it is not yet its turn. Calls keep their
 -- distance also where many come too late for their slots.
-local function rate_next_call(key, slot, now)
+function rate.next_call(key, slot, now)
     local at = math.max(tonumber(redis.call('HGET', key, 'call') or 0), slot, now)
     if at > now + settings.hold then
         return nil
     end
-    rate_set(key, 'call', at + RATE_GAP, now)
+    set(key, 'call', at + GAP, now)
     return math.floor(at)
 end
+
+return rate

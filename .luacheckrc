@@ -1,0 +1,13 @@
+-- How luacheck reads the scripts of Redis: bin/test lua. What they have of a name's own is held by
+-- `ledger::scripts`' tests.
+std = "lua51"
+max_line_length = 100
+files["common/src"].read_globals = {
+    -- Redis' own.
+    "redis", "struct", "cjson", "cmsgpack",
+    -- Put before each script.
+    "settings", "keys", "call",
+    -- The parts that scripts share: `common/src/ledger/scripts.rs`.
+    "block", "breaker", "bucket", "charges", "cooldown", "delivery", "known_addresses", "log",
+    "names", "queue", "rate",
+}

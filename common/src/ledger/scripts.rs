@@ -1,0 +1,183 @@
+//! Which parts make up which script.
+
+use crate::ledger::script::{Part, Source};
+
+const BLOCK: Part = Part { name: "block", text: include_str!("lua/lib/block.lua") };
+const BREAKER: Part = Part { name: "breaker", text: include_str!("lua/lib/breaker.lua") };
+const BUCKET: Part = Part { name: "bucket", text: include_str!("lua/lib/bucket.lua") };
+const CHARGES: Part = Part { name: "charges", text: include_str!("lua/lib/charges.lua") };
+const COOLDOWN: Part = Part { name: "cooldown", text: include_str!("lua/lib/cooldown.lua") };
+const DELIVERY: Part = Part { name: "delivery", text: include_str!("lua/lib/delivery.lua") };
+const KNOWN_ADDRESSES: Part =
+    Part { name: "known_addresses", text: include_str!("lua/lib/known_addresses.lua") };
+const LOG: Part = Part { name: "log", text: include_str!("lua/lib/log.lua") };
+const NAMES: Part = Part { name: "names", text: include_str!("lua/lib/names.lua") };
+const QUEUE: Part = Part { name: "queue", text: include_str!("../queue/lua/lib/queue.lua") };
+const RATE: Part = Part { name: "rate", text: include_str!("lua/lib/rate.lua") };
+
+/// Defines the sources, and a list of them all by their files.
+macro_rules! scripts {
+    ($($name:ident $file:literal [$($part:ident),*];)*) => {
+        $(pub(crate) const $name: Source =
+            Source { text: include_str!($file), parts: &[$($part),*] };)*
+
+        #[cfg(test)]
+        const FILES: &[&str] = &[$($file),*];
+    };
+}
+
+scripts! {
+    SEND "lua/send.lua" [BLOCK, BUCKET, COOLDOWN, KNOWN_ADDRESSES, LOG, NAMES, QUEUE];
+    VERIFY "lua/verify.lua" [BLOCK, BUCKET, CHARGES, KNOWN_ADDRESSES, LOG, NAMES];
+    RESTORE "lua/restore.lua" [];
+    NOTIFY "lua/notify.lua" [QUEUE];
+    CLAIM "lua/claim.lua" [BREAKER, BUCKET, CHARGES, QUEUE, DELIVERY, RATE];
+    RECORD "lua/record.lua" [BREAKER, BUCKET, CHARGES, QUEUE, DELIVERY];
+    REPORT "lua/report.lua" [BUCKET, CHARGES, QUEUE, DELIVERY];
+    IDEMPOTENCY_BEGIN "lua/idempotency_begin.lua" [];
+    IDEMPOTENCY_END "lua/idempotency_end.lua" [];
+    NUMBER_RECORD "lua/number_record.lua" [BLOCK, BUCKET, COOLDOWN, KNOWN_ADDRESSES];
+    UNLOCK "lua/unlock.lua" [];
+    LOOK_AT_BUCKET "lua/bucket.lua" [BUCKET];
+    ENQUEUE "../queue/lua/enqueue.lua" [QUEUE];
+    PROMOTE_DUE "../queue/lua/promote_due.lua" [QUEUE];
+    PRUNE_ENDED "../queue/lua/prune_ended.lua" [QUEUE];
+    DEREGISTER "../queue/lua/deregister.lua" [QUEUE];
+    DEPTH "../queue/lua/depth.lua" [];
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+    use crate::admin;
+    use crate::ledger::script::{Call, Named, fields_of};
+    use crate::ledger::{deliveries, delivery_status, idempotency, notices, otp};
+    use crate::queue::{self, maintenance};
+
+    const PARTS: [Part; 11] = [
+        BLOCK,
+        BREAKER,
+        BUCKET,
+        CHARGES,
+        COOLDOWN,
+        DELIVERY,
+        KNOWN_ADDRESSES,
+        LOG,
+        NAMES,
+        QUEUE,
+        RATE,
+    ];
+
+    /// What a part's table holds.
+    fn defined(part: &Part) -> BTreeSet<&'static str> {
+        let begins = |line: &str| {
+            let function = line.strip_prefix("function ").unwrap_or(line);
+            function.starts_with(&format!("{}.", part.name))
+        };
+        part.text
+            .lines()
+            .filter(|line| begins(line))
+            .flat_map(|line| fields_of(line, part.name))
+            .collect()
+    }
+
+    /// Every name in a script stands for something that is there when it runs.
+    fn check<C: Call>() -> usize {
+        let source = C::SOURCE;
+        let mut before: Vec<&Part> = Vec::new();
+        let texts = source.parts.iter().map(|part| (part.name, part.text));
+        let (mut fields, mut used) = (BTreeSet::new(), BTreeSet::new());
+        for (index, (name, text)) in texts.chain([("", source.text)]).enumerate() {
+            for part in PARTS.iter().filter(|part| part.name != name) {
+                let functions = fields_of(text, part.name);
+                if functions.is_empty() {
+                    continue;
+                }
+                assert!(
+                    before.iter().any(|it| it.name == part.name),
+                    "{} comes too late: {text}",
+                    part.name
+                );
+                let missing: Vec<_> = functions.difference(&defined(part)).copied().collect();
+                assert!(missing.is_empty(), "{} has no {missing:?}: {text}", part.name);
+                used.insert(part.name);
+            }
+            before.extend(source.parts.get(index));
+            for (table, names) in [
+                ("settings", C::Settings::NAMES.to_vec()),
+                ("call", C::NAMES.to_vec()),
+                (
+                    "keys",
+                    [C::Keys::NAMES.to_vec(), queue::NAMES.keys().map(|(name, _)| name).to_vec()]
+                        .concat(),
+                ),
+            ] {
+                for field in fields_of(text, table) {
+                    assert!(names.contains(&field), "there is no {table}.{field}: {text}");
+                    fields.insert((table, field));
+                }
+            }
+        }
+        for part in source.parts {
+            assert!(used.contains(part.name), "{} is of no use: {}", part.name, source.text);
+        }
+        for (table, names) in [("call", C::NAMES), ("keys", C::Keys::NAMES)] {
+            for name in names {
+                assert!(
+                    fields.contains(&(table, name)),
+                    "{table}.{name} is of no use: {}",
+                    source.text
+                );
+            }
+        }
+        1
+    }
+
+    #[test]
+    fn every_name_in_a_script_is_there() {
+        let checked = [
+            check::<otp::SendCall<'_>>(),
+            check::<otp::VerifyCall<'_>>(),
+            check::<otp::RestoreCall<'_>>(),
+            check::<notices::NotifyCall<'_>>(),
+            check::<deliveries::ClaimCall<'_>>(),
+            check::<deliveries::RecordCall<'_>>(),
+            check::<delivery_status::ReportCall<'_>>(),
+            check::<idempotency::BeginCall<'_>>(),
+            check::<idempotency::EndCall<'_>>(),
+            check::<admin::numbers::RecordCall<'_>>(),
+            check::<admin::numbers::UnlockCall<'_>>(),
+            check::<admin::buckets::LookCall>(),
+            check::<maintenance::EnqueueCall<'_>>(),
+            check::<maintenance::PromoteCall>(),
+            check::<maintenance::PruneCall>(),
+            check::<maintenance::DeregisterCall<'_>>(),
+            check::<maintenance::DepthCall>(),
+        ];
+        assert_eq!(checked.len(), FILES.len(), "a script is not looked at");
+    }
+
+    /// These stand in a list of the call, and the script knows their keys by `key`.
+    #[test]
+    fn every_name_of_a_request_to_send_is_there() {
+        for (table, names) in [("request", otp::SendRequest::NAMES), ("key", otp::SendKeys::NAMES)]
+        {
+            let used = fields_of(SEND.text, table);
+            assert_eq!(used, names.iter().copied().collect(), "{table}");
+        }
+    }
+
+    #[test]
+    fn every_file_is_part_of_a_script() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ledger");
+        let mut there = 0;
+        for folder in ["lua", "lua/lib", "../queue/lua", "../queue/lua/lib"] {
+            let files = std::fs::read_dir(here.join(folder)).unwrap();
+            there += files.filter(|file| file.as_ref().unwrap().path().is_file()).count();
+        }
+        assert_eq!(there, FILES.len() + PARTS.len());
+    }
+}
