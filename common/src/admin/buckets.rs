@@ -66,11 +66,11 @@ impl Bucket {
 
     pub(super) fn capacity(&self, settings: &LedgerSettings) -> u32 {
         match self {
-            Self::Address(_) => settings.sends_per_address_hour,
-            Self::Network(_) => settings.sends_per_network_hour,
-            Self::Range(_) => settings.sends_per_range_hour,
+            Self::Address(_) => settings.limits.sends_per_address_hour,
+            Self::Network(_) => settings.limits.sends_per_network_hour,
+            Self::Range(_) => settings.limits.sends_per_range_hour,
             Self::Country(country) => settings.country_capacity(*country),
-            Self::Service => settings.sends_per_hour,
+            Self::Service => settings.limits.sends_per_hour,
         }
     }
 

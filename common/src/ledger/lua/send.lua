@@ -2,7 +2,6 @@
 -- challenge or makes a new one, and writes delivery and job with it. All or nothing: a refusal
 -- writes nothing but of which number an address has been told. Of several limits the one with the
 -- longest wait is answered.
-local HOUR, DAY = 3600000, 86400000
 local now = call.now
 -- Redis takes numbers as text, and to make it of them costs.
 local now_text = string.format('%.0f', now)
@@ -10,6 +9,14 @@ local now_text = string.format('%.0f', now)
 -- Who has means of their own where a limit refuses all others: nobody, the addresses that a number
 -- is known from, or whoever asks for a number that signed in within 90 days.
 local NOBODY, KNOWN, SIGNED_IN = 1, 2, 3
+
+-- Of the caps of a day a part is the known addresses' own, and this is for all.
+local sends_of_all = settings.sends_per_number_day - settings.sends_per_number_day_own
+local guesses_of_all = settings.wrong_guesses_per_number_day
+    - settings.wrong_guesses_per_number_day_own
+
+-- How long an address is told of one number whether it is known: an hour.
+local TOLD_FOR = 3600000
 
 -- Several numbers may share a bucket, so each counts what those before it have charged.
 local charged_levels = {}
@@ -48,14 +55,15 @@ local function decide(request)
     local has_past = redis.call('EXISTS', key.wrong, key.sends, key.wrong_by_address,
         key.wrong_by_both) > 0
     if has_past then
-        local of_both = settings.wrong_guesses_per_hour
-        local of_address = settings.wrong_guesses_per_address_hour
-        local hour = settings.wrong_guesses_per_number_hour
-        local day = settings.wrong_guesses_per_number_day
-        refuse('wrong_guesses', log.wait(key.wrong_by_both, of_both, HOUR, now), NOBODY)
-        refuse('wrong_guesses', log.wait(key.wrong_by_address, of_address, HOUR, now), KNOWN)
-        refuse('wrong_guesses', log.wait(key.wrong, hour, HOUR, now), KNOWN)
-        refuse('wrong_guesses', log.wait(key.wrong, day, DAY, now), KNOWN)
+        refuse('wrong_guesses', log.wait(key.wrong_by_both, settings.wrong_guesses_per_hour,
+            settings.wrong_guesses_per_hour_window, now), NOBODY)
+        refuse('wrong_guesses', log.wait(key.wrong_by_address,
+            settings.wrong_guesses_per_address_hour,
+            settings.wrong_guesses_per_address_hour_window, now), KNOWN)
+        refuse('wrong_guesses', log.wait(key.wrong, settings.wrong_guesses_per_number_hour,
+            settings.wrong_guesses_per_number_hour_window, now), KNOWN)
+        refuse('wrong_guesses', log.wait(key.wrong, guesses_of_all,
+            settings.wrong_guesses_per_number_day_window, now), KNOWN)
     end
     local of_network = settings.wrong_guesses_per_network_hour
     if of_network > 0 then
@@ -79,9 +87,10 @@ local function decide(request)
     local buckets = {}
     if not request.is_test then
         if has_past then
-            local hour, day = settings.sends_per_number_hour, settings.sends_per_number_day
-            refuse('number_hour', log.wait(key.sends, hour, HOUR, now), KNOWN)
-            refuse('number_day', log.wait(key.sends, day, DAY, now), KNOWN)
+            refuse('number_hour', log.wait(key.sends, settings.sends_per_number_hour,
+                settings.sends_per_number_hour_window, now), KNOWN)
+            refuse('number_day', log.wait(key.sends, sends_of_all,
+                settings.sends_per_number_day_window, now), KNOWN)
         end
         local function check(kind, name, kept_of_it, capacity, who, life)
             if capacity > 0 then
@@ -110,7 +119,7 @@ local function decide(request)
     if refusal and not passes[NOBODY] then
         local number_tag = request.address_tags[1]
         if not kept[8] then
-            redis.call('SET', key.told, number_tag, 'PX', HOUR)
+            redis.call('SET', key.told, number_tag, 'PX', TOLD_FOR)
         end
         if not kept[8] or kept[8] == number_tag then
             known = passes[KNOWN] and known_addresses.find(key.known, request.address_tags, now)
@@ -125,18 +134,18 @@ local function decide(request)
             refuse('burned', expires_at - now, NOBODY)
         end
         refuse('wrong_guesses', log.wait_in_own_part(key.wrong,
-            settings.wrong_guesses_per_number_day_own, settings.wrong_guesses_per_number_day,
-            now), NOBODY)
+            settings.wrong_guesses_per_number_day_own, guesses_of_all,
+            settings.wrong_guesses_per_number_day_window, now), NOBODY)
         if not request.is_test then
             -- Nobody gets two SMS at once, whoever asked for the first.
             if streak > 0 then
                 refuse('cooldown', last + settings.cooldown - now, NOBODY)
             end
             streak = cooldown_of(own)
-            local hour = settings.sends_per_number_hour
-            refuse('number_hour', log.wait(key.sends .. own, hour, HOUR, now), NOBODY)
+            refuse('number_hour', log.wait(key.sends .. own, settings.sends_per_number_hour,
+                settings.sends_per_number_hour_window, now), NOBODY)
             refuse('number_day', log.wait_in_own_part(key.sends, settings.sends_per_number_day_own,
-                settings.sends_per_number_day, now), NOBODY)
+                sends_of_all, settings.sends_per_number_day_window, now), NOBODY)
         end
     end
     if refusal and wait_of_all < longest then
@@ -193,12 +202,14 @@ local function decide(request)
             redis.call('SET', one[1], bucket.pack(one[2], one[3]), 'PX', one[4])
         end
         if known then
-            log.note(key.sends .. own, settings.sends_per_number_hour, HOUR, now_text)
-            log.note(key.sends .. ':known', settings.sends_per_number_day_own, DAY, now_text)
+            log.note(key.sends .. own, settings.sends_per_number_hour,
+                settings.sends_per_number_hour_window, now_text)
+            log.note(key.sends .. ':known', settings.sends_per_number_day_own,
+                settings.sends_per_number_day_window, now_text)
             redis.call('HSET', key.delivery, 'known_address', known)
         else
-            local most = math.max(settings.sends_per_number_hour, settings.sends_per_number_day)
-            log.note(key.sends, most, DAY, now_text)
+            local most = math.max(settings.sends_per_number_hour, sends_of_all)
+            log.note(key.sends, most, settings.sends_per_number_day_window, now_text)
         end
         redis.call('HSET', key.number, 'streak' .. own, streak + 1, 'last' .. own, now_text)
         redis.call('PEXPIRE', key.number, cooldown.longest())

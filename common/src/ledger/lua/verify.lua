@@ -1,6 +1,5 @@
 -- Compares a guess with the number's challenge, counts a wrong one, and uses the code up on a right
 -- one. A client must not see why a guess is refused.
-local HOUR, DAY = 3600000, 86400000
 local now = call.now
 
 local kept = redis.call('MGET', keys.wrong_by_network, keys.blocked)
@@ -8,11 +7,7 @@ if block.until_at(kept[2], now) then
     return { outcome = 'refused', why = 'blocked' }
 end
 
-local of_address = settings.wrong_guesses_per_address_hour
-local of_number_hour = settings.wrong_guesses_per_number_hour
-local of_number_day = settings.wrong_guesses_per_number_day
-local of_number_day_own = settings.wrong_guesses_per_number_day_own
-local of_both = settings.wrong_guesses_per_hour
+local of_all = settings.wrong_guesses_per_number_day - settings.wrong_guesses_per_number_day_own
 local of_network = settings.wrong_guesses_per_network_hour
 local level_of_network, at = bucket.level(kept[1], math.max(of_network, 1), now)
 local network_is_full = of_network > 0 and bucket.wait(level_of_network, of_network) > 0
@@ -22,12 +17,17 @@ local has_past = redis.call('EXISTS', keys.known, keys.wrong_by_address, keys.wr
     keys.wrong_by_both) > 0
 local closed = network_is_full
 if has_past then
-    if log.wait(keys.wrong_by_both, of_both, HOUR, now) > 0 then
+    if log.wait(keys.wrong_by_both, settings.wrong_guesses_per_hour,
+        settings.wrong_guesses_per_hour_window, now) > 0 then
         return { outcome = 'refused', why = 'closed' }
     end
-    closed = closed or log.wait(keys.wrong_by_address, of_address, HOUR, now) > 0
-        or log.wait(keys.wrong_by_number, of_number_hour, HOUR, now) > 0
-        or log.wait(keys.wrong_by_number, of_number_day, DAY, now) > 0
+    closed = closed
+        or log.wait(keys.wrong_by_address, settings.wrong_guesses_per_address_hour,
+            settings.wrong_guesses_per_address_hour_window, now) > 0
+        or log.wait(keys.wrong_by_number, settings.wrong_guesses_per_number_hour,
+            settings.wrong_guesses_per_number_hour_window, now) > 0
+        or log.wait(keys.wrong_by_number, of_all,
+            settings.wrong_guesses_per_number_day_window, now) > 0
 end
 
 local found = redis.call('HMGET', keys.challenge, 'id', 'used', 'expires_at', 'key_id', 'tag',
@@ -39,13 +39,15 @@ local burned = id and tonumber(found[7] or 0) >= settings.guesses_per_challenge
 -- for all counts everybody's, so that nothing of it tells who is known.
 local known = (closed or burned)
     and known_addresses.find(keys.known, call.address_tags, now)
-if closed and not (known and log.wait_in_own_part(keys.wrong_by_number, of_number_day_own,
-    of_number_day, now) == 0) then
+if closed and not (known and log.wait_in_own_part(keys.wrong_by_number,
+    settings.wrong_guesses_per_number_day_own, of_all,
+    settings.wrong_guesses_per_number_day_window, now) == 0) then
     return { outcome = 'refused', why = 'closed' }
 end
 
 local function not_right(why)
-    log.note(keys.wrong_by_address, of_address, HOUR, now)
+    log.note(keys.wrong_by_address, settings.wrong_guesses_per_address_hour,
+        settings.wrong_guesses_per_address_hour_window, now)
     if of_network > 0 and not network_is_full then
         redis.call('SET', keys.wrong_by_network, bucket.pack(level_of_network + 1, at),
             'PX', bucket.life(level_of_network + 1, of_network))
@@ -71,11 +73,14 @@ if not right then
     if known or known_addresses.find(keys.known, call.address_tags, now) then
         redis.call('HINCRBY', keys.challenge, 'known_guesses', 1)
     end
-    log.note(keys.wrong_by_both, of_both, HOUR, now)
-    if closed and of_number_day_own > 0 then
-        log.note(keys.wrong_by_number .. ':known', of_number_day_own, DAY, now)
+    log.note(keys.wrong_by_both, settings.wrong_guesses_per_hour,
+        settings.wrong_guesses_per_hour_window, now)
+    if closed and settings.wrong_guesses_per_number_day_own > 0 then
+        log.note(keys.wrong_by_number .. ':known', settings.wrong_guesses_per_number_day_own,
+            settings.wrong_guesses_per_number_day_window, now)
     else
-        log.note(keys.wrong_by_number, math.max(of_number_hour, of_number_day), DAY, now)
+        log.note(keys.wrong_by_number, math.max(settings.wrong_guesses_per_number_hour, of_all),
+            settings.wrong_guesses_per_number_day_window, now)
     end
     return not_right('wrong')
 end

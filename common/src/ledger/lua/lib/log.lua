@@ -1,8 +1,6 @@
 -- A log is a list of instants, newest first.
 local log = {}
 
-local DAY = 86400000
-
 -- How long until fewer than `limit` of them lie within `window`.
 function log.wait(key, limit, window, now)
     local nth = limit > 0 and redis.call('LINDEX', key, limit - 1)
@@ -10,11 +8,11 @@ function log.wait(key, limit, window, now)
 end
 
 -- A part of a day's cap is the known addresses' own, with a log of its own. A cap of 1 has none.
-function log.wait_in_own_part(key, own_part, other_part, now)
+function log.wait_in_own_part(key, own_part, other_part, window, now)
     if own_part == 0 then
-        return log.wait(key, other_part, DAY, now)
+        return log.wait(key, other_part, window, now)
     end
-    return log.wait(key .. ':known', own_part, DAY, now)
+    return log.wait(key .. ':known', own_part, window, now)
 end
 
 -- Notes an instant, keeps the newest `keep`, and lets one go that is past the window. The instant
