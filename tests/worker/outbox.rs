@@ -1,5 +1,6 @@
 //! What a change in the database wants done, and the API did not come to do.
 
+use common::runtime::clock::Clock;
 use serde_json::json;
 
 use crate::support::app::{App, SOON};
@@ -19,7 +20,7 @@ async fn add(app: &App, kind: &str, payload: &str) {
 #[async_test]
 async fn a_notice_whose_api_has_ended_is_sent_once() {
     let app = App::start().await;
-    let now = time::OffsetDateTime::now_utc().unix_timestamp() * 1000;
+    let now = Clock::default().unix_ms();
     let notice = |number: &str, last: char| {
         json!({
             "kind": "number_changed", "number": number, "happened_at": now,

@@ -376,7 +376,7 @@ impl OtpStore {
                 blocked: keys::blocked(number),
             },
             address_tags: self.keys.address_tags(number, address),
-            purpose: purpose.text().into(),
+            purpose: purpose.text(),
             number: number.as_str(),
             name: name.map_or("", PersonName::as_str),
             country_capacity: self.settings.country_capacity(country),
