@@ -36,10 +36,9 @@ function unsent.undo_send(key, sms)
     charges.give_back(sms)
     delivery.save(key, sms)
     local at = string.format('%.0f', sms[D.requested_at])
-    redis.call('LREM', settings.sends_prefix .. sms[D.number], 1, at)
-    if sms[D.known_address] then
-        local own = settings.sends_prefix .. sms[D.number] .. ':' .. sms[D.known_address]
-        redis.call('LREM', own, 1, at)
+    local sends, known = settings.sends_prefix .. sms[D.number], sms[D.known_address]
+    for _, log in ipairs(known and { sends .. ':' .. known, sends .. ':known' } or { sends }) do
+        redis.call('LREM', log, 1, at)
     end
 end
 
