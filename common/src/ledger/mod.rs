@@ -13,6 +13,7 @@ pub mod notices;
 pub mod otp;
 pub mod outcome;
 mod pending_rollbacks;
+pub mod rights;
 pub(crate) mod script;
 pub(crate) mod scripts;
 mod sentinel;
