@@ -10,7 +10,7 @@ use common::ledger::idempotency::IdempotencyStore;
 use common::ledger::notices::Notices;
 use common::ledger::otp::OtpStore;
 use common::runtime::clock::Clock;
-use common::runtime::readiness::Readiness;
+use common::runtime::readiness::{Needs, Readiness};
 use common::runtime::startup_checks;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -47,7 +47,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             .await
             .context("DATABASE_URL: the database cannot be migrated")?;
     }
-    let checks = startup_checks::run(config.redis.server()?, accounts.clone());
+    let checks =
+        startup_checks::run(config.redis.server()?, accounts.clone(), app.state.readiness.clone());
     let _checks = AbortOnDropHandle::new(tokio::spawn(checks));
     let limits = config.server.connection_limits();
     if let Err(error) = server::open_files_limit::allow_connections(limits.max_connections) {
@@ -131,7 +132,7 @@ pub async fn connect(
     };
     let idempotency_keys = config.otp.idempotency_keys(&config.app)?;
     let state = AppState {
-        readiness: Readiness::new(redis.clone(), accounts.clone(), stop),
+        readiness: Readiness::new(redis.clone(), accounts.clone(), Needs::EitherStore, stop),
         accounts,
         otp,
         notices: Notices::new(redis.clone()),

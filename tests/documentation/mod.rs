@@ -2,6 +2,7 @@
 //! Redis, every file and every symbol that they name. They are also short, and their links lead
 //! somewhere.
 
+mod limits;
 mod pages;
 mod recipes;
 mod redis_keys;

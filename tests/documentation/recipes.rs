@@ -10,7 +10,7 @@ const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
 /// What one can add, and the most files of the programs that it may take.
 const RECIPES: [(&str, usize); 8] = [
     ("a provider", 3),
-    ("a limit", 9),
+    ("a limit", 4),
     ("a setting", 3),
     ("a route", 3),
     ("a metric", 1),

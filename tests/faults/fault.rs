@@ -132,8 +132,8 @@ impl Fault {
             }
         }
         let worker = operators_client(&mut app.workers[0]).await;
-        self.is_told_by(&app.client().get("/readyz", None).await.expect(self.ready_status()));
-        self.is_told_by(&worker.get("/readyz", None).await);
+        self.is_told_by(&app.client().get("/readyz", None).await, true);
+        self.is_told_by(&worker.get("/readyz", None).await, self.missing != Some("redis"));
         let refused = scrape(&mut app.apis[0])
             .await
             .value("cheershare_http_requests_total", &[("status", "503")]);
@@ -148,17 +148,13 @@ impl Fault {
         }
     }
 
-    fn ready_status(&self) -> u16 {
-        if self.missing.is_some() { 503 } else { 200 }
-    }
-
-    fn is_told_by(&self, ready: &Answer) {
+    fn is_told_by(&self, answer: &Answer, ready: bool) {
         assert_eq!(
-            (ready.status, &ready.body["ready"]),
-            (self.ready_status(), &self.missing.is_none().into())
+            (answer.status, &answer.body["ready"], &answer.body["degraded"]),
+            (if ready { 200 } else { 503 }, &ready.into(), &self.missing.is_some().into())
         );
         for store in ["redis", "database"] {
-            assert_eq!(ready.body[store]["ok"], self.missing != Some(store), "{ready:?}");
+            assert_eq!(answer.body[store]["ok"], self.missing != Some(store), "{answer:?}");
         }
     }
 
@@ -202,8 +198,9 @@ impl Fault {
 
         let worker = operators_client(&mut app.workers[0]).await;
         eventually(SOON, "both programs ready", async || {
-            let api = app.client().get("/readyz", None).await;
-            (api.status == 200 && worker.get("/readyz", None).await.status == 200).then_some(())
+            let (api, worker) =
+                (app.client().get("/readyz", None).await, worker.get("/readyz", None).await);
+            [api, worker].iter().all(|answer| answer.body["degraded"] == false).then_some(())
         })
         .await;
         app.no_job_is_left(SOON).await;

@@ -20,7 +20,7 @@ async fn healthy_after(app: &mut App, since: Instant, number: &str) -> Duration 
         app.twilio.wait_for_sms(number, 1, HEALTHY_WITHIN.saturating_sub(since.elapsed())).await;
     app.client().verify(number, &sms[0].code()).await.expect(200);
     let after = since.elapsed();
-    app.client().get("/readyz", None).await.expect(200);
+    assert_eq!(app.client().get("/readyz", None).await.body["degraded"], false);
     assert_eq!(operators_client(&mut app.workers[0]).await.get("/readyz", None).await.status, 200);
     after
 }

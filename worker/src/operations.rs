@@ -120,12 +120,13 @@ fn health() -> Response {
 async fn ready(readiness: Data<&Readiness>) -> Response {
     let checks = readiness.check().await;
     let body = Json(json!({
-        "ready": checks.ok(),
+        "ready": checks.ready,
+        "degraded": checks.degraded(),
         "redis": json_of(checks.redis),
         "database": json_of(checks.database),
         "stopping": checks.stopping,
     }));
-    if checks.ok() {
+    if checks.ready {
         body.into_response()
     } else {
         body.with_status(StatusCode::SERVICE_UNAVAILABLE)

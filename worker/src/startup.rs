@@ -5,7 +5,7 @@ use common::ledger::deliveries::{DeliveryStore, ProviderTerms};
 use common::ledger::dev_inbox::InboxPublisher;
 use common::queue::job::SendOtp;
 use common::runtime::clock::{Clock, millis};
-use common::runtime::readiness::Readiness;
+use common::runtime::readiness::{Needs, Readiness};
 use common::runtime::startup_checks;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -50,11 +50,15 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
     let accounts = Accounts::connect(&url, config.database.database_connections).await?;
     let names: Vec<_> = terms.iter().map(|terms| terms.name).collect();
     let stop = common::runtime::shutdown::on_signal();
-    let readiness = Readiness::new(connection.clone(), accounts.clone(), stop.clone());
+    let readiness =
+        Readiness::new(connection.clone(), accounts.clone(), Needs::Redis, stop.clone());
     let scrape = Scrape::start(readiness.clone(), connection, names.clone(), clock.clone())?;
-    let _operations = operations::serve(config.metrics_addr, scrape, readiness).await;
-    let _startup_checks =
-        AbortOnDropHandle::new(tokio::spawn(startup_checks::run(redis.clone(), accounts.clone())));
+    let _operations = operations::serve(config.metrics_addr, scrape, readiness.clone()).await;
+    let _startup_checks = AbortOnDropHandle::new(tokio::spawn(startup_checks::run(
+        redis.clone(),
+        accounts.clone(),
+        readiness,
+    )));
     let retention = prune_database(accounts, clock.clone(), config.work.event_retention());
     let _retention = AbortOnDropHandle::new(tokio::spawn(retention));
 

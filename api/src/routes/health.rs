@@ -40,8 +40,12 @@ impl Failures for HealthFailures {
 #[derive(Debug, Object)]
 #[oai(example)]
 pub struct Ready {
-    /// Whether both stores answer and the process is not stopping.
+    /// Whether the process can do anything useful: a store answers, each one has answered since the
+    /// start, and the process is not stopping.
     ready: bool,
+    /// Whether a store is missing. Without Redis tokens work, without the database OTPs are sent;
+    /// what needs the missing one gets 503.
+    degraded: bool,
     /// Redis: whether it takes writes.
     redis: StoreCheck,
     /// The database, waiting for a connection included.
@@ -68,7 +72,8 @@ impl From<Check> for StoreCheck {
 impl From<Checks> for Ready {
     fn from(checks: Checks) -> Self {
         Self {
-            ready: checks.ok(),
+            ready: checks.ready,
+            degraded: checks.degraded(),
             redis: checks.redis.into(),
             database: checks.database.into(),
             stopping: checks.stopping,
@@ -79,17 +84,24 @@ impl From<Checks> for Ready {
 impl Example for Ready {
     fn example() -> Self {
         let answered = |time_ms| StoreCheck { ok: true, time_ms };
-        Self { ready: true, redis: answered(0.4), database: answered(1.2), stopping: false }
+        Self {
+            ready: true,
+            degraded: false,
+            redis: answered(0.4),
+            database: answered(1.2),
+            stopping: false,
+        }
     }
 }
 
 /// What came of asking.
 #[derive(ApiResponse, Debug)]
 pub enum ReadyAnswer {
-    /// They can.
+    /// They can, all or some.
     #[oai(status = 200)]
     Ready(Json<Ready>),
-    /// A store does not answer, or the process is stopping.
+    /// They cannot: no store answers, one has not answered since the start, or the process is
+    /// stopping.
     #[oai(status = 503)]
     NotReady(
         Json<Ready>,
@@ -121,15 +133,16 @@ impl HealthApi {
 
     /// Say whether requests can be served
     ///
-    /// Redis and the database are asked at once, and have a second to answer. A process that was
-    /// asked to stop is not ready, though it still answers. For a load balancer.
+    /// Redis and the database are asked at once, and have a second to answer. A process that misses
+    /// one of them is ready and degraded, so that signed-in users need no Redis. One that was asked
+    /// to stop is not ready, though it still answers. For a load balancer.
     #[oai(path = "/readyz", method = "get", tag = "Tag::Operations", operation_id = "ready")]
     async fn ready(
         &self,
         state: Data<&Arc<AppState>>,
     ) -> Result<ReadyAnswer, Failure<ReadyFailures>> {
         let checks = state.readiness.check().await;
-        let body = Json(checks.into());
-        Ok(if checks.ok() { ReadyAnswer::Ready(body) } else { ReadyAnswer::NotReady(body, 1) })
+        let (ready, body) = (checks.ready, Json(checks.into()));
+        Ok(if ready { ReadyAnswer::Ready(body) } else { ReadyAnswer::NotReady(body, 1) })
     }
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use common::domain::client::Client;
 use common::domain::otp::Otp;
 use common::domain::phone::PhoneNumber;
-use common::ledger::limits::LimitKind;
 use poem::web::Data;
 use poem_openapi::payload::Json;
 use poem_openapi::types::Example;
@@ -99,18 +98,9 @@ impl Failures for PhoneNumberFailures {
         ErrorKind::EditConflict,
         ErrorKind::PayloadTooLarge,
         ErrorKind::UnsupportedMediaType,
-        ErrorKind::Refused(LimitKind::Cooldown),
-        ErrorKind::Refused(LimitKind::NumberHour),
-        ErrorKind::Refused(LimitKind::NumberDay),
-        ErrorKind::Refused(LimitKind::Blocked),
-        ErrorKind::Refused(LimitKind::Burned),
-        ErrorKind::Refused(LimitKind::WrongGuesses),
-        ErrorKind::Refused(LimitKind::Address),
-        ErrorKind::Refused(LimitKind::Range),
-        ErrorKind::Refused(LimitKind::Country),
-        ErrorKind::Refused(LimitKind::Service),
         ErrorKind::OtpStoreUnavailable,
     ];
+    const SENDS: bool = true;
 }
 
 #[OpenApi]

@@ -7,7 +7,6 @@ use common::domain::otp::Otp;
 use common::domain::person_name::PersonName;
 use common::domain::phone::PhoneNumber;
 use common::domain::purpose::Purpose;
-use common::ledger::limits::LimitKind;
 use poem::web::Data;
 use poem_openapi::param::Header;
 use poem_openapi::payload::Json;
@@ -81,24 +80,15 @@ impl Failures for SignUpFailures {
         ErrorKind::InvalidPersonName,
         ErrorKind::InvalidOtp,
         ErrorKind::DestinationNotAllowed,
-        ErrorKind::Refused(LimitKind::Blocked),
         ErrorKind::RequestTimeout,
         ErrorKind::PayloadTooLarge,
         ErrorKind::UnsupportedMediaType,
         ErrorKind::InvalidIdempotencyKey,
         ErrorKind::IdempotencyKeyInUse,
         ErrorKind::IdempotencyKeyReused,
-        ErrorKind::Refused(LimitKind::Cooldown),
-        ErrorKind::Refused(LimitKind::NumberHour),
-        ErrorKind::Refused(LimitKind::NumberDay),
-        ErrorKind::Refused(LimitKind::Burned),
-        ErrorKind::Refused(LimitKind::WrongGuesses),
-        ErrorKind::Refused(LimitKind::Address),
-        ErrorKind::Refused(LimitKind::Range),
-        ErrorKind::Refused(LimitKind::Country),
-        ErrorKind::Refused(LimitKind::Service),
         ErrorKind::OtpStoreUnavailable,
     ];
+    const SENDS: bool = true;
 }
 
 #[OpenApi]

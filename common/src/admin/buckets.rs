@@ -64,10 +64,10 @@ impl Bucket {
 
     pub(super) fn capacity(&self, settings: &LedgerSettings) -> u32 {
         match self {
-            Self::Address(_) => settings.sends_per_address_hour,
-            Self::Range(_) => settings.sends_per_range_hour,
+            Self::Address(_) => settings.limits.sends_per_address_hour,
+            Self::Range(_) => settings.limits.sends_per_range_hour,
             Self::Country(country) => settings.country_capacity(*country),
-            Self::Service => settings.sends_per_hour,
+            Self::Service => settings.limits.sends_per_hour,
         }
     }
 

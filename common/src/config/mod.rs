@@ -5,7 +5,6 @@ mod app;
 mod callbacks;
 mod database;
 mod destinations;
-mod limits;
 mod loopback;
 mod otp;
 mod provider_choice;
@@ -20,11 +19,11 @@ pub use self::app::{AppConfig, AppEnv};
 pub use self::callbacks::{CallbackConfig, TWILIO_STATUS_PATH};
 pub use self::database::DatabaseConfig;
 pub use self::destinations::DestinationConfig;
-pub use self::limits::LimitConfig;
 pub use self::loopback::is_loopback;
 pub use self::otp::OtpConfig;
 pub use self::provider_choice::{ProviderChoice, ProviderName, ProviderOrder, is_twilio_sid};
 pub use self::redis::RedisConfig;
+pub use crate::ledger::limits::LimitConfig;
 
 /// A setting that is missing or wrong. Never holds the value, which may be a secret.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

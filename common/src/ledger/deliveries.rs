@@ -111,26 +111,24 @@ pub struct DeadLetter {
     pub provider_code: Option<u32>,
 }
 
-named! {
-    #[derive(Serialize)]
-    pub(crate) struct DeliverySettings {
-        providers: Vec<ProviderTerms>,
-        provider_rate: u32,
-        longest_life: i64,
-        guesses_per_challenge: u32,
-        breaker_failures: u32,
-        breaker_pause: i64,
-        breaker_longest_pause: i64,
-        hold: i64,
-        least_life: i64,
-        dead_letters_kept: u32,
-        dead_letters: &'static str,
-        challenge_prefix: &'static str,
-        bucket_prefix: &'static str,
-        sends_prefix: &'static str,
-        breaker_prefix: &'static str,
-        rate_prefix: &'static str,
-    }
+#[derive(Serialize)]
+pub(crate) struct DeliverySettings {
+    providers: Vec<ProviderTerms>,
+    provider_rate: u32,
+    longest_life: i64,
+    guesses_per_challenge: u32,
+    breaker_failures: u32,
+    breaker_pause: i64,
+    breaker_longest_pause: i64,
+    hold: i64,
+    least_life: i64,
+    dead_letters_kept: u32,
+    dead_letters: &'static str,
+    challenge_prefix: &'static str,
+    bucket_prefix: &'static str,
+    sends_prefix: &'static str,
+    breaker_prefix: &'static str,
+    rate_prefix: &'static str,
 }
 
 impl DeliverySettings {

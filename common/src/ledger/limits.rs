@@ -1,5 +1,6 @@
 //! What the ledger's scripts are told, and the words that they answer with.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
@@ -7,10 +8,9 @@ use redis::{RedisError, RedisResult};
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
-use crate::config::LimitConfig;
 use crate::domain::phone::Country;
 use crate::ledger::keys;
-use crate::ledger::script::named;
+pub use crate::ledger::limits_table::{LIMITS, Limit, LimitConfig, LimitKind, Scope};
 use crate::runtime::clock::millis;
 use crate::runtime::timeout::with_timeout;
 
@@ -47,40 +47,31 @@ pub(crate) async fn within_deadline<T>(
     with_timeout(DEADLINE, LedgerError::Deadline, call).await
 }
 
-named! {
-    /// Settings of the scripts, all durations in milliseconds.
-    #[derive(Clone, Debug, Serialize)]
-    pub struct LedgerSettings {
-        ttl: i64,
-        longest_life: i64,
-        keep_delivery: i64,
-        guesses_per_challenge: u32,
-        known_addresses: u32,
-        cooldown: i64,
-        sends_per_number_hour: u32,
-        sends_per_number_day: u32,
-        pub(crate) sends_per_address_hour: u32,
-        pub(crate) sends_per_range_hour: u32,
-        pub(crate) sends_per_hour: u32,
-        wrong_guesses_per_hour: u32,
-        wrong_guesses_per_address_hour: u32,
-        wrong_guesses_per_number_hour: u32,
-        wrong_guesses_per_number_day: u32,
-        bucket_prefix: &'static str,
-        delivery_prefix: &'static str,
-        #[serde(skip)]
-        default_country: Country,
-        #[serde(skip)]
-        sends_per_country_hour: u32,
-        #[serde(skip)]
-        sends_per_foreign_country_hour: u32,
-    }
+/// Settings of the scripts, all durations in milliseconds.
+#[derive(Clone, Debug, Serialize)]
+pub struct LedgerSettings {
+    ttl: i64,
+    longest_life: i64,
+    keep_delivery: i64,
+    guesses_per_challenge: u32,
+    known_addresses: u32,
+    cooldown: i64,
+    bucket_prefix: &'static str,
+    delivery_prefix: &'static str,
+    #[serde(flatten)]
+    pub(crate) limits: LimitConfig,
+    /// `sends_per_number_hour_window` and its like.
+    #[serde(flatten)]
+    windows: BTreeMap<String, i64>,
+    #[serde(skip)]
+    default_country: Country,
 }
 
 impl LedgerSettings {
     /// New codes live for `ttl`; sends to `default_country` have a bucket of their own size.
     #[must_use]
     pub fn new(limits: &LimitConfig, ttl: Duration, default_country: Country) -> Self {
+        let window = |limit: &Limit| (format!("{}_window", limit.setting), limit.window);
         Self {
             ttl: millis(ttl),
             longest_life: millis(LONGEST_LIFE),
@@ -88,57 +79,21 @@ impl LedgerSettings {
             guesses_per_challenge: GUESSES_PER_CHALLENGE,
             known_addresses: KNOWN_ADDRESSES,
             cooldown: i64::from(limits.send_cooldown_seconds) * 1000,
-            sends_per_number_hour: limits.sends_per_number_hour,
-            sends_per_number_day: limits.sends_per_number_day,
-            sends_per_address_hour: limits.sends_per_address_hour,
-            sends_per_range_hour: limits.sends_per_range_hour,
-            sends_per_hour: limits.sends_per_hour,
-            wrong_guesses_per_hour: limits.wrong_guesses_per_hour,
-            wrong_guesses_per_address_hour: limits.wrong_guesses_per_address_hour,
-            wrong_guesses_per_number_hour: limits.wrong_guesses_per_number_hour,
-            wrong_guesses_per_number_day: limits.wrong_guesses_per_number_day,
             bucket_prefix: keys::BUCKET_PREFIX,
             delivery_prefix: keys::DELIVERY_PREFIX,
+            limits: limits.clone(),
+            windows: LIMITS.iter().map(window).collect(),
             default_country,
-            sends_per_country_hour: limits.sends_per_country_hour,
-            sends_per_foreign_country_hour: limits.sends_per_foreign_country_hour,
         }
     }
 
     pub(crate) fn country_capacity(&self, country: Option<Country>) -> u32 {
         if country == Some(self.default_country) {
-            self.sends_per_country_hour
+            self.limits.sends_per_country_hour
         } else {
-            self.sends_per_foreign_country_hour
+            self.limits.sends_per_foreign_country_hour
         }
     }
-}
-
-/// A limit that refuses a send.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, IntoStaticStr, PartialEq, VariantArray)]
-#[serde(rename_all = "snake_case")]
-#[strum(const_into_str, serialize_all = "snake_case")]
-pub enum LimitKind {
-    /// Five wrong guesses at the code that lives.
-    Burned,
-    /// Wrong guesses at the number, in an hour or a day.
-    WrongGuesses,
-    /// The last send was too short a while ago.
-    Cooldown,
-    /// Sends to the number in an hour.
-    NumberHour,
-    /// Sends to the number in a day.
-    NumberDay,
-    /// Unverified sends of the address.
-    Address,
-    /// Unverified sends to the range of numbers.
-    Range,
-    /// Unverified sends to the country.
-    Country,
-    /// Unverified sends in all: the spend guard.
-    Service,
-    /// An operator has blocked the number.
-    Blocked,
 }
 
 /// Why a guess was not right. For operators only.

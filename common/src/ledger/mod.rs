@@ -8,6 +8,7 @@ pub mod dev_inbox;
 pub mod idempotency;
 pub(crate) mod keys;
 pub mod limits;
+mod limits_table;
 pub mod notices;
 pub mod otp;
 pub mod outcome;

@@ -47,10 +47,10 @@ impl Keys for () {
     }
 }
 
-/// What a script is told, under `call`. `()` stands for no settings and no keys.
+/// What a script is told, under `call`.
 pub(crate) trait Call: Serialize + Named {
     /// Known to the script under `settings`.
-    type Settings: Serialize + Named;
+    type Settings: Serialize;
     /// Known to the script under `keys`, beside those of the queue.
     type Keys: Keys;
     /// What the script returns.

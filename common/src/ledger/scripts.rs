@@ -50,9 +50,15 @@ scripts! {
 mod tests {
     use std::collections::BTreeSet;
     use std::path::Path;
+    use std::time::Duration;
+
+    use clap::{Args, FromArgMatches};
+    use strum::VariantArray;
 
     use super::*;
     use crate::admin;
+    use crate::ledger::deliveries::DeliverySettings;
+    use crate::ledger::limits::{LIMITS, LedgerSettings, LimitConfig, LimitKind};
     use crate::ledger::script::{Call, Named, fields_of};
     use crate::ledger::{deliveries, delivery_status, idempotency, notices, otp};
     use crate::queue::{self, maintenance};
@@ -85,7 +91,10 @@ mod tests {
     }
 
     /// Every name in a script stands for something that is there when it runs.
-    fn check<C: Call>() -> usize {
+    fn check<C: Call>(settings: &C::Settings) -> usize {
+        let settings = serde_json::json!(settings);
+        let settings = settings.as_object().into_iter().flat_map(|settings| settings.keys());
+        let settings: Vec<&str> = settings.map(String::as_str).collect();
         let source = C::SOURCE;
         let mut before: Vec<&Part> = Vec::new();
         let texts = source.parts.iter().map(|part| (part.name, part.text));
@@ -107,7 +116,7 @@ mod tests {
             }
             before.extend(source.parts.get(index));
             for (table, names) in [
-                ("settings", C::Settings::NAMES.to_vec()),
+                ("settings", settings.clone()),
                 ("call", C::NAMES.to_vec()),
                 (
                     "keys",
@@ -138,24 +147,28 @@ mod tests {
 
     #[test]
     fn every_name_in_a_script_is_there() {
+        let limits = LimitConfig::augment_args(clap::Command::new("limits")).get_matches_from([""]);
+        let limits = LimitConfig::from_arg_matches(&limits).unwrap();
+        let ledger = LedgerSettings::new(&limits, Duration::ZERO, "IN".parse().unwrap());
+        let deliveries = DeliverySettings::new(&[], 0);
         let checked = [
-            check::<otp::SendCall<'_>>(),
-            check::<otp::VerifyCall<'_>>(),
-            check::<otp::RestoreCall<'_>>(),
-            check::<notices::NotifyCall<'_>>(),
-            check::<deliveries::ClaimCall<'_>>(),
-            check::<deliveries::RecordCall<'_>>(),
-            check::<delivery_status::ReportCall<'_>>(),
-            check::<idempotency::BeginCall<'_>>(),
-            check::<idempotency::EndCall<'_>>(),
-            check::<admin::numbers::RecordCall<'_>>(),
-            check::<admin::numbers::UnlockCall<'_>>(),
-            check::<admin::buckets::LookCall>(),
-            check::<maintenance::EnqueueCall<'_>>(),
-            check::<maintenance::PromoteCall>(),
-            check::<maintenance::PruneCall>(),
-            check::<maintenance::DeregisterCall<'_>>(),
-            check::<maintenance::DepthCall>(),
+            check::<otp::SendCall<'_>>(&ledger),
+            check::<otp::VerifyCall<'_>>(&ledger),
+            check::<otp::RestoreCall<'_>>(&()),
+            check::<notices::NotifyCall<'_>>(&()),
+            check::<deliveries::ClaimCall<'_>>(&deliveries),
+            check::<deliveries::RecordCall<'_>>(&deliveries),
+            check::<delivery_status::ReportCall<'_>>(&deliveries),
+            check::<idempotency::BeginCall<'_>>(&()),
+            check::<idempotency::EndCall<'_>>(&()),
+            check::<admin::numbers::RecordCall<'_>>(&ledger),
+            check::<admin::numbers::UnlockCall<'_>>(&ledger),
+            check::<admin::buckets::LookCall>(&()),
+            check::<maintenance::EnqueueCall<'_>>(&()),
+            check::<maintenance::PromoteCall>(&()),
+            check::<maintenance::PruneCall>(&()),
+            check::<maintenance::DeregisterCall<'_>>(&()),
+            check::<maintenance::DepthCall>(&()),
         ];
         assert_eq!(checked.len(), FILES.len(), "a script is not looked at");
     }
@@ -169,5 +182,22 @@ mod tests {
             there += files.filter(|file| file.as_ref().unwrap().path().is_file()).count();
         }
         assert_eq!(there, FILES.len() + PARTS.len());
+    }
+
+    #[test]
+    fn a_send_is_refused_by_kinds_that_there_are() {
+        let told = SEND.text.split("refuse('").skip(1).chain(SEND.text.split("check('").skip(1));
+        let told: BTreeSet<&str> = told.filter_map(|rest| rest.split('\'').next()).collect();
+        let kinds: BTreeSet<&str> =
+            LimitKind::VARIANTS.iter().map(|kind| kind.into_str()).collect();
+        let blocked = BTreeSet::from([LimitKind::Blocked.into_str()]);
+        assert_eq!(told, &kinds - &blocked);
+    }
+
+    #[test]
+    fn a_bucket_drains_in_an_hour() {
+        for limit in LIMITS.iter().filter(|limit| limit.kind.decides().contains("bucket")) {
+            assert_eq!(limit.window, 3_600_000, "{limit:?}: bucket.lua says so");
+        }
     }
 }

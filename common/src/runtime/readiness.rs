@@ -1,7 +1,8 @@
-//! Readiness: whether Redis takes writes, the database answers and the process was not asked to
-//! stop.
+//! Readiness: whether a process can do anything useful, and what it misses.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -16,7 +17,19 @@ pub const TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Readiness {
     redis: RedisConnection,
     accounts: Accounts,
+    needs: Needs,
+    /// Each store has answered once. Until then a setting may be wrong, and a process that replaces
+    /// another one is not to be believed in.
+    started: Arc<AtomicBool>,
     stopping: CancellationToken,
+}
+
+/// Without what a process can do nothing useful.
+#[derive(Clone, Copy, Debug)]
+pub enum Needs {
+    Redis,
+    /// Without Redis tokens work, without the database OTPs are sent.
+    EitherStore,
 }
 
 /// One store's part of the readiness.
@@ -37,21 +50,33 @@ pub struct Checks {
     pub database: Check,
     /// The process was asked to stop, and finishes what it has.
     pub stopping: bool,
+    /// It can do something useful, has reached each store once, and is not stopping.
+    pub ready: bool,
 }
 
 impl Checks {
-    /// Whether requests and jobs can be served.
+    /// Whether a store is missing.
     #[must_use]
-    pub fn ok(&self) -> bool {
-        self.redis.ok && self.database.ok && !self.stopping
+    pub fn degraded(&self) -> bool {
+        !(self.redis.ok && self.database.ok)
     }
 }
 
 impl Readiness {
     /// `stopping` is cancelled when the process is asked to stop.
     #[must_use]
-    pub fn new(redis: RedisConnection, accounts: Accounts, stopping: CancellationToken) -> Self {
-        Self { redis, accounts, stopping }
+    pub fn new(
+        redis: RedisConnection,
+        accounts: Accounts,
+        needs: Needs,
+        stopping: CancellationToken,
+    ) -> Self {
+        Self { redis, accounts, needs, started: Arc::default(), stopping }
+    }
+
+    /// Each store has been reached once.
+    pub fn started(&self) {
+        self.started.store(true, Ordering::Relaxed);
     }
 
     /// Asks both stores at once. Logs nothing.
@@ -59,7 +84,16 @@ impl Readiness {
         let mut redis = self.redis.clone();
         let (redis, database) =
             tokio::join!(timed(takes_writes(&mut redis)), timed(self.accounts.ping()));
-        Checks { redis, database, stopping: self.stopping.is_cancelled() }
+        if redis.ok && database.ok {
+            self.started();
+        }
+        let stopping = self.stopping.is_cancelled();
+        let useful = match self.needs {
+            Needs::Redis => redis.ok,
+            Needs::EitherStore => redis.ok || database.ok,
+        };
+        let ready = useful && !stopping && self.started.load(Ordering::Relaxed);
+        Checks { redis, database, stopping, ready }
     }
 
     pub async fn pool(&self) -> PoolStats {

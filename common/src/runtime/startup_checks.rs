@@ -11,14 +11,17 @@ use redis::{AsyncConnectionConfig, InfoDict, RedisResult};
 
 use crate::accounts::Accounts;
 use crate::ledger::connection::Redis;
+use crate::runtime::readiness::Readiness;
 use crate::runtime::retry::{Backoff, retry_until_ok};
 
 const BACKOFF: Backoff = Backoff::constant(Duration::from_secs(1));
 const REDIS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Repeats both checks until each store has answered once. Runs beside the rest of the program.
-pub async fn run(redis: Redis, accounts: Accounts) {
+/// Repeats both checks until each store has answered once: then the process has started. Runs beside
+/// the rest of the program.
+pub async fn run(redis: Redis, accounts: Accounts, readiness: Readiness) {
     tokio::join!(check_redis(&redis), check_database(&accounts));
+    readiness.started();
 }
 
 async fn check_redis(redis: &Redis) {

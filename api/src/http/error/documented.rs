@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
+use common::ledger::limits::LimitKind;
 use poem::http::StatusCode;
 use poem_openapi::ApiResponse;
 use poem_openapi::registry::{
     MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
 };
 use serde_json::json;
+use strum::VariantArray;
 
 use super::{ApiError, ErrorKind};
 
@@ -16,6 +18,8 @@ use super::{ApiError, ErrorKind};
 pub trait Failures: Send + Sync + 'static {
     /// All of them, but for those that every operation has.
     const KINDS: &'static [ErrorKind];
+    /// Whether it sends OTPs, and so meets every limit on that.
+    const SENDS: bool = false;
     /// Those that every operation has, unless its own answer of that status stands in their place.
     const USUAL: &'static [ErrorKind] = &EVERYWHERE;
 }
@@ -48,8 +52,10 @@ impl<F: Failures> From<Failure<F>> for poem::Error {
 impl<F: Failures> ApiResponse for Failure<F> {
     fn meta() -> MetaResponses {
         let mut by_status: BTreeMap<u16, Vec<ErrorKind>> = BTreeMap::new();
-        for kind in F::KINDS.iter().chain(F::USUAL) {
-            by_status.entry(kind.status_and_code().0.as_u16()).or_default().push(*kind);
+        let limits = LimitKind::VARIANTS.iter().filter(|_| F::SENDS).copied();
+        let kinds = F::KINDS.iter().chain(F::USUAL).copied();
+        for kind in kinds.chain(limits.map(ErrorKind::Refused)) {
+            by_status.entry(kind.status_and_code().0.as_u16()).or_default().push(kind);
         }
         let responses =
             by_status.into_iter().map(|(status, kinds)| error_response(status, &kinds)).collect();

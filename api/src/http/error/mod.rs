@@ -81,7 +81,7 @@ pub enum ErrorKind {
     /// The key belongs to a request with another body.
     #[error("This Idempotency-Key was used with another request payload")]
     IdempotencyKeyReused,
-    #[error("{}", refusal(*.0).1)]
+    #[error("{}", .0.message())]
     Refused(LimitKind),
     #[error("Failed to recover")]
     FailedToRecover,
@@ -142,10 +142,8 @@ impl ErrorKind {
             Self::IdempotencyKeyReused => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused")
             }
-            Self::Refused(LimitKind::Blocked) => {
-                (StatusCode::FORBIDDEN, refusal(LimitKind::Blocked).0)
-            }
-            Self::Refused(kind) => (StatusCode::TOO_MANY_REQUESTS, refusal(kind).0),
+            Self::Refused(kind @ LimitKind::Blocked) => (StatusCode::FORBIDDEN, kind.code()),
+            Self::Refused(kind) => (StatusCode::TOO_MANY_REQUESTS, kind.code()),
             Self::FailedToRecover | Self::Internal => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
             }
@@ -179,26 +177,6 @@ impl ErrorKind {
             Self::Refused(kind) => kind != LimitKind::Blocked,
             _ => self.usual_retry_after().is_some(),
         }
-    }
-}
-
-/// Code and message of a refusal. They say nothing about whether the number has an account.
-fn refusal(kind: LimitKind) -> (&'static str, &'static str) {
-    match kind {
-        LimitKind::Burned => ("otp_burned", "Too many wrong OTPs; ask for a new one later"),
-        LimitKind::WrongGuesses => ("wrong_guess_limit", "Too many wrong OTPs; try again later"),
-        LimitKind::Cooldown => {
-            ("resend_cooldown", "An OTP was just sent; wait before asking again")
-        }
-        LimitKind::NumberHour => {
-            ("number_hour_limit", "Too many OTPs for this number within an hour")
-        }
-        LimitKind::NumberDay => ("number_day_limit", "Too many OTPs for this number within a day"),
-        LimitKind::Address => ("address_limit", "Too many OTPs asked for from this network"),
-        LimitKind::Range => ("range_limit", "Too many OTPs asked for around this number"),
-        LimitKind::Country => ("country_limit", "Too many OTPs asked for in this country"),
-        LimitKind::Service => ("service_limit", "Too many OTPs asked for at the moment"),
-        LimitKind::Blocked => ("number_blocked", "This number is blocked"),
     }
 }
 

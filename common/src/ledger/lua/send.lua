@@ -1,6 +1,5 @@
 -- Asks for a code: decides all limits, keeps the number's challenge or makes a new one, and writes
 -- delivery and job with it. All or nothing: a refusal writes nothing.
-local HOUR, DAY = 3600000, 86400000
 local now = call.now
 -- Redis takes numbers as text, and to make it of them costs.
 local now_text = string.format('%.0f', now)
@@ -37,14 +36,16 @@ if alive and guesses >= settings.guesses_per_challenge then
 end
 if has_past then
     -- A code is not sent where it would not be compared.
-    local of_both = settings.wrong_guesses_per_hour
-    local of_address = settings.wrong_guesses_per_address_hour
-    local day, hour = settings.wrong_guesses_per_number_day, settings.wrong_guesses_per_number_hour
-    refuse('wrong_guesses', log.wait(keys.wrong_by_both, of_both, HOUR, now))
-    refuse('wrong_guesses', log.wait(keys.wrong, day, DAY, now))
+    refuse('wrong_guesses', log.wait(keys.wrong_by_both, settings.wrong_guesses_per_hour,
+        settings.wrong_guesses_per_hour_window, now))
+    refuse('wrong_guesses', log.wait(keys.wrong, settings.wrong_guesses_per_number_day,
+        settings.wrong_guesses_per_number_day_window, now))
     if not known then
-        refuse('wrong_guesses', log.wait(keys.wrong_by_address, of_address, HOUR, now))
-        refuse('wrong_guesses', log.wait(keys.wrong, hour, HOUR, now))
+        refuse('wrong_guesses', log.wait(keys.wrong_by_address,
+            settings.wrong_guesses_per_address_hour,
+            settings.wrong_guesses_per_address_hour_window, now))
+        refuse('wrong_guesses', log.wait(keys.wrong, settings.wrong_guesses_per_number_hour,
+            settings.wrong_guesses_per_number_hour_window, now))
     end
 end
 
@@ -60,9 +61,10 @@ if not call.is_test then
         refuse('cooldown', last + cooldown.after(streak) - now)
     end
     if has_past then
-        local hour, day = settings.sends_per_number_hour, settings.sends_per_number_day
-        refuse('number_hour', log.wait(keys.sends .. own, hour, HOUR, now))
-        refuse('number_day', log.wait(keys.sends, day, DAY, now))
+        refuse('number_hour', log.wait(keys.sends .. own, settings.sends_per_number_hour,
+            settings.sends_per_number_hour_window, now))
+        refuse('number_day', log.wait(keys.sends, settings.sends_per_number_day,
+            settings.sends_per_number_day_window, now))
     end
 
     local trusted = last_signed_in and tonumber(last_signed_in) > now - known_addresses.KEPT_FOR
@@ -125,9 +127,10 @@ for _, one in ipairs(buckets) do
     redis.call('SET', one[1], one[2], 'PX', one[3])
 end
 local most = math.max(settings.sends_per_number_hour, settings.sends_per_number_day)
-log.note(keys.sends, most, DAY, now_text)
+log.note(keys.sends, most, settings.sends_per_number_day_window, now_text)
 if known then
-    log.note(keys.sends .. own, settings.sends_per_number_hour, HOUR, now_text)
+    log.note(keys.sends .. own, settings.sends_per_number_hour,
+        settings.sends_per_number_hour_window, now_text)
     redis.call('HSET', keys.delivery, 'known_address', known)
 end
 redis.call('HSET', keys.number, 'streak' .. own, streak + 1, 'last' .. own, now_text)

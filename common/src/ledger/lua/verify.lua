@@ -1,6 +1,5 @@
 -- Compares a guess with the number's challenge, counts a wrong one, and uses the code up on a right
 -- one. A client must not see why a guess is refused.
-local HOUR, DAY = 3600000, 86400000
 local now = call.now
 
 if block.until_at(redis.call('GET', keys.blocked), now) then
@@ -11,23 +10,25 @@ end
 local has_past = redis.call('EXISTS', keys.known, keys.wrong_by_address, keys.wrong_by_number,
     keys.wrong_by_both) > 0
 local known = has_past and known_addresses.find(keys.known, call.address_tags, now)
-local of_address = settings.wrong_guesses_per_address_hour
-local of_number_hour = settings.wrong_guesses_per_number_hour
-local of_number_day = settings.wrong_guesses_per_number_day
-local of_both = settings.wrong_guesses_per_hour
 if has_past then
     -- What strangers guess, at this number or from this address, does not lock its owner out.
-    local closed_to_strangers = log.wait(keys.wrong_by_address, of_address, HOUR, now) > 0
-        or log.wait(keys.wrong_by_number, of_number_hour, HOUR, now) > 0
-    local closed = log.wait(keys.wrong_by_both, of_both, HOUR, now) > 0
-        or log.wait(keys.wrong_by_number, of_number_day, DAY, now) > 0
+    local closed_to_strangers = log.wait(keys.wrong_by_address,
+            settings.wrong_guesses_per_address_hour,
+            settings.wrong_guesses_per_address_hour_window, now) > 0
+        or log.wait(keys.wrong_by_number, settings.wrong_guesses_per_number_hour,
+            settings.wrong_guesses_per_number_hour_window, now) > 0
+    local closed = log.wait(keys.wrong_by_both, settings.wrong_guesses_per_hour,
+            settings.wrong_guesses_per_hour_window, now) > 0
+        or log.wait(keys.wrong_by_number, settings.wrong_guesses_per_number_day,
+            settings.wrong_guesses_per_number_day_window, now) > 0
     if closed or closed_to_strangers and not known then
         return { outcome = 'refused', why = 'closed' }
     end
 end
 
 local function not_right(why)
-    log.note(keys.wrong_by_address, of_address, HOUR, now)
+    log.note(keys.wrong_by_address, settings.wrong_guesses_per_address_hour,
+        settings.wrong_guesses_per_address_hour_window, now)
     return { outcome = 'refused', why = why }
 end
 
@@ -50,8 +51,11 @@ for _, guess in ipairs(call.guesses) do
 end
 if not right then
     redis.call('HINCRBY', keys.challenge, counted_as, 1)
-    log.note(keys.wrong_by_both, of_both, HOUR, now)
-    log.note(keys.wrong_by_number, math.max(of_number_hour, of_number_day), DAY, now)
+    log.note(keys.wrong_by_both, settings.wrong_guesses_per_hour,
+        settings.wrong_guesses_per_hour_window, now)
+    local most = math.max(settings.wrong_guesses_per_number_hour,
+        settings.wrong_guesses_per_number_day)
+    log.note(keys.wrong_by_number, most, settings.wrong_guesses_per_number_day_window, now)
     return not_right('wrong')
 end
 

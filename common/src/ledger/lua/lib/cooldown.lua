@@ -1,12 +1,10 @@
 -- The pause after a send, which doubles with each until the number signs in.
 local cooldown = {}
 
-local DAY = 86400000
-
 -- A day without a send starts the cooldown anew, or one cooldown where that is longer; so that is
 -- the longest it grows to.
 function cooldown.longest()
-    return math.max(DAY, settings.cooldown)
+    return math.max(settings.send_cooldown_seconds_window, settings.cooldown)
 end
 
 function cooldown.after(sends)
