@@ -27,7 +27,7 @@ use common::domain::purpose::Purpose;
 use common::domain::token::Token;
 use common::ledger::connection::Redis;
 use common::ledger::limits::LedgerSettings;
-use common::ledger::otp::{OtpRequester, OtpStore, SendOutcome};
+use common::ledger::otp::{OtpRequest, OtpRequester, OtpStore, SendOutcome};
 use common::runtime::clock::Clock;
 use criterion::{Criterion, criterion_group, criterion_main};
 use tokio::runtime::Runtime;
@@ -131,9 +131,13 @@ async fn send(store: &OtpStore, next: &AtomicU64, times: u64) -> Duration {
             );
             for number in (first + lane..first + times).step_by(AT_ONCE as usize) {
                 let number = format!("+9198{number:08}").parse().unwrap();
-                let asker = OtpRequester { purpose: Purpose::SignIn, number: &number, address };
-                let requested =
-                    store.send(asker, Some(india()), Some(&name), None, None).await.unwrap();
+                let request = OtpRequest {
+                    requester: OtpRequester { purpose: Purpose::SignIn, number: &number, address },
+                    country: Some(india()),
+                    name: Some(&name),
+                    test_code: None,
+                };
+                let requested = store.send(request, None).await.unwrap();
                 assert!(matches!(requested, SendOutcome::Queued { .. }), "{requested:?}");
             }
         });

@@ -21,10 +21,11 @@ pub(crate) const CONNECTIONS: u32 = 32;
 const OTP_SECRET: &str = "a-secret-of-the-benchmark-3f9a41c07be25d68";
 
 /// Checked with every request, and never reached.
-const LIMITS: [&str; 11] = [
+const LIMITS: [&str; 12] = [
     "SENDS_PER_NUMBER_HOUR",
     "SENDS_PER_NUMBER_DAY",
     "SENDS_PER_ADDRESS_HOUR",
+    "SENDS_PER_NETWORK_HOUR",
     "SENDS_PER_RANGE_HOUR",
     "SENDS_PER_COUNTRY_HOUR",
     "SENDS_PER_FOREIGN_COUNTRY_HOUR",

@@ -7,5 +7,6 @@ pub mod config;
 pub mod crypto;
 pub mod domain;
 pub mod ledger;
+pub mod outbox;
 pub mod queue;
 pub mod runtime;

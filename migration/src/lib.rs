@@ -4,6 +4,7 @@
 pub mod cli;
 mod m20261123_create_users_and_tokens;
 mod m20261123_keep_sessions;
+mod m20261128_add_outbox;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261123_create_users_and_tokens::Migration),
             Box::new(m20261123_keep_sessions::Migration),
+            Box::new(m20261128_add_outbox::Migration),
         ]
     }
 }

@@ -3,7 +3,9 @@
 use common::accounts::{Moved, NumberMove, SignedIn};
 use common::domain::event::{EventKind, SessionEnd};
 use common::domain::ids::SessionId;
+use common::domain::message::NoticeKind;
 use common::domain::phone::E164;
+use common::ledger::notices::Notice;
 
 use crate::support::accounts::{AccountStores, EVERYTHING, client};
 use crate::support::numbers::{NUMBER, OTHER_NUMBER, THIRD_NUMBER};
@@ -16,7 +18,10 @@ impl AccountStores {
     }
 
     async fn move_number(&self, user_id: i64, session: &SessionId, old: &str, new: &str) -> Moved {
-        let number_move = NumberMove { user_id, session, old: &number(old), new: &number(new) };
+        let (old, new) = (number(old), number(new));
+        let notice = Notice::new(NoticeKind::NumberChanged, &old, 0, "a request");
+        let notice = Some(&notice);
+        let number_move = NumberMove { user_id, session, old: &old, new: &new, notice };
         self.stores[0].move_number(number_move, &client(), self.now).await.unwrap()
     }
 }
@@ -47,11 +52,14 @@ async fn only_an_account_that_has_the_old_number_moves_or_goes() {
     assert!(!accounts.stores[0].delete_user(i64::MAX, &number(NUMBER)).await.unwrap());
     assert_eq!(accounts.live(id).await.len(), 2, "nothing has happened");
     assert_eq!(accounts.database.column::<i64>("SELECT id FROM events").await.len(), event_count);
+    assert_eq!(accounts.database.column::<i64>("SELECT id FROM outbox").await, [0_i64; 0]);
 
     let Moved::To(moved) = accounts.move_number(id, &session, NUMBER, OTHER_NUMBER).await else {
         panic!("it moves")
     };
     assert_eq!((moved.id, moved.phone_number.as_str(), moved.version), (id, OTHER_NUMBER, 2));
+    let to_tell = accounts.stores[1].notices_to_queue(10).await.unwrap();
+    assert!(to_tell.len() == 1 && to_tell[0].payload.contains(NUMBER), "{to_tell:?}");
     assert_eq!(accounts.live(id).await, std::slice::from_ref(&session));
     let events = accounts.stores[1].events(id, EVERYTHING).await.unwrap().rows;
     let newest = &events[0];

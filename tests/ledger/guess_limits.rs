@@ -51,6 +51,14 @@ impl Limit {
         Setup::limits_off().set(self.setting, value).start().await
     }
 
+    /// A third of a day's guesses, rounded up, is not for strangers, but never all of them.
+    fn allows(&self, value: u64) -> u64 {
+        match self.setting {
+            "WRONG_GUESSES_PER_NUMBER_DAY" => value - value.div_ceil(3).min(value - 1),
+            _ => value,
+        }
+    }
+
     /// Guesses wrong so often. No challenge gets as many guesses as would burn it.
     async fn guess_wrong(&self, app: &InProcess, times: u64) -> Guesses {
         let mut guesses = Guesses { number: String::new(), code: String::new(), begun: 0 };
@@ -89,7 +97,7 @@ async fn the_last_guess_that_a_limit_allows_may_be_right() {
         for value in [1, 2, 7] {
             println!("{} {value}", limit.setting);
             let app = limit.start(value).await;
-            limit.guess_wrong(&app, value - 1).await;
+            limit.guess_wrong(&app, limit.allows(value) - 1).await;
             let (number, client) = limit.last(&app);
             client.sign_in(&number).await;
         }
@@ -103,7 +111,7 @@ async fn past_its_limit_even_the_right_code_is_refused_until_the_window_ends() {
         for value in [1, 2, 7] {
             println!("{} {value}", limit.setting);
             let app = limit.start(value).await;
-            let guesses = limit.guess_wrong(&app, value).await;
+            let guesses = limit.guess_wrong(&app, limit.allows(value)).await;
             let (number, client) = limit.last(&app);
             is_refused(client.verify(&guesses.number, &guesses.code).await);
             let passed = u64::try_from(app.clock.unix_ms() - guesses.begun).unwrap();
@@ -202,4 +210,27 @@ async fn a_day_of_guessing_with_the_defaults() {
     assert!((25..=50).contains(&evaluated), "ten sends a day, five guesses each: {evaluated}");
     let wrong: Vec<_> = app.state.rejections.guesses().filter(|(_, count)| *count > 0).collect();
     assert!(wrong.iter().all(|(_, count)| *count <= 100), "{wrong:?}");
+}
+
+/// A leaky bucket for each IPv4 /24 and IPv6 /48.
+#[async_test]
+async fn a_network_guesses_wrong_so_often_and_no_more() {
+    let others = "198.51.100.1";
+    for of_network in [|n| format!("203.0.113.{n}"), |n| format!("2001:db8:1:{n:x}::1")] {
+        let app = Setup::limits_off().set("WRONG_GUESSES_PER_NETWORK_HOUR", 4).start().await;
+        let known = app.at(&of_network(200));
+        known.sign_in(&spread(0)).await;
+        let code = app.at(&of_network(0)).code_for(NUMBER).await;
+        for n in 1..5 {
+            app.at(&of_network(n)).guess_wrong(&spread(n), "123456", 1).await;
+        }
+        let stranger = app.at(&of_network(5));
+        is_refused(stranger.verify(NUMBER, &code).await);
+        app.at(others).verify(NUMBER, &code).await.expect(200);
+        known.sign_in(&spread(0)).await;
+        let ask = async || stranger.ask(&spread(9)).await;
+        let asked = app.refused_for(HOUR / 4, "wrong_guess_limit", ask).await;
+        let code = app.deliver(&asked).await;
+        stranger.verify(&spread(9), &code).await.expect(200);
+    }
 }

@@ -11,7 +11,7 @@ use crate::support::in_process::{InProcess, Setup, another};
 use crate::support::numbers::{address, spread};
 
 /// All of an answer but what is random in it.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 struct Seen {
     status: u16,
     headers: HeaderMap,
@@ -110,4 +110,117 @@ async fn known_and_unknown_numbers_get_the_same_answers() {
         let met = known.iter().any(|seen| seen.status == status && seen.body["code"] == code);
         assert!(met, "the probe never met {status} {code}");
     }
+}
+
+const SHARED: &str = "198.51.100.7";
+
+/// Who signed in lately, and from there, shows in one number's answers an hour at each address.
+async fn answers_about(app: &InProcess, numbers: &[String]) -> Vec<Seen> {
+    let mut seen = Vec::new();
+    for number in numbers {
+        for from in [SHARED, &address(500)] {
+            seen.push(app.at(from).ask(number).await);
+            seen.push(app.at(from).verify(number, "123456").await);
+        }
+    }
+    seen.into_iter().map(Seen::from).collect()
+}
+
+fn differ(one: &[Seen], other: &[Seen]) -> usize {
+    assert_eq!(one.len(), other.len());
+    one.iter().zip(other).filter(|(one, other)| one != other).count()
+}
+
+/// Two apps whose history differs in who signed in from a shared address only.
+async fn with_and_without_customers(setup: impl Fn() -> Setup) -> [(InProcess, Vec<String>); 2] {
+    let mut apps = Vec::new();
+    for customers in [true, false] {
+        let app = setup().start().await;
+        let numbers: Vec<_> = (0..8).map(spread).collect();
+        for number in &numbers {
+            if customers {
+                app.at(SHARED).sign_in(number).await;
+            }
+        }
+        app.advance(7 * DAY);
+        apps.push((app, numbers));
+    }
+    apps.try_into().ok().unwrap()
+}
+
+/// Of a number that strangers have asked for, the cooldown would tell.
+#[async_test]
+async fn a_cooldown_tells_of_one_number_an_hour_who_signed_in_at_a_shared_address() {
+    let setup = || Setup::defaults().set("SENDS_PER_COUNTRY_HOUR", 0);
+    let mut all = Vec::new();
+    for (app, numbers) in with_and_without_customers(setup).await {
+        let mut seen = Vec::new();
+        for hour in 0..3 {
+            let stranger = app.at(&address(hour));
+            for _ in 0..2 {
+                for number in &numbers {
+                    stranger.ask(number).await;
+                }
+                app.advance(MINUTE / 2);
+            }
+            seen.push(answers_about(&app, &numbers).await);
+            seen.push(answers_about(&app, &numbers).await);
+            app.advance(HOUR);
+        }
+        all.push(seen);
+    }
+    for (step, (with, without)) in all[0].iter().zip(&all[1]).enumerate() {
+        let different = differ(with, without);
+        println!("step {step}: {different}");
+        assert!(different <= 1, "step {step}: {different}");
+    }
+    assert!(differ(&all[0].concat(), &all[1].concat()) > 0, "the owner of one gets in");
+}
+
+/// Nor does it matter which limit is full: wrong guesses from there, a range, the country.
+#[async_test]
+async fn a_full_limit_tells_of_one_number_an_hour_who_is_a_customer() {
+    for (setting, value) in [
+        ("WRONG_GUESSES_PER_ADDRESS_HOUR", 3),
+        ("WRONG_GUESSES_PER_NETWORK_HOUR", 3),
+        ("SENDS_PER_COUNTRY_HOUR", 8),
+    ] {
+        let mut all = Vec::new();
+        for (app, numbers) in
+            with_and_without_customers(|| Setup::limits_off().set(setting, value)).await
+        {
+            for n in 0..8 {
+                app.at(&address(n)).ask(&spread(100 + n)).await.expect(200);
+            }
+            app.at(SHARED).guess_wrong(&spread(200), "123456", 3).await;
+            app.at(&address(500)).guess_wrong(&spread(200), "123456", 3).await;
+            all.push(answers_about(&app, &numbers).await);
+        }
+        let different = differ(&all[0], &all[1]);
+        println!("{setting}: {different}");
+        // One at each of two addresses at most, and from the other address only for a bucket.
+        let addresses = if setting == "SENDS_PER_COUNTRY_HOUR" { 2 } else { 1 };
+        assert_eq!(different, addresses, "{setting}");
+    }
+}
+
+/// Where an address may send to nobody, its answers do not depend on who is a customer at all.
+#[async_test]
+async fn a_full_address_learns_nothing_from_a_full_bucket() {
+    let setup =
+        || Setup::limits_off().set("SENDS_PER_ADDRESS_HOUR", 4).set("SENDS_PER_COUNTRY_HOUR", 4);
+    let mut all = Vec::new();
+    for (app, numbers) in with_and_without_customers(setup).await {
+        let prober = app.at(&address(0));
+        for n in 100..104 {
+            prober.ask(&spread(n)).await.expect(200);
+        }
+        let mut seen = Vec::new();
+        for number in &numbers {
+            seen.push(Seen::from(prober.ask(number).await));
+        }
+        assert!(seen.iter().all(|seen| seen.status == 429), "{seen:?}");
+        all.push(seen);
+    }
+    assert_eq!(differ(&all[0], &all[1]), 0);
 }

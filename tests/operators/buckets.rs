@@ -9,6 +9,7 @@ use crate::support::app::Plan;
 async fn an_emptied_bucket_takes_sends_again() {
     for (setting, refusal, bucket, name) in [
         ("SENDS_PER_ADDRESS_HOUR", "address_limit", "address 127.0.0.1", "address 127.0.0.1"),
+        ("SENDS_PER_NETWORK_HOUR", "network_limit", "network 127.0.0.1", "network 127.0.0.0/24"),
         ("SENDS_PER_RANGE_HOUR", "range_limit", "range +919876543999", "range of +91********99"),
         ("SENDS_PER_COUNTRY_HOUR", "country_limit", "country in", "country IN"),
         ("SENDS_PER_HOUR", "service_limit", "service", "service"),

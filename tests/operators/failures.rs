@@ -28,7 +28,10 @@ async fn wrong_arguments_are_named() {
         ("api number block +919876543210 --minutes soon", "--minutes: "),
         ("api sessions end --user Asha", "--user: "),
         ("api bucket show", "KIND: is not set"),
-        ("api bucket reset planet", "KIND: has to be one of address, range, country, service"),
+        (
+            "api bucket reset planet",
+            "KIND: has to be one of address, network, range, country, service",
+        ),
         ("api bucket reset address nowhere", "OF: has to be an IP address"),
         ("api bucket reset address", "OF: is missing"),
         ("api bucket reset country XX", "OF: has to be the two-letter code"),

@@ -4,6 +4,7 @@ pub mod commands;
 pub mod config;
 pub mod metrics;
 mod operations;
+mod outbox;
 pub mod provider;
 pub mod queue;
 mod retention;

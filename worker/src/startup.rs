@@ -3,6 +3,7 @@
 use common::accounts::Accounts;
 use common::ledger::deliveries::{DeliveryStore, ProviderTerms};
 use common::ledger::dev_inbox::InboxPublisher;
+use common::ledger::notices::Notices;
 use common::queue::job::SendOtp;
 use common::runtime::clock::{Clock, millis};
 use common::runtime::readiness::{Needs, Readiness};
@@ -12,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::config::Config;
 use crate::metrics::Scrape;
 use crate::operations;
+use crate::outbox::empty_outbox;
 use crate::provider::SmsProvider;
 use crate::queue::runner::{self, RESPONSE_TIMEOUT, RunnerSettings};
 use crate::retention::prune_database;
@@ -52,13 +54,16 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
     let stop = common::runtime::shutdown::on_signal();
     let readiness =
         Readiness::new(connection.clone(), accounts.clone(), Needs::Redis, stop.clone());
-    let scrape = Scrape::start(readiness.clone(), connection, names.clone(), clock.clone())?;
+    let scrape =
+        Scrape::start(readiness.clone(), connection.clone(), names.clone(), clock.clone())?;
     let _operations = operations::serve(config.metrics_addr, scrape, readiness.clone()).await;
     let _startup_checks = AbortOnDropHandle::new(tokio::spawn(startup_checks::run(
         redis.clone(),
         accounts.clone(),
         readiness,
     )));
+    let outbox = empty_outbox(accounts.clone(), Notices::new(connection.clone()));
+    let _outbox = AbortOnDropHandle::new(tokio::spawn(outbox));
     let retention = prune_database(accounts, clock.clone(), config.work.event_retention());
     let _retention = AbortOnDropHandle::new(tokio::spawn(retention));
 

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use common::admin;
 use common::admin::buckets::{Bucket, Level};
 use common::config::SettingError;
+use common::domain::client::ClientAddress;
 use common::runtime::clock::Clock;
 use common::runtime::command::{self, CommandError, Output};
 use serde::Serialize;
@@ -28,7 +29,7 @@ pub enum BucketCommand {
 pub struct OneBucket {
     /// Whose sends it counts
     kind: BucketKind,
-    /// The address, a number of the range, or the country (`none` for numbers of no country);
+    /// The address or one of the network, a number of the range, or the country (`none` for numbers of no country);
     /// nothing for the service
     of: Option<String>,
     #[command(flatten)]
@@ -40,6 +41,8 @@ pub struct OneBucket {
 pub enum BucketKind {
     /// Those of a client address
     Address,
+    /// Those of the network of a client address
+    Network,
     /// Those to the numbers that differ in the last three digits only
     Range,
     /// Those to a country
@@ -68,11 +71,13 @@ impl OneBucket {
     fn bucket(&self, config: &Config) -> Result<Bucket, CommandError> {
         let wrong = |reason: &str| CommandError::from(SettingError::new("OF", reason));
         let of = self.of.as_deref();
+        let address = |text: &str| {
+            let address = text.parse::<IpAddr>().map_err(|_| wrong("has to be an IP address"));
+            address.map(ClientAddress::from)
+        };
         Ok(match (self.kind, of) {
-            (BucketKind::Address, Some(text)) => {
-                let address: IpAddr = text.parse().map_err(|_| wrong("has to be an IP address"))?;
-                Bucket::Address(address.into())
-            }
+            (BucketKind::Address, Some(text)) => Bucket::Address(address(text)?),
+            (BucketKind::Network, Some(text)) => Bucket::Network(address(text)?.network()),
             (BucketKind::Range, Some(text)) => {
                 Bucket::Range(parse_number(text, config)?.e164().clone())
             }
@@ -81,6 +86,7 @@ impl OneBucket {
                 Bucket::Country(Some(text.parse().map_err(|reason: String| wrong(&reason))?))
             }
             (BucketKind::Service, None) => Bucket::Service,
+            (BucketKind::Network, None) => return Err(wrong("is missing: an address of which?")),
             (BucketKind::Address, None) => return Err(wrong("is missing: which address?")),
             (BucketKind::Range, None) => return Err(wrong("is missing: a number of which range?")),
             (BucketKind::Country, None) => return Err(wrong("is missing: which country?")),

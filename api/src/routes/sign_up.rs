@@ -20,6 +20,7 @@ use crate::http::error::{ErrorKind, Failure, Failures};
 use crate::http::idempotent_requests::repeatable;
 use crate::http::request_id::RequestId;
 use crate::http::strict_json::StrictJson;
+use crate::service::otp_service::NewOtp;
 use crate::service::sign_up::{self, SignIn};
 use crate::state::AppState;
 
@@ -139,10 +140,8 @@ impl SignUpApi {
             None => {
                 let name = name.ok_or(ErrorKind::NameRequired)?;
                 let request_id = request_id.as_str();
-                let queued = state
-                    .otp
-                    .send(&number, Purpose::SignIn, client.address, Some(&name), request_id)
-                    .await?;
+                let otp = NewOtp { number: &number, purpose: Purpose::SignIn, name: Some(&name) };
+                let queued = state.otp.send(otp, client.address, request_id).await?;
                 SignUpAnswer::OtpSent(queued.into())
             }
             Some(otp) => {

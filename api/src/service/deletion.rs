@@ -10,7 +10,7 @@ use common::domain::purpose::Purpose;
 use common::ledger::otp::OtpRequester;
 
 use super::background::{Cancelled, run_to_completion};
-use super::otp_service::{OtpQueued, SendError, VerifyError};
+use super::otp_service::{NewOtp, OtpQueued, SendError, VerifyError};
 use crate::state::AppState;
 
 /// Why an account is still there.
@@ -40,7 +40,8 @@ pub async fn send(
     request_id: &str,
 ) -> Result<OtpQueued, SendError> {
     let number = PhoneNumber::from_account(&user.phone_number);
-    state.otp.send(&number, purpose(user), address, None, request_id).await
+    let otp = NewOtp { number: &number, purpose: purpose(user), name: None };
+    state.otp.send(otp, address, request_id).await
 }
 
 /// Deletes the user, their sessions and their events. What the ledger knows of the number's limits

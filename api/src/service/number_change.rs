@@ -4,19 +4,20 @@
 use std::sync::Arc;
 
 use common::accounts::entities::user;
-use common::accounts::{AccountsError, Moved, NumberMove};
+use common::accounts::{Moved, NumberMove};
 use common::domain::client::Client;
 use common::domain::ids::SessionId;
 use common::domain::message::NoticeKind;
 use common::domain::otp::Otp;
-use common::domain::phone::{E164, PhoneNumber};
+use common::domain::phone::PhoneNumber;
 use common::domain::purpose::Purpose;
+use common::ledger::limits::LedgerError;
 use common::ledger::notices::Notice;
 use common::ledger::otp::{OtpRequester, Verified};
-use tracing::Instrument;
+use common::outbox::queue_notices;
 
-use super::background::{Cancelled, retry_in_background, run_to_completion};
-use super::otp_service::{OtpQueued, SendError, VerifyError};
+use super::background::{Cancelled, run_to_completion};
+use super::otp_service::{NewOtp, OtpQueued, SendError, VerifyError};
 use crate::state::AppState;
 
 #[derive(Clone, Debug)]
@@ -58,7 +59,7 @@ pub enum NumberChangeError {
     /// It has the number already.
     #[error("same number")]
     Same,
-    /// No OTP, or only one, is sent.
+    /// No OTP is sent.
     #[error(transparent)]
     Send(#[from] SendError),
     #[error(transparent)]
@@ -77,12 +78,11 @@ impl From<Cancelled> for NumberChangeError {
     }
 }
 
-/// Sends an OTP to each of the two numbers. Whether the new one belongs to somebody is not looked
-/// at.
+/// Sends an OTP to each of the two numbers, or to none. Whether the new one belongs to somebody is
+/// not looked at.
 ///
 /// # Errors
-/// [`NumberChangeError::Same`] and [`NumberChangeError::Send`]. Where the new number's OTP was sent
-/// and the current number's was refused, asking again sends the same one.
+/// [`NumberChangeError::Same`] and [`NumberChangeError::Send`].
 pub async fn send(
     state: &AppState,
     request: &NumberChangeRequest,
@@ -92,11 +92,15 @@ pub async fn send(
         return Err(NumberChangeError::Same);
     }
     let current = PhoneNumber::from_account(&user.phone_number);
-    let address = client.address;
-    let to_new = state.otp.send(new, request.for_new().purpose, address, None, request_id).await?;
-    let to_current =
-        state.otp.send(&current, request.for_current().purpose, address, None, request_id).await?;
-    Ok(Both { current: to_current, new: to_new })
+    let otps = [
+        NewOtp { number: &current, purpose: request.for_current().purpose, name: None },
+        NewOtp { number: new, purpose: request.for_new().purpose, name: None },
+    ];
+    let queued = state.otp.send_all(&otps, client.address, request_id).await?;
+    let Ok([current, new]) = <[OtpQueued; 2]>::try_from(queued) else {
+        return Err(SendError::Store(LedgerError::Unreadable).into());
+    };
+    Ok(Both { current, new })
 }
 
 /// Moves the account, ends its other sessions and tells the old number. Runs to its end even if the
@@ -125,11 +129,18 @@ async fn change(
         return Err(NumberChangeError::Same);
     }
     let verified = verify_both(state, &request, otps).await?;
-    let number_move = NumberMove { user_id: request.user.id, session: &request.session, old, new };
+    let notice = notice(state, &request);
+    let number_move = NumberMove {
+        user_id: request.user.id,
+        session: &request.session,
+        old,
+        new,
+        notice: notice.as_ref(),
+    };
     match state.accounts.move_number(number_move, &request.client, state.clock.now()).await {
         Ok(Moved::To(user)) => {
             tracing::info!(event = "number_changed", user_id = user.id, %old, %new);
-            tokio::join!(tell(state, old, &request.request_id), state.otp.end_sign_in(old.clone()));
+            tokio::join!(empty_outbox(state), state.otp.end_sign_in(old.clone()));
             Ok(user)
         }
         Ok(Moved::Taken) => Err(NumberChangeError::Taken),
@@ -137,7 +148,6 @@ async fn change(
         Err(error) => {
             state.otp.restore(&verified.current).await;
             state.otp.restore(&verified.new).await;
-            tokio::spawn(tell_if_moved(Arc::clone(state), request).in_current_span());
             Err(VerifyError::from(error).into())
         }
     }
@@ -159,38 +169,20 @@ async fn verify_both(
     }
 }
 
-/// A failure may be a lost answer: then the account has moved all the same, and the old number is
-/// told so.
-async fn tell_if_moved(state: Arc<AppState>, request: NumberChangeRequest) {
-    retry_in_background("number_changed_or_not", move || {
-        let state = Arc::clone(&state);
-        let request = request.clone();
-        async move {
-            let number = state.accounts.number_of(request.user.id).await?;
-            if number.is_some_and(|number| number == *request.new.e164()) {
-                let old = &request.user.phone_number;
-                tracing::warn!(event = "number_changed_late", user_id = request.user.id, %old);
-                tell(&state, old, &request.request_id).await;
-            }
-            Ok::<_, AccountsError>(())
-        }
-    })
-    .await;
+/// The notice for the old number, without an OTP. Nothing is sent to a test number.
+fn notice(state: &AppState, request: &NumberChangeRequest) -> Option<Notice> {
+    let old = &request.user.phone_number;
+    let now = state.clock.unix_ms();
+    state
+        .otp
+        .test_otp_of(old)
+        .is_none()
+        .then(|| Notice::new(NoticeKind::NumberChanged, old, now, &request.request_id))
 }
 
-/// Sends the old number an SMS without an OTP.
-async fn tell(state: &AppState, old: &E164, request_id: &str) {
-    if state.otp.test_otp_of(old).is_some() {
-        return;
+/// What fails here a worker does soon.
+async fn empty_outbox(state: &AppState) {
+    if let Err(error) = queue_notices(&state.accounts, &state.notices).await {
+        tracing::warn!(event = "outbox_not_emptied", %error);
     }
-    let notice =
-        Notice::new(NoticeKind::NumberChanged, old.clone(), state.clock.unix_ms(), request_id);
-    tracing::info!(event = "notice_made", delivery_id = %notice.delivery(), number = %old);
-    let notices = state.notices.clone();
-    retry_in_background("notice_not_queued", move || {
-        let notices = notices.clone();
-        let notice = notice.clone();
-        async move { notices.queue(&notice).await }
-    })
-    .await;
 }

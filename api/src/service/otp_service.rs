@@ -10,7 +10,9 @@ use common::domain::person_name::PersonName;
 use common::domain::phone::{AllowedCountries, E164, PhoneNumber};
 use common::domain::purpose::Purpose;
 use common::ledger::limits::{LedgerError, LimitKind};
-use common::ledger::otp::{OtpRequester, OtpStore, SendOutcome, Verified, VerifyOutcome};
+use common::ledger::otp::{
+    OtpRequest, OtpRequester, OtpStore, SendOutcome, Verified, VerifyOutcome,
+};
 use common::runtime::clock::Clock;
 
 use super::background::{Cancelled, retry_in_background};
@@ -42,6 +44,15 @@ pub enum SendError {
     Store(#[from] LedgerError),
 }
 
+/// An OTP that is to be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct NewOtp<'a> {
+    pub number: &'a PhoneNumber,
+    pub purpose: Purpose<'a>,
+    /// Kept for the sign-in.
+    pub name: Option<&'a PersonName>,
+}
+
 /// An OTP is on its way.
 #[derive(Debug)]
 pub struct OtpQueued {
@@ -68,42 +79,67 @@ pub enum VerifyError {
 }
 
 impl OtpService {
-    /// Sends an OTP. The request's id goes with the job into the worker's logs; a `name` is kept
-    /// for the sign-in. An account's own number is sent to even where it would be refused today.
+    /// Sends one OTP; see [`OtpService::send_all`].
     ///
     /// # Errors
-    /// [`SendError`]; then no SMS will be sent, but after [`SendError::Store`] it may be.
+    /// [`SendError`].
     pub async fn send(
         &self,
-        number: &PhoneNumber,
-        purpose: Purpose<'_>,
+        otp: NewOtp<'_>,
         address: ClientAddress,
-        name: Option<&PersonName>,
         request_id: &str,
     ) -> Result<OtpQueued, SendError> {
-        if !purpose.goes_to_own_number() {
-            self.check_destination(number, address)?;
+        let queued = self.send_all(&[otp], address, request_id).await?;
+        queued.into_iter().next().ok_or(SendError::Store(LedgerError::Unreadable))
+    }
+
+    /// Sends OTPs, all or none. The request's id goes with the jobs into the worker's logs. An
+    /// account's own number is sent to even where it would be refused today.
+    ///
+    /// # Errors
+    /// [`SendError`]; then no SMS will be sent, but after [`SendError::Store`] all may be.
+    pub async fn send_all(
+        &self,
+        otps: &[NewOtp<'_>],
+        address: ClientAddress,
+        request_id: &str,
+    ) -> Result<Vec<OtpQueued>, SendError> {
+        for NewOtp { number, purpose, .. } in otps {
+            if !purpose.goes_to_own_number() {
+                self.check_destination(number, address)?;
+            }
         }
-        let country = number.country();
-        let number = number.e164();
-        let test_otp = self.test_otp_of(number);
-        let requester = OtpRequester { purpose, number, address };
-        match self
-            .store
-            .send(requester, country, name, test_otp, Some(request_id.to_owned()))
-            .await?
-        {
-            SendOutcome::Queued { delivery, expires_in, resend_in } => {
-                let purpose = purpose.kind().into_str();
-                let is_test = test_otp.is_some();
-                metrics::otp_queued(is_test);
-                tracing::info!(event = "otp_queued", delivery_id = %delivery, purpose, %number, is_test);
-                Ok(OtpQueued { delivery_id: delivery.to_string(), expires_in, resend_in })
+        let requests: Vec<_> = otps.iter().map(|otp| self.request_for(otp, address)).collect();
+        let outcomes = self.store.send_all(&requests, Some(request_id.to_owned())).await?;
+        let mut all_queued = Vec::new();
+        for (outcome, request) in outcomes.into_iter().zip(&requests) {
+            match outcome {
+                SendOutcome::Queued { delivery, expires_in, resend_in } => {
+                    let OtpRequester { purpose, number, .. } = request.requester;
+                    let purpose = purpose.kind().into_str();
+                    let is_test = request.test_code.is_some();
+                    metrics::otp_queued(is_test);
+                    tracing::info!(event = "otp_queued", delivery_id = %delivery, purpose, %number, is_test);
+                    let delivery_id = delivery.to_string();
+                    all_queued.push(OtpQueued { delivery_id, expires_in, resend_in });
+                }
+                SendOutcome::Refused { kind, retry_after, index } => {
+                    let refused = requests.get(index).unwrap_or(request);
+                    self.rejections.send(kind, refused.requester.number, address);
+                    return Err(SendError::Refused { kind, retry_after });
+                }
             }
-            SendOutcome::Refused { kind, retry_after } => {
-                self.rejections.send(kind, number, address);
-                Err(SendError::Refused { kind, retry_after })
-            }
+        }
+        Ok(all_queued)
+    }
+
+    fn request_for<'a>(&'a self, otp: &NewOtp<'a>, address: ClientAddress) -> OtpRequest<'a> {
+        let number = otp.number.e164();
+        OtpRequest {
+            requester: OtpRequester { purpose: otp.purpose, number, address },
+            country: otp.number.country(),
+            name: otp.name,
+            test_code: self.test_otp_of(number),
         }
     }
 

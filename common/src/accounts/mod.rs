@@ -7,6 +7,7 @@
 pub mod entities;
 mod events;
 mod number_change;
+mod outbox;
 pub mod pool;
 mod postgres;
 mod sessions;
@@ -25,6 +26,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use self::events::Event;
 pub use self::number_change::{Moved, NumberMove};
+pub use self::outbox::OutboxEntry;
 use self::postgres::Primary;
 pub use self::sessions::{Session, SessionFilter};
 pub use self::sign_in::{NewSession, SignedIn};

@@ -6,12 +6,13 @@ use time::OffsetDateTime;
 
 use super::events::NewEvent;
 use super::sessions::SessionFilter;
-use super::{Accounts, AccountsError};
+use super::{Accounts, AccountsError, outbox};
 use crate::accounts::entities::user;
 use crate::domain::client::Client;
 use crate::domain::event::{EventDetails, EventKind, SessionEnd};
 use crate::domain::ids::SessionId;
 use crate::domain::phone::E164;
+use crate::ledger::notices::Notice;
 
 /// An account that is to move from one number to another; both are proven.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +24,8 @@ pub struct NumberMove<'a> {
     pub old: &'a E164,
     /// The number that it gets.
     pub new: &'a E164,
+    /// What the old number is told.
+    pub notice: Option<&'a Notice>,
 }
 
 impl NumberMove<'_> {
@@ -46,8 +49,8 @@ pub enum Moved {
 }
 
 impl Accounts {
-    /// Moves an account to another number, ends its other sessions and writes the events, all or
-    /// nothing. Of simultaneous moves to one number one succeeds.
+    /// Moves an account to another number, ends its other sessions, and writes the events and the
+    /// notice to the outbox, all or nothing. Of simultaneous moves to one number one succeeds.
     ///
     /// # Errors
     /// [`AccountsError`]; after [`AccountsError::Deadline`] it may have moved.
@@ -78,7 +81,7 @@ impl Accounts {
         client: &Client,
         now: OffsetDateTime,
     ) -> Result<Moved, DbErr> {
-        let NumberMove { user_id, session, old, new } = number_move;
+        let NumberMove { user_id, session, old, new, notice } = number_move;
         let transaction = self.begin_write().await?;
         let update = user::Entity::update_many()
             .col_expr(user::Column::PhoneNumber, Expr::value(new.clone()))
@@ -99,6 +102,9 @@ impl Accounts {
             details: number_move.details(),
         };
         moved.insert(&transaction, std::slice::from_ref(session)).await?;
+        if let Some(notice) = notice {
+            outbox::add_notice(&transaction, notice, now).await?;
+        }
         transaction.commit().await?;
         Ok(Moved::To(user))
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::admin::{OperatorError, ask_redis};
-use crate::domain::client::ClientAddress;
+use crate::domain::client::{ClientAddress, ClientNetwork};
 use crate::domain::phone::{Country, E164};
 use crate::ledger::connection::RedisConnection;
 use crate::ledger::keys;
@@ -18,6 +18,7 @@ use crate::runtime::clock::Clock;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Bucket {
     Address(ClientAddress),
+    Network(ClientNetwork),
     /// To the numbers around this one.
     Range(E164),
     /// To a country, or to numbers of none.
@@ -56,6 +57,7 @@ impl Bucket {
     pub(super) fn key(&self) -> String {
         match self {
             Self::Address(address) => keys::address_bucket(*address),
+            Self::Network(network) => keys::network_bucket(*network),
             Self::Range(number) => keys::range_bucket(number),
             Self::Country(country) => keys::country_bucket(*country),
             Self::Service => keys::service_bucket(),
@@ -65,6 +67,7 @@ impl Bucket {
     pub(super) fn capacity(&self, settings: &LedgerSettings) -> u32 {
         match self {
             Self::Address(_) => settings.limits.sends_per_address_hour,
+            Self::Network(_) => settings.limits.sends_per_network_hour,
             Self::Range(_) => settings.limits.sends_per_range_hour,
             Self::Country(country) => settings.country_capacity(*country),
             Self::Service => settings.limits.sends_per_hour,
@@ -99,6 +102,7 @@ impl fmt::Display for Bucket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(address) => write!(f, "address {address}"),
+            Self::Network(network) => write!(f, "network {network}"),
             Self::Range(number) => write!(f, "range of {number}"),
             Self::Country(Some(country)) => write!(f, "country {country}"),
             Self::Country(None) => f.write_str("country none"),

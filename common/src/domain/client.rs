@@ -1,7 +1,7 @@
 //! Where a request comes from and what sends it, as limits, sessions and events see it.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The longest name of a device, in characters.
 const LONGEST: usize = 200;
@@ -70,6 +70,30 @@ impl From<IpAddr> for ClientAddress {
     }
 }
 
+impl ClientAddress {
+    /// What usually one owner of many addresses has.
+    #[must_use]
+    pub fn network(self) -> ClientNetwork {
+        ClientNetwork(match self.0 {
+            IpAddr::V4(v4) => IpAddr::V4(Ipv4Addr::from_bits(v4.to_bits() & !0xff)),
+            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 80))),
+        })
+    }
+}
+
+/// A network of client addresses: an IPv4 /24 or an IPv6 /48.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct ClientNetwork(IpAddr);
+
+impl fmt::Display for ClientNetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(v4) => write!(f, "{v4}/24"),
+            IpAddr::V6(v6) => write!(f, "{v6}/48"),
+        }
+    }
+}
+
 impl fmt::Display for ClientAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
@@ -108,14 +132,16 @@ mod tests {
 
     #[test]
     fn subscribers_are_told_apart_and_nothing_finer() {
-        for (address, shown) in [
-            ("203.0.113.7", "203.0.113.7"),
-            ("::ffff:203.0.113.7", "203.0.113.7"),
-            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-            ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
-            ("::1", "::/64"),
+        for (address, shown, network) in [
+            ("203.0.113.7", "203.0.113.7", "203.0.113.0/24"),
+            ("::ffff:203.0.113.7", "203.0.113.7", "203.0.113.0/24"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64", "2001:db8:1::/48"),
+            ("2001:db8:1:2::1", "2001:db8:1:2::/64", "2001:db8:1::/48"),
+            ("::1", "::/64", "::/48"),
         ] {
-            assert_eq!(ClientAddress::from(address.parse::<IpAddr>().unwrap()).to_string(), shown);
+            let address = ClientAddress::from(address.parse::<IpAddr>().unwrap());
+            assert_eq!(address.to_string(), shown);
+            assert_eq!(address.network().to_string(), network);
         }
     }
 }

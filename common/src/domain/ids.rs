@@ -4,6 +4,7 @@ use std::fmt;
 
 use data_encoding::BASE32_NOPAD;
 use rand::RngExt;
+use serde::Serialize;
 
 /// 16 random bytes in base32 without padding: 26 characters.
 pub(crate) fn random_base32() -> String {
@@ -13,7 +14,7 @@ pub(crate) fn random_base32() -> String {
 macro_rules! random_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, Eq, PartialEq)]
+        #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
         pub struct $name(String);
 
         impl $name {

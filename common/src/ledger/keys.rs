@@ -1,7 +1,7 @@
 //! The names of the ledger's keys in Redis. The queue's are in `queue`. What stands in braces says
 //! which of a cluster's nodes has a key, so that one has all.
 
-use crate::domain::client::ClientAddress;
+use crate::domain::client::{ClientAddress, ClientNetwork};
 use crate::domain::phone::{Country, E164};
 use crate::domain::purpose::Purpose;
 
@@ -68,6 +68,11 @@ pub(crate) fn wrong_by_address(address: ClientAddress) -> String {
     format!("{{cheershare}}:wrong:address:{address}")
 }
 
+/// Of which number an address has been told lately whether it is known.
+pub(crate) fn told(address: ClientAddress) -> String {
+    format!("{{cheershare}}:told:{address}")
+}
+
 /// When an address guessed at a number.
 pub(crate) fn wrong_by_both(number: &E164, address: ClientAddress) -> String {
     format!("{WRONG_BY_BOTH_PREFIX}{}:{address}", number.as_str())
@@ -109,6 +114,16 @@ pub(crate) fn idempotency_of_address(address: ClientAddress) -> String {
 /// Unverified sends asked for by an address.
 pub(crate) fn address_bucket(address: ClientAddress) -> String {
     format!("{BUCKET_PREFIX}address:{address}")
+}
+
+/// Unverified sends asked for by a network.
+pub(crate) fn network_bucket(network: ClientNetwork) -> String {
+    format!("{BUCKET_PREFIX}network:{network}")
+}
+
+/// Guesses from a network that were not right.
+pub(crate) fn wrong_by_network(network: ClientNetwork) -> String {
+    format!("{BUCKET_PREFIX}wrong:{network}")
 }
 
 /// Unverified sends to neighbours of a number.

@@ -34,6 +34,9 @@ pub enum LedgerError {
     /// No answer within a second. The change may or may not have happened.
     #[error("Redis: no answer within {DEADLINE:?}")]
     Deadline,
+    /// A script answered what it never should.
+    #[error("Redis: an answer that cannot be read")]
+    Unreadable,
     /// The code may have been used up by a guess whose answer was lost, and that is being undone; or
     /// too many such guesses are.
     #[error("Redis: the answer to an earlier guess was lost")]
@@ -56,6 +59,9 @@ pub struct LedgerSettings {
     guesses_per_challenge: u32,
     known_addresses: u32,
     cooldown: i64,
+    /// What of a day's cap only known addresses may use up.
+    sends_per_number_day_own: u32,
+    wrong_guesses_per_number_day_own: u32,
     bucket_prefix: &'static str,
     delivery_prefix: &'static str,
     #[serde(flatten)]
@@ -79,6 +85,8 @@ impl LedgerSettings {
             guesses_per_challenge: GUESSES_PER_CHALLENGE,
             known_addresses: KNOWN_ADDRESSES,
             cooldown: i64::from(limits.send_cooldown_seconds) * 1000,
+            sends_per_number_day_own: own_part(limits.sends_per_number_day),
+            wrong_guesses_per_number_day_own: own_part(limits.wrong_guesses_per_number_day),
             bucket_prefix: keys::BUCKET_PREFIX,
             delivery_prefix: keys::DELIVERY_PREFIX,
             limits: limits.clone(),
@@ -94,6 +102,11 @@ impl LedgerSettings {
             self.limits.sends_per_foreign_country_hour
         }
     }
+}
+
+/// The known addresses' own part of a day's cap: a third, rounded up, but never all of it.
+fn own_part(cap: u32) -> u32 {
+    cap.div_ceil(3).min(cap.saturating_sub(1))
 }
 
 /// Why a guess was not right. For operators only.

@@ -16,6 +16,8 @@ pub enum Scope {
     Number,
     #[strum(serialize = "client address")]
     Address,
+    #[strum(serialize = "network of the client address")]
+    Network,
     #[strum(serialize = "number and client address")]
     Both,
     #[strum(serialize = "number prefix")]
@@ -111,20 +113,27 @@ limits! {
         /// day; 0 turns it off
         send_cooldown_seconds: 30 in DAY for Number,
     }
-    /// The log of sends to the number; a known address counts only its own
+    /// The log of sends to the number; a known address then has as many of its own
     NumberHour("number_hour_limit", "Too many OTPs for this number within an hour") {
         /// Sends to a number in an hour; 0 turns it off
         sends_per_number_hour: 5 in HOUR for Number,
     }
-    /// The log of all sends to the number
+    /// The log of sends to the number: two thirds for all, the rest for known addresses
     NumberDay("number_day_limit", "Too many OTPs for this number within a day") {
-        /// Sends to a number in a day, from whatever address; 0 turns it off
+        /// Sends to a number in a day, from whatever address, a third of them for known addresses
+        /// only; 0 turns it off
         sends_per_number_day: 10 in DAY for Number,
     }
     /// The bucket of the client address
     Address("address_limit", "Too many OTPs asked for from this network") {
         /// Unverified sends in an hour for a client address (IPv6: a /64); 0 turns it off
         sends_per_address_hour: 20 in HOUR for Address,
+    }
+    /// The bucket of the network: an IPv4 /24 or an IPv6 /48
+    Network("network_limit", "Too many OTPs asked for from networks around this one") {
+        /// Unverified sends in an hour for a network of client addresses (IPv4: a /24, IPv6: a
+        /// /48); 0 turns it off
+        sends_per_network_hour: 200 in HOUR for Network,
     }
     /// The bucket of the number prefix: the number without its last three digits
     Range("range_limit", "Too many OTPs asked for around this number") {
@@ -145,20 +154,22 @@ limits! {
         sends_per_hour: 2000 in HOUR for Service,
     }
     /// The logs of wrong guesses: an OTP is not sent where it would not be compared
-    WrongGuesses("wrong_guess_limit", "Too many wrong OTPs for this number; try again later") {
+    WrongGuesses("wrong_guess_limit", "Too many wrong OTPs; try again later") {
         /// Wrong OTPs in an hour for a number from one address; 0 turns it off
         wrong_guesses_per_hour: 10 in HOUR for Both,
         /// Wrong OTPs in an hour from an address, also where there was none; known addresses of a
         /// number pass it; 0 turns it off
         wrong_guesses_per_address_hour: 60 in HOUR for Address,
+        /// Wrong OTPs in an hour from a network of client addresses (IPv4: a /24, IPv6: a /48);
+        /// known addresses of a number pass it; 0 turns it off
+        wrong_guesses_per_network_hour: 600 in HOUR for Network,
         /// Wrong OTPs in an hour for a number; its known addresses pass it; 0 turns it off
         wrong_guesses_per_number_hour: 30 in HOUR for Number,
-        /// Wrong OTPs in a day for a number, from whatever address (NIST SP 800-63B: at most 100);
-        /// 0 turns it off
+        /// Wrong OTPs in a day for a number, from whatever address, a third of them for known
+        /// addresses only (NIST SP 800-63B: at most 100); 0 turns it off
         wrong_guesses_per_number_day: 100 in DAY for Number,
     }
-    /// Five wrong guesses at the living OTP, counted apart for unknown and known addresses; until
-    /// it expires
+    /// Five wrong guesses at the living OTP, or five from known addresses; until it expires
     Burned("otp_burned", "Too many wrong OTPs; ask for a new one later") {}
     /// An operator has blocked the number
     Blocked("number_blocked", "This number is blocked") {}

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use crate::domain::ids::DeliveryId;
@@ -32,7 +32,7 @@ named! {
         expires_at: i64,
         /// How long the delivery can be looked up (ms).
         kept_for: i64,
-        job_id: String,
+        job_id: &'a str,
         job: String,
     }
 }
@@ -44,33 +44,41 @@ impl Call for NotifyCall<'_> {
     const SOURCE: Source = scripts::NOTIFY;
 }
 
-/// One SMS without a code.
-#[derive(Clone, Debug)]
+/// One SMS without a code, as the outbox keeps it too.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Notice {
-    kind: NoticeKind,
-    number: E164,
+    kind: String,
+    number: String,
     /// When what it tells happened (Unix ms).
     happened_at: i64,
-    delivery: DeliveryId,
-    job_id: Ulid,
+    delivery_id: String,
+    job_id: String,
     /// The HTTP request that it comes from, for the logs.
     request_id: String,
+    /// The trace of that request.
+    traceparent: Option<String>,
 }
 
 impl Notice {
     /// News for a number of what happened at `happened_at` (Unix ms). It is worth sending for an
     /// hour.
     #[must_use]
-    pub fn new(kind: NoticeKind, number: E164, happened_at: i64, request_id: &str) -> Self {
-        let (delivery, job_id, request_id) =
-            (DeliveryId::random(), Ulid::generate(), request_id.to_owned());
-        Self { kind, number, happened_at, delivery, job_id, request_id }
+    pub fn new(kind: NoticeKind, number: &E164, happened_at: i64, request_id: &str) -> Self {
+        Self {
+            kind: kind.into_str().to_owned(),
+            number: number.as_str().to_owned(),
+            happened_at,
+            delivery_id: DeliveryId::random().to_string(),
+            job_id: Ulid::generate().to_string(),
+            request_id: request_id.to_owned(),
+            traceparent: crate::runtime::telemetry::traces::traceparent(),
+        }
     }
 
     /// The SMS, as the logs name it.
     #[must_use]
-    pub fn delivery(&self) -> &DeliveryId {
-        &self.delivery
+    pub fn delivery(&self) -> &str {
+        &self.delivery_id
     }
 }
 
@@ -93,24 +101,23 @@ impl Notices {
     /// # Errors
     /// [`LedgerError`].
     pub async fn queue(&self, notice: &Notice) -> Result<(), LedgerError> {
-        let Notice { kind, number, happened_at, delivery, job_id, request_id } = notice;
         let job = SendOtp {
-            delivery_id: delivery.to_string(),
-            request_id: Some(request_id.clone()),
-            traceparent: crate::runtime::telemetry::traces::traceparent(),
+            delivery_id: notice.delivery_id.clone(),
+            request_id: Some(notice.request_id.clone()),
+            traceparent: notice.traceparent.clone(),
             job_id: None,
         };
         let call = NotifyCall {
-            kind: kind.into_str(),
-            number: number.as_str(),
-            happened_at: *happened_at,
-            expires_at: happened_at + millis(WORTH_SENDING_FOR),
+            kind: &notice.kind,
+            number: &notice.number,
+            happened_at: notice.happened_at,
+            expires_at: notice.happened_at + millis(WORTH_SENDING_FOR),
             kept_for: millis(WORTH_SENDING_FOR + KEEP_DELIVERY),
-            job_id: job_id.to_string(),
+            job_id: &notice.job_id,
             job: job.to_json(),
         };
         let mut redis = self.redis.clone();
-        let keys = DeliveryKey { delivery: keys::delivery(delivery.as_str()) };
+        let keys = DeliveryKey { delivery: keys::delivery(&notice.delivery_id) };
         within_deadline(NOTIFY.run(&mut redis, keys, &call)).await.map(|_| ())
     }
 }

@@ -41,6 +41,18 @@ pub struct OtpRequester<'a> {
     pub address: ClientAddress,
 }
 
+/// A code that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct OtpRequest<'a> {
+    pub requester: OtpRequester<'a>,
+    /// It has a limit of its own; numbers of none share one.
+    pub country: Option<Country>,
+    /// Kept for who signs in from the same address.
+    pub name: Option<&'a PersonName>,
+    /// That is the code then, nothing is sent, and only the limits on guesses count.
+    pub test_code: Option<&'a Otp>,
+}
+
 /// The outcome of [`OtpStore::send`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum SendOutcome {
@@ -59,6 +71,8 @@ pub enum SendOutcome {
         kind: LimitKind,
         /// Until it allows a send again; of several limits, the last to do so.
         retry_after: Duration,
+        /// Which of the requests it is about.
+        index: usize,
     },
 }
 
@@ -87,56 +101,82 @@ pub struct Verified {
     pub name: PersonName,
 }
 
-keys!(SendKeys {
-    challenge,
-    delivery,
-    number,
-    sends,
-    known,
-    wrong,
-    wrong_by_address,
-    wrong_by_both,
-    address,
-    range,
-    country,
-    service,
-    blocked,
-});
-
 named! {
+    /// What it is told of all numbers.
     #[derive(Serialize)]
     pub(crate) struct SendCall<'a> {
         now: i64,
+        /// Ids of keys that open codes, with commas.
+        known_keys: String,
+        requests: Vec<SendRequest<'a>>,
+        /// The codes of all requests, one behind the other.
+        #[serde(skip)]
+        sealed: Vec<u8>,
+    }
+}
+
+named! {
+    /// What `send.lua` is told of one number.
+    #[derive(Serialize)]
+    pub(crate) struct SendRequest<'a> {
+        keys: SendKeys,
         address_tags: Vec<String>,
-        purpose: &'a str,
+        purpose: String,
         number: &'a str,
         name: &'a str,
         country_capacity: u32,
-        /// Those three are of the challenge that begins, unless the last one's code is sent again.
-        challenge_id: &'a str,
+        /// These five are of the challenge that begins, unless the last one's code is sent again.
+        challenge_id: ChallengeId,
         key_id: String,
-        #[serde(skip)]
-        sealed: Vec<u8>,
         tag: String,
-        /// Ids of keys that open codes, with commas.
-        known_keys: String,
-        delivery_id: &'a str,
+        /// Its first and its last byte in `sealed`, from 1.
+        sealed_from: usize,
+        sealed_to: usize,
+        delivery_id: DeliveryId,
         job_id: String,
         job: String,
         is_test: bool,
     }
 }
 
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct SendKeys {
+        challenge: String,
+        delivery: String,
+        number: String,
+        sends: String,
+        known: String,
+        wrong: String,
+        wrong_by_address: String,
+        wrong_by_both: String,
+        wrong_by_network: String,
+        told: String,
+        address: String,
+        network: String,
+        range: String,
+        country: String,
+        service: String,
+        blocked: String,
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Sent {
+    expires_in: u64,
+    resend_in: u64,
+}
+
 #[derive(Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub(crate) enum SendReply {
-    Sent { expires_in: u64, resend_in: u64 },
-    Refused { kind: LimitKind, retry_after: u64 },
+    Sent { sent: Vec<Sent> },
+    Refused { kind: LimitKind, retry_after: u64, index: usize },
 }
 
 impl Call for SendCall<'_> {
     type Settings = LedgerSettings;
-    type Keys = SendKeys;
+    type Keys = ();
     type Reply = SendReply;
     const SOURCE: Source = scripts::SEND;
 
@@ -152,6 +192,7 @@ keys!(VerifyKeys {
     wrong_by_number,
     wrong_by_address,
     wrong_by_both,
+    wrong_by_network,
     blocked,
 });
 
@@ -242,78 +283,113 @@ impl OtpStore {
         }
     }
 
-    /// Asks for a code: the limits are decided, and challenge, delivery and job written together or
-    /// not at all. With a
-    /// `test_code` that is the code, nothing is sent, and only the limits on guesses count. A `name` is kept for who signs in.
-    /// The number's `country` has a limit of its own; numbers of none share one.
+    /// Asks for one code; see [`OtpStore::send_all`].
     ///
     /// # Errors
     /// [`LedgerError`].
     pub async fn send(
         &self,
-        asker: OtpRequester<'_>,
-        country: Option<Country>,
-        name: Option<&PersonName>,
-        test_code: Option<&Otp>,
+        request: OtpRequest<'_>,
         request_id: Option<String>,
     ) -> Result<SendOutcome, LedgerError> {
-        let OtpRequester { purpose, number, address } = asker;
-        let challenge = ChallengeId::random();
-        let delivery = DeliveryId::random();
+        let outcomes = self.send_all(&[request], request_id).await?;
+        outcomes.into_iter().next().ok_or(LedgerError::Unreadable)
+    }
+
+    /// Asks for codes for different numbers: the limits of all are decided, and challenges,
+    /// deliveries and jobs written together or not at all. Answers [`SendOutcome::Queued`] for each
+    /// request, or one refusal for all.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn send_all(
+        &self,
+        requests: &[OtpRequest<'_>],
+        request_id: Option<String>,
+    ) -> Result<Vec<SendOutcome>, LedgerError> {
+        let mut call = SendCall {
+            now: self.clock.unix_ms(),
+            known_keys: self.keys.ids().collect::<Vec<_>>().join(","),
+            requests: Vec::new(),
+            sealed: Vec::new(),
+        };
+        for request in requests {
+            let request = self.to_script(request, request_id.clone(), &mut call.sealed);
+            call.requests.push(request);
+        }
+        let mut redis = self.redis.clone();
+        let reply = within_deadline(self.scripts.send.run(&mut redis, (), &call)).await?;
+        let millis = Duration::from_millis;
+        Ok(match reply {
+            SendReply::Sent { sent } => sent
+                .into_iter()
+                .zip(call.requests)
+                .map(|(sent, request)| SendOutcome::Queued {
+                    delivery: request.delivery_id,
+                    expires_in: millis(sent.expires_in),
+                    resend_in: millis(sent.resend_in),
+                })
+                .collect(),
+            SendReply::Refused { kind, retry_after, index } => {
+                vec![SendOutcome::Refused { kind, retry_after: millis(retry_after), index }]
+            }
+        })
+    }
+
+    fn to_script<'a>(
+        &self,
+        request: &OtpRequest<'a>,
+        request_id: Option<String>,
+        all_sealed: &mut Vec<u8>,
+    ) -> SendRequest<'a> {
+        let OtpRequest { requester, country, name, test_code } = *request;
+        let OtpRequester { purpose, number, address } = requester;
+        let challenge_id = ChallengeId::random();
+        let delivery_id = DeliveryId::random();
         let code = test_code.cloned().unwrap_or_else(|| Otp::random(self.code_length));
-        let new = self.keys.seal(&code, purpose, number, &challenge);
+        let new = self.keys.seal(&code, purpose, number, &challenge_id);
+        let sealed_from = all_sealed.len() + 1;
+        all_sealed.extend(new.sealed);
         let job = SendOtp {
-            delivery_id: delivery.to_string(),
+            delivery_id: delivery_id.to_string(),
             request_id,
             traceparent: crate::runtime::telemetry::traces::traceparent(),
             job_id: None,
         };
-        let keys = SendKeys {
-            challenge: keys::challenge(purpose, number),
-            delivery: keys::delivery(delivery.as_str()),
-            number: keys::number(number),
-            sends: keys::sends(number),
-            known: keys::known_addresses(number),
-            wrong: keys::wrong_by_number(number),
-            wrong_by_address: keys::wrong_by_address(address),
-            wrong_by_both: keys::wrong_by_both(number, address),
-            address: keys::address_bucket(address),
-            range: keys::range_bucket(number),
-            country: keys::country_bucket(country),
-            service: keys::service_bucket(),
-            blocked: keys::blocked(number),
-        };
-        let purpose = purpose.text();
-        let call = SendCall {
-            now: self.clock.unix_ms(),
+        SendRequest {
+            keys: SendKeys {
+                challenge: keys::challenge(purpose, number),
+                delivery: keys::delivery(delivery_id.as_str()),
+                number: keys::number(number),
+                sends: keys::sends(number),
+                known: keys::known_addresses(number),
+                wrong: keys::wrong_by_number(number),
+                wrong_by_address: keys::wrong_by_address(address),
+                wrong_by_both: keys::wrong_by_both(number, address),
+                wrong_by_network: keys::wrong_by_network(address.network()),
+                told: keys::told(address),
+                address: keys::address_bucket(address),
+                network: keys::network_bucket(address.network()),
+                range: keys::range_bucket(number),
+                country: keys::country_bucket(country),
+                service: keys::service_bucket(),
+                blocked: keys::blocked(number),
+            },
             address_tags: self.keys.address_tags(number, address),
-            purpose: &purpose,
+            purpose: purpose.text(),
             number: number.as_str(),
             name: name.map_or("", PersonName::as_str),
             country_capacity: self.settings.country_capacity(country),
-            challenge_id: challenge.as_str(),
+            challenge_id,
             key_id: new.key_id,
-            sealed: new.sealed,
             tag: new.tag,
-            known_keys: self.keys.ids().collect::<Vec<_>>().join(","),
-            delivery_id: delivery.as_str(),
+            sealed_from,
+            sealed_to: all_sealed.len(),
+            delivery_id,
             job_id: Ulid::generate().to_string(),
             job: job.to_json(),
             is_test: test_code.is_some(),
-        };
-        let mut redis = self.redis.clone();
-        let reply = within_deadline(self.scripts.send.run(&mut redis, keys, &call)).await?;
-        let millis = Duration::from_millis;
-        Ok(match reply {
-            SendReply::Sent { expires_in, resend_in } => SendOutcome::Queued {
-                delivery,
-                expires_in: millis(expires_in),
-                resend_in: millis(resend_in),
-            },
-            SendReply::Refused { kind, retry_after } => {
-                SendOutcome::Refused { kind, retry_after: millis(retry_after) }
-            }
-        })
+        }
     }
 
     /// Compares a guess and counts a wrong one. Of simultaneous right guesses one is
@@ -339,6 +415,7 @@ impl OtpStore {
             wrong_by_number: keys::wrong_by_number(number),
             wrong_by_address: keys::wrong_by_address(address),
             wrong_by_both: keys::wrong_by_both(number, address),
+            wrong_by_network: keys::wrong_by_network(address.network()),
             blocked: keys::blocked(number),
         };
         let call = VerifyCall {

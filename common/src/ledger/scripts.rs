@@ -173,6 +173,16 @@ mod tests {
         assert_eq!(checked.len(), FILES.len(), "a script is not looked at");
     }
 
+    /// These stand in a list of the call, and the script knows their keys by `key`.
+    #[test]
+    fn every_name_of_a_request_to_send_is_there() {
+        for (table, names) in [("request", otp::SendRequest::NAMES), ("key", otp::SendKeys::NAMES)]
+        {
+            let used = fields_of(SEND.text, table);
+            assert_eq!(used, names.iter().copied().collect(), "{table}");
+        }
+    }
+
     #[test]
     fn every_file_is_part_of_a_script() {
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ledger");

@@ -90,9 +90,9 @@ async fn a_cooldown() {
 #[async_test]
 async fn the_day_s_limits_and_the_default_country_s() {
     let app = two_apis([
-        ("SENDS_PER_NUMBER_DAY", "6"),
+        ("SENDS_PER_NUMBER_DAY", "9"),
         ("SENDS_PER_COUNTRY_HOUR", "13"),
-        ("WRONG_GUESSES_PER_NUMBER_DAY", "2"),
+        ("WRONG_GUESSES_PER_NUMBER_DAY", "3"),
     ])
     .await;
     assert_eq!(allowed(&app, "number_day_limit", |_| NUMBER.to_owned(), address).await, 6);

@@ -16,7 +16,7 @@ use common::ledger::deliveries::{Attempt, Claim, DeliveryStore, ProviderTerms};
 use common::ledger::delivery_status::{DeliveryReport, DeliveryStatuses};
 use common::ledger::limits::LedgerSettings;
 use common::ledger::notices::Notices;
-use common::ledger::otp::{OtpRequester, OtpStore, SendOutcome};
+use common::ledger::otp::{OtpRequest, OtpRequester, OtpStore, SendOutcome};
 use common::ledger::outcome::{Outcome, ProviderState};
 use common::queue::job::SendOtp;
 use common::queue::{MAX_STEP, NAMES, promote_due};
@@ -93,13 +93,15 @@ impl Ledger {
         let number =
             PhoneNumber::parse(&format!("+9198765{last:05}"), "IN".parse().unwrap()).unwrap();
         let address = ClientAddress::from("127.0.0.1".parse::<std::net::IpAddr>().unwrap());
-        let asker = OtpRequester { purpose: Purpose::SignIn, number: number.e164(), address };
-        let country = number.country();
-        let asked = self
-            .otp
-            .send(asker, country, PersonName::parse("Asha").unwrap().as_ref(), None, None)
-            .await
-            .unwrap();
+        let requester = OtpRequester { purpose: Purpose::SignIn, number: number.e164(), address };
+        let name = PersonName::parse("Asha").unwrap();
+        let request = OtpRequest {
+            requester,
+            country: number.country(),
+            name: name.as_ref(),
+            test_code: None,
+        };
+        let asked = self.otp.send(request, None).await.unwrap();
         let SendOutcome::Queued { delivery, .. } = asked else { panic!("{asked:?}") };
         let id: String = self.redis.connection().rpop(&NAMES.active, None).unwrap();
         let job = self.payload(&id);

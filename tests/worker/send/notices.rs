@@ -16,7 +16,7 @@ const NUMBER: &str = "+919876500001";
 fn notice(ledger: &Ledger) -> Notice {
     Notice::new(
         NoticeKind::NumberChanged,
-        NUMBER.parse().unwrap(),
+        &NUMBER.parse().unwrap(),
         ledger.clock.unix_ms(),
         "a request",
     )

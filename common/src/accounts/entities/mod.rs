@@ -1,5 +1,6 @@
 //! SeaORM models of the tables.
 
 pub mod event;
+pub mod outbox;
 pub mod token;
 pub mod user;

@@ -4,10 +4,12 @@ local now = call.now
 
 local function count_in_log(key)
     local hour, day = 0, 0
-    for _, text in ipairs(redis.call('LRANGE', key, 0, -1)) do
-        local at = tonumber(text)
-        hour = hour + (at > now - HOUR and 1 or 0)
-        day = day + (at > now - DAY and 1 or 0)
+    for _, log in ipairs({ key, key .. ':known' }) do
+        for _, text in ipairs(redis.call('LRANGE', log, 0, -1)) do
+            local at = tonumber(text)
+            hour = hour + (at > now - HOUR and 1 or 0)
+            day = day + (at > now - DAY and 1 or 0)
+        end
     end
     return { hour = hour, day = day }
 end

@@ -1,11 +1,12 @@
 -- Forgets what keeps a number from asking and guessing. A code that is burned is gone; one that is
 -- not stays. Answers what there was.
-local sends, wrong = redis.call('LLEN', keys.sends), redis.call('LLEN', keys.wrong)
+local sends = redis.call('LLEN', keys.sends) + redis.call('LLEN', keys.sends .. ':known')
+local wrong = redis.call('LLEN', keys.wrong) + redis.call('LLEN', keys.wrong .. ':known')
 for _, tag in ipairs(redis.call('ZRANGE', keys.known, 0, -1)) do
     redis.call('DEL', keys.sends .. ':' .. tag)
 end
 local had_cooldown = redis.call('DEL', keys.number) == 1
-redis.call('DEL', keys.sends, keys.wrong)
+redis.call('DEL', keys.sends, keys.sends .. ':known', keys.wrong, keys.wrong .. ':known')
 
 local burned = 0
 for _, challenge in ipairs(call.challenges) do

@@ -58,9 +58,9 @@ function delivery.undo_send(key)
         return
     end
     charges.give_back(key)
-    redis.call('LREM', settings.sends_prefix .. send[1], 1, send[2])
-    if send[3] then
-        redis.call('LREM', settings.sends_prefix .. send[1] .. ':' .. send[3], 1, send[2])
+    local sends = settings.sends_prefix .. send[1]
+    for _, log in ipairs(send[3] and { sends .. ':' .. send[3], sends .. ':known' } or { sends }) do
+        redis.call('LREM', log, 1, send[2])
     end
 end
 

@@ -14,4 +14,10 @@ function known_addresses.find(key, tags, now)
     return false
 end
 
+-- Whether the number signed in from any address within that time.
+function known_addresses.signed_in_lately(key, now)
+    local last = redis.call('ZREVRANGE', key, '0', '0', 'WITHSCORES')[2]
+    return last and tonumber(last) > now - known_addresses.KEPT_FOR
+end
+
 return known_addresses

@@ -7,6 +7,14 @@ function log.wait(key, limit, window, now)
     return nth and math.max(0, tonumber(nth) + window - now) or 0
 end
 
+-- A part of a day's cap is the known addresses' own, with a log of its own. A cap of 1 has none.
+function log.wait_in_own_part(key, own_part, other_part, window, now)
+    if own_part == 0 then
+        return log.wait(key, other_part, window, now)
+    end
+    return log.wait(key .. ':known', own_part, window, now)
+end
+
 -- Notes an instant, keeps the newest `keep`, and lets one go that is past the window. The instant
 -- may be text.
 function log.note(key, keep, window, now)

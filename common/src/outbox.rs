@@ -1,0 +1,37 @@
+//! Does what the database wants done elsewhere. What was done and not removed is done again, so it
+//! has to be something that happens once, however often it is done.
+
+use crate::accounts::{Accounts, AccountsError};
+use crate::ledger::limits::LedgerError;
+use crate::ledger::notices::{Notice, Notices};
+
+/// Entries that are read at once.
+const MOST_AT_ONCE: u64 = 100;
+
+/// Why something is still to be done.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboxError {
+    #[error(transparent)]
+    Accounts(#[from] AccountsError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// Queues the oldest SMS without a code, and removes them from the database. Several processes may
+/// do so at once.
+///
+/// # Errors
+/// [`OutboxError`]; what was not done stays.
+pub async fn queue_notices(accounts: &Accounts, notices: &Notices) -> Result<(), OutboxError> {
+    for entry in accounts.notices_to_queue(MOST_AT_ONCE).await? {
+        match serde_json::from_str::<Notice>(&entry.payload) {
+            Ok(notice) => {
+                notices.queue(&notice).await?;
+                tracing::info!(event = "notice_queued", delivery_id = %notice.delivery());
+            }
+            Err(error) => tracing::error!(event = "notice_unreadable", id = entry.id, %error),
+        }
+        accounts.remove_from_outbox(entry.id).await?;
+    }
+    Ok(())
+}
