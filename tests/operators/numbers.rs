@@ -188,8 +188,7 @@ async fn a_number_is_blocked_for_a_time() {
         "{told}"
     );
     app.client().ask("Asha", NUMBER).await.expect_code(403, "number_blocked");
-    let left: i64 =
-        app.redis.connection().pttl(format!("{{cheershare}}:blocked:{NUMBER}")).unwrap();
+    let left: i64 = app.redis.connection().pttl(format!("{{cheershare}}:number:{NUMBER}")).unwrap();
     assert!((60_000..=120_000).contains(&left), "{left} ms");
     assert_eq!(
         text(&app, &format!("api number unblock {NUMBER}")).await,

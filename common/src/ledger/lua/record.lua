@@ -44,6 +44,6 @@ local provider = outcome.reason ~= 'code_unreadable' and outcome.provider
 unsent.finish(call.delivery_id, keys.delivery, sms, outcome.status, outcome.reason, provider,
     outcome.provider_code, now)
 if outcome.surely_not_sent and not sms[D.unrecorded] then
-    unsent.undo_send(keys.delivery, sms)
+    unsent.undo_send(call.delivery_id, keys.delivery, sms)
 end
 return news
