@@ -49,6 +49,8 @@ local provider = outcome.reason ~= 'code_unreadable' and outcome.provider
 delivery.bury(call.delivery_id, keys.delivery, ended_as, reason, provider, outcome.provider_code,
     now)
 if outcome.surely_not_sent and not unrecorded then
-    delivery.undo_send(keys.delivery)
+    -- Anybody can name numbers that a provider refuses, from however many addresses. So the bucket
+    -- of all sends keeps those.
+    delivery.undo_send(keys.delivery, outcome.blames_number and 'all')
 end
 return news

@@ -52,12 +52,12 @@ end
 
 -- A send that the provider never accepted: neither the buckets nor the number's hour and day keep
 -- it.
-function delivery.undo_send(key)
+function delivery.undo_send(key, but)
     local send = redis.call('HMGET', key, 'number', 'requested_at', 'known_address', 'charged')
     if not send[4] then
         return
     end
-    charges.give_back(key)
+    charges.give_back(key, but)
     local sends = settings.sends_prefix .. send[1]
     for _, log in ipairs(send[3] and { sends .. ':' .. send[3], sends .. ':known' } or { sends }) do
         redis.call('LREM', log, 1, send[2])
