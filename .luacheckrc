@@ -7,7 +7,9 @@ files["common/src"].read_globals = {
     "redis", "struct", "cjson", "cmsgpack",
     -- Put before each script.
     "settings", "keys", "call",
+    -- Positions in records: `common/src/ledger/records.rs`.
+    "D",
     -- The parts that scripts share: `common/src/ledger/scripts.rs`.
     "block", "breaker", "bucket", "charges", "cooldown", "delivery", "known_addresses", "log",
-    "names", "queue", "rate",
+    "names", "queue", "rate", "unsent",
 }

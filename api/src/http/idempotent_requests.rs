@@ -107,10 +107,11 @@ async fn answer_once(
     key: &str,
 ) -> poem::Result<Response> {
     let (mut request, mut body) = request.split();
+    // Until the answer is there: it is what counts the body as a large one.
     let body = strict_json::read(&request, body.take()?).await?;
     let store = store_of(&request)?;
     let begun = begin(&store, &request, key, body.as_ref()).await?;
-    request.set_body(body);
+    body.put_back(&mut request);
     answer_begun(next, request, &store, begun).await
 }
 

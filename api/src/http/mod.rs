@@ -1,6 +1,7 @@
 //! What stands around every route; [`middleware`] has the order.
 
 pub mod bearer;
+pub(crate) mod bounded_body;
 pub mod client_address;
 pub mod cors;
 pub mod error;

@@ -1,9 +1,7 @@
 //! A JSON request body that is read strictly: bounded, `application/json`, one object and nothing
 //! that the type does not know.
 
-use poem::{
-    Body, Request, RequestBody, error::ReadBodyError, error::ResponseError, http::StatusCode,
-};
+use poem::{Body, Request, RequestBody, error::ResponseError, http::StatusCode};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaMediaType, MetaRequest, Registry},
@@ -11,10 +9,9 @@ use poem_openapi::{
 };
 use serde::de::DeserializeOwned;
 
+pub use super::bounded_body::MAX_BODY_BYTES;
+use super::bounded_body::{ReadBody, read_bounded};
 use super::error::ErrorKind;
-
-/// The longest body that is read, in bytes.
-pub const MAX_BODY_BYTES: usize = 104_856;
 
 const CONTENT_TYPE: &str = "application/json";
 
@@ -43,6 +40,9 @@ pub enum PayloadError {
     /// 413: the body is longer than [`MAX_BODY_BYTES`].
     #[error("the request body is longer than {MAX_BODY_BYTES} bytes")]
     TooLarge,
+    /// 503: too many long bodies are being read.
+    #[error("too many long request bodies are being read")]
+    Overloaded,
     /// 415: the content type is missing or is not `application/json`.
     #[error("the content type is not {CONTENT_TYPE}")]
     UnsupportedMediaType,
@@ -92,30 +92,9 @@ fn check_content_type(request: &Request) -> Result<(), PayloadError> {
 
 /// Reads a body that is announced as JSON, [`MAX_BODY_BYTES`] of it at most; whether it is JSON is
 /// not looked at.
-pub(crate) async fn read(
-    request: &Request,
-    body: Body,
-) -> Result<impl AsRef<[u8]> + Into<Body> + use<>, PayloadError> {
+pub(crate) async fn read(request: &Request, body: Body) -> Result<ReadBody, PayloadError> {
     check_content_type(request)?;
     read_bounded(request, body).await
-}
-
-/// Reads a body of any type, of [`MAX_BODY_BYTES`] at most.
-pub(crate) async fn read_bounded(
-    request: &Request,
-    body: Body,
-) -> Result<impl AsRef<[u8]> + Into<Body> + use<>, PayloadError> {
-    let announced = request.header("content-length").and_then(|length| length.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > MAX_BODY_BYTES as u64) {
-        return Err(PayloadError::TooLarge);
-    }
-    body.into_bytes_limit(MAX_BODY_BYTES).await.map_err(|error| match error {
-        ReadBodyError::PayloadTooLarge => PayloadError::TooLarge,
-        ReadBodyError::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => {
-            PayloadError::TimedOut
-        }
-        _ => PayloadError::Invalid("the body ended early or is badly framed"),
-    })
 }
 
 fn parse<T: DeserializeOwned>(bytes: &impl AsRef<[u8]>) -> Result<T, PayloadError> {

@@ -14,8 +14,8 @@ use poem::{Endpoint, Request};
 use secrecy::{ExposeSecret, SecretString};
 use sha1::Sha1;
 
+use crate::http::bounded_body::read_bounded;
 use crate::http::error::{ApiError, ErrorKind};
-use crate::http::strict_json::read_bounded;
 use crate::rejections::Rejections;
 
 /// Twilio's documentation: <https://www.twilio.com/docs/usage/security#validating-requests>.

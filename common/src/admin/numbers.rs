@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
 use crate::admin::buckets::{Bucket, Level};
 use crate::admin::{OperatorError, ask_redis};
@@ -10,6 +11,7 @@ use crate::domain::phone::{E164, PhoneNumber};
 use crate::ledger::connection::RedisConnection;
 use crate::ledger::keys;
 use crate::ledger::limits::{GUESSES_PER_CHALLENGE, LedgerSettings};
+use crate::ledger::records::{self, Delivery};
 use crate::ledger::script::{Call, Script, Source, keys, named};
 use crate::ledger::scripts;
 use crate::runtime::clock::{Clock, Timestamp, millis};
@@ -133,11 +135,8 @@ struct FoundChallenge {
 #[derive(Deserialize)]
 struct FoundDelivery {
     id: String,
-    status: String,
-    reason: Option<String>,
-    requested_at: i64,
-    provider: Option<String>,
-    tries: u32,
+    /// None where it is not known any more.
+    record: Option<ByteBuf>,
 }
 
 impl Call for RecordCall<'_> {
@@ -225,7 +224,7 @@ impl Numbers {
                 .zip(found.levels)
                 .map(|(bucket, level)| bucket.level(level, &self.settings))
                 .collect(),
-            deliveries: found.deliveries.into_iter().map(DeliveryRecord::of).collect(),
+            deliveries: found.deliveries.into_iter().filter_map(DeliveryRecord::of).collect(),
         })
     }
 
@@ -333,15 +332,16 @@ impl ChallengeRecord {
 }
 
 impl DeliveryRecord {
-    fn of(found: FoundDelivery) -> Self {
-        Self {
+    fn of(found: FoundDelivery) -> Option<Self> {
+        let sms: Delivery = records::read(&found.record?).ok()?;
+        Some(Self {
             delivery_id: found.id,
-            status: found.status,
-            reason: found.reason,
-            requested_at: Timestamp::of_unix_ms(found.requested_at),
-            provider: found.provider,
-            tries: found.tries,
-        }
+            status: sms.status?,
+            reason: sms.reason,
+            requested_at: Timestamp::of_unix_ms(sms.requested_at?),
+            provider: sms.provider,
+            tries: sms.tries.unwrap_or(0),
+        })
     }
 }
 

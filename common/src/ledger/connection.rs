@@ -12,10 +12,11 @@ use redis::{
     PushInfo, PushKind, RedisError, RedisFuture, RedisResult, Script, ServerErrorKind,
     TlsCertificates, Value,
 };
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::ledger::rights;
 use crate::ledger::sentinel::Sentinels;
 
 /// For one attempt to connect, the greeting included.
@@ -121,12 +122,18 @@ impl Redis {
     /// A connection of one's own that does not heal.
     ///
     /// # Errors
-    /// Redis cannot be reached, or refuses who connects.
+    /// Redis cannot be reached, refuses who connects, or would refuse what the programs do.
     pub async fn connect(
         &self,
         config: &AsyncConnectionConfig,
     ) -> RedisResult<MultiplexedConnection> {
-        self.primary().await?.get_multiplexed_async_connection_with_config(config).await
+        let primary = self.primary().await?;
+        let mut connection = primary.get_multiplexed_async_connection_with_config(config).await?;
+        // Redis may hang, and `config` need not say for how long.
+        timeout(CONNECT_TIMEOUT, rights::check(&mut connection))
+            .await
+            .map_err(io::Error::from)??;
+        Ok(connection)
     }
 
     /// A shared connection that connects when first used, and again, for ever, when it is lost. A

@@ -7,14 +7,14 @@ use serde::Serialize;
 use crate::domain::delivery::{DeliveryStatus, Reason};
 use crate::domain::ids::DeliveryId;
 use crate::ledger::connection::RedisConnection;
-use crate::ledger::deliveries::{DeliveryKey, DeliverySettings};
+use crate::ledger::deliveries::DeliveryKey;
 use crate::ledger::keys;
 use crate::ledger::limits::{LedgerError, within_deadline};
+use crate::ledger::records::{self, Delivery};
 use crate::ledger::script::{Call, Script, Source, named};
 use crate::ledger::scripts;
 
-static REPORT: LazyLock<Script<ReportCall<'static>>> =
-    LazyLock::new(|| Script::new(&DeliverySettings::new(&[], 0)));
+static REPORT: LazyLock<Script<ReportCall<'static>>> = LazyLock::new(|| Script::new(&()));
 
 named! {
     #[derive(Serialize)]
@@ -26,7 +26,7 @@ named! {
 }
 
 impl Call for ReportCall<'_> {
-    type Settings = DeliverySettings;
+    type Settings = ();
     type Keys = DeliveryKey;
     type Reply = bool;
     const SOURCE: Source = scripts::REPORT;
@@ -71,16 +71,18 @@ impl DeliveryStatuses {
     /// [`LedgerError`].
     pub async fn find(&self, id: &DeliveryId) -> Result<Option<DeliveryProgress>, LedgerError> {
         let mut redis = self.redis.clone();
-        let mut call = redis::cmd("HMGET");
-        call.arg(keys::delivery(id.as_str())).arg("status").arg("reason");
-        let (status, reason): (Option<String>, Option<String>) =
-            within_deadline(call.query_async(&mut redis)).await?;
-        let Some(status) = status.and_then(|status| status.parse().ok()) else { return Ok(None) };
+        let mut call = redis::cmd("GET");
+        call.arg(keys::delivery(id.as_str()));
+        let kept: Option<Vec<u8>> = within_deadline(call.query_async(&mut redis)).await?;
+        let sms = kept.and_then(|kept| records::read::<Delivery>(&kept).ok()).unwrap_or_default();
+        let Some(status) = sms.status.and_then(|status| status.parse().ok()) else {
+            return Ok(None);
+        };
         let ended_badly = matches!(
             status,
             DeliveryStatus::Failed | DeliveryStatus::Dropped | DeliveryStatus::Undelivered
         );
-        let reason = reason.filter(|_| ended_badly).and_then(|reason| reason.parse().ok());
+        let reason = sms.reason.filter(|_| ended_badly).and_then(|reason| reason.parse().ok());
         Ok(Some(DeliveryProgress { status, reason }))
     }
 

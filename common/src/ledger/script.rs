@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::ledger::records::LAYOUTS;
 use crate::queue::NAMES;
 
 /// A file of functions that scripts share. It returns a table, which they know by `name`.
@@ -161,9 +162,9 @@ fn assemble(
     keys: &[&'static str],
 ) -> (String, Vec<&'static str>) {
     let texts = || source.parts.iter().map(|part| part.text).chain([source.text]);
-    let used = |table| texts().flat_map(move |text| fields_of(text, table)).collect();
-    let (settings_used, keys_used): (BTreeSet<&str>, BTreeSet<&str>) =
-        (used("settings"), used("keys"));
+    let used =
+        |table| -> BTreeSet<&str> { texts().flat_map(|text| fields_of(text, table)).collect() };
+    let (settings_used, keys_used) = (used("settings"), used("keys"));
     let (queue_names, queue_keys): (Vec<&str>, Vec<&str>) =
         NAMES.keys().into_iter().filter(|(name, _)| keys_used.contains(name)).unzip();
 
@@ -178,6 +179,15 @@ fn assemble(
         settings.collect::<Vec<_>>().join(", "),
         keys.collect::<Vec<_>>().join(", "),
     );
+    for layout in LAYOUTS {
+        let used = used(layout.table);
+        let positions = layout.positions().filter(|(name, _)| used.contains(name));
+        let positions = positions.map(|(name, position)| format!("{name} = {position}"));
+        if !used.is_empty() {
+            let positions = positions.collect::<Vec<_>>().join(", ");
+            let _ = writeln!(text, "local {} = {{ {positions} }}", layout.table);
+        }
+    }
     if texts().any(|text| fields_of(text, "call").contains("sealed")) {
         text.push_str("call.sealed = ARGV[2]\n");
     }

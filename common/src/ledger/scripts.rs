@@ -14,6 +14,7 @@ const LOG: Part = Part { name: "log", text: include_str!("lua/lib/log.lua") };
 const NAMES: Part = Part { name: "names", text: include_str!("lua/lib/names.lua") };
 const QUEUE: Part = Part { name: "queue", text: include_str!("../queue/lua/lib/queue.lua") };
 const RATE: Part = Part { name: "rate", text: include_str!("lua/lib/rate.lua") };
+const UNSENT: Part = Part { name: "unsent", text: include_str!("lua/lib/unsent.lua") };
 
 /// Defines the sources, and a list of them all by their files.
 macro_rules! scripts {
@@ -27,13 +28,14 @@ macro_rules! scripts {
 }
 
 scripts! {
-    SEND "lua/send.lua" [BLOCK, BUCKET, COOLDOWN, KNOWN_ADDRESSES, LOG, NAMES, QUEUE];
-    VERIFY "lua/verify.lua" [BLOCK, BUCKET, CHARGES, KNOWN_ADDRESSES, LOG, NAMES];
+    SEND "lua/send.lua"
+        [BLOCK, BUCKET, COOLDOWN, QUEUE, DELIVERY, KNOWN_ADDRESSES, LOG, NAMES];
+    VERIFY "lua/verify.lua" [BLOCK, BUCKET, CHARGES, DELIVERY, KNOWN_ADDRESSES, LOG, NAMES];
     RESTORE "lua/restore.lua" [];
-    NOTIFY "lua/notify.lua" [QUEUE];
-    CLAIM "lua/claim.lua" [BREAKER, BUCKET, CHARGES, QUEUE, DELIVERY, RATE];
-    RECORD "lua/record.lua" [BREAKER, BUCKET, CHARGES, QUEUE, DELIVERY];
-    REPORT "lua/report.lua" [BUCKET, CHARGES, QUEUE, DELIVERY];
+    NOTIFY "lua/notify.lua" [QUEUE, DELIVERY];
+    CLAIM "lua/claim.lua" [BREAKER, BUCKET, CHARGES, QUEUE, DELIVERY, UNSENT, RATE];
+    RECORD "lua/record.lua" [BREAKER, BUCKET, CHARGES, QUEUE, DELIVERY, UNSENT];
+    REPORT "lua/report.lua" [DELIVERY];
     IDEMPOTENCY_BEGIN "lua/idempotency_begin.lua" [];
     IDEMPOTENCY_END "lua/idempotency_end.lua" [];
     NUMBER_RECORD "lua/number_record.lua" [BLOCK, BUCKET, COOLDOWN, KNOWN_ADDRESSES];
@@ -59,11 +61,12 @@ mod tests {
     use crate::admin;
     use crate::ledger::deliveries::DeliverySettings;
     use crate::ledger::limits::{LIMITS, LedgerSettings, LimitConfig, LimitKind};
+    use crate::ledger::records::Delivery;
     use crate::ledger::script::{Call, Named, fields_of};
     use crate::ledger::{deliveries, delivery_status, idempotency, notices, otp};
     use crate::queue::{self, maintenance};
 
-    const PARTS: [Part; 11] = [
+    const PARTS: [Part; 12] = [
         BLOCK,
         BREAKER,
         BUCKET,
@@ -75,6 +78,7 @@ mod tests {
         NAMES,
         QUEUE,
         RATE,
+        UNSENT,
     ];
 
     /// What a part's table holds.
@@ -117,6 +121,7 @@ mod tests {
             before.extend(source.parts.get(index));
             for (table, names) in [
                 ("settings", settings.clone()),
+                ("D", Delivery::LAYOUT.positions().map(|(name, _)| name).collect()),
                 ("call", C::NAMES.to_vec()),
                 (
                     "keys",
@@ -158,7 +163,7 @@ mod tests {
             check::<notices::NotifyCall<'_>>(&()),
             check::<deliveries::ClaimCall<'_>>(&deliveries),
             check::<deliveries::RecordCall<'_>>(&deliveries),
-            check::<delivery_status::ReportCall<'_>>(&deliveries),
+            check::<delivery_status::ReportCall<'_>>(&()),
             check::<idempotency::BeginCall<'_>>(&()),
             check::<idempotency::EndCall<'_>>(&()),
             check::<admin::numbers::RecordCall<'_>>(&ledger),

@@ -1,7 +1,6 @@
 //! Answers that never change: what a browser knows is not sent again, and who reads nothing costs
 //! nothing.
 
-use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
 
@@ -9,6 +8,8 @@ use http::{HeaderMap, HeaderValue, Method};
 
 use crate::support::app::{App, Plan};
 use crate::support::client::Answer;
+#[cfg(target_os = "linux")]
+use crate::support::process::resident_kilobytes;
 
 const PATHS: [&str; 4] = ["/", "/dev/inbox", "/docs", "/openapi.json"];
 
@@ -75,13 +76,6 @@ async fn what_the_client_has_is_not_sent_again() {
         get(&app, path, &[("if-none-match", "\"other\"")]).await.expect(200);
         get(&app, path, &[("if-none-match", tag), ("accept-encoding", "gzip")]).await.expect(200);
     }
-}
-
-/// In kilobytes, of a process of Linux.
-fn resident_kilobytes(process: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 #[cfg(target_os = "linux")]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use common::domain::delivery::{DeliveryStatus, Reason};
 use common::ledger::deliveries::Claim;
 use common::ledger::outcome::{BreakerEvent, Outcome, ProviderState};
+use common::queue::job::SendOtp;
 use ulid::Ulid;
 
 use crate::support::durations::SECOND;
@@ -238,4 +239,41 @@ async fn a_misconfiguration_is_an_event_even_during_an_outage() {
     }
     let expected = [BreakerEvent::Opened, BreakerEvent::Reopened, BreakerEvent::Reopened].map(Some);
     assert_eq!(events, expected, "the operator hears of it once");
+}
+
+/// Two versions of the service run side by side during an update: a field that only one of them
+/// knows is kept by the other, and one that is missing does no harm.
+#[tokio::test]
+async fn a_delivery_of_another_version_is_moved_on_and_kept_whole() {
+    let ledger = Ledger::new(300, &["twilio"], 0);
+    let change = |job: &SendOtp, lua: &str| -> Vec<String> {
+        redis::Script::new(&format!(
+            "local record = cmsgpack.unpack(redis.call('GET', KEYS[1])) {lua}"
+        ))
+        .key(format!("{{cheershare}}:delivery:{}", job.delivery_id))
+        .invoke(&mut ledger.redis.connection())
+        .unwrap()
+    };
+    const SAVE: &str = "redis.call('SET', KEYS[1], cmsgpack.pack(record), 'KEEPTTL') return {}";
+
+    let job = ledger.ask(1).await;
+    change(&job, &format!("record[1], record[#record + 1] = 9, 'of a newer version' {SAVE}"));
+    let claimant = Ulid::generate();
+    ledger.claim_try(&job, claimant).await;
+    let sent = Outcome::sent("twilio", "SM1".to_owned());
+    ledger.worker.record(&job, claimant, &sent).await.unwrap();
+    ledger.report(&job, DeliveryStatus::Delivered, None).await;
+    assert_eq!(ledger.status(&job).await, (DeliveryStatus::Delivered, None));
+    assert_eq!(
+        change(&job, "return { tostring(record[1]), record[#record] }"),
+        ["9", "of a newer version"]
+    );
+
+    // Fields at the end that it does not write yet.
+    let job = ledger.ask(2).await;
+    change(&job, &format!("while record[#record] == false do record[#record] = nil end {SAVE}"));
+    assert_eq!(ledger.status(&job).await, (DeliveryStatus::Queued, None));
+    ledger.claim_try(&job, claimant).await;
+    ledger.worker.record(&job, claimant, &sent).await.unwrap();
+    assert_eq!(ledger.status(&job).await, (DeliveryStatus::Sent, None));
 }

@@ -91,6 +91,7 @@ impl From<PayloadError> for ErrorKind {
             PayloadError::Invalid(_) => Self::InvalidPayload,
             PayloadError::TimedOut => Self::RequestTimeout,
             PayloadError::TooLarge => Self::PayloadTooLarge,
+            PayloadError::Overloaded => Self::Overloaded,
             PayloadError::UnsupportedMediaType => Self::UnsupportedMediaType,
         }
     }

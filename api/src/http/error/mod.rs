@@ -103,7 +103,7 @@ pub enum ErrorKind {
     /// The head of the request is too long.
     #[error("The request's head is longer than 16 KiB")]
     RequestHeadTooLarge,
-    /// The server has no room for another connection.
+    /// The server has no room for another connection, or another long body.
     #[error("The service has too many connections. Try again soon.")]
     Overloaded,
 }
@@ -240,6 +240,10 @@ impl IntoResponse for ApiError {
         let headers = response.headers_mut();
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.kind == ErrorKind::Overloaded {
+            // The rest of the request is not waited for.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         if let Some(wait) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));

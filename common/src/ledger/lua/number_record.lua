@@ -1,4 +1,5 @@
--- Tells what is known of a number. Changes nothing. Instants and durations are in ms.
+-- Tells what is known of a number, its deliveries as they are kept. Changes nothing. Instants and
+-- durations are in ms.
 local HOUR, DAY = 3600000, 86400000
 local now = call.now
 
@@ -33,15 +34,9 @@ for _, challenge in ipairs(call.challenges) do
             known_guesses = tonumber(found[5] or 0),
         }
         for id in string.gmatch(found[6], '%S+') do
-            local sms = redis.call('HMGET', settings.delivery_prefix .. id, 'status', 'reason',
-                'requested_at', 'provider', 'tries')
-            if sms[1] then
-                deliveries[#deliveries + 1] = {
-                    id = id, status = sms[1], reason = sms[2] or nil,
-                    requested_at = tonumber(sms[3]), provider = sms[4] or nil,
-                    tries = tonumber(sms[5] or 0),
-                }
-            end
+            deliveries[#deliveries + 1] = {
+                id = id, record = redis.call('GET', settings.delivery_prefix .. id) or nil,
+            }
         end
     end
 end

@@ -12,45 +12,40 @@ else
     breaker.release(breaker_key)
 end
 
-local before = redis.call('HMGET', keys.delivery, 'status', 'claimant', 'reason', 'unrecorded')
-local status, last_reason, unrecorded = before[1], before[3], before[4] == '1'
-if not status then
+local sms = delivery.load(keys.delivery)
+if not sms then
     return news
 end
 if outcome.status == 'sent' then
-    redis.call('HSET', keys.delivery, 'provider_id', outcome.provider_id)
-    if delivery.may_move(status, last_reason, 'sent') then
-        redis.call('HSET', keys.delivery, 'status', 'sent', 'claimed_until', 0)
-        redis.call('HDEL', keys.delivery, 'reason')
+    sms[D.provider_id] = outcome.provider_id
+    if delivery.may_move(sms, 'sent') then
+        sms[D.status], sms[D.reason], sms[D.claimed_until] = 'sent', false, false
     end
+    delivery.save(keys.delivery, sms)
     return news
 end
 
 -- Whose claim ran out has no say in what comes next, nor has a try that a callback already knows to
 -- be sent.
-if status ~= 'sending' or before[2] ~= call.claimant then
+if sms[D.status] ~= 'sending' or sms[D.claimant] ~= call.claimant then
     return news
 end
 if outcome.status == 'queued' then
-    redis.call('HSET', keys.delivery, 'status', 'queued', 'claimed_until', 0,
-        'reason', outcome.reason)
+    sms[D.status], sms[D.reason], sms[D.claimed_until] = 'queued', outcome.reason, false
     if outcome.exclude then
-        local excluded = redis.call('HGET', keys.delivery, 'excluded')
-        redis.call('HSET', keys.delivery, 'excluded',
-            (excluded and excluded .. ' ' or '') .. outcome.provider)
+        local excluded = sms[D.excluded]
+        sms[D.excluded] = (excluded and excluded .. ' ' or '') .. outcome.provider
     end
     local at = outcome.retry_at > now and outcome.retry_at
-    delivery.enqueue_next(keys.delivery, at, call.next_job_id, call.next_job)
+    unsent.put_off(keys.delivery, sms, at, call.next_job_id, call.next_job)
     return news
 end
-local ended_as, reason = delivery.end_of(outcome.status, outcome.reason, unrecorded, last_reason)
-delivery.finish(keys.delivery, ended_as, reason)
 local provider = outcome.reason ~= 'code_unreadable' and outcome.provider
-delivery.bury(call.delivery_id, keys.delivery, ended_as, reason, provider, outcome.provider_code,
-    now)
-if outcome.surely_not_sent and not unrecorded then
+unsent.finish(call.delivery_id, keys.delivery, sms, outcome.status, outcome.reason, provider,
+    outcome.provider_code, now)
+if outcome.surely_not_sent and not sms[D.unrecorded] then
     -- Anybody can name numbers that a provider refuses, from however many addresses. So the bucket
     -- of all sends keeps those.
-    delivery.undo_send(keys.delivery, outcome.blames_number and 'all')
+    unsent.undo_send(keys.delivery, sms, outcome.blames_number and 'all')
 end
 return news

@@ -1,21 +1,15 @@
 -- Takes in what the provider reports of an SMS that it accepted. One that is not known any more is
 -- left alone, and so is one that knows better.
 local DAY = 86400000
-local before = redis.call('HMGET', keys.delivery, 'status', 'reason')
-if not before[1] then
+local sms = delivery.load(keys.delivery)
+if not sms then
     return true
 end
-redis.call('HSETNX', keys.delivery, 'provider_id', call.provider_id)
-if not delivery.may_move(before[1], before[2], call.status) then
+sms[D.provider_id] = sms[D.provider_id] or call.provider_id
+if not delivery.may_move(sms, call.status) then
+    delivery.save(keys.delivery, sms)
     return true
 end
-redis.call('HSET', keys.delivery, 'status', call.status, 'claimed_until', 0)
-if call.reason then
-    redis.call('HSET', keys.delivery, 'reason', call.reason)
-else
-    redis.call('HDEL', keys.delivery, 'reason')
-end
-if delivery.is_over(call.status) then
-    redis.call('PEXPIRE', keys.delivery, DAY)
-end
+sms[D.status], sms[D.reason], sms[D.claimed_until] = call.status, call.reason or false, false
+delivery.save(keys.delivery, sms, delivery.is_over(call.status) and DAY)
 return true

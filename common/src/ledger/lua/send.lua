@@ -191,11 +191,12 @@ local function decide(request)
         end
         -- A Redis that is out of memory decides by the first write whether the script may go on. So
         -- this one takes memory.
-        redis.call('HSET', key.delivery, 'status', request.is_test and 'sent' or 'queued',
-            'purpose', request.purpose, 'number', request.number, 'challenge', id,
-            'requested_at', now_text, 'charged', table.concat(charged, ' '))
-        local keep_delivery = request.is_test and settings.ttl + 60000 or settings.keep_delivery
-        redis.call('PEXPIRE', key.delivery, keep_delivery)
+        local sms = delivery.new()
+        sms[D.status], sms[D.purpose] = request.is_test and 'sent' or 'queued', request.purpose
+        sms[D.number], sms[D.challenge], sms[D.requested_at] = request.number, id, now
+        sms[D.charged], sms[D.known_address] = #charged > 0 and charged, known or false
+        delivery.save(key.delivery, sms,
+            request.is_test and settings.ttl + 60000 or settings.keep_delivery)
         local deliveries = request.delivery_id
         if request.is_test then
             deliveries = newest_of_test_number(old[8], deliveries)
@@ -228,7 +229,6 @@ local function decide(request)
                 settings.sends_per_number_hour_window, now_text)
             log.note(key.sends .. ':known', settings.sends_per_number_day_own,
                 settings.sends_per_number_day_window, now_text)
-            redis.call('HSET', key.delivery, 'known_address', known)
         else
             local most = math.max(settings.sends_per_number_hour, sends_of_all)
             log.note(key.sends, most, settings.sends_per_number_day_window, now_text)

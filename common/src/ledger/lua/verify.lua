@@ -87,7 +87,12 @@ end
 
 redis.call('HSET', keys.challenge, 'used', call.attempt)
 for delivery_id in string.gmatch(found[9], '%S+') do
-    charges.give_back(settings.delivery_prefix .. delivery_id)
+    local key = settings.delivery_prefix .. delivery_id
+    local sms = delivery.load(key)
+    if sms and sms[D.charged] then
+        charges.give_back(sms)
+        delivery.save(key, sms)
+    end
 end
 local streaks = { 'streak' }
 for i, tag in ipairs(call.address_tags) do

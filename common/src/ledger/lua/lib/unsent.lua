@@ -1,0 +1,57 @@
+-- What becomes of an SMS that was not sent, or not yet.
+local unsent = {}
+
+local DAY = 86400000
+
+-- Ends one that was not sent, and keeps that for operators: no whole number, no code. An attempt
+-- that was never recorded may have sent it, after all; what failed before and then expired has the
+-- reason of its last failure. Answers that reason.
+function unsent.finish(id, key, sms, status, reason, provider, provider_code, now)
+    if sms[D.unrecorded] then
+        status, reason = 'failed', 'no_answer'
+    elseif reason == 'expired' and sms[D.reason] then
+        status, reason = 'failed', sms[D.reason]
+    end
+    sms[D.status], sms[D.reason], sms[D.claimed_until] = status, reason, false
+    delivery.save(key, sms, DAY)
+
+    local number = sms[D.number]
+    local masked = string.sub(number, 1, 3) .. string.rep('*', math.max(0, #number - 5))
+        .. string.sub(number, -2)
+    redis.call('LPUSH', settings.dead_letters, cjson.encode({
+        at = now, delivery_id = id, number = masked, status = status, reason = reason,
+        provider = provider or cjson.null, provider_code = provider_code or cjson.null,
+    }))
+    redis.call('LTRIM', settings.dead_letters, 0, settings.dead_letters_kept - 1)
+    redis.call('PEXPIRE', settings.dead_letters, 30 * DAY)
+    return reason
+end
+
+-- A send that the provider never accepted: neither the buckets nor the number's hour and day keep
+-- it.
+function unsent.undo_send(key, sms, but)
+    if not sms[D.charged] then
+        return
+    end
+    charges.give_back(sms, but)
+    delivery.save(key, sms)
+    local at = string.format('%.0f', sms[D.requested_at])
+    local sends, known = settings.sends_prefix .. sms[D.number], sms[D.known_address]
+    for _, log in ipairs(known and { sends .. ':' .. known, sends .. ':known' } or { sends }) do
+        redis.call('LREM', log, 1, at)
+    end
+end
+
+-- The job that comes next, at that instant or now. From then on it is the only one of the delivery
+-- that counts.
+function unsent.put_off(key, sms, at, job_id, job)
+    sms[D.job] = job_id
+    delivery.save(key, sms)
+    if at then
+        queue.enqueue_at(at, job_id, job)
+    else
+        queue.enqueue(job_id, job)
+    end
+end
+
+return unsent

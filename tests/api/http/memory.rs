@@ -1,0 +1,120 @@
+//! What connections cost the API at most, whatever their clients do with them. docs/design/http.md
+//! has what was measured.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use http::{HeaderMap, Method};
+
+use crate::api::sessions::{NUMBER, OTHER_NUMBER, SignedIn, plan};
+use crate::support::app::App;
+use crate::support::process::resident_kilobytes;
+
+const CONNECTIONS: usize = 2_000;
+
+/// In kilobytes, for one of `CONNECTIONS` clients that have sent this and read nothing.
+async fn cost_of_one(app: &App, sent: &[u8]) -> f64 {
+    let process = app.apis[0].id();
+    let before = resident_kilobytes(process);
+    let mut most = before;
+    let clients: Vec<_> = (0..CONNECTIONS)
+        .map(|_| {
+            let mut client = TcpStream::connect(app.client().address()).unwrap();
+            // One that is refused is none that costs.
+            let _ = client.write_all(sent);
+            most = most.max(resident_kilobytes(process));
+            client
+        })
+        .collect();
+    // What was sent is read meanwhile, and answered.
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        most = most.max(resident_kilobytes(process));
+    }
+    // None waits for it in vain.
+    app.client().ask("Asha", OTHER_NUMBER).await.expect(200);
+    drop(clients);
+    (most - before) as f64 / CONNECTIONS as f64
+}
+
+fn post(path: &str, content_type: &str, headers: &str, body: &str) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: test\r\nContent-Type: {content_type}\r\n{headers}\r\n{body}"
+    )
+}
+
+#[cfg(target_os = "linux")]
+#[async_test]
+async fn no_client_costs_more_than_a_connection_may() {
+    let json = "application/json";
+    let form = "application/x-www-form-urlencoded";
+    let length = "Content-Length: 104856\r\n";
+    let with_key = format!("Idempotency-Key: k\r\n{length}");
+    let body = "a".repeat(104_000);
+    let chunk = format!("{:x}\r\n{body}", body.len() + 1);
+    let small = "a".repeat(4_000);
+    let small_length = "Content-Length: 4096\r\n";
+    let get = |path: &str| {
+        format!("GET {path} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer TOKEN\r\n\r\n")
+    };
+    let mut dear = Vec::new();
+    for (what, sent, most) in [
+        ("silence", String::new(), 20.0),
+        ("half a head", format!("GET / HTTP/1.1\r\nX: {}", "a".repeat(16_000)), 40.0),
+        ("a small body", post("/signup", json, small_length, &small), 120.0),
+        ("a long body", post("/signup", json, length, &body), 40.0),
+        ("a long body with a key", post("/signup", json, &with_key, &body), 40.0),
+        ("a chunked body", post("/signup", json, "Transfer-Encoding: chunked\r\n", &chunk), 40.0),
+        ("a report", post("/webhooks/twilio/status", form, length, &body), 40.0),
+        ("a page that nobody reads", get("/docs"), 20.0),
+        ("a list that nobody reads", get("/tokens?limit=100"), 120.0),
+        ("many lists that nobody reads", get("/tokens?limit=100").repeat(50), 130.0),
+    ] {
+        let app = plan(1)
+            .set("PUBLIC_URL", "https://a.example")
+            .set("TWILIO_AUTH_TOKEN", "x")
+            .start()
+            .await;
+        let user = SignedIn::with(app.client(), NUMBER, &"d".repeat(200)).await;
+        for _ in 1..20 {
+            SignedIn::with(app.client(), NUMBER, &"d".repeat(200)).await;
+        }
+        let cost = cost_of_one(&app, sent.replace("TOKEN", user.token()).as_bytes()).await;
+        println!("{what}: {cost:.1} kB");
+        if cost >= most {
+            dear.push(format!("{what}: {cost:.1} kB, more than {most}"));
+        }
+    }
+    assert!(dear.is_empty(), "{dear:?}");
+}
+
+/// Who sends a long body slowly holds one of few places, and whoever finds none is told so.
+#[async_test]
+async fn a_long_body_past_the_last_place_is_answered_503() {
+    let app = plan(1).start().await;
+    let slow = post("/signup", "application/json", "Content-Length: 104856\r\n", "{");
+    let clients: Vec<_> = (0..100)
+        .map(|_| {
+            let mut client = TcpStream::connect(app.client().address()).unwrap();
+            client.write_all(slow.as_bytes()).unwrap();
+            client
+        })
+        .collect();
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", "application/json".parse().unwrap());
+    let long = format!("{{\"name\": \"{}\"}}", "a".repeat(5_000));
+    let ask = || app.client().send(Method::POST, "/signup", headers.clone(), long.clone());
+    let refused = crate::support::eventually(crate::support::app::SOON, "a refusal", async || {
+        Some(ask().await).filter(|answer| answer.status == 503)
+    })
+    .await;
+    assert_eq!((refused.header("retry-after"), refused.header("connection")), ("1", "close"));
+    refused.expect_code(503, "overloaded");
+    app.client().ask("Asha", NUMBER).await.expect(200);
+    drop(clients);
+    crate::support::eventually(crate::support::app::SOON, "a place", async || {
+        (ask().await.status == 400).then_some(())
+    })
+    .await;
+}
