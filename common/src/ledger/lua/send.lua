@@ -21,7 +21,23 @@ local TOLD_FOR = 3600000
 -- Several numbers may share a bucket, so each counts what those before it have charged.
 local charged_levels = {}
 
--- Decides about one number. Answers what writes the send, or false, the limit and its wait.
+-- Test numbers may ask without end, so only the newest deliveries of one are kept.
+local MOST_OF_A_TEST_NUMBER = 10
+
+local function newest_of_test_number(before, delivery_id)
+    local ids = {}
+    for id in string.gmatch(before or '', '%S+') do
+        ids[#ids + 1] = id
+    end
+    ids[#ids + 1] = delivery_id
+    if #ids > MOST_OF_A_TEST_NUMBER then
+        redis.call('DEL', settings.delivery_prefix .. table.remove(ids, 1))
+    end
+    return table.concat(ids, ' ')
+end
+
+-- Decides about one number. Answers what writes the send, or false, the limit, its wait and whether
+-- a solved challenge passes it.
 local function decide(request)
     local key = request.keys
     -- One read of all that are single values.
@@ -36,10 +52,12 @@ local function decide(request)
     local id, used, expires_at, first_asked_at = old[1], old[2], tonumber(old[3]), tonumber(old[4])
     local alive = id and not used and expires_at > now
 
-    local refusal, longest, passes = nil, 0, {}
+    -- Whoever solves a challenge passes the cooldown and the hour that are for all.
+    local refusal, longest, passes, solvable = nil, 0, {}, request.may_solve
     local function refuse(kind, wait, who)
         if wait > 0 then
             passes[who] = true
+            solvable = solvable and (kind == 'cooldown' or kind == 'number_hour')
         end
         if wait > longest then
             refusal, longest = kind, wait
@@ -77,7 +95,7 @@ local function decide(request)
         if last <= now - cooldown.longest() then
             streak = 0
         end
-        if not request.is_test and cooldown.after(streak) > 0 then
+        if not (request.is_test or request.is_solved) and cooldown.after(streak) > 0 then
             refuse('cooldown', last + cooldown.after(streak) - now, KNOWN)
         end
         return streak, last
@@ -87,8 +105,10 @@ local function decide(request)
     local buckets = {}
     if not request.is_test then
         if has_past then
-            refuse('number_hour', log.wait(key.sends, settings.sends_per_number_hour,
-                settings.sends_per_number_hour_window, now), KNOWN)
+            if not request.is_solved then
+                refuse('number_hour', log.wait(key.sends, settings.sends_per_number_hour,
+                    settings.sends_per_number_hour_window, now), KNOWN)
+            end
             refuse('number_day', log.wait(key.sends, sends_of_all,
                 settings.sends_per_number_day_window, now), KNOWN)
         end
@@ -115,7 +135,7 @@ local function decide(request)
 
     -- What is not for all shows who is known. So it counts for one number an hour at each address:
     -- the first that needs it, known or not.
-    local known, refusal_of_all, wait_of_all = false, refusal, longest
+    local known, refusal_of_all, wait_of_all, solvable_of_all = false, refusal, longest, solvable
     if refusal and not passes[NOBODY] then
         local number_tag = request.address_tags[1]
         if not kept[8] then
@@ -152,7 +172,7 @@ local function decide(request)
         refusal, longest = refusal_of_all, wait_of_all
     end
     if refusal then
-        return false, refusal, longest
+        return false, refusal, longest, solvable_of_all
     end
 
     local charged = {}
@@ -178,10 +198,12 @@ local function decide(request)
         delivery.save(key.delivery, sms,
             request.is_test and settings.ttl + 60000 or settings.keep_delivery)
         local deliveries = request.delivery_id
+        if request.is_test then
+            deliveries = newest_of_test_number(old[8], deliveries)
+        elseif same_code then
+            deliveries = old[8] .. ' ' .. deliveries
+        end
         if same_code then
-            -- Test numbers may ask without end; what they ask for costs nothing and is not given
-            -- back.
-            deliveries = request.is_test and deliveries or old[8] .. ' ' .. deliveries
             redis.call('HSET', key.challenge, 'expires_at', now + settings.ttl,
                 'names', given_names, 'deliveries', deliveries)
         else
@@ -220,11 +242,14 @@ end
 
 local sends, refused = {}, nil
 for i, request in ipairs(call.requests) do
-    local send, refusal, wait = decide(request)
+    local send, refusal, wait, solvable = decide(request)
     if send then
         sends[i] = send
     elseif not refused or wait > refused.retry_after then
-        refused = { outcome = 'refused', kind = refusal, retry_after = wait, index = i - 1 }
+        refused = {
+            outcome = 'refused', kind = refusal, retry_after = wait, index = i - 1,
+            solvable = solvable or false,
+        }
     end
 end
 if refused then

@@ -29,11 +29,11 @@ end
 
 -- A send that the provider never accepted: neither the buckets nor the number's hour and day keep
 -- it.
-function unsent.undo_send(key, sms)
+function unsent.undo_send(key, sms, but)
     if not sms[D.charged] then
         return
     end
-    charges.give_back(sms)
+    charges.give_back(sms, but)
     delivery.save(key, sms)
     local at = string.format('%.0f', sms[D.requested_at])
     local sends, known = settings.sends_prefix .. sms[D.number], sms[D.known_address]
