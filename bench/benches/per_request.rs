@@ -27,7 +27,7 @@ use common::domain::purpose::Purpose;
 use common::domain::token::Token;
 use common::ledger::connection::Redis;
 use common::ledger::limits::LedgerSettings;
-use common::ledger::otp::{OtpRequest, OtpRequester, OtpStore, SendOutcome};
+use common::ledger::otp::{OtpRequest, OtpRequester, OtpStore, SendOutcome, SolvedChallenge};
 use common::runtime::clock::Clock;
 use criterion::{Criterion, criterion_group, criterion_main};
 use tokio::runtime::Runtime;
@@ -136,6 +136,7 @@ async fn send(store: &OtpStore, next: &AtomicU64, times: u64) -> Duration {
                     country: Some(india()),
                     name: Some(&name),
                     test_code: None,
+                    challenge: SolvedChallenge::Off,
                 };
                 let requested = store.send(request, None).await.unwrap();
                 assert!(matches!(requested, SendOutcome::Queued { .. }), "{requested:?}");

@@ -160,10 +160,12 @@ async fn answer_begun(
 /// case; a claim that cannot be settled runs out by itself.
 async fn settle(store: &IdempotencyStore, claim: &Claim, answer: Option<&KeptAnswer>) {
     let kept = answer.filter(|answer| answer.status < 500);
+    let is_refusal = kept.is_some_and(|answer| answer.status >= 400);
     let settled = match kept
         .and_then(|answer| Some((serde_json::to_vec(answer).ok()?, answer.retry_after())))
     {
-        Some((answer, time)) => store.keep(claim, &answer, time).await,
+        Some((answer, time)) if is_refusal => store.keep_refusal(claim, &answer, time).await,
+        Some((answer, _)) => store.keep(claim, &answer).await,
         None => store.free(claim).await,
     };
     if let Err(error) = settled {

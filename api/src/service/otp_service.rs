@@ -11,7 +11,7 @@ use common::domain::phone::{AllowedCountries, E164, PhoneNumber};
 use common::domain::purpose::Purpose;
 use common::ledger::limits::{LedgerError, LimitKind};
 use common::ledger::otp::{
-    OtpRequest, OtpRequester, OtpStore, SendOutcome, Verified, VerifyOutcome,
+    OtpRequest, OtpRequester, OtpStore, SendOutcome, SolvedChallenge, Verified, VerifyOutcome,
 };
 use common::runtime::clock::Clock;
 
@@ -123,7 +123,7 @@ impl OtpService {
                     let delivery_id = delivery.to_string();
                     all_queued.push(OtpQueued { delivery_id, expires_in, resend_in });
                 }
-                SendOutcome::Refused { kind, retry_after, index } => {
+                SendOutcome::Refused { kind, retry_after, index, .. } => {
                     let refused = requests.get(index).unwrap_or(request);
                     self.rejections.send(kind, refused.requester.number, address);
                     return Err(SendError::Refused { kind, retry_after });
@@ -140,6 +140,7 @@ impl OtpService {
             country: otp.number.country(),
             name: otp.name,
             test_code: self.test_otp_of(number),
+            challenge: SolvedChallenge::Off,
         }
     }
 

@@ -65,6 +65,19 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Whether the provider refused the number that it was to send to.
+    #[must_use]
+    pub fn is_the_number_s(self) -> bool {
+        matches!(
+            self,
+            Self::InvalidNumber
+                | Self::CountryNotEnabled
+                | Self::OptedOut
+                | Self::NotAMobileNumber
+                | Self::Rejected
+        )
+    }
+
     /// Whether another SMS to the same number may fare better.
     #[must_use]
     pub fn asking_again_helps(self) -> bool {

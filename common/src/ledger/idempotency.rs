@@ -24,11 +24,14 @@ pub const KEEP: Duration = Duration::from_secs(10 * 60);
 pub const LONGEST_CLAIM: Duration = Duration::from_secs(15);
 /// How many records an address may have; past that the oldest goes.
 pub const MOST_OF_AN_ADDRESS: u32 = 1_000;
+/// How many refusals are kept, of however many addresses; past that the oldest goes.
+pub const MOST_REFUSALS: u32 = 10_000;
 
 static BEGIN: LazyLock<Script<BeginCall<'static>>> = LazyLock::new(|| Script::new(&()));
 static END: LazyLock<Script<EndCall<'static>>> = LazyLock::new(|| Script::new(&()));
 
 keys!(RecordKeys { of_address, record });
+keys!(EndKeys { of_address, record, refusals });
 
 /// What a request would be recorded as under one of the secrets.
 #[derive(Serialize)]
@@ -81,12 +84,16 @@ named! {
         sealed: Option<Vec<u8>>,
         /// When the answer does (Unix ms).
         expires_at: i64,
+        is_refusal: bool,
+        /// Both of refusals.
+        kept_for: i64,
+        most: u32,
     }
 }
 
 impl Call for EndCall<'_> {
     type Settings = ();
-    type Keys = RecordKeys;
+    type Keys = EndKeys;
     type Reply = bool;
     const SOURCE: Source = scripts::IDEMPOTENCY_END;
 
@@ -207,21 +214,26 @@ impl IdempotencyStore {
         }
     }
 
-    /// Keeps the answer until [`KEEP`] after the request began, or only for a shorter `time` from
-    /// now. A claim that ran out changes nothing.
+    /// Keeps the answer until [`KEEP`] after the request began. A claim that ran out changes nothing.
     ///
     /// # Errors
     /// [`LedgerError`].
-    pub async fn keep(
+    pub async fn keep(&self, claim: &Claim, answer: &[u8]) -> Result<(), LedgerError> {
+        self.end(claim, Some(answer), false, None).await
+    }
+
+    /// Keeps a refusal for as long, or only for a shorter `time` from now. Only the newest
+    /// [`MOST_REFUSALS`] of all clients are kept. A claim that ran out changes nothing.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn keep_refusal(
         &self,
         claim: &Claim,
         answer: &[u8],
         time: Option<Duration>,
     ) -> Result<(), LedgerError> {
-        let now = self.clock.unix_ms();
-        let longest = claim.began_at + millis(KEEP);
-        let expires_at = time.map_or(longest, |time| longest.min(now.saturating_add(millis(time))));
-        self.end(claim, Some(self.keys.seal(answer, &claim.record)), now, expires_at).await
+        self.end(claim, Some(answer), true, time).await
     }
 
     /// Keeps nothing: the next request with the key is a first one.
@@ -229,18 +241,33 @@ impl IdempotencyStore {
     /// # Errors
     /// [`LedgerError`].
     pub async fn free(&self, claim: &Claim) -> Result<(), LedgerError> {
-        self.end(claim, None, self.clock.unix_ms(), 0).await
+        self.end(claim, None, false, None).await
     }
 
     async fn end(
         &self,
         claim: &Claim,
-        sealed: Option<Vec<u8>>,
-        now: i64,
-        expires_at: i64,
+        answer: Option<&[u8]>,
+        is_refusal: bool,
+        time: Option<Duration>,
     ) -> Result<(), LedgerError> {
-        let call = EndCall { now, claim: &claim.id, sealed, expires_at };
+        let now = self.clock.unix_ms();
+        let longest = claim.began_at + millis(KEEP);
+        let call = EndCall {
+            now,
+            claim: &claim.id,
+            sealed: answer.map(|answer| self.keys.seal(answer, &claim.record)),
+            expires_at: time.map_or(longest, |time| longest.min(now.saturating_add(millis(time)))),
+            is_refusal,
+            kept_for: millis(KEEP),
+            most: MOST_REFUSALS,
+        };
+        let keys = EndKeys {
+            of_address: claim.of_address.clone(),
+            record: claim.record.clone(),
+            refusals: keys::idempotency_refusals(),
+        };
         let mut redis = self.redis.clone();
-        within_deadline(END.run(&mut redis, claim.keys(), &call)).await.map(|_| ())
+        within_deadline(END.run(&mut redis, keys, &call)).await.map(|_| ())
     }
 }

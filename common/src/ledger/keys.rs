@@ -60,6 +60,11 @@ pub(crate) fn idempotency_of_address(address: ClientAddress) -> String {
     format!("{{cheershare}}:idempotency:address:{address}")
 }
 
+/// The names of the requests that were refused and may be repeated.
+pub(crate) fn idempotency_refusals() -> String {
+    "{cheershare}:idempotency:refusals".to_owned()
+}
+
 /// Unverified sends asked for by an address.
 pub(crate) fn address_bucket(address: ClientAddress) -> String {
     format!("{BUCKET_PREFIX}address:{address}")

@@ -51,6 +51,18 @@ pub struct OtpRequest<'a> {
     pub name: Option<&'a PersonName>,
     /// That is the code then, nothing is sent, and only the limits on guesses count.
     pub test_code: Option<&'a Otp>,
+    /// Whether a challenge was solved for it.
+    pub challenge: SolvedChallenge,
+}
+
+/// Whether who asks has solved a challenge, which passes the number's cooldown and hour.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum SolvedChallenge {
+    /// There are none.
+    #[default]
+    Off,
+    No,
+    Yes,
 }
 
 /// The outcome of [`OtpStore::send`].
@@ -73,6 +85,8 @@ pub enum SendOutcome {
         retry_after: Duration,
         /// Which of the requests it is about.
         index: usize,
+        /// Whether it is let in with a solved challenge.
+        solvable: bool,
     },
 }
 
@@ -149,6 +163,8 @@ named! {
         job_id: String,
         job: String,
         is_test: bool,
+        may_solve: bool,
+        is_solved: bool,
     }
 }
 
@@ -179,7 +195,7 @@ pub(crate) struct Sent {
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub(crate) enum SendReply {
     Sent { sent: Vec<Sent> },
-    Refused { kind: LimitKind, retry_after: u64, index: usize },
+    Refused { kind: LimitKind, retry_after: u64, index: usize, solvable: bool },
 }
 
 impl Call for SendCall<'_> {
@@ -352,8 +368,9 @@ impl OtpStore {
                     resend_in: millis(sent.resend_in),
                 })
                 .collect(),
-            SendReply::Refused { kind, retry_after, index } => {
-                vec![SendOutcome::Refused { kind, retry_after: millis(retry_after), index }]
+            SendReply::Refused { kind, retry_after, index, solvable } => {
+                let retry_after = millis(retry_after);
+                vec![SendOutcome::Refused { kind, retry_after, index, solvable }]
             }
         })
     }
@@ -364,7 +381,7 @@ impl OtpStore {
         request_id: Option<String>,
         all_sealed: &mut Vec<u8>,
     ) -> SendRequest<'a> {
-        let OtpRequest { requester, country, name, test_code } = *request;
+        let OtpRequest { requester, country, name, test_code, challenge } = *request;
         let OtpRequester { purpose, number, address } = requester;
         let challenge_id = ChallengeId::random();
         let delivery_id = DeliveryId::random();
@@ -407,6 +424,8 @@ impl OtpStore {
             job_id: Ulid::generate().to_string(),
             job: job.to_json(),
             is_test: test_code.is_some(),
+            may_solve: challenge == SolvedChallenge::No,
+            is_solved: challenge == SolvedChallenge::Yes,
         }
     }
 

@@ -39,6 +39,7 @@ pub struct Outcome {
     retry_at: Option<i64>,
     exclude: bool,
     surely_not_sent: bool,
+    blames_number: bool,
 }
 
 impl Outcome {
@@ -54,6 +55,7 @@ impl Outcome {
             retry_at: None,
             exclude: false,
             surely_not_sent: false,
+            blames_number: false,
         }
     }
 
@@ -81,13 +83,15 @@ impl Outcome {
         Self { exclude: true, ..Self::retry(provider, reason, 0) }
     }
 
-    /// Given up. A send that surely never left is given back to the limits.
+    /// Given up. A send that surely never left is given back to the limits, but for that of all
+    /// sends where it is the number that the provider refused.
     #[must_use]
     pub fn failed(provider: &str, reason: Reason) -> Self {
         let surely_not_sent = reason != Reason::NoAnswer;
         Self {
             reason: Some(reason.into_str()),
             surely_not_sent,
+            blames_number: reason.is_the_number_s(),
             ..Self::new(provider, DeliveryStatus::Failed)
         }
     }

@@ -64,7 +64,11 @@ async fn all_of_it_ends_within_ten_minutes() {
     }
     let mut lives = app.redis.lives();
     lives.retain(|key, _| key.starts_with("{cheershare}:idempotency:"));
-    assert_eq!(lives.len(), 4, "three records, and the list of an address: {lives:?}");
+    assert_eq!(
+        lives.len(),
+        5,
+        "three records, the list of an address and that of refusals: {lives:?}"
+    );
     // Ten minutes, less what a busy machine needed since.
     assert!(
         lives.values().all(|life| life.is_some_and(|ms| (500_000..=600_000).contains(&ms))),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use common::crypto::idempotency_keys::IdempotencyKeys;
 use common::domain::client::ClientAddress;
 use common::ledger::idempotency::{
-    Begun, Claim, IdempotencyStore, KEEP, LONGEST_CLAIM, MOST_OF_AN_ADDRESS,
+    Begun, Claim, IdempotencyStore, KEEP, LONGEST_CLAIM, MOST_OF_AN_ADDRESS, MOST_REFUSALS,
 };
 use common::runtime::clock::Clock;
 
@@ -44,12 +44,12 @@ async fn an_answer_is_given_for_ten_minutes_from_the_first_request_on() {
     let store = store(&redis, OLD, &clock);
     let first = claim(&store, "k").await;
     clock.advance(Duration::from_secs(10));
-    store.keep(&first, b"answer", None).await.unwrap();
+    store.keep(&first, b"answer").await.unwrap();
     clock.advance(KEEP - Duration::from_secs(10) - INSTANT);
     assert_eq!(begin(&store, "k").await, Begun::Answered(b"answer".to_vec()));
     clock.advance(INSTANT);
     let second = claim(&store, "k").await;
-    store.keep(&second, b"another", None).await.unwrap();
+    store.keep(&second, b"another").await.unwrap();
     assert_eq!(begin(&store, "k").await, Begun::Answered(b"another".to_vec()));
 }
 
@@ -59,7 +59,7 @@ async fn an_answer_can_be_kept_for_less_but_not_for_longer() {
     let store = store(&redis, OLD, &clock);
     for (key, time, kept_for) in [("short", 30, 30), ("none", 0, 0), ("long", 86_400, 600)] {
         let begun = claim(&store, key).await;
-        store.keep(&begun, b"answer", Some(Duration::from_secs(time))).await.unwrap();
+        store.keep_refusal(&begun, b"answer", Some(Duration::from_secs(time))).await.unwrap();
         if kept_for > 0 {
             clock.advance(Duration::from_secs(kept_for) - INSTANT);
             assert_eq!(begin(&store, key).await, Begun::Answered(b"answer".to_vec()), "{key}");
@@ -88,10 +88,10 @@ async fn the_claim_of_a_process_that_died_runs_out() {
     clock.advance(INSTANT);
     let alive = claim(&store, "k").await;
     // Who comes back from the dead has no say any more.
-    store.keep(&dead, b"late", None).await.unwrap();
+    store.keep(&dead, b"late").await.unwrap();
     store.free(&dead).await.unwrap();
     assert_eq!(begin(&store, "k").await, Begun::InUse);
-    store.keep(&alive, b"answer", None).await.unwrap();
+    store.keep(&alive, b"answer").await.unwrap();
     assert_eq!(begin(&store, "k").await, Begun::Answered(b"answer".to_vec()));
 }
 
@@ -113,11 +113,11 @@ async fn a_rotated_secret_finds_what_the_old_one_kept() {
     let both = store(&redis, &format!("{NEW},{OLD}"), &clock);
     let begun = claim(&old, "k").await;
     assert_eq!(begin(&both, "k").await, Begun::InUse);
-    old.keep(&begun, b"answer", None).await.unwrap();
+    old.keep(&begun, b"answer").await.unwrap();
     assert_eq!(begin(&both, "k").await, Begun::Answered(b"answer".to_vec()));
     assert_eq!(both.begin(client(7), "k", b"other").await.unwrap(), Begun::Reused);
     let begun = claim(&both, "under the new one").await;
-    both.keep(&begun, b"answer", None).await.unwrap();
+    both.keep(&begun, b"answer").await.unwrap();
     let rolling = store(&redis, &format!("{OLD},{NEW}"), &clock);
     assert_eq!(begin(&rolling, "under the new one").await, Begun::Answered(b"answer".to_vec()));
 }
@@ -130,7 +130,7 @@ async fn a_flood_from_one_address_keeps_the_newest() {
     assert!(matches!(other, Begun::Claimed(_)));
     for number in 0..=MOST_OF_AN_ADDRESS {
         let begun = claim(&store, &number.to_string()).await;
-        store.keep(&begun, b"answer", None).await.unwrap();
+        store.keep(&begun, b"answer").await.unwrap();
         clock.advance(INSTANT);
     }
     let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut redis.connection()).unwrap();
@@ -138,4 +138,29 @@ async fn a_flood_from_one_address_keeps_the_newest() {
     assert_eq!(keys.len(), usize::try_from(MOST_OF_AN_ADDRESS).unwrap() + 3);
     assert_eq!(begin(&store, "1").await, Begun::Answered(b"answer".to_vec()));
     claim(&store, "0").await;
+}
+
+/// Anybody may be refused from as many addresses as they like.
+#[async_test]
+async fn refusals_of_many_addresses_are_forgotten() {
+    let (redis, clock) = (Redis::start(), Clock::manual(NOON));
+    let store = store(&redis, OLD, &clock);
+    let address = |n: u32| ClientAddress::from(IpAddr::from(n.to_be_bytes()));
+    let claim = async |n: u32| match store.begin(address(n), "k", b"body").await.unwrap() {
+        Begun::Claimed(claim) => Some(claim),
+        _ => None,
+    };
+    let kept = claim(0).await.unwrap();
+    store.keep(&kept, b"answer").await.unwrap();
+    for n in 1..=MOST_REFUSALS + 100 {
+        let claim = claim(n).await.unwrap();
+        store.keep_refusal(&claim, b"refusal", None).await.unwrap();
+        clock.advance(INSTANT);
+    }
+    let records = redis.lives();
+    // The list of them, the answer, and the list of its address.
+    assert_eq!(records.len(), usize::try_from(MOST_REFUSALS).unwrap() + 3);
+    assert!(claim(0).await.is_none(), "what costs something stays");
+    assert!(claim(MOST_REFUSALS + 100).await.is_none(), "the newest refusal is repeated");
+    assert!(claim(1).await.is_some(), "the oldest is not");
 }

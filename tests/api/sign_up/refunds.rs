@@ -2,14 +2,13 @@
 
 use crate::support::app::{Plan, SOON};
 use crate::support::fake_twilio::Reply;
-use crate::support::numbers::{neighbour, spread};
+use crate::support::numbers::{address, neighbour, spread};
 
-const LIMITS: [&str; 5] = [
+const LIMITS: [&str; 4] = [
     "SENDS_PER_NUMBER_HOUR",
     "SENDS_PER_ADDRESS_HOUR",
     "SENDS_PER_RANGE_HOUR",
     "SENDS_PER_COUNTRY_HOUR",
-    "SENDS_PER_HOUR",
 ];
 
 #[async_test]
@@ -41,4 +40,18 @@ async fn a_send_that_failed_for_good_and_one_that_was_verified() {
     app.client().ask("Asha", &neighbour(9)).await.expect(200);
     app.client().ask("Asha", &neighbour(6)).await.expect_code(429, "address_limit");
     app.no_job_is_left(SOON).await;
+}
+
+/// Anybody can name numbers that a provider refuses, from however many addresses.
+#[async_test]
+async fn what_the_provider_refuses_counts_among_all_sends() {
+    let app =
+        Plan::new().set("SENDS_PER_HOUR", "3").set("TRUSTED_PROXIES", "127.0.0.1").start().await;
+    for n in 0..3 {
+        app.twilio.script(&spread(n), [Reply::error(400, 21211)]);
+        let asked = app.client().at(&address(n)).ask("Asha", &spread(n)).await.expect(200);
+        app.delivery_is(asked.delivery_id(), "failed", SOON).await;
+    }
+    let refused = app.client().at(&address(3)).ask("Asha", &spread(3)).await;
+    refused.expect_code(429, "service_limit");
 }

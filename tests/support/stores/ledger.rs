@@ -16,7 +16,7 @@ use common::ledger::deliveries::{Attempt, Claim, DeliveryStore, ProviderTerms};
 use common::ledger::delivery_status::{DeliveryReport, DeliveryStatuses};
 use common::ledger::limits::LedgerSettings;
 use common::ledger::notices::Notices;
-use common::ledger::otp::{OtpRequest, OtpRequester, OtpStore, SendOutcome};
+use common::ledger::otp::{OtpRequest, OtpRequester, OtpStore, SendOutcome, SolvedChallenge};
 use common::ledger::outcome::{Outcome, ProviderState};
 use common::queue::job::SendOtp;
 use common::queue::{MAX_STEP, NAMES, promote_due};
@@ -100,6 +100,7 @@ impl Ledger {
             country: number.country(),
             name: name.as_ref(),
             test_code: None,
+            challenge: SolvedChallenge::Off,
         };
         let asked = self.otp.send(request, None).await.unwrap();
         let SendOutcome::Queued { delivery, .. } = asked else { panic!("{asked:?}") };

@@ -44,6 +44,8 @@ local provider = outcome.reason ~= 'code_unreadable' and outcome.provider
 unsent.finish(call.delivery_id, keys.delivery, sms, outcome.status, outcome.reason, provider,
     outcome.provider_code, now)
 if outcome.surely_not_sent and not sms[D.unrecorded] then
-    unsent.undo_send(call.delivery_id, keys.delivery, sms)
+    -- Anybody can name numbers that a provider refuses, from however many addresses. So the bucket
+    -- of all sends keeps those.
+    unsent.undo_send(call.delivery_id, keys.delivery, sms, outcome.blames_number and 'all')
 end
 return news

@@ -7,6 +7,8 @@ local now = call.now
 -- How long an address is told of one number whether it is known: an hour.
 local TOLD_FOR = 3600000
 
+local MOST_OF_A_TEST_NUMBER = 10
+
 -- Several numbers may share a bucket, so each counts what those before it have charged.
 local charged_levels = {}
 
@@ -34,8 +36,9 @@ local function renew(request, record)
     local same_code = challenge and not challenge[C.used] and challenge[C.expires_at] > now
         and now + settings.ttl <= challenge[C.first_asked_at] + settings.longest_life
         and string.find(call.known_keys, challenge[C.key_id], 1, true)
+    local before = challenge and challenge[C.deliveries] or {}
     if not same_code then
-        local settled = challenge and challenge[C.used] and challenge[C.deliveries]
+        local settled = challenge and challenge[C.used] and before
         challenge = { C.VERSION }
         for i = 2, C.SIZE do
             challenge[i] = false
@@ -47,12 +50,16 @@ local function renew(request, record)
         challenge[C.guesses], challenge[C.known_guesses], challenge[C.deliveries] = 0, 0, {}
         challenge[C.charged], challenge[C.settled] = {}, settled or {}
         record[N.challenges][request.purpose] = challenge
-    elseif request.is_test then
-        -- Test numbers may ask without end; what they ask for costs nothing and is not given back.
-        challenge[C.deliveries] = {}
     end
     challenge[C.expires_at] = now + settings.ttl
     challenge[C.names] = names.add(challenge[C.names], request.address_tags, request.name)
+    if request.is_test then
+        -- Test numbers may ask without end, so only the newest deliveries of one are kept.
+        challenge[C.deliveries], challenge[C.settled] = before, {}
+        if #before >= MOST_OF_A_TEST_NUMBER then
+            redis.call('DEL', settings.delivery_prefix .. table.remove(before, 1))
+        end
+    end
     table.insert(challenge[C.deliveries], request.delivery_id)
     return challenge
 end
@@ -102,19 +109,20 @@ end
 local sends, refused = {}, nil
 for i, request in ipairs(call.requests) do
     local state = load(request)
-    local limit, wait, known, streak, charged, tells = decide_send.limit(request, state, now)
+    local refusal, send, tells = decide_send.refusal(request, state, now)
     if tells then
         redis.call('SET', request.keys.told, request.address_tags[1], 'PX', TOLD_FOR)
     end
-    if not limit then
-        for _, one in ipairs(charged) do
+    if not refusal then
+        for _, one in ipairs(send.charged) do
             charged_levels[one[1]] = one[2]
         end
         sends[i] = function()
-            return write(request, state.number, known, streak, charged)
+            return write(request, state.number, send.known, send.streak, send.charged)
         end
-    elseif not refused or wait > refused.retry_after then
-        refused = { outcome = 'refused', kind = limit, retry_after = wait, index = i - 1 }
+    elseif not refused or refusal.retry_after > refused.retry_after then
+        refused = refusal
+        refused.outcome, refused.index = 'refused', i - 1
     end
 end
 if refused then

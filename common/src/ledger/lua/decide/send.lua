@@ -8,13 +8,14 @@ local NOBODY, KNOWN, SIGNED_IN = 1, 2, 3
 -- `state` has the number's record, the `buckets` that the send may be charged to, each with its
 -- kind, key, what is kept of it and its capacity, `wrong_by_network` (a bucket),
 -- `wrong_by_address` (a log) and `told` (the tag of a number, or false); `find_known` and
--- `signed_in_lately` are asked where nothing else decides. Answers the limit and its wait; or
--- false, and then the known address that asked, its streak, and the buckets with one send more.
--- Last, whether the answer tells whether the number knows the address.
-function decide_send.limit(request, state, now)
+-- `signed_in_lately` are asked where nothing else decides. Answers what refuses the send, its wait
+-- and whether a solved challenge passes it; or false, and then a table of the known address that
+-- asked, its streak, and the buckets with one send more. Last, whether the answer tells whether the
+-- number knows the address.
+function decide_send.refusal(request, state, now)
     local record = state.number
     if block.until_at(record[N.blocked_until], now) then
-        return 'blocked', 0
+        return { kind = 'blocked', retry_after = 0, solvable = false }
     end
     local challenge = record[N.challenges][request.purpose]
     local alive = challenge and not challenge[C.used] and challenge[C.expires_at] > now
@@ -24,10 +25,12 @@ function decide_send.limit(request, state, now)
     local guesses_of_all = settings.wrong_guesses_per_number_day
         - settings.wrong_guesses_per_number_day_own
 
-    local refusal, longest, passes = nil, 0, {}
+    -- Whoever solves a challenge passes the cooldown and the hour that are for all.
+    local refusal, longest, passes, solvable = nil, 0, {}, request.may_solve
     local function refuse(kind, wait, who)
         if wait > 0 then
             passes[who] = true
+            solvable = solvable and (kind == 'cooldown' or kind == 'number_hour')
         end
         if wait > longest then
             refusal, longest = kind, wait
@@ -60,7 +63,7 @@ function decide_send.limit(request, state, now)
         if before and before[2] > now - cooldown.longest() then
             streak, last = before[1], before[2]
         end
-        if not request.is_test and cooldown.after(streak) > 0 then
+        if not (request.is_test or request.is_solved) and cooldown.after(streak) > 0 then
             refuse('cooldown', last + cooldown.after(streak) - now, KNOWN)
         end
         return streak, last
@@ -69,8 +72,10 @@ function decide_send.limit(request, state, now)
 
     local charged = {}
     if not request.is_test then
-        refuse('number_hour', log.wait(sends.all, settings.sends_per_number_hour,
-            settings.sends_per_number_hour_window, now), KNOWN)
+        if not request.is_solved then
+            refuse('number_hour', log.wait(sends.all, settings.sends_per_number_hour,
+                settings.sends_per_number_hour_window, now), KNOWN)
+        end
         refuse('number_day', log.wait(sends.all, sends_of_all,
             settings.sends_per_number_day_window, now), KNOWN)
         local function check(kind, key, kept, capacity, who, life)
@@ -98,7 +103,8 @@ function decide_send.limit(request, state, now)
 
     -- What is not for all shows who is known. So it counts for one number an hour at each address:
     -- the first that needs it, known or not.
-    local known, tells, refusal_of_all, wait_of_all = false, false, refusal, longest
+    local known, tells = false, false
+    local refusal_of_all, wait_of_all, solvable_of_all = refusal, longest, solvable
     if refusal and not passes[NOBODY] then
         tells = not state.told
         if tells or state.told == request.address_tags[1] then
@@ -131,9 +137,10 @@ function decide_send.limit(request, state, now)
         refusal, longest = refusal_of_all, wait_of_all
     end
     if refusal then
-        return refusal, longest, nil, nil, nil, tells
+        local told = { kind = refusal, retry_after = longest, solvable = solvable_of_all or false }
+        return told, nil, tells
     end
-    return false, 0, known, streak, charged, tells
+    return false, { known = known, streak = streak, charged = charged }, tells
 end
 
 return decide_send

@@ -28,8 +28,8 @@ function unsent.finish(id, key, sms, status, reason, provider, provider_code, no
 end
 
 -- A send that the provider never accepted: neither the buckets nor the number's hour and day keep
--- it. The use of its code has given it back before.
-function unsent.undo_send(id, key, sms)
+-- it, but for one bucket where that is named. The use of its code has given it back before.
+function unsent.undo_send(id, key, sms, but)
     local number_key = settings.number_prefix .. sms[D.number]
     local record, charged = number.load(number_key), sms[D.charged]
     local challenge = record[N.challenges][sms[D.purpose]]
@@ -45,7 +45,7 @@ function unsent.undo_send(id, key, sms)
 
     local counts, changed = {}, its_own
     for _, name in ipairs(charged) do
-        counts[name] = 1
+        counts[name] = name ~= but and 1 or nil
         if its_own then
             challenge[C.charged][name] = (challenge[C.charged][name] or 1) - 1
         end
