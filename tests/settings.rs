@@ -86,6 +86,8 @@ async fn the_api_names_the_setting_that_is_wrong() {
     each_is_refused(
         "api",
         &[
+            ("CHALLENGE", "captcha"),
+            ("CHALLENGE_DIFFICULTY", "999"),
             ("PORT", "abc"),
             ("PORT", "70000"),
             ("PORT", "-1"),
@@ -195,9 +197,23 @@ async fn production_refuses_what_is_for_development() {
     is_refused("worker", &settings, "SMS_PROVIDERS").await;
 }
 
+#[async_test]
+async fn a_provider_of_challenges_needs_its_keys() {
+    for kind in ["turnstile", "hcaptcha"] {
+        let mut settings = development();
+        settings.insert("CHALLENGE".to_owned(), kind.to_owned());
+        is_refused("api", &settings, "CHALLENGE_SITE_KEY").await;
+        settings.insert("CHALLENGE_SITE_KEY".to_owned(), "a key".to_owned());
+        is_refused("api", &settings, "CHALLENGE_SECRET").await;
+        settings.insert("CHALLENGE_SECRET".to_owned(), HUNTER.to_owned());
+        settings.insert("CHALLENGE_VERIFY_URL".to_owned(), "no url".to_owned());
+        is_refused("api", &settings, "CHALLENGE_VERIFY_URL").await;
+    }
+}
+
 /// Every setting of a program whose value is a secret, with a value that it takes.
 fn secrets(program: &str) -> Vec<(&'static str, &'static str)> {
-    let api = [("TEST_NUMBERS", "+919876543210=471100@2099-12-31")];
+    let api = [("TEST_NUMBERS", "+919876543210=471100@2099-12-31"), ("CHALLENGE_SECRET", HUNTER)];
     let worker = [
         ("TWILIO_API_KEY_SID", API_KEY_SID),
         ("TWILIO_BASE_URL", "https://hunter2hunter2.example"),

@@ -8,15 +8,20 @@ use common::config::{
     AppConfig, CallbackConfig, DatabaseConfig, DestinationConfig, LimitConfig, OtpConfig,
     ProviderChoice, RedisConfig, SettingError,
 };
+use common::crypto::challenge_keys::ChallengeKeys;
 use common::ledger::limits::LedgerSettings;
+use common::ledger::solved_challenges::SolvedChallenges;
+use common::runtime::clock::Clock;
 use common::runtime::metrics::MetricsAddress;
 use common::runtime::telemetry::TelemetryConfig;
 use poem::http::HeaderName;
+use secrecy::SecretString;
 
 use crate::commands::Command;
 use crate::http::client_address::{AddressRule, TrustedProxies};
 use crate::http::cors::AllowedOrigins;
 use crate::server::{ConnectionLimits, Drain};
+use crate::service::challenge::{Altcha, Challenges, Site, SiteVerify};
 use crate::service::sessions::SessionTerms;
 use crate::service::test_numbers::TestNumbers;
 
@@ -65,6 +70,9 @@ pub struct Config {
     /// `+919876543210=123456@2027-01-31`
     #[arg(long, env, hide_env_values = true)]
     pub test_numbers: Option<TestNumbers>,
+    /// What to solve for an OTP that is asked for too soon.
+    #[command(flatten)]
+    pub challenge: ChallengeConfig,
     /// Where Twilio reports to.
     #[command(flatten)]
     pub callbacks: CallbackConfig,
@@ -236,5 +244,72 @@ impl SessionConfig {
             longest: Duration::from_secs(self.session_max_days * 24 * 60 * 60),
             per_user: self.sessions_per_user,
         }
+    }
+}
+
+/// What may be solved instead of waiting.
+#[derive(Args, Clone, Debug)]
+pub struct ChallengeConfig {
+    /// What somebody solves who asks for an OTP within a number's cooldown or past its hour:
+    /// `altcha` (proof of work, made and checked by the API itself), `turnstile`, `hcaptcha`, or
+    /// nothing (`off`), and then they wait
+    #[arg(long, env, value_enum, default_value = "off")]
+    challenge: ChallengeKind,
+    /// Hashes that `altcha` takes at most, half of that on average (1000 to 10000000)
+    #[arg(long, env, default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(1_000..=10_000_000))]
+    challenge_difficulty: u64,
+    /// Site key of Turnstile or hCaptcha, which clients are told
+    #[arg(long, env)]
+    challenge_site_key: Option<String>,
+    /// Secret key of Turnstile or hCaptcha
+    #[arg(long, env, hide_env_values = true)]
+    challenge_secret: Option<SecretString>,
+    /// Where Turnstile or hCaptcha checks what was solved, for tests and proxies [default: the
+    /// provider's own address]
+    #[arg(long, env)]
+    challenge_verify_url: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum ChallengeKind {
+    Off,
+    Altcha,
+    Turnstile,
+    Hcaptcha,
+}
+
+impl ChallengeConfig {
+    /// Whether the sign-in page can solve them.
+    #[must_use]
+    pub fn is_altcha(&self) -> bool {
+        self.challenge == ChallengeKind::Altcha
+    }
+
+    /// Who makes and checks challenges.
+    ///
+    /// # Errors
+    /// A key of a provider that is missing.
+    pub fn challenges(
+        &self,
+        keys: ChallengeKeys,
+        solved: SolvedChallenges,
+        clock: Clock,
+    ) -> Result<Option<Challenges>, SettingError> {
+        let site = match self.challenge {
+            ChallengeKind::Off => return Ok(None),
+            ChallengeKind::Altcha => {
+                let difficulty = self.challenge_difficulty;
+                return Ok(Some(Challenges::Altcha(Altcha { keys, solved, difficulty, clock })));
+            }
+            ChallengeKind::Turnstile => Site::Turnstile,
+            ChallengeKind::Hcaptcha => Site::Hcaptcha,
+        };
+        let missing = |name| SettingError::new(name, "is not set, and CHALLENGE needs it");
+        let site_key =
+            self.challenge_site_key.clone().ok_or_else(|| missing("CHALLENGE_SITE_KEY"))?;
+        let secret = self.challenge_secret.clone().ok_or_else(|| missing("CHALLENGE_SECRET"))?;
+        let url = self.challenge_verify_url.clone();
+        let url = url.unwrap_or_else(|| site.verify_url().to_owned());
+        Ok(Some(Challenges::Site(SiteVerify::new(site, site_key, secret, url)?)))
     }
 }

@@ -9,6 +9,7 @@ use common::ledger::delivery_status::DeliveryStatuses;
 use common::ledger::idempotency::IdempotencyStore;
 use common::ledger::notices::Notices;
 use common::ledger::otp::OtpStore;
+use common::ledger::solved_challenges::SolvedChallenges;
 use common::runtime::clock::Clock;
 use common::runtime::readiness::{Needs, Readiness};
 use common::runtime::startup_checks;
@@ -126,6 +127,11 @@ pub async fn connect(
             clock.clone(),
         ),
         allowed_countries: config.destinations.allowed(),
+        challenges: config.challenge.challenges(
+            config.otp.challenge_keys(&config.app)?,
+            SolvedChallenges::new(redis.clone()),
+            clock.clone(),
+        )?,
         test_numbers: config.test_numbers.clone().unwrap_or_default(),
         rejections: rejections.clone(),
         clock: clock.clone(),

@@ -2,6 +2,7 @@
 
 mod abuse;
 mod challenge;
+mod challenges;
 mod connection;
 mod destinations;
 mod fuzz;

@@ -122,7 +122,7 @@ pub(super) fn page(config: &Config) -> StaticContent {
     Parts {
         html: include_str!("dev_inbox.html"),
         style: include_str!("dev_inbox.css"),
-        script: include_str!("dev_inbox.js"),
+        script: include_str!("dev_inbox.js").to_owned(),
         settings: json!({
             "otpLength": config.otp.otp_length.digits(),
             "events": EVENTS_PATH,

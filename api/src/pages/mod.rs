@@ -29,7 +29,7 @@ const SCRIPT: &str = include_str!("base.js");
 struct Parts {
     html: &'static str,
     style: &'static str,
-    script: &'static str,
+    script: String,
     settings: Value,
     /// What stands in the place of `{{name}}`; it may come from a setting.
     texts: Vec<(&'static str, String)>,
@@ -40,7 +40,7 @@ impl Parts {
     fn page(self) -> StaticContent {
         let parts = self;
         let style = compact(&[STYLE, parts.style]);
-        let script = compact(&[SCRIPT, parts.script]);
+        let script = compact(&[SCRIPT, &parts.script]);
         // A `<` in a text would end the element.
         let settings = parts.settings.to_string().replace('<', "\\u003c");
         let policy = format!(

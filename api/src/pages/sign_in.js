@@ -19,6 +19,7 @@ const ERRORS = {
   invalid_otp: "This code is wrong or has expired.",
   otp_burned: "Too many wrong codes, so this one no longer works.",
   wrong_guess_limit: "Too many wrong codes.",
+  challenge_required: "A code was just sent.",
   resend_cooldown: "A code was just sent. Give it a moment.",
   number_hour_limit: "Too many codes for this number within an hour.",
   number_day_limit: "Too many codes for this number within a day.",
@@ -115,6 +116,7 @@ async function signUp(body) {
   lost = answer.code === "network" ? { text, key } : undefined;
   return answer;
 }
+// solve.js stands here where there are challenges.
 
 function inWords({ code, wait }) {
   const text = ERRORS[code] ?? ERRORS.internal_error;

@@ -9,6 +9,11 @@ use crate::http::static_content::StaticContent;
 
 pub const PATH: &str = "/";
 
+const SCRIPT: &str = include_str!("sign_in.js");
+/// What the script has in that place where people may be asked to solve a challenge.
+const SOLVER: &str = include_str!("solve.js");
+const PLACE_OF_SOLVER: &str = "// solve.js stands here where there are challenges.\n";
+
 /// The page, for these settings.
 pub(super) fn page(config: &Config) -> StaticContent {
     let destinations = &config.destinations;
@@ -17,10 +22,11 @@ pub(super) fn page(config: &Config) -> StaticContent {
     let example_number =
         usual.and_then(NumberingPlan::of).map(|plan| plan.example_number()).unwrap_or_default();
     let inbox = config.has_dev_inbox().then_some(dev_inbox::PATH);
+    let solver = if config.challenge.is_altcha() { SOLVER } else { "" };
     Parts {
         html: include_str!("sign_in.html"),
         style: include_str!("sign_in.css"),
-        script: include_str!("sign_in.js"),
+        script: SCRIPT.replace(PLACE_OF_SOLVER, solver),
         settings: json!({
             "otpLength": config.otp.otp_length.digits(),
             "country": usual.as_ref().map(Country::code),

@@ -43,6 +43,10 @@ pub struct SignUpRequest {
     name: Option<String>,
     /// The digits from the SMS, of any script; blanks and dashes between them do not matter.
     otp: Option<String>,
+    /// What solves the `challenge` of an answer 403 `challenge_required`: ALTCHA's payload, or the
+    /// token of Turnstile's or hCaptcha's widget. Sent where the OTP is asked for again.
+    #[oai(validator(max_length = 8192))]
+    challenge: Option<String>,
 }
 
 /// Somebody is signed in.
@@ -81,6 +85,8 @@ impl Failures for SignUpFailures {
         ErrorKind::InvalidPersonName,
         ErrorKind::InvalidOtp,
         ErrorKind::DestinationNotAllowed,
+        ErrorKind::ChallengeRequired,
+        ErrorKind::ChallengeNotChecked("Turnstile"),
         ErrorKind::RequestTimeout,
         ErrorKind::PayloadTooLarge,
         ErrorKind::UnsupportedMediaType,
@@ -98,6 +104,9 @@ impl SignUpApi {
     ///
     /// 1. Send `phone_number` and `name`: an SMS brings a one-time password.
     /// 2. Send `phone_number` and `otp`: the answer holds a bearer token. The first sign-in of a number makes its user.
+    ///
+    /// Where the service has challenges, whoever asks again too soon gets 403 `challenge_required`
+    /// with what to solve, and asks again with what solves it as `challenge`.
     ///
     /// Asking again sends the same OTP while it lives. Five wrong ones burn it until it expires.
     ///
@@ -126,11 +135,12 @@ impl SignUpApi {
         )]
         _key: Header<Option<String>>,
     ) -> Result<Json<SignUpAnswer>, Failure<SignUpFailures>> {
-        let SignUpRequest { phone_number, name, otp } = body.0;
+        let SignUpRequest { phone_number, name, otp, challenge } = body.0;
         let given = |field: Option<String>| field.filter(|text| !text.is_empty());
         let phone_number = given(phone_number).ok_or(ErrorKind::PhoneNumberRequired)?;
         let name = given(name);
         let otp = given(otp);
+        let solution = given(challenge);
         if name.is_none() && otp.is_none() {
             return Err(ErrorKind::NameRequired.into());
         }
@@ -140,7 +150,12 @@ impl SignUpApi {
             None => {
                 let name = name.ok_or(ErrorKind::NameRequired)?;
                 let request_id = request_id.as_str();
-                let otp = NewOtp { number: &number, purpose: Purpose::SignIn, name: Some(&name) };
+                let otp = NewOtp {
+                    number: &number,
+                    purpose: Purpose::SignIn,
+                    name: Some(&name),
+                    solution: solution.as_deref(),
+                };
                 let queued = state.otp.send(otp, client.address, request_id).await?;
                 SignUpAnswer::OtpSent(queued.into())
             }
@@ -176,6 +191,7 @@ impl Example for SignUpRequest {
             phone_number: Some("+919876543210".to_owned()),
             name: Some("Asha".to_owned()),
             otp: None,
+            challenge: None,
         }
     }
 }

@@ -40,7 +40,7 @@ pub async fn send(
     request_id: &str,
 ) -> Result<OtpQueued, SendError> {
     let number = PhoneNumber::from_account(&user.phone_number);
-    let otp = NewOtp { number: &number, purpose: purpose(user), name: None };
+    let otp = NewOtp { number: &number, purpose: purpose(user), name: None, solution: None };
     state.otp.send(otp, address, request_id).await
 }
 

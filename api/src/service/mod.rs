@@ -2,6 +2,7 @@
 //! stores, and nothing of HTTP.
 
 pub(crate) mod background;
+pub mod challenge;
 pub mod deletion;
 pub mod number_change;
 pub mod otp_service;

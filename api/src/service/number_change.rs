@@ -93,8 +93,13 @@ pub async fn send(
     }
     let current = PhoneNumber::from_account(&user.phone_number);
     let otps = [
-        NewOtp { number: &current, purpose: request.for_current().purpose, name: None },
-        NewOtp { number: new, purpose: request.for_new().purpose, name: None },
+        NewOtp {
+            number: &current,
+            purpose: request.for_current().purpose,
+            name: None,
+            solution: None,
+        },
+        NewOtp { number: new, purpose: request.for_new().purpose, name: None, solution: None },
     ];
     let queued = state.otp.send_all(&otps, client.address, request_id).await?;
     let Ok([current, new]) = <[OtpQueued; 2]>::try_from(queued) else {

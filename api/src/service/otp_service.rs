@@ -14,8 +14,10 @@ use common::ledger::otp::{
     OtpRequest, OtpRequester, OtpStore, SendOutcome, SolvedChallenge, Verified, VerifyOutcome,
 };
 use common::runtime::clock::Clock;
+use serde_json::Value;
 
 use super::background::{Cancelled, retry_in_background};
+use super::challenge::{ChallengeError, Challenges};
 use super::test_numbers::TestNumbers;
 use crate::metrics;
 use crate::rejections::Rejections;
@@ -26,6 +28,8 @@ pub struct OtpService {
     /// Where SMS are sent to.
     pub allowed_countries: AllowedCountries,
     pub test_numbers: TestNumbers,
+    /// What to solve instead of waiting for the number's cooldown and hour.
+    pub challenges: Option<Challenges>,
     pub rejections: Rejections,
     /// Test numbers expire by it.
     pub clock: Clock,
@@ -37,6 +41,11 @@ pub enum SendError {
     /// The number's country or type is not served.
     #[error("destination not allowed")]
     DestinationNotAllowed,
+    /// Whoever solves this need not wait for so long.
+    #[error("challenge required")]
+    ChallengeRequired { challenge: Value, retry_after: Duration },
+    #[error(transparent)]
+    Challenge(#[from] ChallengeError),
     #[error("{kind:?} for {retry_after:?}")]
     Refused { kind: LimitKind, retry_after: Duration },
     /// Redis did not answer; it may send the OTP all the same.
@@ -51,6 +60,8 @@ pub struct NewOtp<'a> {
     pub purpose: Purpose<'a>,
     /// Kept for the sign-in.
     pub name: Option<&'a PersonName>,
+    /// What solves a challenge; None where none can be solved for it.
+    pub solution: Option<&'a str>,
 }
 
 /// An OTP is on its way.
@@ -109,7 +120,11 @@ impl OtpService {
                 self.check_destination(number, address)?;
             }
         }
-        let requests: Vec<_> = otps.iter().map(|otp| self.request_for(otp, address)).collect();
+        let mut requests = Vec::new();
+        for otp in otps {
+            let solved = self.solved_challenge(otp, address).await?;
+            requests.push(self.request_for(otp, address, solved));
+        }
         let outcomes = self.store.send_all(&requests, Some(request_id.to_owned())).await?;
         let mut all_queued = Vec::new();
         for (outcome, request) in outcomes.into_iter().zip(&requests) {
@@ -123,9 +138,13 @@ impl OtpService {
                     let delivery_id = delivery.to_string();
                     all_queued.push(OtpQueued { delivery_id, expires_in, resend_in });
                 }
-                SendOutcome::Refused { kind, retry_after, index, .. } => {
+                SendOutcome::Refused { kind, retry_after, index, solvable } => {
                     let refused = requests.get(index).unwrap_or(request);
                     self.rejections.send(kind, refused.requester.number, address);
+                    if solvable && let Some(challenges) = &self.challenges {
+                        let challenge = challenges.challenge_for(refused.requester.number);
+                        return Err(SendError::ChallengeRequired { challenge, retry_after });
+                    }
                     return Err(SendError::Refused { kind, retry_after });
                 }
             }
@@ -133,14 +152,37 @@ impl OtpService {
         Ok(all_queued)
     }
 
-    fn request_for<'a>(&'a self, otp: &NewOtp<'a>, address: ClientAddress) -> OtpRequest<'a> {
+    /// Signed-in users wait: nobody else uses up what is for their number's other purposes.
+    async fn solved_challenge(
+        &self,
+        otp: &NewOtp<'_>,
+        address: ClientAddress,
+    ) -> Result<SolvedChallenge, ChallengeError> {
+        match (&self.challenges, otp.purpose, otp.solution) {
+            (Some(_), Purpose::SignIn, None) => Ok(SolvedChallenge::No),
+            (Some(challenges), Purpose::SignIn, Some(solution)) => {
+                match challenges.is_solved(solution, otp.number.e164(), address).await? {
+                    true => Ok(SolvedChallenge::Yes),
+                    false => Ok(SolvedChallenge::No),
+                }
+            }
+            _ => Ok(SolvedChallenge::Off),
+        }
+    }
+
+    fn request_for<'a>(
+        &'a self,
+        otp: &NewOtp<'a>,
+        address: ClientAddress,
+        challenge: SolvedChallenge,
+    ) -> OtpRequest<'a> {
         let number = otp.number.e164();
         OtpRequest {
             requester: OtpRequester { purpose: otp.purpose, number, address },
             country: otp.number.country(),
             name: otp.name,
             test_code: self.test_otp_of(number),
-            challenge: SolvedChallenge::Off,
+            challenge,
         }
     }
 

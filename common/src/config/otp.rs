@@ -10,6 +10,7 @@ use rand::RngExt;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{AppConfig, SettingError, is_quoted};
+use crate::crypto::challenge_keys::ChallengeKeys;
 use crate::crypto::idempotency_keys::IdempotencyKeys;
 use crate::crypto::otp_keys::OtpKeys;
 use crate::crypto::secret::SecretTooShort;
@@ -46,6 +47,14 @@ impl OtpConfig {
     /// As [`OtpConfig::keys`].
     pub fn idempotency_keys(&self, app: &AppConfig) -> Result<IdempotencyKeys, SettingError> {
         IdempotencyKeys::derive(self.secrets(app)?.expose_secret()).map_err(too_short)
+    }
+
+    /// The keys that sign challenges.
+    ///
+    /// # Errors
+    /// As [`OtpConfig::keys`].
+    pub fn challenge_keys(&self, app: &AppConfig) -> Result<ChallengeKeys, SettingError> {
+        ChallengeKeys::derive(self.secrets(app)?.expose_secret()).map_err(too_short)
     }
 
     fn secrets(&self, app: &AppConfig) -> Result<SecretString, SettingError> {

@@ -90,6 +90,13 @@ impl TagKey {
         HEXLOWER.encode(&self.compute(text))
     }
 
+    /// Whether that is the tag; takes as long whatever it is.
+    pub(crate) fn is_tag(&self, text: &[u8], tag: &str) -> bool {
+        HEXLOWER
+            .decode(tag.as_bytes())
+            .is_ok_and(|tag| self.0.clone().chain_update(text).verify_slice(&tag).is_ok())
+    }
+
     /// Half of the tag, in hexadecimal: for names, which have to differ and to be hidden, but are
     /// not compared with guesses.
     pub(crate) fn short_tag(&self, text: &[u8]) -> String {

@@ -200,7 +200,10 @@ struct Shared {
 #[derive(Clone)]
 struct Live {
     connection: MultiplexedConnection,
+    /// No reply comes any more.
     ended: CancellationToken,
+    /// Replies still come, but from a server that is not the primary: nothing more is asked.
+    retired: CancellationToken,
     /// Ends with the last who use the connection.
     _watch: Option<PrimaryWatch>,
 }
@@ -213,7 +216,7 @@ impl RedisConnection {
         ask: impl AsyncFnOnce(&mut MultiplexedConnection) -> RedisResult<T>,
     ) -> RedisResult<T> {
         let deadline = Instant::now() + self.0.response_timeout;
-        let Live { mut connection, ended, _watch } =
+        let Live { mut connection, ended, retired, _watch } =
             timeout_at(deadline, self.0.live()).await.map_err(io::Error::from)?;
         let reply = tokio::select! {
             biased;
@@ -222,8 +225,10 @@ impl RedisConnection {
             () = sleep_until(deadline) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
             never = self.0.replace_if_silent(&ended) => match never {},
         };
-        if reply.as_ref().is_err_and(is_of_no_more_use) {
-            ended.cancel();
+        match &reply {
+            Err(error) if is_of_wrong_server(error) => retired.cancel(),
+            Err(error) if is_of_lost_connection(error) => ended.cancel(),
+            _ => {}
         }
         reply
     }
@@ -247,7 +252,7 @@ impl ConnectionLike for RedisConnection {
             // Other errors are for the pipeline to tell.
             let lost = replies.iter().find_map(|reply| match reply {
                 Value::ServerError(error) => {
-                    Some(RedisError::from(error.clone())).filter(is_of_no_more_use)
+                    Some(RedisError::from(error.clone())).filter(is_of_wrong_server)
                 }
                 _ => None,
             });
@@ -270,7 +275,8 @@ impl std::fmt::Debug for RedisConnection {
 impl Shared {
     fn current(&self) -> Option<Live> {
         let live = self.live.read().unwrap_or_else(PoisonError::into_inner);
-        live.as_ref().filter(|live| !live.ended.is_cancelled()).cloned()
+        let usable = |live: &&Live| !live.ended.is_cancelled() && !live.retired.is_cancelled();
+        live.as_ref().filter(usable).cloned()
     }
 
     /// The connection; where there is none, the first who needs it connects and the others wait.
@@ -310,7 +316,7 @@ impl Shared {
             .set_push_sender(on_push);
         let connection = self.redis.connect(&config).await?;
         let _watch = self.redis.end_when_the_primary_moves(&ended);
-        Ok(Live { connection, ended, _watch })
+        Ok(Live { connection, ended, retired: CancellationToken::new(), _watch })
     }
 
     /// To be run while a reply is waited for. Where it stays out and a new connection is answered,
@@ -339,16 +345,16 @@ fn lost() -> RedisError {
         .into()
 }
 
-/// The server behind the connection is gone, is not the primary, or does not answer.
-fn is_of_no_more_use(error: &RedisError) -> bool {
-    let wrong_server = matches!(
+fn is_of_wrong_server(error: &RedisError) -> bool {
+    matches!(
         error.kind(),
         ErrorKind::Server(
             ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown | ServerErrorKind::BusyLoading
         )
-    );
-    wrong_server
-        || error.is_timeout()
-        || error.is_connection_dropped()
-        || error.is_unrecoverable_error()
+    )
+}
+
+/// The server is gone or does not answer.
+fn is_of_lost_connection(error: &RedisError) -> bool {
+    error.is_timeout() || error.is_connection_dropped() || error.is_unrecoverable_error()
 }

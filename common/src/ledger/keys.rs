@@ -60,6 +60,11 @@ pub(crate) fn idempotency_of_address(address: ClientAddress) -> String {
     format!("{{cheershare}}:idempotency:address:{address}")
 }
 
+/// That a challenge was solved.
+pub(crate) fn solved_challenge(id: &str) -> String {
+    format!("{{cheershare}}:solved:{id}")
+}
+
 /// The names of the requests that were refused and may be repeated.
 pub(crate) fn idempotency_refusals() -> String {
     "{cheershare}:idempotency:refusals".to_owned()

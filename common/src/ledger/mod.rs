@@ -18,4 +18,5 @@ pub mod rights;
 pub(crate) mod script;
 pub(crate) mod scripts;
 mod sentinel;
+pub mod solved_challenges;
 pub mod subscription;

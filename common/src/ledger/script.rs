@@ -174,8 +174,9 @@ fn assemble(
     });
     let keys = keys.iter().chain(&queue_names).zip(1..);
     let keys = keys.map(|(name, index)| format!("{name} = KEYS[{index}]"));
+    let (flags, own_text) = flags_of(source.text);
     let mut text = format!(
-        "local settings = {{ {} }}\nlocal keys = {{ {} }}\nlocal call = cmsgpack.unpack(ARGV[1])\n",
+        "{flags}\nlocal settings = {{ {} }}\nlocal keys = {{ {} }}\nlocal call = cmsgpack.unpack(ARGV[1])\n",
         settings.collect::<Vec<_>>().join(", "),
         keys.collect::<Vec<_>>().join(", "),
     );
@@ -194,8 +195,17 @@ fn assemble(
     for Part { name, text: part } in source.parts {
         let _ = write!(text, "local {name} = (function()\n{part}end)()\n");
     }
-    let _ = write!(text, "return cmsgpack.pack((function()\n{}end)())\n", source.text);
+    let _ = write!(text, "return cmsgpack.pack((function()\n{own_text}end)())\n");
     (text, queue_keys)
+}
+
+/// A script's first line, by which Redis refuses it as a whole where it may not write: on a replica,
+/// which would answer from what it knew before it was one, and out of memory. One that frees memory
+/// has a first line of its own, with the flag `allow-oom`.
+fn flags_of(text: &str) -> (&str, &str) {
+    const WRITES: &str = "#!lua";
+    let own = text.split_once('\n').filter(|(first, _)| first.starts_with(WRITES));
+    own.unwrap_or((WRITES, text))
 }
 
 /// The fields of a table that a Lua text names, outside its comments.
@@ -252,7 +262,8 @@ mod tests {
         let (text, queue_keys) = assemble(&source, &settings, &["b", "a"]);
         assert_eq!(
             text,
-            r#"local settings = { no = nil, providers = { { claim_for = 5, name = "log" } }, ttl = 300000 }
+            r##"#!lua
+local settings = { no = nil, providers = { { claim_for = 5, name = "log" } }, ttl = 300000 }
 local keys = { b = KEYS[1], a = KEYS[2], wake = KEYS[3] }
 local call = cmsgpack.unpack(ARGV[1])
 local part = (function()
@@ -261,7 +272,7 @@ end)()
 return cmsgpack.pack((function()
 return part.of(keys.a, keys.wake, settings.ttl, settings.no)
 end)())
-"#
+"##
         );
         assert_eq!(queue_keys, [NAMES.wake.as_str()]);
     }

@@ -1,5 +1,6 @@
 //! `POST /signup`, both halves.
 
+mod challenges;
 mod expiry;
 mod limits_over_http;
 mod refunds;

@@ -10,6 +10,7 @@ use poem_openapi::error::{AuthorizationError, ParseParamError};
 
 use super::{ApiError, ErrorKind};
 use crate::http::strict_json::PayloadError;
+use crate::service::challenge::ChallengeError;
 use crate::service::deletion::DeletionError;
 use crate::service::number_change::NumberChangeError;
 use crate::service::otp_service::{SendError, VerifyError};
@@ -36,7 +37,15 @@ impl From<SendError> for ApiError {
             SendError::Refused { kind, retry_after } => {
                 Self::retry_after(ErrorKind::Refused(kind), retry_after)
             }
-            SendError::Store(error) => error.into(),
+            SendError::ChallengeRequired { challenge, retry_after } => {
+                Self::challenge(challenge, retry_after)
+            }
+            SendError::Challenge(ChallengeError::Provider(name)) => {
+                ErrorKind::ChallengeNotChecked(name).into()
+            }
+            SendError::Store(error) | SendError::Challenge(ChallengeError::Store(error)) => {
+                error.into()
+            }
         }
     }
 }

@@ -91,19 +91,61 @@ pub(crate) fn error_schema(kinds: &[ErrorKind]) -> MetaSchema {
     }
     let text =
         |description| MetaSchema { description: Some(description), ..MetaSchema::new("string") };
+    let mut properties = vec![
+        ("error", inline(text("What went wrong, for people"))),
+        (
+            "code",
+            inline(MetaSchema {
+                enum_items: codes,
+                ..text("What went wrong, for programs; stable")
+            }),
+        ),
+    ];
+    if kinds.contains(&ErrorKind::ChallengeRequired) {
+        properties.push(("challenge", inline(challenge_schema())));
+    }
     MetaSchema {
         required: vec!["error", "code"],
+        properties,
+        example: kinds.first().map(|kind| kind.body()),
+        ..MetaSchema::new("object")
+    }
+}
+
+/// What to solve, beside the code `challenge_required`.
+fn challenge_schema() -> MetaSchema {
+    let text = |description| {
+        inline(MetaSchema { description: Some(description), ..MetaSchema::new("string") })
+    };
+    let kinds = ["altcha", "turnstile", "hcaptcha"].map(|kind| json!(kind)).to_vec();
+    MetaSchema {
+        description: Some(
+            "What to solve, with the code `challenge_required`. `altcha` is ALTCHA's protocol, and \
+             has all but `site_key`; the others have that alone",
+        ),
+        required: vec!["kind"],
         properties: vec![
-            ("error", inline(text("What went wrong, for people"))),
             (
-                "code",
+                "kind",
                 inline(MetaSchema {
-                    enum_items: codes,
-                    ..text("What went wrong, for programs; stable")
+                    description: Some("Whose challenge it is"),
+                    enum_items: kinds,
+                    ..MetaSchema::new("string")
                 }),
             ),
+            ("algorithm", text("`SHA-256`")),
+            ("challenge", text("The hash to find, in hexadecimal")),
+            ("salt", text("What is hashed before the number")),
+            ("signature", text("Sent back as it is")),
+            (
+                "maxnumber",
+                inline(MetaSchema {
+                    description: Some("The number is not above this"),
+                    ..MetaSchema::new("integer")
+                }),
+            ),
+            ("site_key", text("What the provider's widget takes")),
         ],
-        example: kinds.first().map(|kind| kind.body()),
         ..MetaSchema::new("object")
     }
 }

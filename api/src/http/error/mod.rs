@@ -83,6 +83,12 @@ pub enum ErrorKind {
     IdempotencyKeyReused,
     #[error("{}", .0.message())]
     Refused(LimitKind),
+    /// The number's cooldown or hour refuses it, but not whoever solves a challenge.
+    #[error("An OTP was just sent; solve the challenge, or wait before asking again")]
+    ChallengeRequired,
+    /// That provider did not say whether a challenge was solved.
+    #[error("{0} did not check the challenge; try again soon")]
+    ChallengeNotChecked(&'static str),
     #[error("Failed to recover")]
     FailedToRecover,
     #[error("Internal error")]
@@ -144,12 +150,13 @@ impl ErrorKind {
             }
             Self::Refused(kind @ LimitKind::Blocked) => (StatusCode::FORBIDDEN, kind.code()),
             Self::Refused(kind) => (StatusCode::TOO_MANY_REQUESTS, kind.code()),
+            Self::ChallengeRequired => (StatusCode::FORBIDDEN, "challenge_required"),
             Self::FailedToRecover | Self::Internal => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
             }
-            Self::OtpStoreUnavailable | Self::UserStoreUnavailable => {
-                (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
-            }
+            Self::OtpStoreUnavailable
+            | Self::UserStoreUnavailable
+            | Self::ChallengeNotChecked(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::BadRequest | Self::InvalidHost => (StatusCode::BAD_REQUEST, "bad_request"),
             Self::NotThisMachine => (StatusCode::FORBIDDEN, "not_this_machine"),
             Self::RequestHeadTooLarge => {
@@ -175,6 +182,7 @@ impl ErrorKind {
     fn says_when(self) -> bool {
         match self {
             Self::Refused(kind) => kind != LimitKind::Blocked,
+            Self::ChallengeRequired => true,
             _ => self.usual_retry_after().is_some(),
         }
     }
@@ -206,11 +214,13 @@ pub(super) async fn respond(
 pub struct ApiError {
     kind: ErrorKind,
     retry_after: Option<Duration>,
+    /// What to solve.
+    challenge: Option<Value>,
 }
 
 impl From<ErrorKind> for ApiError {
     fn from(kind: ErrorKind) -> Self {
-        Self { kind, retry_after: kind.usual_retry_after() }
+        Self { kind, retry_after: kind.usual_retry_after(), challenge: None }
     }
 }
 
@@ -218,7 +228,14 @@ impl ApiError {
     /// A refusal that ends after a while; clients are told whole seconds, rounded up.
     #[must_use]
     pub fn retry_after(kind: ErrorKind, wait: Duration) -> Self {
-        Self { kind, retry_after: Some(wait) }
+        Self { kind, retry_after: Some(wait), challenge: None }
+    }
+
+    /// A refusal that ends after a while, or once a challenge is solved.
+    #[must_use]
+    pub fn challenge(challenge: Value, wait: Duration) -> Self {
+        let refusal = Self::retry_after(ErrorKind::ChallengeRequired, wait);
+        Self { challenge: Some(challenge), ..refusal }
     }
 }
 
@@ -235,7 +252,11 @@ impl ResponseError for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, _) = self.kind.status_and_code();
-        let mut response = poem::web::Json(self.kind.body()).into_response();
+        let mut body = self.kind.body();
+        if let (Some(challenge), Some(body)) = (self.challenge, body.as_object_mut()) {
+            body.insert("challenge".to_owned(), challenge);
+        }
+        let mut response = poem::web::Json(body).into_response();
         response.set_status(status);
         let headers = response.headers_mut();
         if status == StatusCode::UNAUTHORIZED {

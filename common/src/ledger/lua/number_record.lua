@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Tells what is known of a number, its deliveries as they are kept. Changes nothing. Instants and
 -- durations are in ms.
 local HOUR, DAY = 3600000, 86400000

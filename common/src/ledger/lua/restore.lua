@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Makes the code that one attempt used up good again, because its sign-in failed or its answer was
 -- lost. A newer challenge is left alone. Answers whether it did.
 local record = number.load(keys.number)

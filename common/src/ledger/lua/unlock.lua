@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Forgets what keeps a number from asking and guessing. A code that is burned is gone; one that is
 -- not stays. Answers what there was.
 local record = number.load(keys.number)

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Counts the jobs.
 local in_flight = 0
 for _, worker in ipairs(redis.call('ZRANGE', keys.workers, 0, -1)) do

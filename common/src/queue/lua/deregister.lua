@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Takes stock of what a worker that fetches no more still holds. Answers how many jobs went back to
 -- the queue.
 local function set_of(ids)

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Forgets jobs that have ended. Answers how many.
 local left = call.limit
 for _, set in ipairs({ keys.done, keys.dead }) do
