@@ -4,6 +4,7 @@ mod abuse;
 mod challenge;
 mod challenges;
 mod connection;
+mod decisions;
 mod destinations;
 mod fuzz;
 mod guess_limits;

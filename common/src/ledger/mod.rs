@@ -20,3 +20,5 @@ pub(crate) mod scripts;
 mod sentinel;
 pub mod solved_challenges;
 pub mod subscription;
+
+pub use self::scripts::decisions;

@@ -154,9 +154,20 @@ fn unreadable(error: rmp_serde::decode::Error) -> RedisError {
         .into()
 }
 
-/// The whole text, and the queue's keys that it wants behind `keys`. Only what the script names is
-/// put before it.
+/// The whole text, and the queue's keys that it wants behind `keys`.
 fn assemble(
+    source: &Source,
+    settings: &Value,
+    keys: &[&'static str],
+) -> (String, Vec<&'static str>) {
+    let (mut text, queue_keys) = before(source, settings, keys);
+    let (_, own_text) = flags_of(source.text);
+    let _ = write!(text, "return cmsgpack.pack((function()\n{own_text}end)())\n");
+    (text, queue_keys)
+}
+
+/// What stands before the script's own text: only what it names.
+pub(super) fn before(
     source: &Source,
     settings: &Value,
     keys: &[&'static str],
@@ -174,7 +185,7 @@ fn assemble(
     });
     let keys = keys.iter().chain(&queue_names).zip(1..);
     let keys = keys.map(|(name, index)| format!("{name} = KEYS[{index}]"));
-    let (flags, own_text) = flags_of(source.text);
+    let (flags, _) = flags_of(source.text);
     let mut text = format!(
         "{flags}\nlocal settings = {{ {} }}\nlocal keys = {{ {} }}\nlocal call = cmsgpack.unpack(ARGV[1])\n",
         settings.collect::<Vec<_>>().join(", "),
@@ -195,7 +206,6 @@ fn assemble(
     for Part { name, text: part } in source.parts {
         let _ = write!(text, "local {name} = (function()\n{part}end)()\n");
     }
-    let _ = write!(text, "return cmsgpack.pack((function()\n{own_text}end)())\n");
     (text, queue_keys)
 }
 

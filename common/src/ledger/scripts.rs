@@ -1,6 +1,7 @@
 //! Which parts make up which script.
 
-use crate::ledger::script::{Part, Source};
+use crate::ledger::limits::LedgerSettings;
+use crate::ledger::script::{Part, Source, before};
 
 const BLOCK: Part = Part { name: "block", text: include_str!("lua/lib/block.lua") };
 const BREAKER: Part = Part { name: "breaker", text: include_str!("lua/lib/breaker.lua") };
@@ -19,6 +20,14 @@ const QUEUE: Part = Part { name: "queue", text: include_str!("../queue/lua/lib/q
 const RATE: Part = Part { name: "rate", text: include_str!("lua/lib/rate.lua") };
 const TIDY: Part = Part { name: "tidy", text: include_str!("lua/lib/tidy.lua") };
 const UNSENT: Part = Part { name: "unsent", text: include_str!("lua/lib/unsent.lua") };
+
+/// What decides, as scripts have it, for a test that tells it records and no keys: a text that
+/// defines `decide_send`, `decide_verify` and `number`, and that the test goes on with.
+#[must_use]
+pub fn decisions(settings: &LedgerSettings) -> String {
+    let parts = &[BLOCK, BUCKET, COOLDOWN, LOG, DECIDE_SEND, DECIDE_VERIFY, NUMBER];
+    before(&Source { text: "", parts }, &serde_json::json!(settings), &[]).0
+}
 
 /// Defines the sources, and a list of them all by their files.
 macro_rules! scripts {
@@ -72,7 +81,7 @@ mod tests {
     use super::*;
     use crate::admin;
     use crate::ledger::deliveries::DeliverySettings;
-    use crate::ledger::limits::{LIMITS, LedgerSettings, LimitConfig, LimitKind};
+    use crate::ledger::limits::{LIMITS, LimitConfig, LimitKind};
     use crate::ledger::records::LAYOUTS;
     use crate::ledger::script::{Call, Named, fields_of};
     use crate::ledger::{deliveries, delivery_status, idempotency, notices, otp};

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Blocks a number, until an instant or without end (0), or unblocks it. Answers whether it was
 -- blocked.
 local record = number.load(keys.number)

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Ends a challenge: its code is not good any more. All limits stay but its own count of guesses.
 -- Answers whether there was one.
 local record = number.load(keys.number)

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Forgets all that is known of a number, but what guards against abuse: a block, when it was sent
 -- to, and when it was guessed at. Answers how many codes and known addresses there were.
 local record = number.load(keys.number)
