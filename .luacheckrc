@@ -8,8 +8,8 @@ files["common/src"].read_globals = {
     -- Put before each script.
     "settings", "keys", "call",
     -- Positions in records: `common/src/ledger/records.rs`.
-    "D",
+    "D", "N", "C",
     -- The parts that scripts share: `common/src/ledger/scripts.rs`.
-    "block", "breaker", "bucket", "charges", "cooldown", "delivery", "known_addresses", "log",
-    "names", "queue", "rate", "unsent",
+    "block", "breaker", "bucket", "cooldown", "decide_send", "decide_verify", "delivery",
+    "known_addresses", "log", "names", "number", "queue", "rate", "tidy", "unsent",
 }

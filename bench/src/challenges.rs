@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
+use common::ledger::records::{Challenge, Number, read};
 use redis::aio::MultiplexedConnection;
 
 use crate::stage::otp_keys;
@@ -11,24 +12,25 @@ use crate::stage::otp_keys;
 /// Keys that one call asks for.
 const STEP: usize = 5_000;
 
-const CHALLENGES: &str = "{cheershare}:otp:sign_in:";
+const NUMBERS: &str = "{cheershare}:number:";
 
 /// A number, and the code that signs it in.
 pub(crate) type Guess = (String, String);
 
 /// Of the product: opened with its secret.
 pub(crate) async fn of_product(redis: &mut MultiplexedConnection) -> anyhow::Result<Vec<Guess>> {
-    let (otp_keys, keys) = (otp_keys()?, keys_like(redis, &format!("{CHALLENGES}*")).await?);
+    let (otp_keys, keys) = (otp_keys()?, keys_like(redis, &format!("{NUMBERS}*")).await?);
     let mut guesses = Vec::with_capacity(keys.len());
     for keys in keys.chunks(STEP) {
-        let mut pipe = redis::pipe();
-        for key in keys {
-            pipe.cmd("HMGET").arg(key).arg("id").arg("key_id").arg("sealed");
-        }
-        let challenges: Vec<(String, String, Vec<u8>)> = pipe.query_async(redis).await?;
-        for (key, (challenge, key_id, sealed)) in keys.iter().zip(challenges) {
-            let number = key.strip_prefix(CHALLENGES).context("a key of another kind")?;
-            let code = otp_keys.open(&key_id, &sealed, "sign_in", &number.parse()?, &challenge)?;
+        let records: Vec<Vec<u8>> = redis::cmd("MGET").arg(keys).query_async(redis).await?;
+        for (key, record) in keys.iter().zip(records) {
+            let number = key.strip_prefix(NUMBERS).context("a key of another kind")?;
+            let mut challenges = read::<Number>(&record)?.challenges.context("no challenge")?;
+            let Challenge { id, key_id, sealed, .. } =
+                challenges.remove("sign_in").context("no sign-in")?;
+            let (id, key_id) = (id.context("no id")?, key_id.context("no key")?);
+            let sealed = sealed.context("no code")?;
+            let code = otp_keys.open(&key_id, &sealed, "sign_in", &number.parse()?, &id)?;
             guesses.push((number.to_owned(), code.digits().to_owned()));
         }
     }

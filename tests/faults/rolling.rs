@@ -3,13 +3,13 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use redis::Commands;
 use tokio::time::sleep;
 
 use crate::random::seed;
 use crate::support::app::{App, Plan, SOON};
 use crate::support::fake_twilio::Reply;
 use crate::support::load_balancer::LoadBalancer;
+use crate::support::records::challenge;
 use crate::support::settings::OTP_SECRET;
 use crate::users::{Crowd, LONGEST_HOLD, Tally};
 
@@ -107,8 +107,7 @@ impl Fleet {
     /// The id of the key that the newest code of a number was sealed with.
     async fn newest_key(&self, number: &str) -> String {
         let _ = self.app.client_of(self.apis.start).ask("Asha", number).await.expect(200);
-        let key = format!("{{cheershare}}:otp:sign_in:{number}");
-        self.app.redis.connection().hget(key, "key_id").unwrap()
+        challenge(&self.app.redis, number).key_id.unwrap()
     }
 }
 

@@ -230,3 +230,36 @@ async fn a_new_user_has_the_name_that_came_from_where_the_code_is_redeemed() {
     }
     assert_eq!(name_of(5, &asked, None).await, "", "too many asked");
 }
+
+/// Two versions of the service run side by side during an update: what a newer one added to a
+/// number's record is kept, and what an older one lacks does no harm.
+#[async_test]
+async fn a_number_s_record_of_another_version_is_kept_whole() {
+    const LOAD: &str = "local record = cmsgpack.unpack(redis.call('GET', KEYS[1]))";
+    const SAVE: &str = "redis.call('SET', KEYS[1], cmsgpack.pack(record), 'KEEPTTL') return {}";
+    let app = Setup::defaults().start().await;
+    let client = app.at(&address(0));
+    let change = |lua: &str| -> Vec<String> {
+        redis::Script::new(&format!("{LOAD} {lua}"))
+            .key(format!("{{cheershare}}:number:{NUMBER}"))
+            .invoke(&mut app.redis.connection())
+            .unwrap()
+    };
+    let code = client.code_for(NUMBER).await;
+    change(&format!("record[1], record[#record + 1] = 9, 'of a newer version' {SAVE}"));
+    client.guess_wrong(NUMBER, &code, 1).await;
+    client.verify(NUMBER, &code).await.expect(200);
+    app.advance(MINUTE);
+    client.ask(NUMBER).await.expect(200);
+    assert_eq!(
+        change("return { tostring(record[1]), record[#record] }"),
+        ["9", "of a newer version"]
+    );
+
+    // Without its last two fields.
+    change(&format!("for _ = 1, 2 do record[#record] = nil end {SAVE}"));
+    app.advance(MINUTE);
+    let code = client.code_for(NUMBER).await;
+    client.guess_wrong(NUMBER, &code, 1).await;
+    client.verify(NUMBER, &code).await.expect(200);
+}

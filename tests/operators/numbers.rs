@@ -180,6 +180,38 @@ async fn a_blocked_number_can_neither_ask_nor_guess_until_it_is_unblocked() {
 }
 
 #[async_test]
+async fn erase_forgets_a_person_and_not_what_guards_against_abuse() {
+    let app = Plan::new()
+        .set("SENDS_PER_NUMBER_DAY", "10")
+        .set("WRONG_GUESSES_PER_NUMBER_DAY", "100")
+        .start()
+        .await;
+    app.sign_in("Asha", NUMBER).await;
+    let asked = app.client().ask("Asha", NUMBER).await.expect(200);
+    app.delivery_is(asked.delivery_id(), "sent", SOON).await;
+    let code = app.twilio.wait_for_sms(NUMBER, 2, SOON).await[1].code();
+    app.client().verify(NUMBER, WRONG).await.expect(401);
+    text(&app, &format!("api number block {NUMBER}")).await;
+
+    assert_eq!(
+        text(&app, &format!("api number erase {NUMBER}")).await,
+        format!("{MASKED} is erased. Forgotten: OTPs: 1, known addresses: 1.\n")
+    );
+    let record = json(&app, &format!("api number show {NUMBER}")).await;
+    assert_eq!((&record["challenges"], &record["deliveries"]), (&json!([]), &json!([])));
+    assert_eq!(record["known_addresses"], 0);
+    assert_eq!((&record["sends"]["day"], &record["wrong_guesses"]["day"]), (&2.into(), &1.into()));
+    assert!(record["blocked"].is_object());
+    text(&app, &format!("api number unblock {NUMBER}")).await;
+    app.client().verify(NUMBER, &code).await.expect(401);
+
+    // Nothing looks through the keys, however many there are.
+    let stats: String =
+        redis::cmd("INFO").arg("commandstats").query(&mut app.redis.connection()).unwrap();
+    assert!(!stats.contains("cmdstat_scan"), "{stats}");
+}
+
+#[async_test]
 async fn a_number_is_blocked_for_a_time() {
     let app = App::start().await;
     let told = text(&app, &format!("api number block {NUMBER} --minutes 2")).await;
@@ -188,8 +220,7 @@ async fn a_number_is_blocked_for_a_time() {
         "{told}"
     );
     app.client().ask("Asha", NUMBER).await.expect_code(403, "number_blocked");
-    let left: i64 =
-        app.redis.connection().pttl(format!("{{cheershare}}:blocked:{NUMBER}")).unwrap();
+    let left: i64 = app.redis.connection().pttl(format!("{{cheershare}}:number:{NUMBER}")).unwrap();
     assert!((60_000..=120_000).contains(&left), "{left} ms");
     assert_eq!(
         text(&app, &format!("api number unblock {NUMBER}")).await,

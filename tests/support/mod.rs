@@ -20,7 +20,7 @@ pub(crate) use self::fakes::{collector, fake_site_verify, fake_twilio, fake_webh
 pub(crate) use self::network::{load_balancer, tcp_proxy, tls};
 pub(crate) use self::service::{app, in_process, process, settings};
 pub(crate) use self::stores::{
-    accounts, database, ledger, pgbouncer, postgres_server, queue, redis_server, sentinel,
+    accounts, database, ledger, pgbouncer, postgres_server, queue, records, redis_server, sentinel,
 };
 
 /// Asks again, every few milliseconds, until there is an answer.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use common::admin;
-use common::admin::numbers::{Block, NumberRecord, Numbers, Unlocked};
+use common::admin::numbers::{Block, Erased, NumberRecord, Numbers, Unlocked};
 use common::runtime::clock::Clock;
 use common::runtime::command::{self, CommandError, Output};
 use serde::Serialize;
@@ -31,6 +31,9 @@ pub enum NumberCommand {
     },
     /// End a block
     Unblock(OneNumber),
+    /// Forget its OTPs, their SMS and its known addresses, as its owner may ask; not what guards
+    /// against abuse: a block, and for a day when it was sent to and guessed at
+    Erase(OneNumber),
 }
 
 /// Which number, and how to answer.
@@ -46,6 +49,7 @@ pub(super) async fn run(command: &NumberCommand, config: &Config) -> Result<(), 
     let (NumberCommand::Show(which)
     | NumberCommand::Unlock(which)
     | NumberCommand::Unblock(which)
+    | NumberCommand::Erase(which)
     | NumberCommand::Block { number: which, .. }) = command;
     let number = parse_number(&which.number, config)?;
     let numbers =
@@ -62,6 +66,10 @@ pub(super) async fn run(command: &NumberCommand, config: &Config) -> Result<(), 
             let time = minutes.map(|minutes| Duration::from_secs(minutes * 60));
             let blocked = Some(numbers.block(number.e164(), time).await?);
             command::answer(&Changed { number: masked, blocked, changed: true }, json)
+        }
+        NumberCommand::Erase(_) => {
+            let had = numbers.erase(number.e164()).await?;
+            command::answer(&WasErased { number: masked, had }, json)
         }
         NumberCommand::Unblock(_) => {
             let changed = numbers.unblock(number.e164()).await?;
@@ -148,6 +156,21 @@ impl fmt::Display for WasUnlocked {
         let cooldown = if cooldown { "its cooldown" } else { "no cooldown" };
         write!(f, "{} is unlocked. Forgotten: {cooldown}, sends: {sends}, ", self.number)?;
         write!(f, "wrong guesses: {wrong_guesses}, burned codes: {burned_codes}.")
+    }
+}
+
+#[derive(Serialize)]
+struct WasErased {
+    number: String,
+    #[serde(rename = "forgotten")]
+    had: Erased,
+}
+
+impl fmt::Display for WasErased {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Erased { codes, known_addresses } = self.had;
+        write!(f, "{} is erased. Forgotten: OTPs: {codes}, ", self.number)?;
+        write!(f, "known addresses: {known_addresses}.")
     }
 }
 

@@ -38,7 +38,7 @@ named! {
 }
 
 impl Call for LookCall {
-    type Settings = ();
+    type Settings = LedgerSettings;
     type Keys = BucketKey;
     type Reply = f64;
     const SOURCE: Source = scripts::LOOK_AT_BUCKET;
@@ -91,7 +91,7 @@ impl Bucket {
     ) -> Result<Level, OperatorError> {
         let capacity = self.capacity(settings);
         let call = LookCall { now: clock.unix_ms(), capacity, empty };
-        let script = Script::new(&());
+        let script = Script::new(settings);
         let level = ask_redis(script.run(redis, BucketKey { bucket: self.key() }, &call)).await?;
         Ok(self.level(level, settings))
     }

@@ -16,9 +16,6 @@ use crate::ledger::script::{Call, Script, Source, keys, named};
 use crate::ledger::scripts;
 use crate::runtime::clock::{Clock, Timestamp, millis};
 
-/// Keys that Redis looks at in one step of a search.
-const SEARCH_STEP: usize = 1_000;
-
 /// What is known of a number. Nothing in it tells the whole number or a code.
 #[derive(Clone, Debug, Serialize)]
 pub struct NumberRecord {
@@ -81,6 +78,14 @@ pub struct DeliveryRecord {
     pub tries: u32,
 }
 
+/// What was known of a number and is forgotten.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct Erased {
+    /// OTPs, with all their SMS.
+    pub codes: u64,
+    pub known_addresses: u64,
+}
+
 /// What an unlocked number had.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct Unlocked {
@@ -93,22 +98,15 @@ pub struct Unlocked {
     pub burned_codes: u64,
 }
 
-keys!(RecordKeys { blocked, number, sends, known, wrong, range, country, service });
+keys!(RecordKeys { number, known, range, country, service });
 
 named! {
     #[derive(Serialize)]
-    pub(crate) struct RecordCall<'a> {
+    pub(crate) struct RecordCall {
         now: i64,
         /// Of the buckets of range, country and service.
         capacities: Vec<u32>,
-        challenges: Vec<ChallengeKey<'a>>,
     }
-}
-
-#[derive(Serialize)]
-struct ChallengeKey<'a> {
-    key: &'a str,
-    purpose: &'a str,
 }
 
 #[derive(Deserialize)]
@@ -139,28 +137,59 @@ struct FoundDelivery {
     record: Option<ByteBuf>,
 }
 
-impl Call for RecordCall<'_> {
+impl Call for RecordCall {
     type Settings = LedgerSettings;
     type Keys = RecordKeys;
     type Reply = RecordReply;
     const SOURCE: Source = scripts::NUMBER_RECORD;
 }
 
-keys!(UnlockKeys { number, sends, known, wrong });
+keys!(NumberKey { number });
 
 named! {
     #[derive(Serialize)]
-    pub(crate) struct UnlockCall<'a> {
-        challenges: &'a [String],
-        wrong_by_address: &'a [String],
+    pub(crate) struct UnlockCall {
+        now: i64,
     }
 }
 
-impl Call for UnlockCall<'_> {
+impl Call for UnlockCall {
     type Settings = LedgerSettings;
-    type Keys = UnlockKeys;
+    type Keys = NumberKey;
     type Reply = Unlocked;
     const SOURCE: Source = scripts::UNLOCK;
+}
+
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct BlockCall {
+        now: i64,
+        /// Unix ms, or 0 without end; none ends the block.
+        until_at: Option<i64>,
+    }
+}
+
+impl Call for BlockCall {
+    type Settings = LedgerSettings;
+    type Keys = NumberKey;
+    type Reply = bool;
+    const SOURCE: Source = scripts::BLOCK_NUMBER;
+}
+
+keys!(EraseKeys { number, known });
+
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct EraseCall {
+        now: i64,
+    }
+}
+
+impl Call for EraseCall {
+    type Settings = LedgerSettings;
+    type Keys = EraseKeys;
+    type Reply = Erased;
+    const SOURCE: Source = scripts::ERASE;
 }
 
 #[derive(Clone, Debug)]
@@ -184,14 +213,10 @@ impl Numbers {
     pub async fn record(&self, number: &PhoneNumber) -> Result<NumberRecord, OperatorError> {
         let country = number.country();
         let number = number.e164();
-        let (challenges, _) = self.search(number).await?;
         let buckets = [Bucket::Range(number.clone()), Bucket::Country(country), Bucket::Service];
         let keys = RecordKeys {
-            blocked: keys::blocked(number),
             number: keys::number(number),
-            sends: keys::sends(number),
             known: keys::known_addresses(number),
-            wrong: keys::wrong_by_number(number),
             range: keys::range_bucket(number),
             country: keys::country_bucket(country),
             service: keys::service_bucket(),
@@ -200,13 +225,6 @@ impl Numbers {
         let call = RecordCall {
             now,
             capacities: buckets.iter().map(|bucket| bucket.capacity(&self.settings)).collect(),
-            challenges: challenges
-                .iter()
-                .map(|key| ChallengeKey {
-                    key,
-                    purpose: keys::purpose_in(key, number).unwrap_or_default(),
-                })
-                .collect(),
         };
         let mut redis = self.redis.clone();
         let found = ask_redis(Script::new(&self.settings).run(&mut redis, keys, &call)).await?;
@@ -234,16 +252,8 @@ impl Numbers {
     /// # Errors
     /// [`OperatorError`].
     pub async fn unlock(&self, number: &E164) -> Result<Unlocked, OperatorError> {
-        let (challenges, wrong_by_address) = self.search(number).await?;
-        let keys = UnlockKeys {
-            number: keys::number(number),
-            sends: keys::sends(number),
-            known: keys::known_addresses(number),
-            wrong: keys::wrong_by_number(number),
-        };
-        let call = UnlockCall { challenges: &challenges, wrong_by_address: &wrong_by_address };
-        let mut redis = self.redis.clone();
-        ask_redis(Script::new(&self.settings).run(&mut redis, keys, &call)).await
+        let call = UnlockCall { now: self.clock.unix_ms() };
+        self.change(number, &call).await
     }
 
     /// Blocks a number, for a while or until it is unblocked: it can neither ask nor guess. Answers
@@ -256,14 +266,9 @@ impl Numbers {
         number: &E164,
         time: Option<Duration>,
     ) -> Result<Block, OperatorError> {
-        let until = time.map(|time| self.clock.unix_ms().saturating_add(millis(time)));
-        let mut call = redis::cmd("SET");
-        call.arg(keys::blocked(number)).arg(until.unwrap_or(0));
-        if let Some(time) = time {
-            call.arg("PX").arg(millis(time));
-        }
-        let mut redis = self.redis.clone();
-        ask_redis(call.exec_async(&mut redis)).await?;
+        let now = self.clock.unix_ms();
+        let until = time.map(|time| now.saturating_add(millis(time)));
+        self.change(number, &BlockCall { now, until_at: Some(until.unwrap_or(0)) }).await?;
         Ok(Block { until: until.map(Timestamp::of_unix_ms) })
     }
 
@@ -272,41 +277,28 @@ impl Numbers {
     /// # Errors
     /// [`OperatorError`].
     pub async fn unblock(&self, number: &E164) -> Result<bool, OperatorError> {
-        let mut redis = self.redis.clone();
-        let mut call = redis::cmd("DEL");
-        call.arg(keys::blocked(number));
-        ask_redis(call.query_async(&mut redis)).await
+        self.change(number, &BlockCall { now: self.clock.unix_ms(), until_at: None }).await
     }
 
-    /// The keys of a number whose names cannot be told: of its challenges, and of its wrong guesses
-    /// by address. Redis looks through all keys, in steps that hold up nobody.
-    async fn search(&self, number: &E164) -> Result<(Vec<String>, Vec<String>), OperatorError> {
-        let (mut redis, mut cursor) = (self.redis.clone(), 0_u64);
-        let (mut challenges, mut wrong_by_address) = (Vec::new(), Vec::new());
-        loop {
-            let mut step = redis::cmd("SCAN");
-            step.arg(cursor)
-                .arg("MATCH")
-                .arg(keys::pattern_of(number))
-                .arg("COUNT")
-                .arg(SEARCH_STEP);
-            let (next, found): (u64, Vec<String>) = ask_redis(step.query_async(&mut redis)).await?;
-            for key in found {
-                if keys::purpose_in(&key, number).is_some() {
-                    challenges.push(key);
-                } else if keys::is_wrong_by_both(&key, number) {
-                    wrong_by_address.push(key);
-                }
-            }
-            if next == 0 {
-                break;
-            }
-            cursor = next;
-        }
-        // A search may meet a key twice.
-        challenges.sort();
-        challenges.dedup();
-        Ok((challenges, wrong_by_address))
+    /// Forgets the codes of a number, their SMS and its known addresses. What guards against abuse
+    /// stays: a block, and when it was sent to and guessed at, for a day.
+    ///
+    /// # Errors
+    /// [`OperatorError`].
+    pub async fn erase(&self, number: &E164) -> Result<Erased, OperatorError> {
+        let keys = EraseKeys { number: keys::number(number), known: keys::known_addresses(number) };
+        let call = EraseCall { now: self.clock.unix_ms() };
+        let mut redis = self.redis.clone();
+        ask_redis(Script::new(&self.settings).run(&mut redis, keys, &call)).await
+    }
+
+    async fn change<C>(&self, number: &E164, call: &C) -> Result<C::Reply, OperatorError>
+    where
+        C: Call<Settings = LedgerSettings, Keys = NumberKey>,
+    {
+        let keys = NumberKey { number: keys::number(number) };
+        let mut redis = self.redis.clone();
+        ask_redis(Script::new(&self.settings).run(&mut redis, keys, call)).await
     }
 }
 

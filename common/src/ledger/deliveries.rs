@@ -124,9 +124,8 @@ pub(crate) struct DeliverySettings {
     least_life: i64,
     dead_letters_kept: u32,
     dead_letters: &'static str,
-    challenge_prefix: &'static str,
     bucket_prefix: &'static str,
-    sends_prefix: &'static str,
+    number_prefix: &'static str,
     breaker_prefix: &'static str,
     rate_prefix: &'static str,
 }
@@ -145,9 +144,8 @@ impl DeliverySettings {
             least_life: millis(LEAST_LIFE),
             dead_letters_kept: DEAD_LETTERS_KEPT,
             dead_letters: keys::DEAD_LETTERS,
-            challenge_prefix: keys::CHALLENGE_PREFIX,
             bucket_prefix: keys::BUCKET_PREFIX,
-            sends_prefix: keys::SENDS_PREFIX,
+            number_prefix: keys::NUMBER_PREFIX,
             breaker_prefix: keys::BREAKER_PREFIX,
             rate_prefix: keys::RATE_PREFIX,
         }

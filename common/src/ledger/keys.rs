@@ -3,21 +3,13 @@
 
 use crate::domain::client::{ClientAddress, ClientNetwork};
 use crate::domain::phone::{Country, E164};
-use crate::domain::purpose::Purpose;
 
-/// What the names of all challenges start with; purpose and number follow.
-pub(crate) const CHALLENGE_PREFIX: &str = "{cheershare}:otp:";
+/// What the names of all numbers' records start with; the number follows.
+pub(crate) const NUMBER_PREFIX: &str = "{cheershare}:number:";
 /// What the names of all deliveries start with; the id follows.
 pub(crate) const DELIVERY_PREFIX: &str = "{cheershare}:delivery:";
 /// What the names of all leaky buckets start with.
 pub(crate) const BUCKET_PREFIX: &str = "{cheershare}:bucket:";
-/// What the names of all logs of sends start with; the number follows, and the tag of a known
-/// address.
-pub(crate) const SENDS_PREFIX: &str = "{cheershare}:sends:";
-
-/// What the names of all logs of wrong guesses at a number from an address start with; both follow.
-const WRONG_BY_BOTH_PREFIX: &str = "{cheershare}:wrong:both:";
-
 /// What the names of all breakers start with; the provider follows.
 pub(crate) const BREAKER_PREFIX: &str = "{cheershare}:breaker:";
 /// What the names of the call rates start with; the provider follows.
@@ -33,34 +25,19 @@ pub(crate) fn breaker(provider: &str) -> String {
 /// Digits that a range of numbers leaves open.
 const RANGE_DIGITS: usize = 3;
 
-/// The challenge of a number.
-pub(crate) fn challenge(purpose: Purpose<'_>, number: &E164) -> String {
-    format!("{CHALLENGE_PREFIX}{}:{}", purpose.text(), number.as_str())
-}
-
 /// One SMS that was asked for.
 pub(crate) fn delivery(id: &str) -> String {
     format!("{DELIVERY_PREFIX}{id}")
 }
 
-/// The cooldown of a number.
+/// The record of a number.
 pub(crate) fn number(number: &E164) -> String {
-    format!("{{cheershare}}:number:{}", number.as_str())
-}
-
-/// When a number was sent to.
-pub(crate) fn sends(number: &E164) -> String {
-    format!("{SENDS_PREFIX}{}", number.as_str())
+    format!("{NUMBER_PREFIX}{}", number.as_str())
 }
 
 /// The tags of addresses from which a number signed in.
 pub(crate) fn known_addresses(number: &E164) -> String {
     format!("{{cheershare}}:known:{}", number.as_str())
-}
-
-/// When a number was guessed at.
-pub(crate) fn wrong_by_number(number: &E164) -> String {
-    format!("{{cheershare}}:wrong:number:{}", number.as_str())
 }
 
 /// When an address guessed.
@@ -71,34 +48,6 @@ pub(crate) fn wrong_by_address(address: ClientAddress) -> String {
 /// Of which number an address has been told lately whether it is known.
 pub(crate) fn told(address: ClientAddress) -> String {
     format!("{{cheershare}}:told:{address}")
-}
-
-/// When an address guessed at a number.
-pub(crate) fn wrong_by_both(number: &E164, address: ClientAddress) -> String {
-    format!("{WRONG_BY_BOTH_PREFIX}{}:{address}", number.as_str())
-}
-
-/// What matches all keys with a number in their names, and some of longer numbers. There is nothing
-/// in a number that a pattern would take for more than itself.
-pub(crate) fn pattern_of(number: &E164) -> String {
-    format!("{{cheershare}}:*:{}*", number.as_str())
-}
-
-/// The purpose of a challenge of that number, by the challenge's key.
-pub(crate) fn purpose_in<'a>(key: &'a str, number: &E164) -> Option<&'a str> {
-    key.strip_prefix(CHALLENGE_PREFIX)?.strip_suffix(number.as_str())?.strip_suffix(':')
-}
-
-/// Whether that key is one of [`wrong_by_both`] of the number.
-pub(crate) fn is_wrong_by_both(key: &str, number: &E164) -> bool {
-    key.strip_prefix(WRONG_BY_BOTH_PREFIX)
-        .and_then(|rest| rest.strip_prefix(number.as_str()))
-        .is_some_and(|rest| rest.starts_with(':'))
-}
-
-/// That an operator has blocked a number, and until when.
-pub(crate) fn blocked(number: &E164) -> String {
-    format!("{{cheershare}}:blocked:{}", number.as_str())
 }
 
 /// A request that its client may repeat, by the tag of client and key.

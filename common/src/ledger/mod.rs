@@ -13,7 +13,7 @@ pub mod notices;
 pub mod otp;
 pub mod outcome;
 mod pending_rollbacks;
-pub(crate) mod records;
+pub mod records;
 pub mod rights;
 pub(crate) mod script;
 pub(crate) mod scripts;

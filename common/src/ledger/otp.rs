@@ -102,8 +102,20 @@ pub enum VerifyOutcome {
 /// One use of a code, which may have to be taken back.
 #[derive(Clone, Debug)]
 struct Redemption {
-    key: String,
+    purpose: String,
+    number: E164,
     id: String,
+}
+
+impl Redemption {
+    /// Which challenge it is of.
+    fn challenge(&self) -> String {
+        format!("{}:{}", self.purpose, self.number.as_str())
+    }
+
+    fn key(&self) -> NumberKey {
+        NumberKey { number: keys::number(&self.number) }
+    }
 }
 
 /// A right guess.
@@ -134,6 +146,7 @@ named! {
     #[derive(Serialize)]
     pub(crate) struct SendRequest<'a> {
         keys: SendKeys,
+        address: String,
         address_tags: Vec<String>,
         purpose: String,
         number: &'a str,
@@ -158,14 +171,10 @@ named! {
 named! {
     #[derive(Serialize)]
     pub(crate) struct SendKeys {
-        challenge: String,
         delivery: String,
         number: String,
-        sends: String,
         known: String,
-        wrong: String,
         wrong_by_address: String,
-        wrong_by_both: String,
         wrong_by_network: String,
         told: String,
         address: String,
@@ -173,7 +182,6 @@ named! {
         range: String,
         country: String,
         service: String,
-        blocked: String,
     }
 }
 
@@ -201,21 +209,14 @@ impl Call for SendCall<'_> {
     }
 }
 
-keys!(VerifyKeys {
-    challenge,
-    number,
-    known,
-    wrong_by_number,
-    wrong_by_address,
-    wrong_by_both,
-    wrong_by_network,
-    blocked,
-});
+keys!(VerifyKeys { number, known, wrong_by_address, wrong_by_network });
 
 named! {
     #[derive(Serialize)]
     pub(crate) struct VerifyCall<'a> {
         now: i64,
+        purpose: &'a str,
+        address: String,
         address_tags: Vec<String>,
         attempt: &'a str,
         guesses: Vec<GuessTag>,
@@ -236,20 +237,36 @@ impl Call for VerifyCall<'_> {
     const SOURCE: Source = scripts::VERIFY;
 }
 
-keys!(ChallengeKey { challenge });
+keys!(NumberKey { number });
 
 named! {
     #[derive(Serialize)]
     pub(crate) struct RestoreCall<'a> {
+        purpose: &'a str,
         attempt: &'a str,
     }
 }
 
 impl Call for RestoreCall<'_> {
     type Settings = ();
-    type Keys = ChallengeKey;
+    type Keys = NumberKey;
     type Reply = bool;
     const SOURCE: Source = scripts::RESTORE;
+}
+
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct EndCall<'a> {
+        now: i64,
+        purpose: &'a str,
+    }
+}
+
+impl Call for EndCall<'_> {
+    type Settings = LedgerSettings;
+    type Keys = NumberKey;
+    type Reply = bool;
+    const SOURCE: Source = scripts::END_CHALLENGE;
 }
 
 /// What Redis runs under these settings.
@@ -257,11 +274,16 @@ impl Call for RestoreCall<'_> {
 struct Scripts {
     send: Script<SendCall<'static>>,
     verify: Script<VerifyCall<'static>>,
+    end: Script<EndCall<'static>>,
 }
 
 impl Scripts {
     fn new(settings: &LedgerSettings) -> Self {
-        Self { send: Script::new(settings), verify: Script::new(settings) }
+        Self {
+            send: Script::new(settings),
+            verify: Script::new(settings),
+            end: Script::new(settings),
+        }
     }
 }
 
@@ -375,14 +397,10 @@ impl OtpStore {
         };
         SendRequest {
             keys: SendKeys {
-                challenge: keys::challenge(purpose, number),
                 delivery: keys::delivery(delivery_id.as_str()),
                 number: keys::number(number),
-                sends: keys::sends(number),
                 known: keys::known_addresses(number),
-                wrong: keys::wrong_by_number(number),
                 wrong_by_address: keys::wrong_by_address(address),
-                wrong_by_both: keys::wrong_by_both(number, address),
                 wrong_by_network: keys::wrong_by_network(address.network()),
                 told: keys::told(address),
                 address: keys::address_bucket(address),
@@ -390,8 +408,8 @@ impl OtpStore {
                 range: keys::range_bucket(number),
                 country: keys::country_bucket(country),
                 service: keys::service_bucket(),
-                blocked: keys::blocked(number),
             },
+            address: address.to_string(),
             address_tags: self.keys.address_tags(number, address),
             purpose: purpose.text(),
             number: number.as_str(),
@@ -425,25 +443,27 @@ impl OtpStore {
             return Err(LedgerError::RollbackPending);
         }
         let OtpRequester { purpose, number, address } = asker;
-        let redemption =
-            Redemption { key: keys::challenge(purpose, number), id: Ulid::generate().to_string() };
+        let redemption = Redemption {
+            purpose: purpose.text(),
+            number: number.clone(),
+            id: Ulid::generate().to_string(),
+        };
         let keys = VerifyKeys {
-            challenge: redemption.key.clone(),
             number: keys::number(number),
             known: keys::known_addresses(number),
-            wrong_by_number: keys::wrong_by_number(number),
             wrong_by_address: keys::wrong_by_address(address),
-            wrong_by_both: keys::wrong_by_both(number, address),
             wrong_by_network: keys::wrong_by_network(address.network()),
-            blocked: keys::blocked(number),
         };
         let call = VerifyCall {
             now: self.clock.unix_ms(),
+            purpose: &redemption.purpose,
+            address: address.to_string(),
             address_tags: self.keys.address_tags(number, address),
             attempt: &redemption.id,
             guesses: self.keys.guess_tags(guess, purpose, number),
         };
-        let was_pending = self.pending_rollbacks.has(&redemption.key);
+        let challenge = redemption.challenge();
+        let was_pending = self.pending_rollbacks.has(&challenge);
         // Redis may run the script after nobody waits for its answer any more.
         let mut redis = self.redis.clone();
         let answer = within_deadline(self.scripts.verify.run(&mut redis, keys, &call))
@@ -451,13 +471,13 @@ impl OtpStore {
             .inspect_err(|_| self.restore_in_background(redemption.clone()));
         Ok(match answer? {
             VerifyReply::Right { name } => {
-                self.pending_rollbacks.forget(&redemption.key);
+                self.pending_rollbacks.forget(&challenge);
                 VerifyOutcome::Right(Verified { redemption, name: PersonName::from_store(name) })
             }
             // A code that looks used may be one whose use is taken back next: nobody should be told
             // that it is wrong.
             VerifyReply::Refused { why: WrongGuess::None }
-                if was_pending || self.pending_rollbacks.has(&redemption.key) =>
+                if was_pending || self.pending_rollbacks.has(&challenge) =>
             {
                 return Err(LedgerError::RollbackPending);
             }
@@ -483,23 +503,22 @@ impl OtpStore {
     /// [`LedgerError`]; the challenge may have ended all the same.
     pub async fn end(&self, purpose: Purpose<'_>, number: &E164) -> Result<(), LedgerError> {
         let mut redis = self.redis.clone();
-        let mut call = redis::cmd("DEL");
-        call.arg(keys::challenge(purpose, number));
-        within_deadline(call.query_async(&mut redis)).await
+        let keys = NumberKey { number: keys::number(number) };
+        let call = EndCall { now: self.clock.unix_ms(), purpose: &purpose.text() };
+        within_deadline(self.scripts.end.run(&mut redis, keys, &call)).await.map(|_| ())
     }
 
     async fn restore_redemption(&self, redemption: &Redemption) -> Result<bool, LedgerError> {
         let mut redis = self.redis.clone();
-        let keys = ChallengeKey { challenge: redemption.key.clone() };
-        let call = RestoreCall { attempt: &redemption.id };
-        within_deadline(RESTORE.run(&mut redis, keys, &call)).await
+        let call = RestoreCall { purpose: &redemption.purpose, attempt: &redemption.id };
+        within_deadline(RESTORE.run(&mut redis, redemption.key(), &call)).await
     }
 
     /// Tries in the background, until the attempt is taken back or Redis has said twice that there
     /// is nothing to take back.
     fn restore_in_background(&self, redemption: Redemption) {
         let store = self.clone();
-        let pending = self.pending_rollbacks.begin(&redemption.key, &redemption.id);
+        let pending = self.pending_rollbacks.begin(&redemption.challenge(), &redemption.id);
         tokio::spawn(async move {
             let _until_it_ends = pending;
             let mut answers = 0;

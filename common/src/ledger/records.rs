@@ -5,32 +5,34 @@
 //! end, a version changes a record that it does not know whole in place, and both sides read a
 //! record that is shorter or longer than their own.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_bytes::ByteBuf;
 
 /// What new records have as their version.
 const VERSION: usize = 1;
 
 /// One layout: the name that scripts know its positions by, and its fields in their order.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Layout {
-    pub(crate) table: &'static str,
-    pub(crate) fields: &'static [&'static str],
+pub struct Layout {
+    pub table: &'static str,
+    pub fields: &'static [&'static str],
 }
 
 impl Layout {
     /// Where scripts find the fields, behind the version; and of what a new record is made.
-    pub(crate) fn positions(&self) -> impl Iterator<Item = (&'static str, usize)> {
+    pub fn positions(&self) -> impl Iterator<Item = (&'static str, usize)> {
         let made_of = [("VERSION", VERSION), ("SIZE", self.fields.len() + 1)];
         self.fields.iter().copied().zip(2..).chain(made_of)
     }
 }
 
 /// All of them.
-pub(crate) const LAYOUTS: [Layout; 1] = [Delivery::LAYOUT];
+pub const LAYOUTS: [Layout; 3] = [Delivery::LAYOUT, Number::LAYOUT, Challenge::LAYOUT];
 
 /// A field that may be missing.
 #[derive(Deserialize)]
@@ -59,12 +61,12 @@ macro_rules! record {
     ) => {
         $(#[$meta])*
         #[derive(Clone, Debug, Default)]
-        pub(crate) struct $name {
-            $($(#[$field_meta])* pub(crate) $field: Option<$type>,)*
+        pub struct $name {
+            $($(#[$field_meta])* pub $field: Option<$type>,)*
         }
 
         impl $name {
-            pub(crate) const LAYOUT: Layout =
+            pub const LAYOUT: Layout =
                 Layout { table: $table, fields: &[$(stringify!($field)),*] };
         }
 
@@ -94,6 +96,52 @@ macro_rules! record {
             }
         }
     };
+}
+
+record! {
+    /// What is known of a number but for its known addresses. All but the first are tables by name
+    /// in Lua, and a new version's have to be.
+    #[allow(dead_code, reason = "scripts read the other fields")]
+    "N" Number {
+        /// 0 is without end (Unix ms).
+        blocked_until: i64,
+        /// By purpose.
+        challenges: BTreeMap<String, Challenge>,
+        /// Sends since the last sign-in, and the instant of the last. For `all`, and for each known
+        /// address that needed a cooldown of its own.
+        streaks: BTreeMap<String, (u32, i64)>,
+        /// Logs of sends, newest first: of `all`; of each known address' own, and of all those as
+        /// `known`.
+        sends: BTreeMap<String, Vec<i64>>,
+        /// Logs of wrong guesses: of `all`, and of known addresses' own as `known`.
+        wrong: BTreeMap<String, Vec<i64>>,
+        wrong_by_address: BTreeMap<String, Vec<i64>>,
+    }
+}
+
+record! {
+    /// A code that was asked for.
+    #[allow(dead_code, reason = "scripts read the other fields")]
+    "C" Challenge {
+        id: String,
+        /// The attempt that did.
+        used: String,
+        first_asked_at: i64,
+        expires_at: i64,
+        key_id: String,
+        sealed: ByteBuf,
+        tag: String,
+        /// Each behind the tag of the address that gave it.
+        names: Vec<String>,
+        guesses: u32,
+        known_guesses: u32,
+        /// Ids, the newest last.
+        deliveries: Vec<String>,
+        /// How often each bucket, behind its prefix, was charged for it.
+        charged: BTreeMap<String, u32>,
+        /// Deliveries of the code before, which was used and gave its charges back.
+        settled: Vec<String>,
+    }
 }
 
 record! {
@@ -137,9 +185,7 @@ record! {
 ///
 /// # Errors
 /// The bytes are none.
-pub(crate) fn read<T: for<'de> Deserialize<'de>>(
-    bytes: &[u8],
-) -> Result<T, rmp_serde::decode::Error> {
+pub fn read<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, rmp_serde::decode::Error> {
     rmp_serde::from_slice(bytes)
 }
 

@@ -17,7 +17,7 @@ pub const ACL: &str = "\
     resetchannels &{cheershare}:* \
     -@all +del +eval +evalsha +exists +expire +get +hdel +hexists +hget +hgetall +hincrby \
     +hkeys +hlen +hmget +hmset +hset +hsetnx +info +lindex +llen +lpush +lrange +lrem +ltrim \
-    +mget +pexpire +ping +pttl +publish +rpop +rpush +sadd +scan +scard +script +select +set \
+    +mget +pexpire +ping +pttl +publish +rpush +sadd +scard +script +select +set \
     +setnx +sismember +smembers +spop +srem +subscribe +time +unsubscribe +zadd +zcard +zcount \
     +zrange +zrangebyscore +zrem +zremrangebyrank +zremrangebyscore +zrevrange +zscore";
 
@@ -26,7 +26,7 @@ static CHECK: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local key, channel, other_key = KEYS[1], ARGV[1], ARGV[2]
         local arguments = { -- of those that take no key at first
-            eval = { '', '0' }, evalsha = { '', '0' }, info = {}, ping = {}, scan = { '0' },
+            eval = { '', '0' }, evalsha = { '', '0' }, info = {}, ping = {},
             script = { 'load', '' }, select = { '0' }, time = {},
             publish = { channel, '' }, subscribe = { channel },
         }

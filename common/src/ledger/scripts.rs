@@ -5,15 +5,19 @@ use crate::ledger::script::{Part, Source};
 const BLOCK: Part = Part { name: "block", text: include_str!("lua/lib/block.lua") };
 const BREAKER: Part = Part { name: "breaker", text: include_str!("lua/lib/breaker.lua") };
 const BUCKET: Part = Part { name: "bucket", text: include_str!("lua/lib/bucket.lua") };
-const CHARGES: Part = Part { name: "charges", text: include_str!("lua/lib/charges.lua") };
 const COOLDOWN: Part = Part { name: "cooldown", text: include_str!("lua/lib/cooldown.lua") };
+const DECIDE_SEND: Part = Part { name: "decide_send", text: include_str!("lua/decide/send.lua") };
+const DECIDE_VERIFY: Part =
+    Part { name: "decide_verify", text: include_str!("lua/decide/verify.lua") };
 const DELIVERY: Part = Part { name: "delivery", text: include_str!("lua/lib/delivery.lua") };
 const KNOWN_ADDRESSES: Part =
     Part { name: "known_addresses", text: include_str!("lua/lib/known_addresses.lua") };
 const LOG: Part = Part { name: "log", text: include_str!("lua/lib/log.lua") };
 const NAMES: Part = Part { name: "names", text: include_str!("lua/lib/names.lua") };
+const NUMBER: Part = Part { name: "number", text: include_str!("lua/lib/number.lua") };
 const QUEUE: Part = Part { name: "queue", text: include_str!("../queue/lua/lib/queue.lua") };
 const RATE: Part = Part { name: "rate", text: include_str!("lua/lib/rate.lua") };
+const TIDY: Part = Part { name: "tidy", text: include_str!("lua/lib/tidy.lua") };
 const UNSENT: Part = Part { name: "unsent", text: include_str!("lua/lib/unsent.lua") };
 
 /// Defines the sources, and a list of them all by their files.
@@ -28,18 +32,26 @@ macro_rules! scripts {
 }
 
 scripts! {
-    SEND "lua/send.lua"
-        [BLOCK, BUCKET, COOLDOWN, QUEUE, DELIVERY, KNOWN_ADDRESSES, LOG, NAMES];
-    VERIFY "lua/verify.lua" [BLOCK, BUCKET, CHARGES, DELIVERY, KNOWN_ADDRESSES, LOG, NAMES];
-    RESTORE "lua/restore.lua" [];
+    SEND "lua/send.lua" [
+        BLOCK, BUCKET, COOLDOWN, LOG, DECIDE_SEND, QUEUE, DELIVERY, KNOWN_ADDRESSES, NAMES, NUMBER,
+        TIDY
+    ];
+    VERIFY "lua/verify.lua" [
+        BLOCK, BUCKET, COOLDOWN, LOG, DECIDE_VERIFY, KNOWN_ADDRESSES, NAMES, NUMBER, TIDY
+    ];
+    RESTORE "lua/restore.lua" [NUMBER];
+    END_CHALLENGE "lua/end_challenge.lua" [BLOCK, COOLDOWN, NUMBER, TIDY];
     NOTIFY "lua/notify.lua" [QUEUE, DELIVERY];
-    CLAIM "lua/claim.lua" [BREAKER, BUCKET, CHARGES, QUEUE, DELIVERY, UNSENT, RATE];
-    RECORD "lua/record.lua" [BREAKER, BUCKET, CHARGES, QUEUE, DELIVERY, UNSENT];
+    CLAIM "lua/claim.lua"
+        [BREAKER, BUCKET, LOG, NUMBER, QUEUE, DELIVERY, UNSENT, RATE];
+    RECORD "lua/record.lua" [BREAKER, BUCKET, LOG, NUMBER, QUEUE, DELIVERY, UNSENT];
     REPORT "lua/report.lua" [DELIVERY];
     IDEMPOTENCY_BEGIN "lua/idempotency_begin.lua" [];
     IDEMPOTENCY_END "lua/idempotency_end.lua" [];
-    NUMBER_RECORD "lua/number_record.lua" [BLOCK, BUCKET, COOLDOWN, KNOWN_ADDRESSES];
-    UNLOCK "lua/unlock.lua" [];
+    NUMBER_RECORD "lua/number_record.lua" [BLOCK, BUCKET, COOLDOWN, KNOWN_ADDRESSES, NUMBER];
+    UNLOCK "lua/unlock.lua" [BLOCK, COOLDOWN, NUMBER, TIDY];
+    BLOCK_NUMBER "lua/block.lua" [BLOCK, COOLDOWN, NUMBER, TIDY];
+    ERASE "lua/erase.lua" [BLOCK, COOLDOWN, NUMBER, TIDY];
     LOOK_AT_BUCKET "lua/bucket.lua" [BUCKET];
     ENQUEUE "../queue/lua/enqueue.lua" [QUEUE];
     PROMOTE_DUE "../queue/lua/promote_due.lua" [QUEUE];
@@ -61,23 +73,26 @@ mod tests {
     use crate::admin;
     use crate::ledger::deliveries::DeliverySettings;
     use crate::ledger::limits::{LIMITS, LedgerSettings, LimitConfig, LimitKind};
-    use crate::ledger::records::Delivery;
+    use crate::ledger::records::LAYOUTS;
     use crate::ledger::script::{Call, Named, fields_of};
     use crate::ledger::{deliveries, delivery_status, idempotency, notices, otp};
     use crate::queue::{self, maintenance};
 
-    const PARTS: [Part; 12] = [
+    const PARTS: [Part; 15] = [
         BLOCK,
         BREAKER,
         BUCKET,
-        CHARGES,
         COOLDOWN,
+        DECIDE_SEND,
+        DECIDE_VERIFY,
         DELIVERY,
         KNOWN_ADDRESSES,
         LOG,
         NAMES,
+        NUMBER,
         QUEUE,
         RATE,
+        TIDY,
         UNSENT,
     ];
 
@@ -121,7 +136,6 @@ mod tests {
             before.extend(source.parts.get(index));
             for (table, names) in [
                 ("settings", settings.clone()),
-                ("D", Delivery::LAYOUT.positions().map(|(name, _)| name).collect()),
                 ("call", C::NAMES.to_vec()),
                 (
                     "keys",
@@ -133,6 +147,11 @@ mod tests {
                     assert!(names.contains(&field), "there is no {table}.{field}: {text}");
                     fields.insert((table, field));
                 }
+            }
+            for layout in LAYOUTS {
+                let names: BTreeSet<&str> = layout.positions().map(|(name, _)| name).collect();
+                let unknown = &fields_of(text, layout.table) - &names;
+                assert!(unknown.is_empty(), "{} has no {unknown:?}: {text}", layout.table);
             }
         }
         for part in source.parts {
@@ -160,15 +179,18 @@ mod tests {
             check::<otp::SendCall<'_>>(&ledger),
             check::<otp::VerifyCall<'_>>(&ledger),
             check::<otp::RestoreCall<'_>>(&()),
+            check::<otp::EndCall<'_>>(&ledger),
             check::<notices::NotifyCall<'_>>(&()),
             check::<deliveries::ClaimCall<'_>>(&deliveries),
             check::<deliveries::RecordCall<'_>>(&deliveries),
             check::<delivery_status::ReportCall<'_>>(&()),
             check::<idempotency::BeginCall<'_>>(&()),
             check::<idempotency::EndCall<'_>>(&()),
-            check::<admin::numbers::RecordCall<'_>>(&ledger),
-            check::<admin::numbers::UnlockCall<'_>>(&ledger),
-            check::<admin::buckets::LookCall>(&()),
+            check::<admin::numbers::RecordCall>(&ledger),
+            check::<admin::numbers::UnlockCall>(&ledger),
+            check::<admin::numbers::BlockCall>(&ledger),
+            check::<admin::numbers::EraseCall>(&ledger),
+            check::<admin::buckets::LookCall>(&ledger),
             check::<maintenance::EnqueueCall<'_>>(&()),
             check::<maintenance::PromoteCall>(&()),
             check::<maintenance::PruneCall>(&()),
@@ -183,7 +205,7 @@ mod tests {
     fn every_name_of_a_request_to_send_is_there() {
         for (table, names) in [("request", otp::SendRequest::NAMES), ("key", otp::SendKeys::NAMES)]
         {
-            let used = fields_of(SEND.text, table);
+            let used = &fields_of(SEND.text, table) | &fields_of(DECIDE_SEND.text, table);
             assert_eq!(used, names.iter().copied().collect(), "{table}");
         }
     }
@@ -192,7 +214,7 @@ mod tests {
     fn every_file_is_part_of_a_script() {
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ledger");
         let mut there = 0;
-        for folder in ["lua", "lua/lib", "../queue/lua", "../queue/lua/lib"] {
+        for folder in ["lua", "lua/decide", "lua/lib", "../queue/lua", "../queue/lua/lib"] {
             let files = std::fs::read_dir(here.join(folder)).unwrap();
             there += files.filter(|file| file.as_ref().unwrap().path().is_file()).count();
         }
@@ -201,7 +223,11 @@ mod tests {
 
     #[test]
     fn a_send_is_refused_by_kinds_that_there_are() {
-        let told = SEND.text.split("refuse('").skip(1).chain(SEND.text.split("check('").skip(1));
+        let told = DECIDE_SEND
+            .text
+            .split("refuse('")
+            .skip(1)
+            .chain(DECIDE_SEND.text.split("check('").skip(1));
         let told: BTreeSet<&str> = told.filter_map(|rest| rest.split('\'').next()).collect();
         let kinds: BTreeSet<&str> =
             LimitKind::VARIANTS.iter().map(|kind| kind.into_str()).collect();

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use crate::support::app::{App, Plan, SOON};
 use crate::support::client::Answer;
 use crate::support::numbers::{TEST_NUMBER, abroad, address, neighbour, spread};
+use crate::support::records::challenge;
 
 const NUMBER: &str = "+919000000001";
 const ELSEWHERE: &str = "198.51.100.1";
@@ -114,16 +115,8 @@ async fn guesses(app: &App, numbers: &[String], from: fn(usize) -> String) -> u6
     for answer in join_all(calls).await {
         answer.expect_error(401, "Invalid or expired OTP", "invalid_otp");
     }
-    let mut redis = app.redis.connection();
-    let looked_at = numbers.iter().map(|number| {
-        let key = format!("{{cheershare}}:otp:sign_in:{number}");
-        redis::cmd("HGET")
-            .arg(key)
-            .arg("guesses")
-            .query::<Option<u64>>(&mut redis)
-            .unwrap()
-            .unwrap_or(0)
-    });
+    let looked_at =
+        numbers.iter().map(|number| u64::from(challenge(&app.redis, number).guesses.unwrap_or(0)));
     looked_at.sum()
 }
 

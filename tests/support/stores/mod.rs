@@ -6,5 +6,6 @@ pub(crate) mod ledger;
 pub(crate) mod pgbouncer;
 pub(crate) mod postgres_server;
 pub(crate) mod queue;
+pub(crate) mod records;
 pub(crate) mod redis_server;
 pub(crate) mod sentinel;

@@ -42,34 +42,35 @@ local function finish_unsent(as, why)
     -- Who asks again before the SMS is sent gets one SMS for two sends: else a burst could ask more
     -- often than is allowed.
     if not sms[D.unrecorded] and reason ~= 'replaced' then
-        unsent.undo_send(keys.delivery, sms)
+        unsent.undo_send(call.delivery_id, keys.delivery, sms)
     end
     return { outcome = 'drop', reason = reason }
 end
 
 -- An SMS with a code lives as long as its challenge, one without has an expiry of its own.
-local challenge = {}
+local challenge
 if challenge_id then
-    local key = settings.challenge_prefix .. sms[D.purpose] .. ':' .. sms[D.number]
-    challenge = redis.call('HMGET', key,
-        'id', 'used', 'expires_at', 'key_id', 'sealed', 'deliveries',
-        sms[D.known_address] and 'known_guesses' or 'guesses')
-    if not challenge[1] then
+    local record = number.load(settings.number_prefix .. sms[D.number])
+    challenge = record[N.challenges][sms[D.purpose]]
+    if not challenge then
         return finish_unsent('dropped', 'expired')
-    elseif challenge[1] ~= challenge_id then
+    elseif challenge[C.id] ~= challenge_id then
         return finish_unsent('dropped', 'replaced')
-    elseif challenge[2] then
+    elseif challenge[C.used] then
         return finish_unsent('dropped', 'verified')
     end
 end
-local expires_at = tonumber(challenge[3] or sms[D.expires_at])
+local expires_at = challenge and challenge[C.expires_at] or sms[D.expires_at]
 if expires_at - settings.least_life < now then
     return finish_unsent('dropped', 'expired')
-elseif challenge_id and tonumber(challenge[7] or 0) >= settings.guesses_per_challenge then
-    return finish_unsent('dropped', 'burned')
-elseif challenge_id and string.sub(challenge[6], -#call.delivery_id) ~= call.delivery_id then
-    -- A resend of the same code is on its way: one SMS is enough.
-    return finish_unsent('dropped', 'replaced')
+elseif challenge then
+    local guesses = challenge[sms[D.known_address] and C.known_guesses or C.guesses]
+    if guesses >= settings.guesses_per_challenge then
+        return finish_unsent('dropped', 'burned')
+    elseif challenge[C.deliveries][#challenge[C.deliveries]] ~= call.delivery_id then
+        -- A resend of the same code is on its way: one SMS is enough.
+        return finish_unsent('dropped', 'replaced')
+    end
 end
 
 local provider, free_at
@@ -119,8 +120,8 @@ sms[D.provider], sms[D.slot] = provider.name, false
 delivery.save(keys.delivery, sms)
 return {
     outcome = 'send', purpose = sms[D.purpose], number = sms[D.number],
-    challenge_id = challenge_id or nil, key_id = challenge[4] or nil, sealed = challenge[5] or nil,
-    expires_at = expires_at, try = sms[D.tries], requested_at = sms[D.requested_at],
-    after_unrecorded = sms[D.unrecorded], provider = provider.name, start_at = start_at,
-    excluded = excluded,
+    challenge_id = challenge_id or nil, key_id = challenge and challenge[C.key_id],
+    sealed = challenge and challenge[C.sealed], expires_at = expires_at, try = sms[D.tries],
+    requested_at = sms[D.requested_at], after_unrecorded = sms[D.unrecorded],
+    provider = provider.name, start_at = start_at, excluded = excluded,
 }

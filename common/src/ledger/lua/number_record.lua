@@ -3,12 +3,12 @@
 -- durations are in ms.
 local HOUR, DAY = 3600000, 86400000
 local now = call.now
+local record = number.load(keys.number)
 
-local function count_in_log(key)
+local function count(logs)
     local hour, day = 0, 0
-    for _, log in ipairs({ key, key .. ':known' }) do
-        for _, text in ipairs(redis.call('LRANGE', log, 0, -1)) do
-            local at = tonumber(text)
+    for _, instants in ipairs({ logs.all or {}, logs.known or {} }) do
+        for _, at in ipairs(instants) do
             hour = hour + (at > now - HOUR and 1 or 0)
             day = day + (at > now - DAY and 1 or 0)
         end
@@ -16,37 +16,31 @@ local function count_in_log(key)
     return { hour = hour, day = day }
 end
 
-local before = redis.call('HMGET', keys.number, 'streak', 'last')
-local streak, last = tonumber(before[1] or 0), tonumber(before[2] or 0)
-
 local levels = {}
 for i, key in ipairs({ keys.range, keys.country, keys.service }) do
     levels[i] = bucket.level(redis.call('GET', key), call.capacities[i], now)
 end
 
 local challenges, deliveries = {}, {}
-for _, challenge in ipairs(call.challenges) do
-    local found = redis.call('HMGET', challenge.key, 'id', 'used', 'expires_at', 'guesses',
-        'known_guesses', 'deliveries')
-    if found[1] then
-        challenges[#challenges + 1] = {
-            purpose = challenge.purpose, used = found[2] and true or false,
-            expires_at = tonumber(found[3]), guesses = tonumber(found[4] or 0),
-            known_guesses = tonumber(found[5] or 0),
+for purpose, challenge in pairs(record[N.challenges]) do
+    challenges[#challenges + 1] = {
+        purpose = purpose, used = challenge[C.used] and true or false,
+        expires_at = challenge[C.expires_at], guesses = challenge[C.guesses],
+        known_guesses = challenge[C.known_guesses],
+    }
+    for _, id in ipairs(challenge[C.deliveries]) do
+        deliveries[#deliveries + 1] = {
+            id = id, record = redis.call('GET', settings.delivery_prefix .. id) or nil,
         }
-        for id in string.gmatch(found[6], '%S+') do
-            deliveries[#deliveries + 1] = {
-                id = id, record = redis.call('GET', settings.delivery_prefix .. id) or nil,
-            }
-        end
     end
 end
 
+local streak = record[N.streaks].all or { 0, 0 }
 local known_since = '(' .. now - known_addresses.KEPT_FOR
 return {
-    blocked_until = block.until_at(redis.call('GET', keys.blocked), now) or nil,
-    cooldown = math.max(0, last + cooldown.after(streak) - now),
-    sends = count_in_log(keys.sends), wrong_guesses = count_in_log(keys.wrong),
+    blocked_until = block.until_at(record[N.blocked_until], now) or nil,
+    cooldown = math.max(0, streak[2] + cooldown.after(streak[1]) - now),
+    sends = count(record[N.sends]), wrong_guesses = count(record[N.wrong]),
     known_addresses = redis.call('ZCOUNT', keys.known, known_since, '+inf'),
     levels = levels, challenges = challenges, deliveries = deliveries,
 }

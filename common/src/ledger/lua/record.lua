@@ -46,6 +46,6 @@ unsent.finish(call.delivery_id, keys.delivery, sms, outcome.status, outcome.reas
 if outcome.surely_not_sent and not sms[D.unrecorded] then
     -- Anybody can name numbers that a provider refuses, from however many addresses. So the bucket
     -- of all sends keeps those.
-    unsent.undo_send(keys.delivery, sms, outcome.blames_number and 'all')
+    unsent.undo_send(call.delivery_id, keys.delivery, sms, outcome.blames_number and 'all')
 end
 return news

@@ -1,8 +1,11 @@
 #!lua flags=allow-oom
 -- Makes the code that one attempt used up good again, because its sign-in failed or its answer was
 -- lost. A newer challenge is left alone. Answers whether it did.
-if redis.call('HGET', keys.challenge, 'used') ~= call.attempt then
+local record = number.load(keys.number)
+local challenge = record[N.challenges][call.purpose]
+if not challenge or challenge[C.used] ~= call.attempt then
     return false
 end
-redis.call('HDEL', keys.challenge, 'used')
+challenge[C.used] = false
+number.put(keys.number, record)
 return true

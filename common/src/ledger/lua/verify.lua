@@ -1,110 +1,73 @@
 -- Compares a guess with the number's challenge, counts a wrong one, and uses the code up on a right
 -- one. A client must not see why a guess is refused.
 local now = call.now
+local kept = redis.call('MGET', keys.number, keys.wrong_by_network, keys.wrong_by_address)
+local record, wrong_by_address = number.unpack(kept[1]), log.unpack(kept[3])
 
-local kept = redis.call('MGET', keys.wrong_by_network, keys.blocked)
-if block.until_at(kept[2], now) then
-    return { outcome = 'refused', why = 'blocked' }
+local function find_known()
+    return known_addresses.find(keys.known, call.address_tags, now)
 end
+local outcome, closed, known = decide_verify.outcome(call, {
+    number = record, wrong_by_network = kept[2], wrong_by_address = wrong_by_address,
+    find_known = find_known,
+}, now)
+if outcome == 'blocked' or outcome == 'closed' then
+    return { outcome = 'refused', why = outcome }
+end
+local challenge = record[N.challenges][call.purpose]
 
-local of_all = settings.wrong_guesses_per_number_day - settings.wrong_guesses_per_number_day_own
-local of_network = settings.wrong_guesses_per_network_hour
-local level_of_network, at = bucket.level(kept[1], math.max(of_network, 1), now)
-local network_is_full = of_network > 0 and bucket.wait(level_of_network, of_network) > 0
-
--- Most numbers are new, and most guesses are right: that is asked once, for all that may be known.
-local has_past = redis.call('EXISTS', keys.known, keys.wrong_by_address, keys.wrong_by_number,
-    keys.wrong_by_both) > 0
-local closed = network_is_full
-if has_past then
-    if log.wait(keys.wrong_by_both, settings.wrong_guesses_per_hour,
-        settings.wrong_guesses_per_hour_window, now) > 0 then
-        return { outcome = 'refused', why = 'closed' }
+if outcome == 'wrong' then
+    challenge[C.guesses] = challenge[C.guesses] + 1
+    if known or find_known() then
+        challenge[C.known_guesses] = challenge[C.known_guesses] + 1
     end
-    closed = closed
-        or log.wait(keys.wrong_by_address, settings.wrong_guesses_per_address_hour,
-            settings.wrong_guesses_per_address_hour_window, now) > 0
-        or log.wait(keys.wrong_by_number, settings.wrong_guesses_per_number_hour,
-            settings.wrong_guesses_per_number_hour_window, now) > 0
-        or log.wait(keys.wrong_by_number, of_all,
-            settings.wrong_guesses_per_number_day_window, now) > 0
-end
-
-local found = redis.call('HMGET', keys.challenge, 'id', 'used', 'expires_at', 'key_id', 'tag',
-    'names', 'guesses', 'known_guesses', 'deliveries')
-local id, used, expires_at, key_id, expected, given_names = unpack(found, 1, 6)
-local burned = id and tonumber(found[7] or 0) >= settings.guesses_per_challenge
-
--- Where strangers have used up what is for all, known addresses have guesses of their own. What is
--- for all counts everybody's, so that nothing of it tells who is known.
-local known = (closed or burned)
-    and known_addresses.find(keys.known, call.address_tags, now)
-if closed and not (known and log.wait_in_own_part(keys.wrong_by_number,
-    settings.wrong_guesses_per_number_day_own, of_all,
-    settings.wrong_guesses_per_number_day_window, now) == 0) then
-    return { outcome = 'refused', why = 'closed' }
-end
-
-local function not_right(why)
-    log.note(keys.wrong_by_address, settings.wrong_guesses_per_address_hour,
-        settings.wrong_guesses_per_address_hour_window, now)
-    if of_network > 0 and not network_is_full then
-        redis.call('SET', keys.wrong_by_network, bucket.pack(level_of_network + 1, at),
-            'PX', bucket.life(level_of_network + 1, of_network))
-    end
-    return { outcome = 'refused', why = why }
-end
-
-if not id or used then
-    return not_right('none')
-elseif tonumber(expires_at) <= now then
-    return not_right('expired')
-elseif burned and not (known and tonumber(found[8] or 0) < settings.guesses_per_challenge) then
-    return not_right('burned')
-end
-
--- One for each secret in use.
-local right = false
-for _, guess in ipairs(call.guesses) do
-    right = right or guess.key_id == key_id and redis.sha1hex(id .. guess.tag) == expected
-end
-if not right then
-    redis.call('HINCRBY', keys.challenge, 'guesses', 1)
-    if known or known_addresses.find(keys.known, call.address_tags, now) then
-        redis.call('HINCRBY', keys.challenge, 'known_guesses', 1)
-    end
-    log.note(keys.wrong_by_both, settings.wrong_guesses_per_hour,
+    local by_address, wrong = record[N.wrong_by_address], record[N.wrong]
+    by_address[call.address] = log.note(by_address[call.address], settings.wrong_guesses_per_hour,
         settings.wrong_guesses_per_hour_window, now)
-    if closed and settings.wrong_guesses_per_number_day_own > 0 then
-        log.note(keys.wrong_by_number .. ':known', settings.wrong_guesses_per_number_day_own,
-            settings.wrong_guesses_per_number_day_window, now)
+    local of_own = settings.wrong_guesses_per_number_day_own
+    if closed and of_own > 0 then
+        wrong.known = log.note(wrong.known, of_own, settings.wrong_guesses_per_number_day_window,
+            now)
     else
-        log.note(keys.wrong_by_number, math.max(settings.wrong_guesses_per_number_hour, of_all),
+        local of_all = settings.wrong_guesses_per_number_day - of_own
+        wrong.all = log.note(wrong.all, math.max(settings.wrong_guesses_per_number_hour, of_all),
             settings.wrong_guesses_per_number_day_window, now)
     end
-    return not_right('wrong')
+    tidy.save(keys.number, record, now)
+end
+if outcome ~= 'right' then
+    local of_address = settings.wrong_guesses_per_address_hour
+    if of_address > 0 then
+        local window = settings.wrong_guesses_per_address_hour_window
+        wrong_by_address = log.note(wrong_by_address, of_address, window, now)
+        redis.call('SET', keys.wrong_by_address, cmsgpack.pack(wrong_by_address), 'PX', window)
+    end
+    local of_network = settings.wrong_guesses_per_network_hour
+    if of_network > 0 then
+        local level, at = bucket.level(kept[2], of_network, now)
+        if bucket.wait(level, of_network) == 0 then
+            redis.call('SET', keys.wrong_by_network, bucket.pack(level + 1, at), 'PX',
+                bucket.life(level + 1, of_network))
+        end
+    end
+    return { outcome = 'refused', why = outcome }
 end
 
-redis.call('HSET', keys.challenge, 'used', call.attempt)
-for delivery_id in string.gmatch(found[9], '%S+') do
-    local key = settings.delivery_prefix .. delivery_id
-    local sms = delivery.load(key)
-    if sms and sms[D.charged] then
-        charges.give_back(sms)
-        delivery.save(key, sms)
-    end
+challenge[C.used] = call.attempt
+bucket.give_back(challenge[C.charged])
+challenge[C.charged] = {}
+-- The cooldown begins anew, for all and for this address.
+record[N.streaks].all = nil
+for _, tag in ipairs(call.address_tags) do
+    record[N.streaks][tag] = nil
 end
-local streaks = { 'streak' }
-for i, tag in ipairs(call.address_tags) do
-    streaks[i + 1] = 'streak:' .. tag
-end
-redis.call('HDEL', keys.number, unpack(streaks))
+tidy.save(keys.number, record, now)
 
 -- The newest addresses are remembered, under the tag of the first secret.
 redis.call('ZADD', keys.known, now, call.address_tags[1])
-if has_past then
+if redis.call('ZCARD', keys.known) > 1 then
     redis.call('ZREMRANGEBYSCORE', keys.known, '-inf', now - known_addresses.KEPT_FOR)
     redis.call('ZREMRANGEBYRANK', keys.known, 0, -1 - settings.known_addresses)
 end
 redis.call('PEXPIRE', keys.known, known_addresses.KEPT_FOR)
-return { outcome = 'right', name = names.of_address(given_names, call.address_tags) }
+return { outcome = 'right', name = names.of_address(challenge[C.names], call.address_tags) }

@@ -35,12 +35,20 @@ function bucket.life(level, capacity)
     return math.ceil(level / capacity * HOUR) + 60000
 end
 
--- Takes one send off each of these buckets. That needs no capacity: it drains alike.
-function bucket.take_back(names)
+-- Gives sends back: so many to each bucket, by the name behind the prefix. That needs no capacity:
+-- a bucket drains alike.
+function bucket.give_back(charged)
+    local names, counts = {}, {}
+    for name, count in pairs(charged) do
+        names[#names + 1], counts[#counts + 1] = settings.bucket_prefix .. name, count
+    end
+    if #names == 0 then
+        return
+    end
     for i, kept in ipairs(redis.call('MGET', unpack(names))) do
         local level, at = read(kept)
-        if level > 1 then
-            redis.call('SET', names[i], bucket.pack(level - 1, at), 'KEEPTTL')
+        if level > counts[i] then
+            redis.call('SET', names[i], bucket.pack(level - counts[i], at), 'KEEPTTL')
         else
             redis.call('DEL', names[i])
         end

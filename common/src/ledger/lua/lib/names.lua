@@ -1,32 +1,27 @@
 -- The names that were given for a code: newest first, each behind the tag of the address that gave
--- it, packed; '' where there are none. A name counts only for who redeems the code from that
--- address, because anybody can ask for anybody's code.
+-- it. A name counts only for who redeems the code from that address, because anybody can ask for
+-- anybody's code.
 local names = {}
 
 local MOST = 20
 
-local function read(packed)
-    return packed and packed ~= '' and cmsgpack.unpack(packed) or {}
-end
-
 -- All of them with one more.
-function names.add(packed, address_tags, name)
+function names.add(given, address_tags, name)
     if name == '' then
-        return packed or ''
+        return given or {}
     end
-    local tag, before = address_tags[1], read(packed)
+    local tag, before = address_tags[1], given or {}
     local after = { tag, name }
     for i = 1, #before, 2 do
         if before[i] ~= tag and #after < 2 * MOST then
             after[#after + 1], after[#after + 2] = before[i], before[i + 1]
         end
     end
-    return cmsgpack.pack(after)
+    return after
 end
 
 -- The one that came from an address, or ''.
-function names.of_address(packed, address_tags)
-    local given = read(packed)
+function names.of_address(given, address_tags)
     for i = 1, #given, 2 do
         for _, tag in ipairs(address_tags) do
             if given[i] == tag then

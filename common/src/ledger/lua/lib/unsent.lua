@@ -28,17 +28,37 @@ function unsent.finish(id, key, sms, status, reason, provider, provider_code, no
 end
 
 -- A send that the provider never accepted: neither the buckets nor the number's hour and day keep
--- it.
-function unsent.undo_send(key, sms, but)
-    if not sms[D.charged] then
+-- it, but for one bucket where that is named. The use of its code has given it back before.
+function unsent.undo_send(id, key, sms, but)
+    local number_key = settings.number_prefix .. sms[D.number]
+    local record, charged = number.load(number_key), sms[D.charged]
+    local challenge = record[N.challenges][sms[D.purpose]]
+    local its_own = challenge and challenge[C.id] == sms[D.challenge]
+    if not charged or its_own and challenge[C.used] then
         return
     end
-    charges.give_back(sms, but)
+    for _, settled in ipairs(challenge and challenge[C.settled] or {}) do
+        if settled == id then
+            return
+        end
+    end
+
+    local counts, changed = {}, its_own
+    for _, name in ipairs(charged) do
+        counts[name] = name ~= but and 1 or nil
+        if its_own then
+            challenge[C.charged][name] = (challenge[C.charged][name] or 1) - 1
+        end
+    end
+    bucket.give_back(counts)
+    sms[D.charged] = false
     delivery.save(key, sms)
-    local at = string.format('%.0f', sms[D.requested_at])
-    local sends, known = settings.sends_prefix .. sms[D.number], sms[D.known_address]
-    for _, log in ipairs(known and { sends .. ':' .. known, sends .. ':known' } or { sends }) do
-        redis.call('LREM', log, 1, at)
+    local sends, known = record[N.sends], sms[D.known_address]
+    for _, name in ipairs(known and { known, 'known' } or { 'all' }) do
+        changed = log.forget(sends[name], sms[D.requested_at]) or changed
+    end
+    if changed then
+        number.put(number_key, record)
     end
 end
 

@@ -1,0 +1,22 @@
+-- The record of a number. All in it that is kept by name or address is a table.
+local number = {}
+
+-- A number that nothing is known of has an empty one. A version that knew fewer fields wrote fewer.
+function number.unpack(kept)
+    local record = kept and cmsgpack.unpack(kept) or { N.VERSION, false }
+    for i = #record + 1, N.SIZE do
+        record[i] = {}
+    end
+    return record
+end
+
+function number.load(key)
+    return number.unpack(redis.call('GET', key))
+end
+
+-- Keeps it as long as before.
+function number.put(key, record)
+    redis.call('SET', key, cmsgpack.pack(record), 'KEEPTTL')
+end
+
+return number
