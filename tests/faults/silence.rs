@@ -46,3 +46,65 @@ async fn all_connections_of_the_worker_go_silent() {
     let after = healthy_after(&mut app, Instant::now(), "+919876543210").await;
     println!("the worker's connections go silent: healthy after {after:.2?}");
 }
+
+/// The longest that 50 and 95 of 100 SMS take from the answer to the provider.
+async fn wake_up_takes(app: &App) -> [Duration; 2] {
+    let mut times = Vec::new();
+    for last in 0..100 {
+        let number = format!("+9198000000{last:02}");
+        app.client().ask("Asha", &number).await.expect(200);
+        let answered = Instant::now();
+        app.twilio.wait_for_sms(&number, 1, HEALTHY_WITHIN).await;
+        times.push(app.twilio.tries(&number)[0].at.saturating_duration_since(answered));
+    }
+    times.sort_unstable();
+    [times[49], times[94]]
+}
+
+#[async_test]
+async fn what_wakes_the_worker_goes_silent() {
+    let mut app = Plan::new().workers(0).start().await;
+    let proxy = TcpProxy::start(app.redis.port()).await;
+    app.behind(&proxy, App::start_worker).await;
+    app.sign_in("Ravi", "+919876543219").await;
+    let silenced = app.redis.listeners();
+    assert_eq!(silenced.len(), 1, "the worker alone listens");
+    proxy.silence_only(&silenced);
+    let silent = Instant::now();
+    let after = healthy_after(&mut app, silent, "+919876543210").await;
+    eventually(HEALTHY_WITHIN, "a worker that listens again", async || {
+        app.redis.listeners().iter().any(|port| !silenced.contains(port)).then_some(())
+    })
+    .await;
+    let listens = silent.elapsed();
+    let [median, p95] = wake_up_takes(&app).await;
+    println!(
+        "the worker's subscription goes silent: healthy after {after:.2?}, listens after \
+         {listens:.2?}, then wakes within {median:.2?}, p95 \
+         {p95:.2?}"
+    );
+    // By polling alone it would be 250 ms and 475 ms. The machine may have other things to do.
+    assert!(median < Duration::from_millis(20) && p95 < Duration::from_millis(100), "{p95:?}");
+}
+
+#[async_test]
+async fn what_tells_the_inbox_goes_silent() {
+    let mut app = Plan::new().apis(0).set("SMS_PROVIDERS", "console").start().await;
+    let proxy = TcpProxy::start(app.redis.port()).await;
+    let others = app.redis.listeners();
+    app.behind(&proxy, App::start_api).await;
+    let silenced = eventually(HEALTHY_WITHIN, "an inbox that listens", async || {
+        let mut all = app.redis.listeners();
+        all.retain(|port| !others.contains(port));
+        (!all.is_empty()).then_some(all)
+    })
+    .await;
+    proxy.silence_only(&silenced);
+    let silent = Instant::now();
+    eventually(HEALTHY_WITHIN, "an inbox that listens again", async || {
+        let all = app.redis.listeners();
+        all.iter().any(|port| !others.contains(port) && !silenced.contains(port)).then_some(())
+    })
+    .await;
+    println!("the inbox' subscription goes silent: listens after {:.2?}", silent.elapsed());
+}

@@ -1,5 +1,6 @@
 //! The way between a program and a server, which a test can stall, cut, and lead to another server.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -25,6 +26,8 @@ struct Way {
     valves: Mutex<Valves>,
     /// Of connections that lead nowhere any more.
     silenced: Mutex<Vec<Valves>>,
+    /// What holds back the bytes of one connection, by the port that the server sees.
+    own_valves: Mutex<HashMap<u16, watch::Sender<bool>>>,
     closed: watch::Sender<bool>,
     connections: Mutex<JoinSet<()>>,
 }
@@ -50,6 +53,7 @@ impl TcpProxy {
             target: Mutex::new(target),
             valves: Mutex::new(Valves::open()),
             silenced: Mutex::default(),
+            own_valves: Mutex::default(),
             closed: watch::Sender::new(false),
             connections: Mutex::default(),
         });
@@ -91,6 +95,14 @@ impl TcpProxy {
         self.stall();
         let silenced = std::mem::replace(&mut *self.way.valves.lock().unwrap(), Valves::open());
         self.way.silenced.lock().unwrap().push(silenced);
+    }
+
+    /// As [`TcpProxy::silence`], of those connections alone whose ports the server sees.
+    pub(crate) fn silence_only(&self, ports: &[u16]) {
+        let own_valves = self.way.own_valves.lock().unwrap();
+        for port in ports {
+            own_valves[port].send_replace(true);
+        }
     }
 
     /// Leads new connections to another port. Those that are open stay where they are.
@@ -136,7 +148,7 @@ async fn lead(listener: TcpListener, way: Arc<Way>) {
             let valves = way.valves.lock().unwrap();
             let (requests, answers) =
                 (valves.requests_held.subscribe(), valves.answers_held.subscribe());
-            connections.spawn(connect(client, target, requests, answers));
+            connections.spawn(connect(client, target, requests, answers, Arc::clone(&way)));
         }
     }
 }
@@ -146,24 +158,35 @@ async fn connect(
     target: SocketAddr,
     requests_held: watch::Receiver<bool>,
     answers_held: watch::Receiver<bool>,
+    way: Arc<Way>,
 ) {
     let Ok(server) = TcpStream::connect(target).await else { return };
     client.set_nodelay(true).unwrap();
     server.set_nodelay(true).unwrap();
     let ((from_client, to_client), (from_server, to_server)) =
         (client.into_split(), server.into_split());
+    let (own_valve, held) = watch::channel(false);
+    let port = to_server.local_addr().unwrap().port();
+    way.own_valves.lock().unwrap().insert(port, own_valve);
     tokio::join!(
-        pump(from_client, to_server, requests_held),
-        pump(from_server, to_client, answers_held)
+        pump(from_client, to_server, [requests_held, held.clone()]),
+        pump(from_server, to_client, [answers_held, held])
     );
 }
 
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut held: watch::Receiver<bool>) {
+async fn pump(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut valves: [watch::Receiver<bool>; 2],
+) {
     let mut bytes = [0; 16_384];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
-        if held.wait_for(|held| !held).await.is_err()
-            || to.write_all(&bytes[..count]).await.is_err()
-        {
+        for held in &mut valves {
+            if held.wait_for(|held| !held).await.is_err() {
+                return;
+            }
+        }
+        if to.write_all(&bytes[..count]).await.is_err() {
             return;
         }
     }

@@ -131,6 +131,19 @@ impl Redis {
             redis::cmd("REPLICAOF").arg("NO").arg("ONE").query(&mut self.connection()).unwrap();
     }
 
+    /// The ports of those who listen to a channel.
+    pub(crate) fn listeners(&self) -> Vec<u16> {
+        let clients: String = redis::cmd("CLIENT")
+            .arg(&["LIST", "TYPE", "PUBSUB"])
+            .query(&mut self.connection())
+            .unwrap();
+        let port = |client: &str| {
+            let address = client.split(' ').find_map(|field| field.strip_prefix("addr="))?;
+            address.rsplit_once(':')?.1.parse().ok()
+        };
+        clients.lines().filter_map(port).collect()
+    }
+
     /// Its port of 127.0.0.1.
     pub(crate) fn port(&self) -> u16 {
         self.port
