@@ -53,8 +53,11 @@ async fn a_redis_that_may_lose_jobs_is_warned_of_by_each_program_once() {
 #[async_test]
 async fn a_cluster_with_shards_is_named() {
     let shards = Redis::start_cluster(2);
+    let mut key_slot = redis::cmd("CLUSTER");
+    key_slot.arg("KEYSLOT").arg("{cheershare}:");
+    let slot: usize = key_slot.query(&mut shards[0].connection()).unwrap();
     let mut app = Plan::new().workers(0).apis(0).start().await;
-    app.settings.insert("REDIS_URL".to_owned(), shards[0].url());
+    app.settings.insert("REDIS_URL".to_owned(), shards[slot / 8_192].url());
     app.start_api().await;
     for said in both_say(&app, "redis_has_shards").await {
         assert_eq!(said["shards"], 2);
