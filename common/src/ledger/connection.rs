@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
@@ -144,6 +144,7 @@ impl Redis {
             redis: self.clone(),
             response_timeout,
             live: RwLock::new(None),
+            last_error: Mutex::default(),
             connecting: tokio::sync::Mutex::new(()),
         };
         RedisConnection(Arc::new(shared))
@@ -193,6 +194,7 @@ struct Shared {
     redis: Redis,
     response_timeout: Duration,
     live: RwLock<Option<Live>>,
+    last_error: Mutex<Option<RedisError>>,
     /// Held by the one who connects.
     connecting: tokio::sync::Mutex<()>,
 }
@@ -217,7 +219,7 @@ impl RedisConnection {
     ) -> RedisResult<T> {
         let deadline = Instant::now() + self.0.response_timeout;
         let Live { mut connection, ended, retired, _watch } =
-            timeout_at(deadline, self.0.live()).await.map_err(io::Error::from)?;
+            timeout_at(deadline, self.0.live()).await.map_err(|_| self.0.why_not_connected())?;
         let reply = tokio::select! {
             biased;
             reply = ask(&mut connection) => reply,
@@ -290,13 +292,26 @@ impl Shared {
             if let Some(live) = self.current() {
                 return live;
             }
-            if let Ok(live) = self.connect().await {
-                self.replace(live.clone());
-                return live;
+            match self.connect().await {
+                Ok(live) => {
+                    self.replace(live.clone());
+                    return live;
+                }
+                Err(error) => *self.last_error() = Some(error),
             }
             sleep(pause).await;
             pause = LONGEST_PAUSE.min(2 * pause);
         }
+    }
+
+    /// What came of the last attempt to connect, and else that it takes too long.
+    fn why_not_connected(&self) -> RedisError {
+        let told = self.last_error().take();
+        told.unwrap_or_else(|| io::Error::from(io::ErrorKind::TimedOut).into())
+    }
+
+    fn last_error(&self) -> MutexGuard<'_, Option<RedisError>> {
+        self.last_error.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn connect(&self) -> RedisResult<Live> {

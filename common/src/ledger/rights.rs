@@ -10,6 +10,9 @@ const PREFIX: &str = "{cheershare}:";
 /// Where apalis-redis lists its queues.
 const OTHER_KEY: &str = "core:apalis:queues:list";
 
+/// Without it the start cannot warn of settings that lose data.
+const DISPENSABLE: &str = "info";
+
 /// The rules of a user who may do what both programs and the operators' commands do, and no more,
 /// as `ACL SETUSER` takes them.
 pub const ACL: &str = "\
@@ -24,9 +27,9 @@ pub const ACL: &str = "\
 /// Names what is missing first.
 static CHECK: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
-        "local key, channel, other_key = KEYS[1], ARGV[1], ARGV[2]
+        "local key, channel, other_key = ARGV[1], ARGV[1], ARGV[2]
         local arguments = { -- of those that take no key at first
-            eval = { '', '0' }, evalsha = { '', '0' }, info = {}, ping = {},
+            eval = { '', '0' }, evalsha = { '', '0' }, ping = {},
             script = { 'load', '' }, select = { '0' }, time = {},
             publish = { channel, '' }, subscribe = { channel },
         }
@@ -48,10 +51,12 @@ static CHECK: LazyLock<Script> = LazyLock::new(|| {
 /// channels; or Redis is older than 7 and cannot tell.
 pub(super) async fn check(connection: &mut MultiplexedConnection) -> RedisResult<()> {
     let mut call = CHECK.prepare_invoke();
-    let own = format!("{PREFIX}rights");
-    call.key(&own).arg(&own).arg(OTHER_KEY);
+    // No key is declared: a cluster of more shards is to be told of, and not to send it elsewhere.
+    call.arg(format!("{PREFIX}rights")).arg(OTHER_KEY);
     for command in ACL.split(' ').filter_map(|rule| rule.strip_prefix('+')) {
-        call.arg(command);
+        if command != DISPENSABLE {
+            call.arg(command);
+        }
     }
     match call.invoke_async::<Option<String>>(connection).await? {
         None => Ok(()),
