@@ -302,6 +302,19 @@ async fn production_speaks_to_providers_encrypted_or_to_its_own_machine() {
             starts("worker", &with(url)).await;
         }
     }
+    let verified_by = |url: &str| {
+        let mut settings = production();
+        let more = [
+            ("CHALLENGE", "turnstile"),
+            ("CHALLENGE_SITE_KEY", "key"),
+            ("CHALLENGE_SECRET", "secret"),
+            ("CHALLENGE_VERIFY_URL", url),
+        ];
+        settings.extend(more.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        settings
+    };
+    is_refused("api", &verified_by("http://verify.example.com"), "CHALLENGE_VERIFY_URL").await;
+    starts("api", &verified_by("https://verify.example.com")).await;
 }
 
 /// Its settings are right: it gets as far as its work.

@@ -288,9 +288,10 @@ impl ChallengeConfig {
     /// Who makes and checks challenges.
     ///
     /// # Errors
-    /// A key of a provider that is missing.
+    /// A key of a provider that is missing; a URL that is none, or that is not encrypted.
     pub fn challenges(
         &self,
+        app: &AppConfig,
         keys: ChallengeKeys,
         solved: SolvedChallenges,
         clock: Clock,
@@ -310,6 +311,6 @@ impl ChallengeConfig {
         let secret = self.challenge_secret.clone().ok_or_else(|| missing("CHALLENGE_SECRET"))?;
         let url = self.challenge_verify_url.clone();
         let url = url.unwrap_or_else(|| site.verify_url().to_owned());
-        Ok(Some(Challenges::Site(SiteVerify::new(site, site_key, secret, url)?)))
+        Ok(Some(Challenges::Site(SiteVerify::new(app, site, site_key, secret, url)?)))
     }
 }

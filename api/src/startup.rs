@@ -128,6 +128,7 @@ pub async fn connect(
         ),
         allowed_countries: config.destinations.allowed(),
         challenges: config.challenge.challenges(
+            &config.app,
             config.otp.challenge_keys(&config.app)?,
             SolvedChallenges::new(redis.clone()),
             clock.clone(),

@@ -120,12 +120,15 @@ impl OtpService {
                 self.check_destination(number, address)?;
             }
         }
-        let mut requests = Vec::new();
-        for otp in otps {
-            let solved = self.solved_challenge(otp, address).await?;
-            requests.push(self.request_for(otp, address, solved));
+        let mut requests: Vec<_> = otps.iter().map(|otp| self.request_for(otp, address)).collect();
+        let request_id = Some(request_id.to_owned());
+        let mut outcomes = self.store.send_all(&requests, request_id.clone()).await?;
+        if self.solves(otps, &outcomes, address).await? {
+            for request in &mut requests {
+                request.challenge = SolvedChallenge::Yes;
+            }
+            outcomes = self.store.send_all(&requests, request_id).await?;
         }
-        let outcomes = self.store.send_all(&requests, Some(request_id.to_owned())).await?;
         let mut all_queued = Vec::new();
         for (outcome, request) in outcomes.into_iter().zip(&requests) {
             match outcome {
@@ -152,31 +155,33 @@ impl OtpService {
         Ok(all_queued)
     }
 
-    /// Signed-in users wait: nobody else uses up what is for their number's other purposes.
-    async fn solved_challenge(
+    /// Whether a solution came with a request that was refused for want of one. It is looked at only
+    /// then: what a provider is asked costs it and us, and a solution is good once.
+    async fn solves(
         &self,
-        otp: &NewOtp<'_>,
+        otps: &[NewOtp<'_>],
+        outcomes: &[SendOutcome],
         address: ClientAddress,
-    ) -> Result<SolvedChallenge, ChallengeError> {
-        match (&self.challenges, otp.purpose, otp.solution) {
-            (Some(_), Purpose::SignIn, None) => Ok(SolvedChallenge::No),
-            (Some(challenges), Purpose::SignIn, Some(solution)) => {
-                match challenges.is_solved(solution, otp.number.e164(), address).await? {
-                    true => Ok(SolvedChallenge::Yes),
-                    false => Ok(SolvedChallenge::No),
-                }
+    ) -> Result<bool, ChallengeError> {
+        let wants_one =
+            |outcome: &SendOutcome| matches!(outcome, SendOutcome::Refused { solvable: true, .. });
+        match (&self.challenges, otps) {
+            (Some(challenges), [NewOtp { number, solution: Some(solution), .. }])
+                if outcomes.iter().any(wants_one) =>
+            {
+                challenges.is_solved(solution, number.e164(), address).await
             }
-            _ => Ok(SolvedChallenge::Off),
+            _ => Ok(false),
         }
     }
 
-    fn request_for<'a>(
-        &'a self,
-        otp: &NewOtp<'a>,
-        address: ClientAddress,
-        challenge: SolvedChallenge,
-    ) -> OtpRequest<'a> {
+    /// Signed-in users have nothing to solve: their number's cooldown and hour are their own.
+    fn request_for<'a>(&'a self, otp: &NewOtp<'a>, address: ClientAddress) -> OtpRequest<'a> {
         let number = otp.number.e164();
+        let challenge = match (&self.challenges, otp.purpose) {
+            (Some(_), Purpose::SignIn) => SolvedChallenge::No,
+            _ => SolvedChallenge::Off,
+        };
         OtpRequest {
             requester: OtpRequester { purpose: otp.purpose, number, address },
             country: otp.number.country(),

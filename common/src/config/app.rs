@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::SettingError;
+use super::{SettingError, is_loopback};
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum AppEnv {
@@ -31,6 +31,26 @@ impl AppConfig {
     #[must_use]
     pub fn is_production(&self) -> bool {
         self.app_env == AppEnv::Production
+    }
+
+    /// Numbers, OTPs and the secrets that go with them leave this machine encrypted: whether a URL of
+    /// that scheme and host may be used.
+    ///
+    /// # Errors
+    /// In production, `http` to another machine.
+    pub fn check_encrypted(
+        &self,
+        name: &str,
+        scheme: &str,
+        host: Option<&str>,
+    ) -> Result<(), SettingError> {
+        if self.is_production() && scheme == "http" && !host.is_some_and(is_loopback) {
+            return Err(SettingError::new(
+                name,
+                "has to start with https:// when APP_ENV=production, but for this machine itself",
+            ));
+        }
+        Ok(())
     }
 
     /// For a setting whose default serves development only.

@@ -163,6 +163,7 @@ named! {
         job_id: String,
         job: String,
         is_test: bool,
+        is_owner: bool,
         may_solve: bool,
         is_solved: bool,
     }
@@ -424,6 +425,7 @@ impl OtpStore {
             job_id: Ulid::generate().to_string(),
             job: job.to_json(),
             is_test: test_code.is_some(),
+            is_owner: requester.purpose.goes_to_own_number(),
             may_solve: challenge == SolvedChallenge::No,
             is_solved: challenge == SolvedChallenge::Yes,
         }

@@ -104,3 +104,25 @@ async fn test_numbers_need_no_sms() {
         .collect::<Vec<_>>();
     assert!(jobs.is_empty(), "{jobs:?}");
 }
+
+/// A stranger keeps whoever is signed in neither from leaving nor from moving, at whatever address.
+#[async_test]
+async fn a_stranger_does_not_keep_the_owner_at_a_new_address_from_a_deletion() {
+    let app = Setup::limits_off()
+        .set("SEND_COOLDOWN_SECONDS", 30)
+        .set("SENDS_PER_NUMBER_HOUR", 3)
+        .set("SENDS_PER_NUMBER_DAY", 6)
+        .start()
+        .await;
+    let token = app.at(&address(0)).sign_in(NUMBER).await.token().to_owned();
+    app.advance(HOUR);
+    let stranger = app.at(&address(1));
+    while stranger.ask(NUMBER).await.status == 200 {
+        app.advance(30 * 60 * SECOND);
+    }
+    stranger.ask(NUMBER).await.expect_code(429, "number_day_limit");
+    app.advance(HOUR);
+    let owner = app.at(&address(2));
+    owner.post_as(&token, DELETION, &json!({})).await.expect(200);
+    owner.post_as(&token, DELETION, &json!({})).await.expect_code(429, "resend_cooldown");
+}

@@ -5,13 +5,14 @@ use serde_json::json;
 use crate::support::app::{App, Plan};
 use crate::support::client::Answer;
 use crate::support::fake_site_verify::FakeSiteVerify;
-use crate::support::numbers::NUMBER;
+use crate::support::numbers::{NUMBER, OTHER_NUMBER};
 
 async fn app(kind: &str, provider: &FakeSiteVerify, secret: &str) -> App {
     let plan = Plan::new().workers(0).set("SEND_COOLDOWN_SECONDS", "60");
     plan.set("CHALLENGE", kind)
         .set("CHALLENGE_SITE_KEY", "a site key")
         .set("CHALLENGE_SECRET", secret)
+        .set("SENDS_PER_ADDRESS_HOUR", "2")
         .set("CHALLENGE_VERIFY_URL", &provider.url)
         .start()
         .await
@@ -60,5 +61,20 @@ async fn a_provider_that_is_away_or_refuses_us_is_named() {
         ask(&app, "good").await.expect(200);
     }
     let app = app("turnstile", &provider, "another secret").await;
+    app.client().ask("Asha", NUMBER).await.expect(200);
     ask(&app, "good").await.expect_code(503, "unavailable");
+}
+
+/// It costs the provider and us, and a solution is good once.
+#[async_test]
+async fn a_provider_is_asked_only_where_a_solution_decides() {
+    let provider = FakeSiteVerify::start().await;
+    let app = app("turnstile", &provider, "a secret").await;
+    ask(&app, "good").await.expect(200);
+    assert!(provider.asked.lock().unwrap().is_empty(), "nothing had to be solved");
+    app.client().ask("Ravi", OTHER_NUMBER).await.expect(200);
+    for _ in 0..5 {
+        ask(&app, "good").await.expect_code(429, "address_limit");
+    }
+    assert!(provider.asked.lock().unwrap().is_empty(), "another limit refuses");
 }

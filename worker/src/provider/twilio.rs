@@ -17,7 +17,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::answer::{self, by_code, refused, unanswered};
-use super::settings::{check_encrypted, http_url, no_tls, required};
+use super::settings::{http_url, no_tls, required};
 use super::{FailureClass, SendError, Sms, SmsProvider};
 
 /// The longest `ValidityPeriod` that Twilio takes.
@@ -91,9 +91,11 @@ impl Twilio {
             callbacks.both().map(|(public_url, _)| format!("{public_url}{TWILIO_STATUS_PATH}"));
         if let Some(url) = &status_callback {
             let wrong = |error| SettingError::new("PUBLIC_URL", format!("{error}"));
-            check_encrypted(app, "PUBLIC_URL", &Url::parse(url).map_err(wrong)?)?;
+            let url = Url::parse(url).map_err(wrong)?;
+            app.check_encrypted("PUBLIC_URL", url.scheme(), url.host_str())?;
         }
-        check_encrypted(app, "TWILIO_BASE_URL", &own.twilio_base_url)?;
+        let url = &own.twilio_base_url;
+        app.check_encrypted("TWILIO_BASE_URL", url.scheme(), url.host_str())?;
         let base = own.twilio_base_url.as_str().trim_end_matches('/');
         Ok(Self {
             url: format!("{base}/2010-04-01/Accounts/{account}/Messages.json"),

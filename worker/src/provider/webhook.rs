@@ -18,7 +18,7 @@ use serde_json::json;
 use sha2::Sha256;
 
 use super::answer::{self, refused, unanswered};
-use super::settings::{check_encrypted, http_url, no_tls, required};
+use super::settings::{http_url, no_tls, required};
 use super::{FailureClass, SendError, Sms, SmsProvider};
 
 #[derive(Args, Clone)]
@@ -87,7 +87,7 @@ impl Webhook {
         clock: Clock,
     ) -> Result<Self, SettingError> {
         let url = required(&config.sms_webhook_url, "SMS_WEBHOOK_URL", "the provider webhook")?;
-        check_encrypted(app, "SMS_WEBHOOK_URL", &url)?;
+        app.check_encrypted("SMS_WEBHOOK_URL", url.scheme(), url.host_str())?;
         Ok(Self {
             url,
             secret: required(

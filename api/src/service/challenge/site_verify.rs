@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::config::SettingError;
+use common::config::{AppConfig, SettingError};
 use common::domain::client::ClientAddress;
 use reqwest::{Client, redirect};
 use secrecy::{ExposeSecret, SecretString};
@@ -64,15 +64,17 @@ struct Answer {
 
 impl SiteVerify {
     /// # Errors
-    /// A URL that is none.
+    /// A URL that is none, or in production one that is not encrypted.
     pub fn new(
+        app: &AppConfig,
         site: Site,
         site_key: String,
         secret: SecretString,
         url: String,
     ) -> Result<Self, SettingError> {
         let wrong = |_| SettingError::new("CHALLENGE_VERIFY_URL", "is not a URL");
-        reqwest::Url::parse(&url).map_err(wrong)?;
+        let parsed = reqwest::Url::parse(&url).map_err(wrong)?;
+        app.check_encrypted("CHALLENGE_VERIFY_URL", parsed.scheme(), parsed.host_str())?;
         let client =
             Client::builder().timeout(TIME_LIMIT).redirect(redirect::Policy::none()).build();
         let client =

@@ -4,6 +4,8 @@ local decide_send = {}
 -- Who has means of their own where a limit refuses all others: nobody, the addresses that a number
 -- is known from, or whoever asks for a number that signed in within 90 days.
 local NOBODY, KNOWN, SIGNED_IN = 1, 2, 3
+-- Stands for the address of who is signed in where the number does not know it.
+local OWNER = 'owner'
 
 -- `state` has the number's record, the `buckets` that the send may be charged to, each with its
 -- kind, key, what is kept of it and its capacity, `wrong_by_network` (a bucket),
@@ -105,7 +107,11 @@ function decide_send.refusal(request, state, now)
     -- the first that needs it, known or not.
     local known, tells = false, false
     local refusal_of_all, wait_of_all, solvable_of_all = refusal, longest, solvable
-    if refusal and not passes[NOBODY] then
+    if refusal and not passes[NOBODY] and request.is_owner then
+        -- Whoever has a token of the account is its owner, at whatever address.
+        known = passes[KNOWN] and (state.find_known() or OWNER)
+        refusal, longest = nil, 0
+    elseif refusal and not passes[NOBODY] then
         tells = not state.told
         if tells or state.told == request.address_tags[1] then
             known = passes[KNOWN] and state.find_known()
