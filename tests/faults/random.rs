@@ -172,7 +172,7 @@ async fn every_sign_up_gets_its_sms_or_is_told_why_not() {
         unknown <= ambiguous + accounts.announced,
         "{unknown} without an answer, {ambiguous} replies were none"
     );
-    let refused = accounts.told("failed opted_out") + accounts.told("failed rejected");
+    let refused = accounts.told("failed opted_out") + accounts.told("failed country_not_enabled");
     let late = promises.len() - accounts.told("sent") - unknown - refused;
     assert!(
         late <= SIGN_UPS / 500,

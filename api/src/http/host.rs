@@ -36,7 +36,9 @@ fn host_of(headers: &HeaderMap) -> Option<Authority> {
     let mut values = headers.get_all(header::HOST).iter();
     let (first, second) = (values.next()?, values.next());
     let authority: Authority = first.to_str().ok()?.parse().ok()?;
-    (second.is_none() && !authority.as_str().contains('@')).then_some(authority)
+    let (host, port) = (authority.host(), authority.as_str().strip_prefix(authority.host())?);
+    let is_port = port.is_empty() || authority.port_u16().is_some();
+    (second.is_none() && !host.is_empty() && is_port).then_some(authority)
 }
 
 #[cfg(test)]
@@ -61,6 +63,9 @@ mod tests {
             &["user@a.example"],
             &["a.example/x"],
             &["a b"],
+            &[":80"],
+            &["a.example:x"],
+            &["a.example:99999"],
             &["a.example, b.example"],
         ] {
             let refused = check(&request(Version::HTTP_11, hosts));

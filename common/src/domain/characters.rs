@@ -29,6 +29,18 @@ pub(crate) fn is_invisible(char: char) -> bool {
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// What formats the text around it and shows nothing without it (the rest of Unicode's category Cf).
+pub(crate) fn is_format(char: char) -> bool {
+    matches!(char,
+        '\u{600}'..='\u{605}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}')
+}
+
+/// What ends a line or a paragraph without being a control character.
+pub(crate) fn is_separator(char: char) -> bool {
+    matches!(char, '\u{2028}' | '\u{2029}')
+}
+
 /// What stays behind in a number or OTP that was copied, and says nothing. An override from right
 /// to left is not that: behind it digits are read in another order than they are kept.
 pub(crate) fn is_left_behind(char: char) -> bool {
@@ -37,8 +49,7 @@ pub(crate) fn is_left_behind(char: char) -> bool {
 
 /// A blank within a line.
 pub(crate) fn is_blank(char: char) -> bool {
-    char == '\t'
-        || char.is_whitespace() && !char.is_control() && !matches!(char, '\u{2028}' | '\u{2029}')
+    char == '\t' || char.is_whitespace() && !char.is_control() && !is_separator(char)
 }
 
 /// What changes the direction of the text after it: embeddings, overrides and isolates (Unicode's

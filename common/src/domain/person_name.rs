@@ -2,12 +2,12 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::domain::characters::{is_invisible, turns_text};
+use crate::domain::characters::{is_format, is_invisible, is_separator, turns_text};
 
 const LONGEST: usize = 100;
-/// The one character that is blank and nothing else, but is no white space: Braille's pattern
-/// without dots.
-const BRAILLE_BLANK: char = '\u{2800}';
+/// What is blank and nothing else, but no white space: Braille's pattern without dots, and music's
+/// note without a head.
+const BLANKS: [char; 2] = ['\u{2800}', '\u{1d159}'];
 
 /// A name: trimmed, in Unicode's form NFC, 1 to 100 characters, one of them visible, none of them a
 /// control character or one that turns the text around it.
@@ -31,7 +31,7 @@ impl PersonName {
         if name.is_empty() {
             return Ok(None);
         }
-        let is_unwanted = |char: char| char.is_control() || turns_text(char);
+        let is_unwanted = |char: char| char.is_control() || is_separator(char) || turns_text(char);
         if name.chars().count() > LONGEST
             || name.chars().any(is_unwanted)
             || !name.chars().any(is_visible)
@@ -53,7 +53,7 @@ impl PersonName {
 }
 
 fn is_visible(char: char) -> bool {
-    !(char.is_whitespace() || is_invisible(char) || char == BRAILLE_BLANK)
+    !(char.is_whitespace() || is_invisible(char) || is_format(char) || BLANKS.contains(&char))
 }
 
 #[cfg(test)]
@@ -75,6 +75,7 @@ mod tests {
             assert_eq!(PersonName::parse(&bad), Err(InvalidPersonName));
         }
     }
+
     #[test]
     fn a_name_can_be_seen() {
         for bad in [
@@ -85,6 +86,11 @@ mod tests {
             "\u{ad}",
             "\u{e0041}",
             "\u{fe0f}",
+            "\u{fff9}",
+            "\u{13430}",
+            "\u{110bd}",
+            "\u{1d159}",
+            "Asha\u{2028}Rao",
         ] {
             assert_eq!(PersonName::parse(bad), Err(InvalidPersonName), "{bad:?}");
         }
