@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sea_orm::sqlx::postgres::{PgConnection, PgPool};
-use sea_orm::sqlx::{self, Row};
+use sea_orm::sqlx::{self, Connection, Row};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, Statement,
 };
@@ -22,8 +22,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 const SHOW_READ_ONLY: &str = "SHOW transaction_read_only";
 /// `read_only_sql_transaction` in PostgreSQL's documentation, appendix A.
 const READ_ONLY: &str = "25006";
-/// `invalid_sql_statement_name`, likewise.
-const UNKNOWN_STATEMENT: &str = "26000";
+const ROUNDS: u32 = 20;
 
 /// Sees to it that no connection stays with a server that is not the primary any more. Clones share
 /// what they know.
@@ -108,26 +107,36 @@ async fn is_primary(connection: &mut PgConnection) -> Result<bool, sqlx::Error> 
     Ok(row.try_get::<&str, _>(0)? == "off")
 }
 
-/// Whether a second transaction of a connection knows what the first one prepared. A pooler in
-/// transaction mode may give it another server: it does here, because between the two a server was
-/// given back that it would rather use again.
+/// Whether a connection knows in one transaction what it prepared in another. A pooler in transaction
+/// mode may give it another server each time. Another connection takes servers away and gives them
+/// back here, so that it does, often enough to be sure while others use the pooler too.
 pub(super) async fn keeps_prepared_statements(pool: &PgPool) -> Result<bool, DbErr> {
+    if pool.options().get_max_connections() < 2 {
+        return Ok(true);
+    }
     let ask = async {
         let (mut first, mut second) = (pool.acquire().await?, pool.acquire().await?);
-        sqlx::raw_sql("BEGIN").execute(&mut *first).await?;
-        sqlx::query("SELECT 'prepared'").execute(&mut *second).await?;
-        sqlx::raw_sql("COMMIT").execute(&mut *first).await?;
-        // Twice: a pooler may use its servers in turn.
-        for _ in 0..2 {
-            sqlx::query("SELECT 'prepared'").execute(&mut *second).await?;
+        for _ in 0..ROUNDS {
+            let transaction = first.begin().await?;
+            let beside = asked_anew(&mut second).await?;
+            transaction.commit().await?;
+            if !(beside && asked_anew(&mut second).await?) {
+                return Ok(false);
+            }
         }
-        Ok(())
+        Ok::<_, sqlx::Error>(true)
     };
     match ask.await {
-        Ok(()) => Ok(true),
-        Err(error) if is_of_kind(&error, UNKNOWN_STATEMENT) => Ok(false),
-        Err(error) => Err(DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)))),
+        // The server knows no such statement, or another client's of that name.
+        Err(error) if error.as_database_error().is_some() => Ok(false),
+        answer => answer.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)))),
     }
+}
+
+/// Whether a prepared statement answers what it should, and not what another client's does.
+async fn asked_anew(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let row = sqlx::query("SELECT 'prepared'").fetch_optional(connection).await?;
+    Ok(row.is_some_and(|row| row.try_get::<&str, _>(0).is_ok_and(|told| told == "prepared")))
 }
 
 fn is_of_kind(error: &sqlx::Error, code: &str) -> bool {

@@ -88,7 +88,8 @@ async fn check_database(accounts: &Accounts) {
     let mut log = LogOnce::new("database", "DATABASE_URL");
     retry_until_ok(BACKOFF, || accounts.ping(), |error| log.unreachable(&error)).await;
     log.reached();
-    if let Ok(false) = accounts.keeps_prepared_statements().await {
+    let keeps = || accounts.keeps_prepared_statements();
+    if !retry_until_ok(BACKOFF, keeps, |_| {}).await {
         tracing::error!(
             event = "database_forgets_statements",
             setting = "DATABASE_URL",
