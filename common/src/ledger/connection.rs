@@ -351,6 +351,7 @@ impl Shared {
     }
 
     fn replace(&self, live: Live) {
+        *self.last_error() = None;
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = Some(live);
     }
 }
