@@ -12,6 +12,7 @@ use common::runtime::readiness::Readiness;
 
 use crate::rejections::Rejections;
 use crate::service::otp_service::OtpService;
+use crate::service::session_cache::SessionCache;
 use crate::service::sessions::SessionTerms;
 
 /// One for the whole process. Operations find it in their request's data, in an [`Arc`].
@@ -27,6 +28,7 @@ pub struct AppState {
     pub rejections: Rejections,
     pub readiness: Readiness,
     pub session_terms: SessionTerms,
+    pub session_cache: SessionCache,
     /// Of numbers without a country code.
     pub default_country: Country,
     pub clock: Clock,

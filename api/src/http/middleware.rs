@@ -86,7 +86,7 @@ pub(crate) async fn around_operation<E: Endpoint<Output = Response>>(
     data.insert(client);
     data.insert(Arc::clone(&state.idempotency));
     data.insert(Arc::clone(state));
-    if let Err(refusal) = bearer::check(&mut request, &state.accounts, &state.clock).await {
+    if let Err(refusal) = bearer::check(&mut request, state).await {
         let is_dead = refusal == ApiError::from(ErrorKind::InvalidAuthorizationHeader);
         let kept = if is_dead { repeated_renewal(&request).await? } else { None };
         return kept.ok_or(refusal.into());

@@ -6,6 +6,7 @@ pub mod challenge;
 pub mod deletion;
 pub mod number_change;
 pub mod otp_service;
+pub mod session_cache;
 pub mod sessions;
 pub mod sign_up;
 pub mod test_numbers;
