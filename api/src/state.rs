@@ -11,7 +11,9 @@ use common::runtime::clock::Clock;
 use common::runtime::readiness::Readiness;
 
 use crate::rejections::Rejections;
+use crate::reload::Reloadable;
 use crate::service::otp_service::OtpService;
+use crate::service::registered_clients::RegisteredClients;
 use crate::service::session_cache::SessionCache;
 use crate::service::sessions::SessionTerms;
 
@@ -29,6 +31,7 @@ pub struct AppState {
     pub readiness: Readiness,
     pub session_terms: SessionTerms,
     pub session_cache: SessionCache,
+    pub registered_clients: Reloadable<RegisteredClients>,
     /// Of numbers without a country code.
     pub default_country: Country,
     pub clock: Clock,

@@ -4,8 +4,8 @@ use std::fmt;
 
 use clap::{Args, Subcommand};
 use common::accounts::Accounts;
-use common::admin::{self, OperatorError};
 use common::admin::users::{UserSelector, find_user};
+use common::admin::{self, OperatorError};
 use common::config::SettingError;
 use common::ledger::session_changes::SessionChanges;
 use common::runtime::clock::Clock;

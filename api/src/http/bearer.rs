@@ -25,10 +25,7 @@ async fn checked_before(request: &Request, _: Bearer) -> Option<Arc<CurrentUser>
 
 /// Lets a request without the header pass, keeps the user of one with a live token, and refuses all
 /// others, on public routes too: a client whose token has ended drops it and repeats.
-pub(crate) async fn check(
-    request: &mut Request,
-    state: &AppState,
-) -> Result<(), ApiError> {
+pub(crate) async fn check(request: &mut Request, state: &AppState) -> Result<(), ApiError> {
     if let Some(token) = bearer_token(request.headers())? {
         let current = sessions::find(state, &token).await?;
         let current = current.ok_or(ErrorKind::InvalidAuthorizationHeader)?;

@@ -5,6 +5,7 @@ pub mod deliveries;
 pub mod events;
 pub mod health;
 pub mod me;
+pub mod oauth;
 mod paging;
 pub mod payloads;
 pub mod phone_number;
@@ -26,6 +27,7 @@ pub(crate) fn operations() -> impl OpenApi + 'static {
         events::EventsApi,
         tokens::TokensApi,
         protected::ProtectedApi,
+        oauth::OAuthApi,
         health::HealthApi,
     )
 }
@@ -42,6 +44,8 @@ pub enum Tag {
     Sessions,
     /// What a token opens.
     Protected,
+    /// For programs of the operator's own, which CLIENTS_FILE lists.
+    Programs,
     /// For operators.
     Operations,
 }
