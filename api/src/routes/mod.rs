@@ -12,6 +12,7 @@ pub mod protected;
 pub mod sign_up;
 pub mod tokens;
 pub mod twilio_status;
+pub mod verify;
 
 use poem_openapi::{OpenApi, Tags};
 
@@ -26,6 +27,7 @@ pub(crate) fn operations() -> impl OpenApi + 'static {
         events::EventsApi,
         tokens::TokensApi,
         protected::ProtectedApi,
+        verify::VerifyApi,
         health::HealthApi,
     )
 }
@@ -42,6 +44,8 @@ pub enum Tag {
     Sessions,
     /// What a token opens.
     Protected,
+    /// For gateways in front of other programs.
+    Gateways,
     /// For operators.
     Operations,
 }
