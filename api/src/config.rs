@@ -9,7 +9,7 @@ use common::config::{
     ProviderChoice, RedisConfig, SettingError,
 };
 use common::crypto::challenge_keys::ChallengeKeys;
-use common::ledger::limits::LedgerSettings;
+use common::ledger::settings::LedgerSettings;
 use common::ledger::solved_challenges::SolvedChallenges;
 use common::runtime::clock::Clock;
 use common::runtime::metrics::MetricsAddress;

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use common::domain::client::ClientAddress;
 use common::domain::phone::E164;
-use common::ledger::limits::{LimitKind, WrongGuess};
+use common::ledger::limits::LimitKind;
+use common::ledger::otp::WrongGuess;
 use common::runtime::clock::Clock;
 use strum::VariantArray;
 

@@ -37,7 +37,7 @@ const MAX_METRICS_CONNECTIONS: usize = 20;
 ///
 /// # Errors
 /// A setting that is wrong or missing, an address that is taken, a development database that cannot
-/// be migrated.
+/// be migrated, a Redis that can never be used.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     config.server.check_exposure(&config.app)?;
     let stop = common::runtime::shutdown::on_signal();
@@ -50,7 +50,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     }
     let checks =
         startup_checks::run(config.redis.server()?, accounts.clone(), app.state.readiness.clone());
-    let _checks = AbortOnDropHandle::new(tokio::spawn(checks));
+    let checks = AbortOnDropHandle::new(tokio::spawn(checks));
     let limits = config.server.connection_limits();
     if let Err(error) = server::open_files_limit::allow_connections(limits.max_connections) {
         tracing::warn!(event = "too_few_open_files", setting = "MAX_CONNECTIONS", %error);
@@ -71,8 +71,11 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         stop.cancelled().await;
         inbox.inspect(DevInbox::close);
     };
-    server::serve(listener, app.into_endpoint(), limits, stop, config.server.drain(&config.app))
-        .await?;
+    let drain = config.server.drain(&config.app);
+    tokio::select! {
+        served = server::serve(listener, app.into_endpoint(), limits, stop, drain) => served?,
+        Ok(Err(unusable)) = checks => return Err(unusable.into()),
+    }
     tracing::info!(event = "stopped");
     Ok(())
 }

@@ -3,8 +3,9 @@
 use common::accounts::AccountsError;
 use common::domain::person_name::InvalidPersonName;
 use common::domain::phone::InvalidPhoneNumber;
+use common::ledger::error::LedgerError;
 use common::ledger::idempotency::IdempotencyError;
-use common::ledger::limits::{LedgerError, LimitKind};
+use common::ledger::limits::LimitKind;
 use poem::error::{MethodNotAllowedError, NotFoundError};
 use poem_openapi::error::{AuthorizationError, ParseParamError};
 
