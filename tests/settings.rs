@@ -129,6 +129,7 @@ async fn the_api_names_the_setting_that_is_wrong() {
             ("TEST_NUMBERS", "+919876543210=471100@2027-02-30"),
             ("TEST_NUMBERS", "98765 43210=471100@2099-12-31"),
             ("SIGN_IN_PAGE", "maybe"),
+            ("CLIENTS_FILE", "/no/such/file"),
             ("SMS_PROVIDERS", "pigeon"),
             ("SEND_COOLDOWN_SECONDS", "soon"),
             ("SENDS_PER_NUMBER_HOUR", "-1"),

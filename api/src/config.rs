@@ -1,6 +1,7 @@
 //! The API's settings.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, ValueEnum};
@@ -22,6 +23,7 @@ use crate::http::client_address::{AddressRule, TrustedProxies};
 use crate::http::cors::AllowedOrigins;
 use crate::server::{ConnectionLimits, Drain};
 use crate::service::challenge::{Altcha, Challenges, Site, SiteVerify};
+use crate::service::registered_clients::RegisteredClients;
 use crate::service::sessions::SessionTerms;
 use crate::service::test_numbers::TestNumbers;
 
@@ -86,6 +88,10 @@ pub struct Config {
     /// How long sessions last, and how many there may be.
     #[command(flatten)]
     pub sessions: SessionConfig,
+    /// JSON file of the programs that may ask about tokens (docs/integration.md); it is read again
+    /// on SIGHUP [default: none may]
+    #[arg(long, env)]
+    clients_file: Option<PathBuf>,
     /// Address and port of the metrics, or `off`; port `0` takes any that is free and logs it
     #[arg(long, env, default_value = "127.0.0.1:9464")]
     pub metrics_addr: MetricsAddress,
@@ -110,6 +116,16 @@ impl Config {
     #[must_use]
     pub fn has_sign_in_page(&self) -> bool {
         self.sign_in_page.map_or(!self.app.is_production(), |switch| switch == Switch::On)
+    }
+
+    /// The programs that may ask about tokens.
+    ///
+    /// # Errors
+    /// One for each fault of the file.
+    pub fn registered_clients(&self) -> Result<RegisteredClients, Vec<SettingError>> {
+        self.clients_file
+            .as_deref()
+            .map_or_else(|| Ok(RegisteredClients::default()), RegisteredClients::read)
     }
 
     /// Whether there is a development inbox.

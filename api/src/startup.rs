@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use common::accounts::Accounts;
+use common::config::SettingError;
 use common::ledger::delivery_status::DeliveryStatuses;
 use common::ledger::idempotency::IdempotencyStore;
 use common::ledger::notices::Notices;
@@ -12,7 +13,8 @@ use common::ledger::otp::OtpStore;
 use common::ledger::solved_challenges::SolvedChallenges;
 use common::runtime::clock::Clock;
 use common::runtime::readiness::{Needs, Readiness};
-use common::runtime::startup_checks;
+use common::runtime::{startup, startup_checks};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -22,6 +24,7 @@ use crate::metrics::Scrape;
 use crate::pages::Pages;
 use crate::pages::dev_inbox::DevInbox;
 use crate::rejections::Rejections;
+use crate::reload::Reloadable;
 use crate::routes::twilio_status::TwilioStatus;
 use crate::server::{self, ConnectionLimits, Drain};
 use crate::service::otp_service::OtpService;
@@ -41,6 +44,8 @@ const MAX_METRICS_CONNECTIONS: usize = 20;
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     config.server.check_exposure(&config.app)?;
     let stop = common::runtime::shutdown::on_signal();
+    // Early: without it the signal would end the process.
+    let hangups = signal(SignalKind::hangup())?;
     let app = connect(&config, Clock::default(), stop.clone()).await?;
     let accounts = &app.state.accounts;
     if !config.app.is_production() {
@@ -56,6 +61,11 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         tracing::warn!(event = "too_few_open_files", setting = "MAX_CONNECTIONS", %error);
     }
     common::domain::phone::load_numbering_plans(app.state.default_country);
+    let _reload = AbortOnDropHandle::new(tokio::spawn(reload(
+        hangups,
+        config.clone(),
+        Arc::clone(&app.state),
+    )));
     let pages = app.pages.clone();
     tokio::task::spawn_blocking(move || pages.prepare());
     let _metrics = serve_metrics(&config, &app.state).await?;
@@ -78,6 +88,13 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     }
     tracing::info!(event = "stopped");
     Ok(())
+}
+
+/// Reads the files again with each SIGHUP.
+async fn reload(mut hangups: Signal, config: Config, state: Arc<AppState>) {
+    while hangups.recv().await.is_some() {
+        state.registered_clients.replace("CLIENTS_FILE", config.registered_clients());
+    }
 }
 
 /// On an address of their own, until this is dropped.
@@ -150,6 +167,7 @@ pub async fn connect(
         idempotency: Arc::new(IdempotencyStore::new(redis, idempotency_keys, clock.clone())),
         rejections,
         session_terms: config.sessions.terms(),
+        registered_clients: Reloadable::new(config.registered_clients().map_err(told)?),
         default_country: config.destinations.default_country,
         clock,
     };
@@ -164,4 +182,14 @@ pub async fn connect(
         pages: Pages::new(config),
         twilio_status,
     })
+}
+
+/// Tells all faults of a file: the last one is what ends the program, the others have a line each
+/// before it.
+fn told(mut faults: Vec<SettingError>) -> anyhow::Error {
+    let last = faults.pop();
+    for fault in &faults {
+        startup::refuse(fault);
+    }
+    last.map_or_else(|| anyhow::anyhow!("a file is faulty"), anyhow::Error::from)
 }

@@ -3,6 +3,7 @@
 
 mod breakers;
 mod buckets;
+mod clients;
 mod failures;
 mod health;
 mod numbers;

@@ -31,7 +31,8 @@ async fn checked_before(request: &Request, _: Bearer) -> Option<CurrentUser> {
     request.extensions().get().cloned()
 }
 
-/// Who holds a live token. One query, and once a minute the note that the session is used, which may fail.
+/// Who holds a live token. One query, and once a minute the note that the session is used, which
+/// may fail.
 pub(crate) async fn current_user(
     accounts: &Accounts,
     token: &Token,

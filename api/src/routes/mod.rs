@@ -5,6 +5,7 @@ pub mod deliveries;
 pub mod events;
 pub mod health;
 pub mod me;
+pub mod oauth;
 mod paging;
 pub mod payloads;
 pub mod phone_number;
@@ -28,6 +29,7 @@ pub(crate) fn operations() -> impl OpenApi + 'static {
         tokens::TokensApi,
         protected::ProtectedApi,
         verify::VerifyApi,
+        oauth::OAuthApi,
         health::HealthApi,
     )
 }
@@ -46,6 +48,8 @@ pub enum Tag {
     Protected,
     /// For gateways in front of other programs.
     Gateways,
+    /// For programs of the operator's own, which CLIENTS_FILE lists.
+    Programs,
     /// For operators.
     Operations,
 }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 pub(crate) use self::documented::error_schema;
 pub use self::documented::{Failure, Failures};
+use super::oauth_error::OAuthError;
 use super::route_lookup::MatchedRoute;
 
 /// What can go wrong, as a client sees it. Internals never reach one.
@@ -197,6 +198,9 @@ pub(super) async fn respond(
     match next.call(request).await {
         Ok(response) => response.into_response(),
         Err(error) => {
+            if let Some(error) = error.downcast_ref::<OAuthError>() {
+                return error.as_response();
+            }
             let mut response = ApiError::from(error).into_response();
             if response.status() == StatusCode::METHOD_NOT_ALLOWED
                 && let Some(allow) = route.and_then(|route| route.allow.clone())
