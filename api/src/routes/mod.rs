@@ -13,6 +13,7 @@ pub mod protected;
 pub mod sign_up;
 pub mod tokens;
 pub mod twilio_status;
+pub mod verify;
 
 use poem_openapi::{OpenApi, Tags};
 
@@ -27,6 +28,7 @@ pub(crate) fn operations() -> impl OpenApi + 'static {
         events::EventsApi,
         tokens::TokensApi,
         protected::ProtectedApi,
+        verify::VerifyApi,
         oauth::OAuthApi,
         health::HealthApi,
     )
@@ -44,6 +46,8 @@ pub enum Tag {
     Sessions,
     /// What a token opens.
     Protected,
+    /// For gateways in front of other programs.
+    Gateways,
     /// For programs of the operator's own, which CLIENTS_FILE lists.
     Programs,
     /// For operators.
