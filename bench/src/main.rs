@@ -1,9 +1,11 @@
 //! Measures the service beside the floor and prints what came of it. `bin/bench` starts it with
 //! what it needs. With the argument
-//! `requests` it measures send, verify and authenticated GET alone, and writes nothing.
+//! `requests` it measures send, verify and authenticated GET alone, with `doors` how fast others
+//! learn who holds a token; both write nothing.
 
 mod backlog;
 mod challenges;
+mod doors;
 mod drain;
 mod fake_provider;
 mod growth;
@@ -34,8 +36,13 @@ const ROUNDS: usize = 3;
 async fn main() -> anyhow::Result<()> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let stage = Stage::prepare().await?;
+    let part = std::env::args().nth(1);
+    if part.as_deref() == Some("doors") {
+        report::print(&doors::text(&doors::measure(&stage).await?));
+        return Ok(());
+    }
     let operations = operations::measure(&stage).await?;
-    if std::env::args().nth(1).is_some_and(|part| part == "requests") {
+    if part.as_deref() == Some("requests") {
         report::print(&report::requests(&operations));
         return Ok(());
     }
