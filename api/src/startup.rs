@@ -27,6 +27,7 @@ use crate::rejections::Rejections;
 use crate::reload::Reloadable;
 use crate::routes::twilio_status::TwilioStatus;
 use crate::server::{self, ConnectionLimits, Drain};
+use crate::service::jwts::JwtIssuer;
 use crate::service::otp_service::OtpService;
 use crate::state::AppState;
 
@@ -94,6 +95,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
 async fn reload(mut hangups: Signal, config: Config, state: Arc<AppState>) {
     while hangups.recv().await.is_some() {
         state.registered_clients.replace("CLIENTS_FILE", config.registered_clients());
+        state.jwts.keys.replace("SIGNING_KEY_FILES", config.signing.keys(&config.app));
     }
 }
 
@@ -167,6 +169,11 @@ pub async fn connect(
         idempotency: Arc::new(IdempotencyStore::new(redis, idempotency_keys, clock.clone())),
         rejections,
         session_terms: config.sessions.terms(),
+        jwts: JwtIssuer {
+            keys: Reloadable::new(config.signing.keys(&config.app).map_err(told)?),
+            issuer: config.callbacks.issuer().map(str::to_owned),
+            ttl: config.signing.jwt_ttl(),
+        },
         registered_clients: Reloadable::new(config.registered_clients().map_err(told)?),
         default_country: config.destinations.default_country,
         clock,

@@ -12,6 +12,7 @@ use common::runtime::readiness::Readiness;
 
 use crate::rejections::Rejections;
 use crate::reload::Reloadable;
+use crate::service::jwts::JwtIssuer;
 use crate::service::otp_service::OtpService;
 use crate::service::registered_clients::RegisteredClients;
 use crate::service::sessions::SessionTerms;
@@ -29,6 +30,7 @@ pub struct AppState {
     pub rejections: Rejections,
     pub readiness: Readiness,
     pub session_terms: SessionTerms,
+    pub jwts: JwtIssuer,
     pub registered_clients: Reloadable<RegisteredClients>,
     /// Of numbers without a country code.
     pub default_country: Country,
