@@ -14,3 +14,4 @@ pub(crate) mod sessions;
 mod sign_up;
 mod simultaneous;
 mod twilio_status;
+mod verify;

@@ -1,7 +1,7 @@
 //! The bearer scheme (RFC 6750): holding a [`CurrentUser`] is the check.
 
 use common::accounts::entities::user;
-use common::accounts::{Accounts, Session};
+use common::accounts::{Accounts, AccountsError, Session};
 use common::domain::token::{Scope, Token};
 use common::runtime::clock::Clock;
 use poem::Request;
@@ -31,18 +31,19 @@ async fn checked_before(request: &Request, _: Bearer) -> Option<CurrentUser> {
     request.extensions().get().cloned()
 }
 
-/// One query, and once a minute the note that the session is used, which may fail.
-async fn current_user(
+/// Who holds a live token. One query, and once a minute the note that the session is used, which
+/// may fail.
+pub(crate) async fn current_user(
     accounts: &Accounts,
     token: &Token,
     now: OffsetDateTime,
-) -> Result<CurrentUser, ApiError> {
+) -> Result<Option<CurrentUser>, AccountsError> {
     let found = accounts.session_of(token.hash(), Scope::Authentication, now).await?;
-    let (user, session) = found.ok_or(ErrorKind::InvalidAuthorizationHeader)?;
+    let Some((user, session)) = found else { return Ok(None) };
     if let Err(error) = accounts.note_use(&session, now).await {
         tracing::warn!(event = "session_use_not_noted", %error);
     }
-    Ok(CurrentUser { user, session })
+    Ok(Some(CurrentUser { user, session }))
 }
 
 /// Lets a request without the header pass, keeps the user of one with a live token, and refuses all
@@ -54,6 +55,7 @@ pub(crate) async fn check(
 ) -> Result<(), ApiError> {
     if let Some(token) = bearer_token(request.headers())? {
         let current = current_user(accounts, &token, clock.now()).await?;
+        let current = current.ok_or(ErrorKind::InvalidAuthorizationHeader)?;
         request.extensions_mut().insert(current);
     }
     Ok(())

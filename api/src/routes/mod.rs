@@ -14,6 +14,7 @@ pub mod protected;
 pub mod sign_up;
 pub mod tokens;
 pub mod twilio_status;
+pub mod verify;
 
 use poem_openapi::{OpenApi, Tags};
 
@@ -29,6 +30,7 @@ pub(crate) fn operations() -> impl OpenApi + 'static {
         tokens::TokensApi,
         jwts::JwtsApi,
         protected::ProtectedApi,
+        verify::VerifyApi,
         oauth::OAuthApi,
         health::HealthApi,
     )
@@ -46,6 +48,8 @@ pub enum Tag {
     Sessions,
     /// What a token opens.
     Protected,
+    /// For gateways in front of other programs.
+    Gateways,
     /// For programs of the operator's own, which CLIENTS_FILE lists.
     Programs,
     /// For operators.

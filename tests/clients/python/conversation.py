@@ -13,6 +13,7 @@ from http import HTTPStatus
 
 from cheershare_client import AuthenticatedClient, Client
 from cheershare_client.api.account import get_me, list_events, update_me
+from cheershare_client.api.gateways import verify
 from cheershare_client.api.programs import get_jwks, introspect_token, revoke_token
 from cheershare_client.api.protected import get_protected
 from cheershare_client.api.sessions import (
@@ -160,6 +161,8 @@ def converse() -> None:
     opened = get_protected.sync(client=first)
     assert isinstance(opened, Protected) and opened.data == "Protected", opened
     change_name(first)
+    verified = verify.sync_detailed(client=first)
+    assert (verified.status_code, verified.headers["x-user-name"]) == (HTTPStatus.OK, "Asha%20Rao"), verified
 
     listed = sessions(first)
     assert [session.current for session in listed] == [False, True], listed

@@ -112,6 +112,8 @@ async function converse(log: string): Promise<void> {
   const opened = await holderOf(first).GET("/protected");
   assert.equal(opened.data?.data, "Protected");
   await changeName(first);
+  const verified = await holderOf(first).GET("/auth/verify");
+  assert.deepEqual([verified.response.status, verified.response.headers.get("x-user-name")], [200, "Asha%20Rao"]);
 
   const listed = await sessions(first);
   assert.deepEqual(listed.map((session) => session.current), [false, true]);
