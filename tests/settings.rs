@@ -115,6 +115,7 @@ async fn the_api_names_the_setting_that_is_wrong() {
             ("SESSION_MAX_DAYS", "0"),
             ("SESSION_MAX_DAYS", "3651"),
             ("SESSIONS_PER_USER", "-1"),
+            ("SESSION_CACHE_SECONDS", "3"),
             ("DEFAULT_COUNTRY", "QQ"),
             ("DEFAULT_COUNTRY", "India"),
             ("ALLOWED_COUNTRIES", "IN,QQ"),

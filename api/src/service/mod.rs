@@ -9,6 +9,7 @@ pub mod jwts;
 pub mod number_change;
 pub mod otp_service;
 pub mod registered_clients;
+pub mod session_cache;
 pub mod sessions;
 pub mod sign_up;
 pub mod test_numbers;
