@@ -17,6 +17,7 @@ use crate::http::route_lookup::RouteLookup;
 use crate::http::static_content::StaticContent;
 use crate::pages::{Pages, dev_inbox, sign_in};
 use crate::routes::twilio_status::TwilioStatus;
+use crate::routes::verify;
 use crate::state::AppState;
 
 const SWAGGER_UI_PATH: &str = "/docs";
@@ -45,7 +46,7 @@ pub struct App {
 impl App {
     pub fn into_endpoint(self) -> impl Endpoint<Output = Response> + use<> {
         let document = document::document();
-        let route_lookup = RouteLookup::new(&document, &OTHER_ROUTES);
+        let route_lookup = RouteLookup::new(&document, &OTHER_ROUTES).with_all_below(verify::PATH);
         let others = self.others(&document);
         let Self { state, address_rule, origins, .. } = self;
         let shared = Arc::new((others, state, address_rule));
@@ -53,7 +54,11 @@ impl App {
             let shared = Arc::clone(&shared);
             async move {
                 let (others, state, address_rule) = &*shared;
-                match others.get(request.uri().path()) {
+                let path = request.uri().path();
+                if verify::is_at(path) {
+                    return Ok(verify::answer(request, state).await);
+                }
+                match others.get(path) {
                     Some(other) => other.call(request).await,
                     None => around_operation(&*operation, request, state, address_rule).await,
                 }

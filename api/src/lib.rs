@@ -8,6 +8,7 @@ pub mod http;
 pub mod metrics;
 pub mod pages;
 pub mod rejections;
+pub mod reload;
 pub mod routes;
 pub mod server;
 pub mod service;

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use common::domain::client::ClientAddress;
 use common::domain::phone::E164;
-use common::ledger::limits::{LimitKind, WrongGuess};
+use common::ledger::limits::LimitKind;
+use common::ledger::otp::WrongGuess;
 use common::runtime::clock::Clock;
 use strum::VariantArray;
 
@@ -21,6 +22,8 @@ pub struct Rejections {
     destinations: Arc<Counter>,
     guesses: Arc<HashMap<WrongGuess, Counter>>,
     reports: Arc<Counter>,
+    clients: Arc<Counter>,
+    introspections: Arc<Counter>,
     clock: Clock,
 }
 
@@ -32,6 +35,8 @@ impl Rejections {
             destinations: Arc::default(),
             guesses: Arc::new(counters(WrongGuess::VARIANTS)),
             reports: Arc::default(),
+            clients: Arc::default(),
+            introspections: Arc::default(),
             clock,
         }
     }
@@ -55,6 +60,20 @@ impl Rejections {
     pub fn report(&self) {
         if let Some(count) = self.reports.count_and_allow(&self.clock) {
             tracing::warn!(event = "twilio_report_refused", reason = "bad signature", count);
+        }
+    }
+
+    /// Nobody of the registered clients. What was given as an id may be a secret.
+    pub fn client(&self, reason: &'static str, address: ClientAddress) {
+        if let Some(count) = self.clients.count_and_allow(&self.clock) {
+            tracing::warn!(event = "client_refused", reason, count, %address);
+        }
+    }
+
+    /// A registered client asked about a token and may not.
+    pub fn introspection(&self, client_id: &str) {
+        if let Some(count) = self.introspections.count_and_allow(&self.clock) {
+            tracing::warn!(event = "introspection_refused", client_id, count);
         }
     }
 

@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use anyhow::Context;
 use common::accounts::Accounts;
+use common::config::SettingError;
 use common::ledger::delivery_status::DeliveryStatuses;
 use common::ledger::idempotency::IdempotencyStore;
 use common::ledger::notices::Notices;
 use common::ledger::otp::OtpStore;
+use common::ledger::session_changes::SessionChanges;
 use common::ledger::solved_challenges::SolvedChallenges;
 use common::runtime::clock::Clock;
 use common::runtime::readiness::{Needs, Readiness};
-use common::runtime::startup_checks;
+use common::runtime::{startup, startup_checks};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -22,8 +25,10 @@ use crate::metrics::Scrape;
 use crate::pages::Pages;
 use crate::pages::dev_inbox::DevInbox;
 use crate::rejections::Rejections;
+use crate::reload::Reloadable;
 use crate::routes::twilio_status::TwilioStatus;
 use crate::server::{self, ConnectionLimits, Drain};
+use crate::service::jwts::JwtIssuer;
 use crate::service::otp_service::OtpService;
 use crate::state::AppState;
 
@@ -37,10 +42,12 @@ const MAX_METRICS_CONNECTIONS: usize = 20;
 ///
 /// # Errors
 /// A setting that is wrong or missing, an address that is taken, a development database that cannot
-/// be migrated.
+/// be migrated, a Redis that can never be used.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     config.server.check_exposure(&config.app)?;
     let stop = common::runtime::shutdown::on_signal();
+    // Early: without it the signal would end the process.
+    let hangups = signal(SignalKind::hangup())?;
     let app = connect(&config, Clock::default(), stop.clone()).await?;
     let accounts = &app.state.accounts;
     if !config.app.is_production() {
@@ -50,12 +57,19 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     }
     let checks =
         startup_checks::run(config.redis.server()?, accounts.clone(), app.state.readiness.clone());
-    let _checks = AbortOnDropHandle::new(tokio::spawn(checks));
+    let checks = AbortOnDropHandle::new(tokio::spawn(checks));
+    let cache = app.state.session_cache.clone();
+    let _cache = AbortOnDropHandle::new(tokio::spawn(cache.listen(config.redis.server()?)));
     let limits = config.server.connection_limits();
     if let Err(error) = server::open_files_limit::allow_connections(limits.max_connections) {
         tracing::warn!(event = "too_few_open_files", setting = "MAX_CONNECTIONS", %error);
     }
     common::domain::phone::load_numbering_plans(app.state.default_country);
+    let _reload = AbortOnDropHandle::new(tokio::spawn(reload(
+        hangups,
+        config.clone(),
+        Arc::clone(&app.state),
+    )));
     let pages = app.pages.clone();
     tokio::task::spawn_blocking(move || pages.prepare());
     let _metrics = serve_metrics(&config, &app.state).await?;
@@ -71,10 +85,21 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         stop.cancelled().await;
         inbox.inspect(DevInbox::close);
     };
-    server::serve(listener, app.into_endpoint(), limits, stop, config.server.drain(&config.app))
-        .await?;
+    let drain = config.server.drain(&config.app);
+    tokio::select! {
+        served = server::serve(listener, app.into_endpoint(), limits, stop, drain) => served?,
+        Ok(Err(unusable)) = checks => return Err(unusable.into()),
+    }
     tracing::info!(event = "stopped");
     Ok(())
+}
+
+/// Reads the files again with each SIGHUP.
+async fn reload(mut hangups: Signal, config: Config, state: Arc<AppState>) {
+    while hangups.recv().await.is_some() {
+        state.registered_clients.replace("CLIENTS_FILE", config.registered_clients());
+        state.jwts.keys.replace("SIGNING_KEY_FILES", config.signing.keys(&config.app));
+    }
 }
 
 /// On an address of their own, until this is dropped.
@@ -116,7 +141,10 @@ pub async fn connect(
 ) -> anyhow::Result<App> {
     let redis = config.redis.server()?.connection(REDIS_RESPONSE_TIMEOUT);
     let url = config.database.url(&config.app)?;
-    let accounts = Accounts::connect(&url, config.database.database_connections).await?;
+    let session_changes = SessionChanges::new(redis.clone());
+    let accounts = Accounts::connect(&url, config.database.database_connections)
+        .await?
+        .telling(session_changes.clone());
     let rejections = Rejections::new(clock.clone());
     let otp = OtpService {
         store: OtpStore::new(
@@ -147,6 +175,13 @@ pub async fn connect(
         idempotency: Arc::new(IdempotencyStore::new(redis, idempotency_keys, clock.clone())),
         rejections,
         session_terms: config.sessions.terms(),
+        session_cache: config.sessions.cache(session_changes),
+        jwts: JwtIssuer {
+            keys: Reloadable::new(config.signing.keys(&config.app).map_err(told)?),
+            issuer: config.callbacks.issuer().map(str::to_owned),
+            ttl: config.signing.jwt_ttl(),
+        },
+        registered_clients: Reloadable::new(config.registered_clients().map_err(told)?),
         default_country: config.destinations.default_country,
         clock,
     };
@@ -161,4 +196,14 @@ pub async fn connect(
         pages: Pages::new(config),
         twilio_status,
     })
+}
+
+/// Tells all faults of a file: the last one is what ends the program, the others have a line each
+/// before it.
+fn told(mut faults: Vec<SettingError>) -> anyhow::Error {
+    let last = faults.pop();
+    for fault in &faults {
+        startup::refuse(fault);
+    }
+    last.map_or_else(|| anyhow::anyhow!("a file is faulty"), anyhow::Error::from)
 }

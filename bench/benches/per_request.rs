@@ -26,8 +26,8 @@ use common::domain::phone::{
 use common::domain::purpose::Purpose;
 use common::domain::token::Token;
 use common::ledger::connection::Redis;
-use common::ledger::limits::LedgerSettings;
 use common::ledger::otp::{OtpRequest, OtpRequester, OtpStore, SendOutcome, SolvedChallenge};
+use common::ledger::settings::LedgerSettings;
 use common::runtime::clock::Clock;
 use criterion::{Criterion, criterion_group, criterion_main};
 use tokio::runtime::Runtime;

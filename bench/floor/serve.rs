@@ -5,7 +5,6 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use anyhow::Context;
-use common::ledger::connection::RedisConnection;
 use common::runtime::clock::Clock;
 use data_encoding::BASE32_NOPAD;
 use poem::error::{InternalServerError, Unauthorized};
@@ -15,6 +14,7 @@ use poem::web::{Data, Json};
 use poem::{EndpointExt, Request, Route, Server, get, handler, post};
 use rand::RngExt;
 use redis::Script;
+use redis::aio::ConnectionManager;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection,
@@ -65,7 +65,7 @@ struct Ask {
 }
 
 #[handler]
-async fn send(Json(ask): Json<Ask>, redis: Data<&RedisConnection>) -> poem::Result<Json<Value>> {
+async fn send(Json(ask): Json<Ask>, redis: Data<&ConnectionManager>) -> poem::Result<Json<Value>> {
     let code = rand::rng().random_range(0..1_000_000);
     let job = json!({ "phone_number": ask.phone_number, "name": ask.name });
     SEND.key(&ask.phone_number)
@@ -87,7 +87,7 @@ struct Guess {
 #[handler]
 async fn verify(
     Json(guess): Json<Guess>,
-    redis: Data<&RedisConnection>,
+    redis: Data<&ConnectionManager>,
     database: Data<&DatabaseConnection>,
 ) -> poem::Result<Json<Value>> {
     let right: bool = VERIFY

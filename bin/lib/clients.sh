@@ -5,7 +5,7 @@ test_generated_clients() {
   node_packages tests/clients/typescript target/clients/typescript
   python_environment clients tests/clients/python/requirements.txt
   start_service "$1"
-  export SERVICE_URL WORKER_LOG
+  export SERVICE_URL WORKER_LOG CLIENT_ID CLIENT_SECRET
   run in_folder target/clients/typescript typescript_client "$PWD" || return
   rm -rf target/clients/python
   mkdir -p target/clients/python

@@ -4,12 +4,18 @@
 OPEN_NUMBER=+919876543210 TEST_NUMBER=+919876543219
 TEST_CODE=471147
 
+# A registered client that may ask about tokens, with the SHA-256 of its secret.
+CLIENT_ID=tests CLIENT_SECRET=a-secret-of-the-tests
+CLIENT_SECRET_HASH=sha256:eab69819ef1c1cd52f14e04168d8698e8c1bc3aa8f3824ef05398c1c9512646f
+
 # start_service FOLDER: starts it; everything it writes is there. Sets SERVICE_URL, and WORKER_LOG, where the SMS are.
 start_service() {
   local programs=$PWD/target/debug program settings
   mkdir -p "$1"
   start_redis "$1/redis"
-  settings=("REDIS_URL=redis://127.0.0.1:$REDIS_PORT" "DATA_DIR=$1/data" HOST=127.0.0.1 PORT=0 METRICS_ADDR=off
+  printf '[{"id":"%s","name":"Tests","secret_hashes":["%s"],"introspect":true,"phone_number":true}]' \
+    "$CLIENT_ID" "$CLIENT_SECRET_HASH" >"$1/clients.json"
+  settings=("CLIENTS_FILE=$1/clients.json" "REDIS_URL=redis://127.0.0.1:$REDIS_PORT" "DATA_DIR=$1/data" HOST=127.0.0.1 PORT=0 METRICS_ADDR=off
     LOG_FORMAT=json "TEST_NUMBERS=$OPEN_NUMBER=$TEST_CODE@2099-12-31,$TEST_NUMBER=$TEST_CODE@2099-12-31")
   for program in $(limit_settings); do settings+=("$program=0"); done
   for program in api worker; do

@@ -2,7 +2,7 @@
 //! has to be something that happens once, however often it is done.
 
 use crate::accounts::{Accounts, AccountsError};
-use crate::ledger::limits::LedgerError;
+use crate::ledger::error::LedgerError;
 use crate::ledger::notices::{Notice, Notices};
 
 /// Entries that are read at once.

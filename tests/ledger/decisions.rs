@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::ledger::decisions;
-use common::ledger::limits::LedgerSettings;
+use common::ledger::settings::LedgerSettings;
 
 use crate::support::in_process::Setup;
 use crate::support::redis_server::Redis;

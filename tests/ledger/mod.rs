@@ -15,6 +15,7 @@ mod same_answers;
 mod send_limits;
 mod skewed_clocks;
 mod test_numbers;
+mod versions;
 
 use crate::support::durations::{DAY, HOUR, MILLISECOND, MINUTE, SECOND};
 use crate::support::numbers::NUMBER;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::admin::numbers::Numbers;
-use common::ledger::limits::LedgerSettings;
+use common::ledger::settings::LedgerSettings;
 use redis::Commands;
 use serde_json::json;
 

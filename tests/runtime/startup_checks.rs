@@ -50,17 +50,27 @@ async fn a_redis_that_may_lose_jobs_is_warned_of_by_each_program_once() {
     );
 }
 
+/// Whichever node the URL names, and whenever the cluster comes.
 #[async_test]
-async fn a_cluster_with_shards_is_named() {
-    let shards = Redis::start_cluster(2);
-    let mut key_slot = redis::cmd("CLUSTER");
-    key_slot.arg("KEYSLOT").arg("{cheershare}:");
-    let slot: usize = key_slot.query(&mut shards[0].connection()).unwrap();
+async fn a_cluster_with_shards_is_refused() {
+    let mut shards = Redis::start_cluster(2);
     let mut app = Plan::new().workers(0).apis(0).start().await;
-    app.settings.insert("REDIS_URL".to_owned(), shards[slot / 8_192].url());
-    app.start_api().await;
-    for said in both_say(&app, "redis_has_shards").await {
-        assert_eq!(said["shards"], 2);
+    for shard in &mut shards {
+        app.settings.insert("REDIS_URL".to_owned(), shard.url());
+        shard.stop();
+        app.start_api().await;
+        app.start_worker().await;
+        for program in app.apis.iter_mut().chain(&mut app.workers) {
+            program.wait_for_event("store_unreachable", SOON).await;
+        }
+        shard.start_again();
+        for mut program in app.apis.drain(..).chain(app.workers.drain(..)) {
+            let status = program.ended(SOON).await;
+            let told = program.stderr();
+            assert_eq!(status.code(), Some(2), "{told}");
+            assert!(told.starts_with("REDIS_URL: a Redis Cluster of 2 shards"), "{told}");
+            assert_eq!(told.lines().count(), 1, "{told}");
+        }
     }
 }
 

@@ -23,7 +23,7 @@ use crate::send::send_otp::{CLAIM_MARGIN, OtpSender};
 /// back.
 ///
 /// # Errors
-/// A setting that is wrong or missing.
+/// A setting that is wrong or missing, a Redis that can never be used.
 pub async fn work(config: Config) -> anyhow::Result<()> {
     let clock = Clock::default();
     let redis = config.redis.server()?;
@@ -57,7 +57,7 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
     let scrape =
         Scrape::start(readiness.clone(), connection.clone(), names.clone(), clock.clone())?;
     let _operations = operations::serve(config.metrics_addr, scrape, readiness.clone()).await;
-    let _startup_checks = AbortOnDropHandle::new(tokio::spawn(startup_checks::run(
+    let startup_checks = AbortOnDropHandle::new(tokio::spawn(startup_checks::run(
         redis.clone(),
         accounts.clone(),
         readiness,
@@ -77,7 +77,10 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
         let sender = sender.clone();
         async move { sender.run(job).await }
     };
-    runner::run(&redis, settings, clock, handler, stop).await;
+    tokio::select! {
+        () = runner::run(&redis, settings, clock, handler, stop) => {}
+        Ok(Err(unusable)) = startup_checks => return Err(unusable.into()),
+    }
     tracing::info!(event = "stopped");
     Ok(())
 }

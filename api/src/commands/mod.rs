@@ -2,6 +2,7 @@
 //! in [`Command`] and [`run`].
 
 mod bucket;
+mod client;
 mod health;
 mod number;
 mod openapi;
@@ -13,6 +14,7 @@ use common::domain::phone::PhoneNumber;
 use common::runtime::command::CommandError;
 
 pub use self::bucket::BucketCommand;
+pub use self::client::ClientCommand;
 pub use self::health::HealthCommand;
 pub use self::number::NumberCommand;
 pub use self::sessions::SessionsCommand;
@@ -34,6 +36,9 @@ pub enum Command {
     /// End a user's sessions
     #[command(subcommand)]
     Sessions(SessionsCommand),
+    /// Make an entry for CLIENTS_FILE
+    #[command(subcommand)]
+    Client(ClientCommand),
 }
 
 /// Does it and prints the answer. Asks for no setting but those that it needs.
@@ -47,6 +52,7 @@ pub async fn run(command: &Command, config: &Config) -> Result<(), CommandError>
         Command::Number(command) => number::run(command, config).await,
         Command::Bucket(command) => bucket::run(command, config).await,
         Command::Sessions(command) => sessions::run(command, config).await,
+        Command::Client(command) => client::run(command),
     }
 }
 

@@ -9,6 +9,7 @@ use poem::{Endpoint, EndpointExt, IntoEndpoint, IntoResponse, Request, Response}
 
 use super::bearer;
 use super::client_address::AddressRule;
+use super::client_credentials;
 use super::cors::AllowedOrigins;
 use super::error;
 use super::error::{ApiError, ErrorKind};
@@ -71,7 +72,7 @@ async fn answer(
 }
 
 /// Around the operations of the OpenAPI document: the client's address and device, the state, and
-/// the check of the bearer token.
+/// the check of the bearer token, unless a registered client asks.
 pub(crate) async fn around_operation<E: Endpoint<Output = Response>>(
     next: &E,
     mut request: Request,
@@ -86,7 +87,10 @@ pub(crate) async fn around_operation<E: Endpoint<Output = Response>>(
     data.insert(client);
     data.insert(Arc::clone(&state.idempotency));
     data.insert(Arc::clone(state));
-    if let Err(refusal) = bearer::check(&mut request, &state.accounts, &state.clock).await {
+    if client_credentials::are_asked_for(request.uri().path()) {
+        return next.call(request).await;
+    }
+    if let Err(refusal) = bearer::check(&mut request, state).await {
         let is_dead = refusal == ApiError::from(ErrorKind::InvalidAuthorizationHeader);
         let kept = if is_dead { repeated_renewal(&request).await? } else { None };
         return kept.ok_or(refusal.into());

@@ -3,11 +3,14 @@
 pub mod bearer;
 pub(crate) mod bounded_body;
 pub mod client_address;
+pub(crate) mod client_credentials;
 pub mod cors;
 pub mod error;
+pub(crate) mod form;
 pub(crate) mod host;
 pub mod idempotent_requests;
 pub mod middleware;
+pub mod oauth_error;
 mod panic_guard;
 pub mod request_id;
 mod request_trace;

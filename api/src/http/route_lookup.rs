@@ -13,9 +13,11 @@ pub struct RouteLookup(Vec<MatchedRoute>);
 pub(crate) struct MatchedRoute {
     /// Like `/deliveries/{delivery_id}`.
     pub(crate) pattern: Arc<str>,
-    /// Its methods, comma-separated; none where they are no header value.
+    /// Its methods, comma-separated; none where any method is answered.
     pub(crate) allow: Option<HeaderValue>,
     segments: Vec<String>,
+    /// Whether it has every path below it too.
+    has_all_below: bool,
 }
 
 impl RouteLookup {
@@ -31,6 +33,16 @@ impl RouteLookup {
         let others =
             others.iter().map(|(path, method)| MatchedRoute::new(path, vec![method.to_string()]));
         Self(documented.chain(others).collect())
+    }
+
+    /// With a route that answers any method, on its path and on every path below. It is found
+    /// first.
+    #[must_use]
+    pub fn with_all_below(mut self, path: &str) -> Self {
+        let route =
+            MatchedRoute { allow: None, has_all_below: true, ..MatchedRoute::new(path, vec![]) };
+        self.0.insert(0, route);
+        self
     }
 
     pub(crate) fn find(&self, path: &str) -> Option<&MatchedRoute> {
@@ -49,6 +61,7 @@ impl MatchedRoute {
             pattern: pattern.into(),
             allow: methods.join(", ").try_into().ok(),
             segments: pattern.split('/').map(str::to_owned).collect(),
+            has_all_below: false,
         }
     }
 
@@ -57,6 +70,32 @@ impl MatchedRoute {
         let matches = |segment: &String| {
             parts.next().is_some_and(|part| segment.starts_with('{') || segment == part)
         };
-        self.segments.iter().all(matches) && parts.next().is_none()
+        self.segments.iter().all(matches) && (self.has_all_below || parts.next().is_none())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn one_pattern_stands_for_all_that_is_below() {
+        let document = json!({"paths": {"/a": {"get": {}}, "/a/{id}": {"get": {}}}});
+        let lookup = RouteLookup::new(&document, &[("/b", Method::GET)]).with_all_below("/a/any");
+        let pattern = |path| lookup.find(path).map(|route| &*route.pattern);
+        for path in ["/a/any", "/a/any/", "/a/any/a", "/a/any/x/../y//z"] {
+            assert_eq!(pattern(path), Some("/a/any"), "{path}");
+            assert_eq!(lookup.find(path).unwrap().allow, None);
+        }
+        let others = [("/a", "/a"), ("/a/anyone", "/a/{id}"), ("/a/x", "/a/{id}"), ("/b", "/b")];
+        for (path, found) in others {
+            assert_eq!(pattern(path), Some(found), "{path}");
+            assert!(lookup.find(path).unwrap().allow.is_some());
+        }
+        for path in ["/", "/a/x/y", "/b/c"] {
+            assert_eq!(pattern(path), None, "{path}");
+        }
     }
 }

@@ -4,7 +4,9 @@ pub mod deletion;
 pub mod deliveries;
 pub mod events;
 pub mod health;
+pub mod jwts;
 pub mod me;
+pub mod oauth;
 mod paging;
 pub mod payloads;
 pub mod phone_number;
@@ -12,6 +14,7 @@ pub mod protected;
 pub mod sign_up;
 pub mod tokens;
 pub mod twilio_status;
+pub mod verify;
 
 use poem_openapi::{OpenApi, Tags};
 
@@ -25,7 +28,10 @@ pub(crate) fn operations() -> impl OpenApi + 'static {
         deletion::DeletionApi,
         events::EventsApi,
         tokens::TokensApi,
+        jwts::JwtsApi,
         protected::ProtectedApi,
+        verify::VerifyApi,
+        oauth::OAuthApi,
         health::HealthApi,
     )
 }
@@ -42,6 +48,10 @@ pub enum Tag {
     Sessions,
     /// What a token opens.
     Protected,
+    /// For gateways in front of other programs.
+    Gateways,
+    /// For programs of the operator's own, which CLIENTS_FILE lists.
+    Programs,
     /// For operators.
     Operations,
 }

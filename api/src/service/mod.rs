@@ -4,8 +4,12 @@
 pub(crate) mod background;
 pub mod challenge;
 pub mod deletion;
+pub mod introspection;
+pub mod jwts;
 pub mod number_change;
 pub mod otp_service;
+pub mod registered_clients;
+pub mod session_cache;
 pub mod sessions;
 pub mod sign_up;
 pub mod test_numbers;

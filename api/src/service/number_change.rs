@@ -11,7 +11,7 @@ use common::domain::message::NoticeKind;
 use common::domain::otp::Otp;
 use common::domain::phone::PhoneNumber;
 use common::domain::purpose::Purpose;
-use common::ledger::limits::LedgerError;
+use common::ledger::error::LedgerError;
 use common::ledger::notices::Notice;
 use common::ledger::otp::{OtpRequester, Verified};
 use common::outbox::queue_notices;

@@ -9,7 +9,8 @@ use common::domain::otp::Otp;
 use common::domain::person_name::PersonName;
 use common::domain::phone::{AllowedCountries, E164, PhoneNumber};
 use common::domain::purpose::Purpose;
-use common::ledger::limits::{LedgerError, LimitKind};
+use common::ledger::error::LedgerError;
+use common::ledger::limits::LimitKind;
 use common::ledger::otp::{
     OtpRequest, OtpRequester, OtpStore, SendOutcome, SolvedChallenge, Verified, VerifyOutcome,
 };

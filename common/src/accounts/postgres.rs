@@ -9,10 +9,6 @@ use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, RuntimeErr, Statement,
 };
 
-/// How long PostgreSQL itself lets a statement take. Less than [`super::DEADLINE`], so that a
-/// statement that waits for a lock ends, its connection is free again, and nothing is written long
-/// after the client was told that it was not.
-const STATEMENT_LIMIT: Duration = Duration::from_millis(1500);
 /// A connection that was idle for longer is tried before it is used: the database may have been
 /// restarted, or be a standby now.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
@@ -20,6 +16,10 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(250);
 /// On for a standby, and for a server that was told to take no writes.
 const SHOW_READ_ONLY: &str = "SHOW transaction_read_only";
+/// What each new connection is told, and asked. PostgreSQL itself lets a statement take less than
+/// [`super::DEADLINE`], so that one that waits for a lock ends, its connection is free again, and
+/// nothing is written long after the client was told that it was not.
+const PREPARE: &str = "SET statement_timeout = '1500ms'; SHOW transaction_read_only";
 /// `read_only_sql_transaction` in PostgreSQL's documentation, appendix A.
 const READ_ONLY: &str = "25006";
 const ROUNDS: u32 = 20;
@@ -45,7 +45,8 @@ impl Primary {
                 let primary = primary.clone();
                 Box::pin(async move {
                     let usable = !primary.has_moved_since(known.age)
-                        && (known.idle_for < TRUSTED_IDLE || is_primary(connection).await?);
+                        && (known.idle_for < TRUSTED_IDLE
+                            || is_primary(connection, SHOW_READ_ONLY).await?);
                     Ok(usable)
                 })
             });
@@ -88,9 +89,7 @@ impl Primary {
 /// # Errors
 /// The server takes no writes, or ends the connection.
 async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let limit = format!("SET statement_timeout = {}", STATEMENT_LIMIT.as_millis());
-    sqlx::raw_sql(sqlx::AssertSqlSafe(limit)).execute(&mut *connection).await?;
-    if is_primary(connection).await? {
+    if is_primary(connection, PREPARE).await? {
         return Ok(());
     }
     tracing::warn!(
@@ -102,8 +101,11 @@ async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     Err(sqlx::Error::Protocol("the server takes no writes".to_owned()))
 }
 
-async fn is_primary(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    let row = sqlx::raw_sql(SHOW_READ_ONLY).fetch_one(connection).await?;
+async fn is_primary(
+    connection: &mut PgConnection,
+    question: &'static str,
+) -> Result<bool, sqlx::Error> {
+    let row = sqlx::raw_sql(question).fetch_one(connection).await?;
     Ok(row.try_get::<&str, _>(0)? == "off")
 }
 

@@ -9,9 +9,9 @@ use crate::domain::client::{ClientAddress, ClientNetwork};
 use crate::domain::phone::{Country, E164};
 use crate::ledger::connection::RedisConnection;
 use crate::ledger::keys;
-use crate::ledger::limits::LedgerSettings;
 use crate::ledger::script::{Call, Script, Source, keys, named};
 use crate::ledger::scripts;
+use crate::ledger::settings::LedgerSettings;
 use crate::runtime::clock::Clock;
 
 /// Whose unverified sends a bucket counts.

@@ -1,129 +1,176 @@
-//! What the ledger's scripts are told, and the words that they answer with.
+//! Every limit: its setting and default, what it counts for how long, and how a refusal is told.
+//! Settings, the scripts' constants, errors, metrics and documents are made from this table.
 
-use std::collections::BTreeMap;
-use std::future::Future;
-use std::time::Duration;
-
-use redis::{RedisError, RedisResult};
+use clap::Args;
 use serde::{Deserialize, Serialize};
-use strum::{IntoStaticStr, VariantArray};
+use strum::{Display, IntoStaticStr, VariantArray};
 
-use crate::domain::phone::Country;
-use crate::ledger::keys;
-pub use crate::ledger::limits_table::{LIMITS, Limit, LimitConfig, LimitKind, Scope};
-use crate::runtime::clock::millis;
-use crate::runtime::timeout::with_timeout;
+/// Windows, in ms.
+const HOUR: i64 = 60 * 60 * 1000;
+const DAY: i64 = 24 * HOUR;
 
-/// Wrong guesses that a challenge bears, from strangers and from known addresses each.
-pub(crate) const GUESSES_PER_CHALLENGE: u32 = 5;
-/// Longest that one code may live, resends included (NIST SP 800-63B, OWASP ASVS).
-pub(crate) const LONGEST_LIFE: Duration = Duration::from_secs(10 * 60);
-/// How long a delivery can be looked up: a day after its end.
-pub(crate) const KEEP_DELIVERY: Duration = Duration::from_secs(24 * 60 * 60 + 10 * 60);
-/// Addresses that a number is remembered by.
-const KNOWN_ADDRESSES: u32 = 20;
-/// How long one call of the API may take.
-const DEADLINE: Duration = Duration::from_secs(1);
-
-/// Why the ledger could not be asked.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// Redis refused or was not reached.
-    #[error("Redis: {0}")]
-    Redis(#[from] RedisError),
-    /// No answer within a second. The change may or may not have happened.
-    #[error("Redis: no answer within {DEADLINE:?}")]
-    Deadline,
-    /// A script answered what it never should.
-    #[error("Redis: an answer that cannot be read")]
-    Unreadable,
-    /// The code may have been used up by a guess whose answer was lost, and that is being undone; or
-    /// too many such guesses are.
-    #[error("Redis: the answer to an earlier guess was lost")]
-    RollbackPending,
+/// What a limit counts for, each apart.
+#[derive(Clone, Copy, Debug, Display, Eq, PartialEq)]
+pub enum Scope {
+    #[strum(serialize = "number")]
+    Number,
+    #[strum(serialize = "client address")]
+    Address,
+    #[strum(serialize = "network of the client address")]
+    Network,
+    #[strum(serialize = "number and client address")]
+    Both,
+    #[strum(serialize = "number prefix")]
+    Range,
+    #[strum(serialize = "country")]
+    Country,
+    #[strum(serialize = "service")]
+    Service,
 }
 
-/// A Redis that hangs, or is being looked for again, is an error before a client loses patience.
-pub(crate) async fn within_deadline<T>(
-    call: impl Future<Output = RedisResult<T>>,
-) -> Result<T, LedgerError> {
-    with_timeout(DEADLINE, LedgerError::Deadline, call).await
+/// One setting of a limit.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit {
+    /// Its setting, as a field of [`LimitConfig`].
+    pub setting: &'static str,
+    /// How many are allowed where nothing is set.
+    pub default: u32,
+    /// Within so many ms; a bucket drains in that time.
+    pub window: i64,
+    pub scope: Scope,
+    /// What a send is refused with.
+    pub kind: LimitKind,
 }
 
-/// Settings of the scripts, all durations in milliseconds.
-#[derive(Clone, Debug, Serialize)]
-pub struct LedgerSettings {
-    ttl: i64,
-    longest_life: i64,
-    keep_delivery: i64,
-    guesses_per_challenge: u32,
-    known_addresses: u32,
-    cooldown: i64,
-    /// What of a day's cap only known addresses may use up.
-    sends_per_number_day_own: u32,
-    wrong_guesses_per_number_day_own: u32,
-    bucket_prefix: &'static str,
-    delivery_prefix: &'static str,
-    #[serde(flatten)]
-    pub(crate) limits: LimitConfig,
-    /// `sends_per_number_hour_window` and its like.
-    #[serde(flatten)]
-    windows: BTreeMap<String, i64>,
-    #[serde(skip)]
-    default_country: Country,
-}
-
-impl LedgerSettings {
-    /// New codes live for `ttl`; sends to `default_country` have a bucket of their own size.
-    #[must_use]
-    pub fn new(limits: &LimitConfig, ttl: Duration, default_country: Country) -> Self {
-        let window = |limit: &Limit| (format!("{}_window", limit.setting), limit.window);
-        Self {
-            ttl: millis(ttl),
-            longest_life: millis(LONGEST_LIFE),
-            keep_delivery: millis(KEEP_DELIVERY),
-            guesses_per_challenge: GUESSES_PER_CHALLENGE,
-            known_addresses: KNOWN_ADDRESSES,
-            cooldown: i64::from(limits.send_cooldown_seconds) * 1000,
-            sends_per_number_day_own: own_part(limits.sends_per_number_day),
-            wrong_guesses_per_number_day_own: own_part(limits.wrong_guesses_per_number_day),
-            bucket_prefix: keys::BUCKET_PREFIX,
-            delivery_prefix: keys::DELIVERY_PREFIX,
-            limits: limits.clone(),
-            windows: LIMITS.iter().map(window).collect(),
-            default_country,
+macro_rules! limits {
+    ($(
+        $(#[doc = $decides:literal])+
+        $kind:ident($code:literal, $message:literal) {$(
+            $(#[doc = $meaning:literal])+
+            $setting:ident: $default:literal in $window:ident for $scope:ident,
+        )*}
+    )*) => {
+        /// Why a send is refused.
+        #[derive(
+            Clone, Copy, Debug, Deserialize, Eq, Hash, IntoStaticStr, PartialEq, VariantArray,
+        )]
+        #[serde(rename_all = "snake_case")]
+        #[strum(const_into_str, serialize_all = "snake_case")]
+        pub enum LimitKind {
+            $($(#[doc = $decides])+ $kind,)*
         }
-    }
 
-    pub(crate) fn country_capacity(&self, country: Option<Country>) -> u32 {
-        if country == Some(self.default_country) {
-            self.limits.sends_per_country_hour
-        } else {
-            self.limits.sends_per_foreign_country_hour
+        impl LimitKind {
+            /// What clients tell it by.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$kind => $code,)* }
+            }
+
+            /// What people read. It says nothing about whether the number has an account.
+            #[must_use]
+            pub const fn message(self) -> &'static str {
+                match self { $(Self::$kind => $message,)* }
+            }
+
+            /// What decides, for the documents.
+            #[must_use]
+            pub const fn decides(self) -> &'static str {
+                match self { $(Self::$kind => concat!($($decides),+),)* }
+            }
         }
+
+        /// How many are allowed. A limit may be raised as far as one likes and is still checked; 0
+        /// turns one off.
+        #[derive(Args, Clone, Debug, Serialize)]
+        pub struct LimitConfig {
+            $($(
+                $(#[doc = $meaning])+
+                #[arg(long, env, default_value_t = $default)]
+                pub $setting: u32,
+            )*)*
+        }
+
+        /// All of them, in the order of the settings.
+        pub const LIMITS: &[Limit] = &[$($(
+            Limit {
+                setting: stringify!($setting),
+                default: $default,
+                window: $window,
+                scope: Scope::$scope,
+                kind: LimitKind::$kind,
+            },
+        )*)*];
+    };
+}
+
+// A bucket is emptied by a verification, so it counts unverified sends.
+limits! {
+    /// Seconds, doubled with each send since the last sign-in, to a day at most; a day without a
+    /// send begins anew
+    Cooldown("resend_cooldown", "An OTP was just sent; wait before asking again") {
+        /// Seconds between two sends to a number, doubling with each until it signs in, up to a
+        /// day; 0 turns it off
+        send_cooldown_seconds: 30 in DAY for Number,
     }
-}
-
-/// The known addresses' own part of a day's cap: a third, rounded up, but never all of it.
-fn own_part(cap: u32) -> u32 {
-    cap.div_ceil(3).min(cap.saturating_sub(1))
-}
-
-/// Why a guess was not right. For operators only.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, IntoStaticStr, PartialEq, VariantArray)]
-#[serde(rename_all = "snake_case")]
-#[strum(const_into_str, serialize_all = "snake_case")]
-pub enum WrongGuess {
-    /// Other digits.
-    Wrong,
-    /// The code has expired.
-    Expired,
-    /// Five wrong guesses came before.
-    Burned,
-    /// There is no code, or it has been used.
-    None,
-    /// Too many wrong guesses in an hour or a day: this one was not looked at.
-    Closed,
-    /// An operator has blocked the number: this one was not looked at.
-    Blocked,
+    /// The log of sends to the number; a known address then has as many of its own
+    NumberHour("number_hour_limit", "Too many OTPs for this number within an hour") {
+        /// Sends to a number in an hour; 0 turns it off
+        sends_per_number_hour: 5 in HOUR for Number,
+    }
+    /// The log of sends to the number: two thirds for all, the rest for known addresses
+    NumberDay("number_day_limit", "Too many OTPs for this number within a day") {
+        /// Sends to a number in a day, from whatever address, a third of them for known addresses
+        /// only; 0 turns it off
+        sends_per_number_day: 10 in DAY for Number,
+    }
+    /// The bucket of the client address
+    Address("address_limit", "Too many OTPs asked for from this network") {
+        /// Unverified sends in an hour for a client address (IPv6: a /64); 0 turns it off
+        sends_per_address_hour: 20 in HOUR for Address,
+    }
+    /// The bucket of the network: an IPv4 /24 or an IPv6 /48
+    Network("network_limit", "Too many OTPs asked for from networks around this one") {
+        /// Unverified sends in an hour for a network of client addresses (IPv4: a /24, IPv6: a
+        /// /48); 0 turns it off
+        sends_per_network_hour: 200 in HOUR for Network,
+    }
+    /// The bucket of the number prefix: the number without its last three digits
+    Range("range_limit", "Too many OTPs asked for around this number") {
+        /// Unverified sends in an hour to a range of numbers (all but the last three digits); 0
+        /// turns it off
+        sends_per_range_hour: 10 in HOUR for Range,
+    }
+    /// The bucket of the number's country
+    Country("country_limit", "Too many OTPs asked for in this country") {
+        /// Unverified sends in an hour to the default country; 0 turns it off
+        sends_per_country_hour: 1000 in HOUR for Country,
+        /// Unverified sends in an hour to each other country; 0 turns it off
+        sends_per_foreign_country_hour: 50 in HOUR for Country,
+    }
+    /// The bucket of all sends, the spend guard
+    Service("service_limit", "Too many OTPs asked for at the moment") {
+        /// Unverified sends in an hour in all: the spend guard; 0 turns it off
+        sends_per_hour: 2000 in HOUR for Service,
+    }
+    /// The logs of wrong guesses: an OTP is not sent where it would not be compared
+    WrongGuesses("wrong_guess_limit", "Too many wrong OTPs; try again later") {
+        /// Wrong OTPs in an hour for a number from one address; 0 turns it off
+        wrong_guesses_per_hour: 10 in HOUR for Both,
+        /// Wrong OTPs in an hour from an address, also where there was none; known addresses of a
+        /// number pass it; 0 turns it off
+        wrong_guesses_per_address_hour: 60 in HOUR for Address,
+        /// Wrong OTPs in an hour from a network of client addresses (IPv4: a /24, IPv6: a /48);
+        /// known addresses of a number pass it; 0 turns it off
+        wrong_guesses_per_network_hour: 600 in HOUR for Network,
+        /// Wrong OTPs in an hour for a number; its known addresses pass it; 0 turns it off
+        wrong_guesses_per_number_hour: 30 in HOUR for Number,
+        /// Wrong OTPs in a day for a number, from whatever address, a third of them for known
+        /// addresses only (NIST SP 800-63B: at most 100); 0 turns it off
+        wrong_guesses_per_number_day: 100 in DAY for Number,
+    }
+    /// Five wrong guesses at the living OTP, or five from known addresses; until it expires
+    Burned("otp_burned", "Too many wrong OTPs; ask for a new one later") {}
+    /// An operator has blocked the number
+    Blocked("number_blocked", "This number is blocked") {}
 }

@@ -11,10 +11,11 @@ use crate::domain::message::NoticeKind;
 use crate::domain::phone::E164;
 use crate::ledger::connection::RedisConnection;
 use crate::ledger::deliveries::DeliveryKey;
+use crate::ledger::error::{LedgerError, within_deadline};
 use crate::ledger::keys;
-use crate::ledger::limits::{KEEP_DELIVERY, LedgerError, within_deadline};
 use crate::ledger::script::{Call, Script, Source, named};
 use crate::ledger::scripts;
+use crate::ledger::settings::KEEP_DELIVERY;
 use crate::queue::job::SendOtp;
 use crate::runtime::clock::millis;
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 use ulid::Ulid;
 
 use crate::crypto::otp_keys::{GuessTag, OtpKeys};
@@ -15,17 +16,19 @@ use crate::domain::person_name::PersonName;
 use crate::domain::phone::{Country, E164};
 use crate::domain::purpose::Purpose;
 use crate::ledger::connection::RedisConnection;
+use crate::ledger::error::{LedgerError, within_deadline};
 use crate::ledger::keys;
-use crate::ledger::limits::{LedgerError, LedgerSettings, LimitKind, WrongGuess, within_deadline};
+use crate::ledger::limits::LimitKind;
 use crate::ledger::pending_rollbacks::PendingRollbacks;
 use crate::ledger::script::{Call, Script, Source, keys, named};
 use crate::ledger::scripts;
+use crate::ledger::settings::LedgerSettings;
 use crate::queue::job::SendOtp;
 use crate::runtime::clock::Clock;
+use crate::runtime::retry::{Backoff, retry_until_ok};
 
-/// How often, and how far apart, a lost use of a code is tried to be taken back: for half a minute
-/// or so.
-const RESTORE_ATTEMPTS: u32 = 30;
+/// How long a lost use of a code is tried to be taken back, and the pause between two tries.
+const RESTORE_FOR: Duration = Duration::from_secs(30);
 const RESTORE_PAUSE: Duration = Duration::from_millis(250);
 
 static RESTORE: LazyLock<Script<RestoreCall<'static>>> = LazyLock::new(|| Script::new(&()));
@@ -97,6 +100,25 @@ pub enum VerifyOutcome {
     Right(Verified),
     /// All other guesses, which a client must not be able to tell apart.
     Wrong(WrongGuess),
+}
+
+/// Why a guess was not right. For operators only.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, IntoStaticStr, PartialEq, VariantArray)]
+#[serde(rename_all = "snake_case")]
+#[strum(const_into_str, serialize_all = "snake_case")]
+pub enum WrongGuess {
+    /// Other digits.
+    Wrong,
+    /// The code has expired.
+    Expired,
+    /// Five wrong guesses came before.
+    Burned,
+    /// There is no code, or it has been used.
+    None,
+    /// Too many wrong guesses in an hour or a day: this one was not looked at.
+    Closed,
+    /// An operator has blocked the number: this one was not looked at.
+    Blocked,
 }
 
 /// One use of a code, which may have to be taken back.
@@ -523,16 +545,16 @@ impl OtpStore {
         let pending = self.pending_rollbacks.begin(&redemption.challenge(), &redemption.id);
         tokio::spawn(async move {
             let _until_it_ends = pending;
-            let mut answers = 0;
-            for _ in 0..RESTORE_ATTEMPTS {
-                match store.restore_redemption(&redemption).await {
-                    Ok(true) => return,
-                    Ok(false) if answers == 1 => return,
-                    Ok(false) => answers += 1,
-                    Err(_) => {}
+            let restore = || store.restore_redemption(&redemption);
+            let until_answered =
+                || retry_until_ok(Backoff::constant(RESTORE_PAUSE), restore, |_: LedgerError| {});
+            let twice = async {
+                if !until_answered().await {
+                    tokio::time::sleep(RESTORE_PAUSE).await;
+                    until_answered().await;
                 }
-                tokio::time::sleep(RESTORE_PAUSE).await;
-            }
+            };
+            let _ = tokio::time::timeout(RESTORE_FOR, twice).await;
         });
     }
 }

@@ -1,7 +1,7 @@
 //! Which parts make up which script.
 
-use crate::ledger::limits::LedgerSettings;
 use crate::ledger::script::{Part, Source, before};
+use crate::ledger::settings::LedgerSettings;
 
 const BLOCK: Part = Part { name: "block", text: include_str!("lua/lib/block.lua") };
 const BREAKER: Part = Part { name: "breaker", text: include_str!("lua/lib/breaker.lua") };
@@ -55,6 +55,7 @@ scripts! {
         [BREAKER, BUCKET, LOG, NUMBER, QUEUE, DELIVERY, UNSENT, RATE];
     RECORD "lua/record.lua" [BREAKER, BUCKET, LOG, NUMBER, QUEUE, DELIVERY, UNSENT];
     REPORT "lua/report.lua" [DELIVERY];
+    RIGHTS "lua/rights.lua" [];
     IDEMPOTENCY_BEGIN "lua/idempotency_begin.lua" [];
     IDEMPOTENCY_END "lua/idempotency_end.lua" [];
     NUMBER_RECORD "lua/number_record.lua" [BLOCK, BUCKET, COOLDOWN, KNOWN_ADDRESSES, NUMBER];
@@ -84,7 +85,7 @@ mod tests {
     use crate::ledger::limits::{LIMITS, LimitConfig, LimitKind};
     use crate::ledger::records::LAYOUTS;
     use crate::ledger::script::{Call, Named, fields_of};
-    use crate::ledger::{deliveries, delivery_status, idempotency, notices, otp};
+    use crate::ledger::{deliveries, delivery_status, idempotency, notices, otp, rights};
     use crate::queue::{self, maintenance};
 
     const PARTS: [Part; 15] = [
@@ -193,6 +194,7 @@ mod tests {
             check::<deliveries::ClaimCall<'_>>(&deliveries),
             check::<deliveries::RecordCall<'_>>(&deliveries),
             check::<delivery_status::ReportCall<'_>>(&()),
+            check::<rights::RightsCall<'_>>(&()),
             check::<idempotency::BeginCall<'_>>(&()),
             check::<idempotency::EndCall<'_>>(&()),
             check::<admin::numbers::RecordCall>(&ledger),

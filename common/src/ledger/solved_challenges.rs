@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::ledger::connection::RedisConnection;
+use crate::ledger::error::{LedgerError, within_deadline};
 use crate::ledger::keys;
-use crate::ledger::limits::{LedgerError, within_deadline};
 use crate::runtime::clock::millis;
 
 /// Those in Redis.

@@ -1,4 +1,5 @@
-//! Logs at the start of a program why a store cannot be reached, and that Redis may lose data.
+//! Logs at the start of a program why a store cannot be reached, and that Redis may lose data, and
+//! ends one whose Redis cannot be used.
 //!
 //! The shared connection to Redis reconnects by itself and tells its users only that there was no
 //! answer. So a connection of its own is made here, whose error gives the reason.
@@ -10,6 +11,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, InfoDict, RedisResult};
 
 use crate::accounts::Accounts;
+use crate::config::SettingError;
 use crate::ledger::connection::Redis;
 use crate::runtime::readiness::Readiness;
 use crate::runtime::retry::{Backoff, retry_until_ok};
@@ -19,25 +21,39 @@ const REDIS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Repeats both checks until each store has answered once: then the process has started. Runs beside
 /// the rest of the program.
-pub async fn run(redis: Redis, accounts: Accounts, readiness: Readiness) {
-    tokio::join!(check_redis(&redis), check_database(&accounts));
+///
+/// # Errors
+/// What was found at `REDIS_URL` can never be used.
+pub async fn run(
+    redis: Redis,
+    accounts: Accounts,
+    readiness: Readiness,
+) -> Result<(), SettingError> {
+    let database = async {
+        check_database(&accounts).await;
+        Ok(())
+    };
+    tokio::try_join!(check_redis(&redis), database)?;
     readiness.started();
+    Ok(())
 }
 
-async fn check_redis(redis: &Redis) {
+async fn check_redis(redis: &Redis) -> Result<(), SettingError> {
     let mut log = LogOnce::new("redis", "REDIS_URL");
     let mut connection =
         retry_until_ok(BACKOFF, || connect(redis), |error| log.unreachable(&error)).await;
     log.reached();
-    // INFO, because a Redis of a cloud provider often refuses CONFIG.
-    match redis::cmd("INFO").query_async::<InfoDict>(&mut connection).await {
-        Ok(info) => {
-            warn_of_data_loss(&info);
-            if info.get::<u8>("cluster_enabled") == Some(1) {
-                check_shards(&mut connection).await;
-            }
+    match shards(&mut connection).await {
+        // All our keys are in one slot, and apalis-redis has one in another.
+        Ok(shards) if shards > 1 => Err(SettingError::new(
+            "REDIS_URL",
+            format!("a Redis Cluster of {shards} shards: only one of a single shard can be used"),
+        )),
+        Ok(_) => Ok(()),
+        Err(error) => {
+            tracing::warn!(event = "redis_not_inspected", setting = "REDIS_URL", %error);
+            Ok(())
         }
-        Err(error) => tracing::warn!(event = "redis_not_inspected", setting = "REDIS_URL", %error),
     }
 }
 
@@ -48,19 +64,17 @@ async fn connect(redis: &Redis) -> RedisResult<MultiplexedConnection> {
     redis.connect(&config).await
 }
 
-/// All keys are in one slot, so a cluster's other shards would be of no use; and apalis-redis has a
-/// key in another.
-async fn check_shards(connection: &mut MultiplexedConnection) {
-    let info = redis::cmd("CLUSTER").arg("INFO").query_async::<InfoDict>(connection).await;
-    let shards = info.ok().and_then(|info| info.get::<u32>("cluster_size"));
-    if shards.is_some_and(|shards| shards > 1) {
-        tracing::error!(
-            event = "redis_has_shards",
-            setting = "REDIS_URL",
-            shards,
-            "A Redis Cluster of more than one shard cannot be used: scripts fail on it"
-        );
+/// Warns of a Redis that may lose data; tells how many shards it has.
+async fn shards(connection: &mut MultiplexedConnection) -> RedisResult<usize> {
+    // INFO, because a Redis of a cloud provider often refuses CONFIG.
+    let info: InfoDict = redis::cmd("INFO").query_async(connection).await?;
+    warn_of_data_loss(&info);
+    if info.get::<u8>("cluster_enabled") != Some(1) {
+        return Ok(1);
     }
+    let nodes: String = redis::cmd("CLUSTER").arg("NODES").query_async(connection).await?;
+    // Behind eight fields of every node stand the slots of those that are primaries.
+    Ok(nodes.lines().filter(|node| node.split(' ').count() > 8).count())
 }
 
 /// Jobs, OTPs and limits are in Redis and nowhere else.

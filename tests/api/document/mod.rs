@@ -45,15 +45,27 @@ impl Operation<'_> {
     fn codes(&self, document: &Value, status: &str) -> BTreeSet<String> {
         let bodies = json_schema(&self.value["responses"][status])
             .map(|schema| alternatives(document, schema));
-        let enums = bodies
-            .into_iter()
-            .flatten()
-            .filter_map(|schema| schema["properties"]["code"]["enum"].as_array());
+        let enums = bodies.into_iter().flatten().filter_map(|schema| {
+            let properties = &schema["properties"];
+            // OAuth 2.0 has its codes in another field.
+            let codes = properties["code"]["enum"].as_array();
+            codes.or_else(|| properties["error"]["enum"].as_array())
+        });
         enums.flatten().map(|code| code.as_str().expect("a code").to_owned()).collect()
     }
 
     fn needs_token(&self) -> bool {
-        self.value.get("security").is_some()
+        self.needs("BearerToken")
+    }
+
+    /// It is for registered clients.
+    fn needs_client(&self) -> bool {
+        self.needs("ClientCredentials")
+    }
+
+    fn needs(&self, scheme: &str) -> bool {
+        let mut schemes = self.value["security"].as_array().into_iter().flatten();
+        schemes.any(|requirement| requirement.get(scheme).is_some())
     }
 }
 
@@ -70,14 +82,20 @@ fn operations(document: &Value) -> Vec<Operation<'_>> {
         .collect()
 }
 
-/// The schema of a body; it has one media type at most.
+/// The schema of a JSON body; it has one media type at most.
 fn json_schema(owner: &Value) -> Option<&Value> {
+    let (kind, body) = only_body(owner)?;
+    assert!(kind.starts_with("application/json"), "{kind}");
+    Some(&body["schema"])
+}
+
+/// The media type of a body, and what is said of it.
+fn only_body(owner: &Value) -> Option<(&str, &Value)> {
     let content = owner.get("content")?.as_object().unwrap();
     let [(kind, body)] = content.iter().collect::<Vec<_>>()[..] else {
         panic!("not one body: {owner}")
     };
-    assert!(kind.starts_with("application/json"), "{kind}");
-    Some(&body["schema"])
+    Some((kind, body))
 }
 
 /// What a `$ref` stands for.

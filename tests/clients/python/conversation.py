@@ -1,8 +1,10 @@
 """The whole conversation of a client, with a client made from the OpenAPI document.
 
-SERVICE_URL is the API, WORKER_LOG the file that the worker prints SMS to.
+SERVICE_URL is the API, WORKER_LOG the file that the worker prints SMS to, CLIENT_ID and CLIENT_SECRET are those of a
+registered client.
 """
 
+import base64
 import os
 import pathlib
 import re
@@ -11,8 +13,17 @@ from http import HTTPStatus
 
 from cheershare_client import AuthenticatedClient, Client
 from cheershare_client.api.account import get_me, list_events, update_me
+from cheershare_client.api.gateways import verify
+from cheershare_client.api.programs import get_jwks, introspect_token, revoke_token
 from cheershare_client.api.protected import get_protected
-from cheershare_client.api.sessions import delete_current_token, delete_token, delete_tokens, list_tokens, renew_token
+from cheershare_client.api.sessions import (
+    delete_current_token,
+    delete_token,
+    delete_tokens,
+    issue_jwt,
+    list_tokens,
+    renew_token,
+)
 from cheershare_client.api.sign_up import get_delivery, sign_up
 from cheershare_client.models import (
     Delivery,
@@ -22,6 +33,11 @@ from cheershare_client.models import (
     GetMeResponse401Code,
     GetProtectedResponse401,
     GetProtectedResponse401Code,
+    Introspection,
+    IntrospectTokenResponse401,
+    Jwks,
+    Jwt,
+    JwtRequest,
     Keep,
     Me,
     OtpSent,
@@ -35,6 +51,7 @@ from cheershare_client.models import (
     SignUpResponse401,
     SignUpResponse401Code,
     Status,
+    TokenForm,
     UpdateMeResponse409,
     UpdateMeResponse409Code,
 )
@@ -45,6 +62,14 @@ SERVICE_URL = os.environ["SERVICE_URL"]
 WORKER_LOG = pathlib.Path(os.environ["WORKER_LOG"])
 
 STRANGER = Client(base_url=SERVICE_URL)
+
+
+def registered_client(client_id: str, secret: str) -> AuthenticatedClient:
+    basic = base64.b64encode(f"{client_id}:{secret}".encode()).decode()
+    return AuthenticatedClient(base_url=SERVICE_URL, token=basic, prefix="Basic")
+
+
+BACKEND = registered_client(os.environ["CLIENT_ID"], os.environ["CLIENT_SECRET"])
 
 
 def holder_of(token: str) -> AuthenticatedClient:
@@ -106,6 +131,22 @@ def sessions(client: AuthenticatedClient) -> list[Session]:
     return found
 
 
+def ask(token: str) -> None:
+    """A backend asks about a token, and ends its session."""
+    form = TokenForm(token=token)
+    told = introspect_token.sync(client=BACKEND, body=form)
+    assert isinstance(told, Introspection) and told.active and told.phone_number == NUMBER, told
+    refused = introspect_token.sync(client=registered_client("nobody", "nothing"), body=form)
+    assert isinstance(refused, IntrospectTokenResponse401), refused
+    jwt = issue_jwt.sync(client=holder_of(token), body=JwtRequest(audience="orders"))
+    assert isinstance(jwt, Jwt) and jwt.token.count(".") == 2, jwt
+    jwks = get_jwks.sync(client=STRANGER)
+    assert isinstance(jwks, Jwks) and [key.alg for key in jwks.keys] == ["ES256"], jwks
+    assert revoke_token.sync_detailed(client=BACKEND, body=form).status_code == HTTPStatus.OK
+    told = introspect_token.sync(client=BACKEND, body=form)
+    assert isinstance(told, Introspection) and told.to_dict() == {"active": False}, told
+
+
 def is_refused(client: AuthenticatedClient) -> None:
     refused = get_me.sync(client=client)
     assert isinstance(refused, GetMeResponse401), refused
@@ -120,6 +161,8 @@ def converse() -> None:
     opened = get_protected.sync(client=first)
     assert isinstance(opened, Protected) and opened.data == "Protected", opened
     change_name(first)
+    verified = verify.sync_detailed(client=first)
+    assert (verified.status_code, verified.headers["x-user-name"]) == (HTTPStatus.OK, "Asha%20Rao"), verified
 
     listed = sessions(first)
     assert [session.current for session in listed] == [False, True], listed
@@ -135,6 +178,7 @@ def converse() -> None:
     kinds = [event.kind for event in events.data]
     expected = [EventKind.RENEWED, EventKind.SIGNED_OUT, EventKind.SIGNED_IN, EventKind.SIGNED_UP]
     assert kinds == expected, kinds
+    ask(sign_in())
     assert delete_tokens.sync_detailed(client=client, keep=Keep.CURRENT).status_code == HTTPStatus.NO_CONTENT
     assert delete_current_token.sync_detailed(client=client).status_code == HTTPStatus.NO_CONTENT
     is_refused(client)

@@ -1,5 +1,5 @@
 // The whole conversation of a client, with types from the OpenAPI document: SERVICE_URL is the API, WORKER_LOG the file that
-// the worker prints SMS to.
+// the worker prints SMS to, CLIENT_ID and CLIENT_SECRET are those of a registered client.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
@@ -9,11 +9,17 @@ import type { components, paths } from "./schema.js";
 type Session = components["schemas"]["Session"];
 
 const NUMBER = "+919876500001";
-const { SERVICE_URL: baseUrl, WORKER_LOG: workerLog } = process.env;
-assert(baseUrl !== undefined && workerLog !== undefined);
+const { SERVICE_URL: baseUrl, WORKER_LOG: workerLog, CLIENT_ID: id, CLIENT_SECRET: secret } = process.env;
+assert(baseUrl !== undefined && workerLog !== undefined && id !== undefined && secret !== undefined);
 
 const stranger = createClient<paths>({ baseUrl });
 const holderOf = (token: string) => createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${token}` } });
+
+const FORM = { "Content-Type": "application/x-www-form-urlencoded" };
+const backend = createClient<paths>({
+  baseUrl,
+  headers: { ...FORM, Authorization: `Basic ${btoa(`${id}:${secret}`)}` },
+});
 
 /** The OTPs that were sent to the number so far. */
 async function codes(log: string): Promise<string[]> {
@@ -75,6 +81,30 @@ async function sessions(token: string): Promise<Session[]> {
   return found;
 }
 
+/** What a backend is told about a token. */
+async function introspect(token: string): Promise<components["schemas"]["Introspection"]> {
+  const { data } = await backend.POST("/oauth/introspect", { body: { token } });
+  assert(data !== undefined);
+  return data;
+}
+
+/** A backend asks about a token, and ends its session. */
+async function ask(token: string): Promise<void> {
+  const told = await introspect(token);
+  assert.deepEqual([told.active, told.phone_number, told.scope], [true, NUMBER, "authentication"]);
+  const asStranger = await stranger.POST("/oauth/introspect", {
+    body: { token, client_id: "nobody", client_secret: "nothing" },
+    headers: FORM,
+  });
+  assert.deepEqual([asStranger.response.status, asStranger.error?.error], [401, "invalid_client"]);
+  const { data: jwt } = await holderOf(token).POST("/tokens/current/jwt", { body: { audience: "orders" } });
+  assert(jwt !== undefined && Date.parse(jwt.expires_at) > Date.now());
+  const { data: jwks } = await stranger.GET("/oauth/jwks");
+  assert.deepEqual(jwks?.keys.map((key) => [key.kty, key.alg, key.crv]), [["EC", "ES256", "P-256"]]);
+  assert.equal((await backend.POST("/oauth/revoke", { body: { token } })).response.status, 200);
+  assert.deepEqual(await introspect(token), { active: false });
+}
+
 async function converse(log: string): Promise<void> {
   const unsigned = await stranger.GET("/protected");
   assert.deepEqual([unsigned.response.status, unsigned.error?.code], [401, "unauthorized"]);
@@ -82,6 +112,8 @@ async function converse(log: string): Promise<void> {
   const opened = await holderOf(first).GET("/protected");
   assert.equal(opened.data?.data, "Protected");
   await changeName(first);
+  const verified = await holderOf(first).GET("/auth/verify");
+  assert.deepEqual([verified.response.status, verified.response.headers.get("x-user-name")], [200, "Asha%20Rao"]);
 
   const listed = await sessions(first);
   assert.deepEqual(listed.map((session) => session.current), [false, true]);
@@ -98,6 +130,7 @@ async function converse(log: string): Promise<void> {
   const client = holderOf(renewal.token);
   const { data: events } = await client.GET("/me/events", { params: { query: { limit: 100 } } });
   assert.deepEqual(events?.data.map((event) => event.kind), ["renewed", "signed_out", "signed_in", "signed_up"]);
+  await ask(await signIn(log));
   assert.equal((await client.DELETE("/tokens", { params: { query: { keep: "current" } } })).response.status, 204);
   assert.equal((await client.DELETE("/tokens/current")).response.status, 204);
   assert.equal((await client.GET("/me")).error?.code, "invalid_authorization_header");

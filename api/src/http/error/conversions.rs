@@ -3,8 +3,9 @@
 use common::accounts::AccountsError;
 use common::domain::person_name::InvalidPersonName;
 use common::domain::phone::InvalidPhoneNumber;
+use common::ledger::error::LedgerError;
 use common::ledger::idempotency::IdempotencyError;
-use common::ledger::limits::{LedgerError, LimitKind};
+use common::ledger::limits::LimitKind;
 use poem::error::{MethodNotAllowedError, NotFoundError};
 use poem_openapi::error::{AuthorizationError, ParseParamError};
 
@@ -12,6 +13,7 @@ use super::{ApiError, ErrorKind};
 use crate::http::strict_json::PayloadError;
 use crate::service::challenge::ChallengeError;
 use crate::service::deletion::DeletionError;
+use crate::service::jwts::JwtError;
 use crate::service::number_change::NumberChangeError;
 use crate::service::otp_service::{SendError, VerifyError};
 
@@ -78,6 +80,18 @@ impl From<NumberChangeError> for ApiError {
             NumberChangeError::Verify(error) => error.into(),
             NumberChangeError::Taken => ErrorKind::PhoneNumberTaken.into(),
             NumberChangeError::Outdated => ErrorKind::EditConflict.into(),
+        }
+    }
+}
+
+impl From<JwtError> for ApiError {
+    fn from(error: JwtError) -> Self {
+        match error {
+            JwtError::NoKeys => ErrorKind::NoSigningKeys.into(),
+            JwtError::Signing(error) => {
+                tracing::error!(event = "jwt_not_signed", %error);
+                ErrorKind::Internal.into()
+            }
         }
     }
 }

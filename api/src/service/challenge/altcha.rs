@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use common::crypto::challenge_keys::ChallengeKeys;
 use common::domain::phone::E164;
-use common::ledger::limits::LedgerError;
+use common::ledger::error::LedgerError;
 use common::ledger::solved_challenges::SolvedChallenges;
 use common::runtime::clock::{Clock, millis};
 use data_encoding::{BASE64, HEXLOWER};

@@ -5,7 +5,7 @@ mod site_verify;
 
 use common::domain::client::ClientAddress;
 use common::domain::phone::E164;
-use common::ledger::limits::LedgerError;
+use common::ledger::error::LedgerError;
 use serde_json::Value;
 
 pub use self::altcha::Altcha;

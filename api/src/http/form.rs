@@ -1,0 +1,80 @@
+//! Bodies of OAuth 2.0: `application/x-www-form-urlencoded` (RFC 6749, appendix B).
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use poem::{Body, Request};
+
+use super::bounded_body::read_bounded;
+use super::error::ApiError;
+use super::oauth_error::{OAuthError, OAuthErrorKind};
+use super::strict_json::PayloadError;
+
+pub(crate) const CONTENT_TYPE: &str = "application/x-www-form-urlencoded";
+
+/// The parameters of a body. One without a value counts as left out (RFC 6749, 3.1 and 3.2).
+pub(crate) struct Form(HashMap<String, String>);
+
+impl Form {
+    #[cfg(test)]
+    pub(crate) fn of(parameters: &[(&str, &str)]) -> Self {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Self(parameters.iter().map(own).collect())
+    }
+
+    /// Takes a parameter out.
+    pub(crate) fn take(&mut self, name: &str) -> Option<String> {
+        self.0.remove(name)
+    }
+}
+
+/// Reads a form, of [`MAX_BODY_BYTES`](super::bounded_body::MAX_BODY_BYTES) at most.
+///
+/// # Errors
+/// `invalid_request` for what is no form, or has a parameter twice; else why the body could not be
+/// read.
+pub(crate) async fn read(request: &Request, body: Body) -> poem::Result<Form> {
+    let media_type = request.content_type().and_then(|value| value.split(';').next());
+    if !media_type.is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case(CONTENT_TYPE)) {
+        return Err(invalid("The body has to be application/x-www-form-urlencoded").into());
+    }
+    let body = read_bounded(request, body).await.map_err(|error| match error {
+        PayloadError::Invalid(_) => poem::Error::from(invalid("The body ended early")),
+        error => ApiError::from(super::error::ErrorKind::from(error)).into(),
+    })?;
+    Ok(parse(body.as_ref())?)
+}
+
+fn parse(body: &[u8]) -> Result<Form, OAuthError> {
+    let mut parameters = HashMap::new();
+    for (name, value) in form_urlencoded::parse(body).into_owned() {
+        match parameters.entry(name) {
+            Entry::Occupied(_) => return Err(invalid("A parameter is there twice")),
+            Entry::Vacant(free) => free.insert(value),
+        };
+    }
+    parameters.retain(|_, value| !value.is_empty());
+    Ok(Form(parameters))
+}
+
+fn invalid(description: &'static str) -> OAuthError {
+    OAuthError { kind: OAuthErrorKind::InvalidRequest, description }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_is_there_once_and_with_a_value_or_not_at_all() {
+        let mut form = parse(b"a=1+%2B%31&b=&c&d=%C3%A4&&=x").unwrap();
+        assert_eq!(form.take("a").as_deref(), Some("1 +1"));
+        assert_eq!(form.take("a"), None);
+        assert_eq!((form.take("b"), form.take("c")), (None, None));
+        assert_eq!(form.take("d").as_deref(), Some("ä"));
+        assert!(parse(b"").is_ok());
+        for twice in [&b"a=1&a=1"[..], b"a=&a=1", b"a&%61", b"a=1&b=2&a"] {
+            assert!(parse(twice).is_err(), "{}", String::from_utf8_lossy(twice));
+        }
+    }
+}
