@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, ValueEnum};
 use common::config::{
     AppConfig, CallbackConfig, DatabaseConfig, DestinationConfig, LimitConfig, OtpConfig,
-    ProviderChoice, RedisConfig, SettingError,
+    ProviderChoice, RedisConfig, SettingError, SigningConfig,
 };
 use common::crypto::challenge_keys::ChallengeKeys;
 use common::ledger::session_changes::SessionChanges;
@@ -94,6 +94,9 @@ pub struct Config {
     /// on SIGHUP [default: none may]
     #[arg(long, env)]
     clients_file: Option<PathBuf>,
+    /// How JWTs are signed.
+    #[command(flatten)]
+    pub signing: SigningConfig,
     /// Address and port of the metrics, or `off`; port `0` takes any that is free and logs it
     #[arg(long, env, default_value = "127.0.0.1:9464")]
     pub metrics_addr: MetricsAddress,

@@ -28,6 +28,7 @@ use crate::rejections::Rejections;
 use crate::reload::Reloadable;
 use crate::routes::twilio_status::TwilioStatus;
 use crate::server::{self, ConnectionLimits, Drain};
+use crate::service::jwts::JwtIssuer;
 use crate::service::otp_service::OtpService;
 use crate::state::AppState;
 
@@ -97,6 +98,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
 async fn reload(mut hangups: Signal, config: Config, state: Arc<AppState>) {
     while hangups.recv().await.is_some() {
         state.registered_clients.replace("CLIENTS_FILE", config.registered_clients());
+        state.jwts.keys.replace("SIGNING_KEY_FILES", config.signing.keys(&config.app));
     }
 }
 
@@ -174,6 +176,11 @@ pub async fn connect(
         rejections,
         session_terms: config.sessions.terms(),
         session_cache: config.sessions.cache(session_changes),
+        jwts: JwtIssuer {
+            keys: Reloadable::new(config.signing.keys(&config.app).map_err(told)?),
+            issuer: config.callbacks.issuer().map(str::to_owned),
+            ttl: config.signing.jwt_ttl(),
+        },
         registered_clients: Reloadable::new(config.registered_clients().map_err(told)?),
         default_country: config.destinations.default_country,
         clock,

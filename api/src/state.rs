@@ -12,6 +12,7 @@ use common::runtime::readiness::Readiness;
 
 use crate::rejections::Rejections;
 use crate::reload::Reloadable;
+use crate::service::jwts::JwtIssuer;
 use crate::service::otp_service::OtpService;
 use crate::service::registered_clients::RegisteredClients;
 use crate::service::session_cache::SessionCache;
@@ -31,6 +32,7 @@ pub struct AppState {
     pub readiness: Readiness,
     pub session_terms: SessionTerms,
     pub session_cache: SessionCache,
+    pub jwts: JwtIssuer,
     pub registered_clients: Reloadable<RegisteredClients>,
     /// Of numbers without a country code.
     pub default_country: Country,

@@ -5,6 +5,7 @@ pub(crate) mod background;
 pub mod challenge;
 pub mod deletion;
 pub mod introspection;
+pub mod jwts;
 pub mod number_change;
 pub mod otp_service;
 pub mod registered_clients;
