@@ -7,9 +7,10 @@ use std::time::Duration;
 use clap::{Args, Parser, ValueEnum};
 use common::config::{
     AppConfig, CallbackConfig, DatabaseConfig, DestinationConfig, LimitConfig, OtpConfig,
-    ProviderChoice, RedisConfig, SettingError,
+    ProviderChoice, RedisConfig, SettingError, SigningConfig,
 };
 use common::crypto::challenge_keys::ChallengeKeys;
+use common::ledger::session_changes::SessionChanges;
 use common::ledger::settings::LedgerSettings;
 use common::ledger::solved_challenges::SolvedChallenges;
 use common::runtime::clock::Clock;
@@ -24,6 +25,7 @@ use crate::http::cors::AllowedOrigins;
 use crate::server::{ConnectionLimits, Drain};
 use crate::service::challenge::{Altcha, Challenges, Site, SiteVerify};
 use crate::service::registered_clients::RegisteredClients;
+use crate::service::session_cache::SessionCache;
 use crate::service::sessions::SessionTerms;
 use crate::service::test_numbers::TestNumbers;
 
@@ -92,6 +94,9 @@ pub struct Config {
     /// on SIGHUP [default: none may]
     #[arg(long, env)]
     clients_file: Option<PathBuf>,
+    /// How JWTs are signed.
+    #[command(flatten)]
+    pub signing: SigningConfig,
     /// Address and port of the metrics, or `off`; port `0` takes any that is free and logs it
     #[arg(long, env, default_value = "127.0.0.1:9464")]
     pub metrics_addr: MetricsAddress,
@@ -249,6 +254,10 @@ pub struct SessionConfig {
     /// limit
     #[arg(long, env, default_value_t = 20)]
     sessions_per_user: u32,
+    /// How long a live session may be kept in memory in seconds (0 to 2); one that ends is forgotten
+    /// at once, unless Redis does not pass that on; `0` asks the database with each request
+    #[arg(long, env, default_value_t = 2, value_parser = clap::value_parser!(u64).range(..=2))]
+    session_cache_seconds: u64,
 }
 
 impl SessionConfig {
@@ -260,6 +269,12 @@ impl SessionConfig {
             longest: Duration::from_secs(self.session_max_days * 24 * 60 * 60),
             per_user: self.sessions_per_user,
         }
+    }
+
+    /// What keeps live sessions in memory.
+    #[must_use]
+    pub fn cache(&self, changes: SessionChanges) -> SessionCache {
+        SessionCache::new(changes, Duration::from_secs(self.session_cache_seconds))
     }
 }
 

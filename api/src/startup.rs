@@ -10,6 +10,7 @@ use common::ledger::delivery_status::DeliveryStatuses;
 use common::ledger::idempotency::IdempotencyStore;
 use common::ledger::notices::Notices;
 use common::ledger::otp::OtpStore;
+use common::ledger::session_changes::SessionChanges;
 use common::ledger::solved_challenges::SolvedChallenges;
 use common::runtime::clock::Clock;
 use common::runtime::readiness::{Needs, Readiness};
@@ -27,6 +28,7 @@ use crate::rejections::Rejections;
 use crate::reload::Reloadable;
 use crate::routes::twilio_status::TwilioStatus;
 use crate::server::{self, ConnectionLimits, Drain};
+use crate::service::jwts::JwtIssuer;
 use crate::service::otp_service::OtpService;
 use crate::state::AppState;
 
@@ -56,6 +58,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let checks =
         startup_checks::run(config.redis.server()?, accounts.clone(), app.state.readiness.clone());
     let checks = AbortOnDropHandle::new(tokio::spawn(checks));
+    let cache = app.state.session_cache.clone();
+    let _cache = AbortOnDropHandle::new(tokio::spawn(cache.listen(config.redis.server()?)));
     let limits = config.server.connection_limits();
     if let Err(error) = server::open_files_limit::allow_connections(limits.max_connections) {
         tracing::warn!(event = "too_few_open_files", setting = "MAX_CONNECTIONS", %error);
@@ -94,6 +98,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
 async fn reload(mut hangups: Signal, config: Config, state: Arc<AppState>) {
     while hangups.recv().await.is_some() {
         state.registered_clients.replace("CLIENTS_FILE", config.registered_clients());
+        state.jwts.keys.replace("SIGNING_KEY_FILES", config.signing.keys(&config.app));
     }
 }
 
@@ -136,7 +141,10 @@ pub async fn connect(
 ) -> anyhow::Result<App> {
     let redis = config.redis.server()?.connection(REDIS_RESPONSE_TIMEOUT);
     let url = config.database.url(&config.app)?;
-    let accounts = Accounts::connect(&url, config.database.database_connections).await?;
+    let session_changes = SessionChanges::new(redis.clone());
+    let accounts = Accounts::connect(&url, config.database.database_connections)
+        .await?
+        .telling(session_changes.clone());
     let rejections = Rejections::new(clock.clone());
     let otp = OtpService {
         store: OtpStore::new(
@@ -167,6 +175,12 @@ pub async fn connect(
         idempotency: Arc::new(IdempotencyStore::new(redis, idempotency_keys, clock.clone())),
         rejections,
         session_terms: config.sessions.terms(),
+        session_cache: config.sessions.cache(session_changes),
+        jwts: JwtIssuer {
+            keys: Reloadable::new(config.signing.keys(&config.app).map_err(told)?),
+            issuer: config.callbacks.issuer().map(str::to_owned),
+            ttl: config.signing.jwt_ttl(),
+        },
         registered_clients: Reloadable::new(config.registered_clients().map_err(told)?),
         default_country: config.destinations.default_country,
         clock,

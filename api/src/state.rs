@@ -12,8 +12,10 @@ use common::runtime::readiness::Readiness;
 
 use crate::rejections::Rejections;
 use crate::reload::Reloadable;
+use crate::service::jwts::JwtIssuer;
 use crate::service::otp_service::OtpService;
 use crate::service::registered_clients::RegisteredClients;
+use crate::service::session_cache::SessionCache;
 use crate::service::sessions::SessionTerms;
 
 /// One for the whole process. Operations find it in their request's data, in an [`Arc`].
@@ -29,6 +31,8 @@ pub struct AppState {
     pub rejections: Rejections,
     pub readiness: Readiness,
     pub session_terms: SessionTerms,
+    pub session_cache: SessionCache,
+    pub jwts: JwtIssuer,
     pub registered_clients: Reloadable<RegisteredClients>,
     /// Of numbers without a country code.
     pub default_country: Country,

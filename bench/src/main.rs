@@ -3,6 +3,7 @@
 
 mod backlog;
 mod challenges;
+mod doors;
 mod drain;
 mod fake_provider;
 mod growth;
@@ -47,6 +48,7 @@ async fn main() -> anyhow::Result<()> {
             report::print(&report::costs(&sign_ins::costs(&stage).await?));
             report::print(&report::scripts(&scripts::measure(&stage).await?));
         }
+        Some("doors") => report::print(&doors::text(&doors::measure(&stage).await?)),
         Some("memory") => report::print(&report::memory(&memory::measure(&stage).await?)),
         _ => everything(&stage).await?,
     }

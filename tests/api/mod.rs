@@ -4,6 +4,7 @@ mod deliveries;
 mod document;
 mod http;
 pub(crate) mod idempotency;
+mod jwts;
 mod oauth;
 mod outages;
 mod own_account;

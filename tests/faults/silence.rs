@@ -63,7 +63,7 @@ async fn wake_up_takes(app: &App) -> [Duration; 2] {
 
 #[async_test]
 async fn what_wakes_the_worker_goes_silent() {
-    let mut app = Plan::new().workers(0).start().await;
+    let mut app = Plan::new().set("SESSION_CACHE_SECONDS", "0").workers(0).start().await;
     let proxy = TcpProxy::start(app.redis.port()).await;
     app.behind(&proxy, App::start_worker).await;
     app.sign_in("Ravi", "+919876543219").await;
@@ -89,11 +89,35 @@ async fn what_wakes_the_worker_goes_silent() {
 
 #[async_test]
 async fn what_tells_the_inbox_goes_silent() {
-    let mut app = Plan::new().apis(0).set("SMS_PROVIDERS", "console").start().await;
+    let plan = Plan::new().set("SMS_PROVIDERS", "console").set("SESSION_CACHE_SECONDS", "0");
+    let (_app, _proxy, after) = a_subscription_of_the_api_goes_silent(plan).await;
+    println!("the inbox' subscription goes silent: listens after {after:.2?}");
+}
+
+#[async_test]
+async fn what_tells_of_ended_sessions_goes_silent() {
+    let number = "+919876543210";
+    let plan = Plan::new().set("TEST_NUMBERS", &format!("{number}=471147@2099-12-31"));
+    let (app, _proxy, after) = a_subscription_of_the_api_goes_silent(plan).await;
+    println!("the subscription to changes of sessions goes silent: listens after {after:.2?}");
+    let client = app.client();
+    client.ask("Asha", number).await.expect(200);
+    let token = client.verify(number, "471147").await.expect(200).token().to_owned();
+    client.protected(&token).await.expect(200);
+    app.database.execute("DELETE FROM tokens").await;
+    eventually(Duration::from_millis(2500), "a session that is forgotten", async || {
+        (client.protected(&token).await.status == 401).then_some(())
+    })
+    .await;
+}
+
+/// How long it takes until the API listens again.
+async fn a_subscription_of_the_api_goes_silent(plan: Plan) -> (App, TcpProxy, Duration) {
+    let mut app = plan.apis(0).start().await;
     let proxy = TcpProxy::start(app.redis.port()).await;
     let others = app.redis.listeners();
     app.behind(&proxy, App::start_api).await;
-    let silenced = eventually(HEALTHY_WITHIN, "an inbox that listens", async || {
+    let silenced = eventually(HEALTHY_WITHIN, "an API that listens", async || {
         let mut all = app.redis.listeners();
         all.retain(|port| !others.contains(port));
         (!all.is_empty()).then_some(all)
@@ -101,10 +125,11 @@ async fn what_tells_the_inbox_goes_silent() {
     .await;
     proxy.silence_only(&silenced);
     let silent = Instant::now();
-    eventually(HEALTHY_WITHIN, "an inbox that listens again", async || {
+    eventually(HEALTHY_WITHIN, "an API that listens again", async || {
         let all = app.redis.listeners();
         all.iter().any(|port| !others.contains(port) && !silenced.contains(port)).then_some(())
     })
     .await;
-    println!("the inbox' subscription goes silent: listens after {:.2?}", silent.elapsed());
+    let after = silent.elapsed();
+    (app, proxy, after)
 }

@@ -48,7 +48,7 @@ async fn run_with(app: &App, settings: &Settings, line: &str) -> Ended {
 }
 
 /// What a command prints for people.
-async fn text(app: &App, line: &str) -> String {
+pub(crate) async fn text(app: &App, line: &str) -> String {
     let ended = run_with(app, &settings_of(app), line).await;
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{line}: {ended:?}");
     assert!(ended.stdout.ends_with('\n') && !ended.stdout.ends_with("\n\n"), "{line}: {ended:?}");

@@ -4,9 +4,10 @@ use std::fmt;
 
 use clap::{Args, Subcommand};
 use common::accounts::Accounts;
-use common::admin::OperatorError;
 use common::admin::users::{UserSelector, find_user};
+use common::admin::{self, OperatorError};
 use common::config::SettingError;
+use common::ledger::session_changes::SessionChanges;
 use common::runtime::clock::Clock;
 use common::runtime::command::{self, CommandError, Output};
 use serde::Serialize;
@@ -47,7 +48,11 @@ pub(super) async fn run(
             );
         }
     };
-    let accounts = Accounts::connect(&config.database.url(&config.app)?, 1).await?;
+    // Where Redis is away, the programs trust nothing that they remember.
+    let redis = admin::connect(&config.redis)?;
+    let accounts = Accounts::connect(&config.database.url(&config.app)?, 1)
+        .await?
+        .telling(SessionChanges::new(redis));
     let Some(user) = find_user(&accounts, &who).await? else {
         return Err(CommandError::NotFound(match who {
             UserSelector::Number(number) => format!("no user has the number {number}"),

@@ -103,8 +103,10 @@ fn describe_response(status: &str, response: &mut Map<String, Value>) {
     let headers = response.entry("headers").or_insert_with(|| json!({}));
     if let Some(headers) = headers.as_object_mut() {
         // poem-openapi writes those of an `ApiResponse` in capitals.
-        if let Some(header) = headers.remove("RETRY-AFTER") {
-            headers.insert("Retry-After".to_owned(), header);
+        for name in ["Retry-After", "Cache-Control"] {
+            if let Some(header) = headers.remove(&name.to_uppercase()) {
+                headers.insert(name.to_owned(), header);
+            }
         }
         let id = json!({
             "description": "The request's id: the client's own where that is 1 to 64 letters, digits, `-`, `_` or `.`",

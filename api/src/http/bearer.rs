@@ -1,60 +1,33 @@
 //! The bearer scheme (RFC 6750): holding a [`CurrentUser`] is the check.
 
-use common::accounts::entities::user;
-use common::accounts::{Accounts, AccountsError, Session};
-use common::domain::token::{Scope, Token};
-use common::runtime::clock::Clock;
+use std::sync::Arc;
+
+use common::domain::token::Token;
 use poem::Request;
 use poem::http::{HeaderMap, header};
 use poem_openapi::SecurityScheme;
 use poem_openapi::auth::Bearer;
-use time::OffsetDateTime;
 
 use crate::http::error::{ApiError, ErrorKind};
-
-/// Who holds the token of this request.
-#[derive(Clone, Debug)]
-pub struct CurrentUser {
-    pub user: user::Model,
-    /// The session that the token belongs to.
-    pub session: Session,
-}
+use crate::service::sessions::{self, CurrentUser};
+use crate::state::AppState;
 
 /// The token from `POST /signup`.
 #[derive(Debug, SecurityScheme)]
 #[oai(ty = "bearer", rename = "BearerToken", checker = "checked_before")]
-pub struct BearerToken(pub CurrentUser);
+pub struct BearerToken(pub Arc<CurrentUser>);
 
 /// [`check`] has been here before, on every route.
 #[expect(clippy::unused_async, reason = "the scheme asks for a future")]
-async fn checked_before(request: &Request, _: Bearer) -> Option<CurrentUser> {
+async fn checked_before(request: &Request, _: Bearer) -> Option<Arc<CurrentUser>> {
     request.extensions().get().cloned()
-}
-
-/// Who holds a live token. One query, and once a minute the note that the session is used, which
-/// may fail.
-pub(crate) async fn current_user(
-    accounts: &Accounts,
-    token: &Token,
-    now: OffsetDateTime,
-) -> Result<Option<CurrentUser>, AccountsError> {
-    let found = accounts.session_of(token.hash(), Scope::Authentication, now).await?;
-    let Some((user, session)) = found else { return Ok(None) };
-    if let Err(error) = accounts.note_use(&session, now).await {
-        tracing::warn!(event = "session_use_not_noted", %error);
-    }
-    Ok(Some(CurrentUser { user, session }))
 }
 
 /// Lets a request without the header pass, keeps the user of one with a live token, and refuses all
 /// others, on public routes too: a client whose token has ended drops it and repeats.
-pub(crate) async fn check(
-    request: &mut Request,
-    accounts: &Accounts,
-    clock: &Clock,
-) -> Result<(), ApiError> {
+pub(crate) async fn check(request: &mut Request, state: &AppState) -> Result<(), ApiError> {
     if let Some(token) = bearer_token(request.headers())? {
-        let current = current_user(accounts, &token, clock.now()).await?;
+        let current = sessions::find(state, &token).await?;
         let current = current.ok_or(ErrorKind::InvalidAuthorizationHeader)?;
         request.extensions_mut().insert(current);
     }

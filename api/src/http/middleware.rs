@@ -90,7 +90,7 @@ pub(crate) async fn around_operation<E: Endpoint<Output = Response>>(
     if client_credentials::are_asked_for(request.uri().path()) {
         return next.call(request).await;
     }
-    if let Err(refusal) = bearer::check(&mut request, &state.accounts, &state.clock).await {
+    if let Err(refusal) = bearer::check(&mut request, state).await {
         let is_dead = refusal == ApiError::from(ErrorKind::InvalidAuthorizationHeader);
         let kept = if is_dead { repeated_renewal(&request).await? } else { None };
         return kept.ok_or(refusal.into());

@@ -92,7 +92,7 @@ impl DeletionApi {
         request_id: Data<&RequestId>,
         body: StrictJson<DeletionRequest>,
     ) -> Result<Json<DeletionAnswer>, Failure<DeletionFailures>> {
-        let user = token.0.user;
+        let user = token.0.user.clone();
         let answer = match body.0.otp.filter(|otp| !otp.is_empty()) {
             None => {
                 let queued =

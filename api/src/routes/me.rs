@@ -66,7 +66,7 @@ impl MeApi {
     /// See who is signed in
     #[oai(path = "/me", method = "get", tag = "Tag::Account", operation_id = "getMe")]
     async fn me(&self, current: BearerToken) -> Result<Json<Me>, Failure<ReadFailures>> {
-        Ok(Json(Me { data: current.0.user.into() }))
+        Ok(Json(Me { data: current.0.user.clone().into() }))
     }
 
     /// Change the name

@@ -4,6 +4,7 @@ pub mod deletion;
 pub mod deliveries;
 pub mod events;
 pub mod health;
+pub mod jwts;
 pub mod me;
 pub mod oauth;
 mod paging;
@@ -27,6 +28,7 @@ pub(crate) fn operations() -> impl OpenApi + 'static {
         deletion::DeletionApi,
         events::EventsApi,
         tokens::TokensApi,
+        jwts::JwtsApi,
         protected::ProtectedApi,
         verify::VerifyApi,
         oauth::OAuthApi,

@@ -109,7 +109,7 @@ impl OAuthApi {
     ) -> Result<Json<Introspection>, OAuthFailure<IntrospectionFailures>> {
         let found = introspection::introspect(*state, &about.asking, &about.token).await?;
         Ok(Json(match found {
-            Some((user, session)) => Introspection::of(user, &session, &about.asking),
+            Some(current) => Introspection::of(&current.user, &current.session, &about.asking),
             None => Introspection::default(),
         }))
     }
@@ -144,9 +144,9 @@ impl OAuthApi {
 }
 
 impl Introspection {
-    fn of(user: user::Model, session: &Session, asking: &RegisteredClient) -> Self {
+    fn of(user: &user::Model, session: &Session, asking: &RegisteredClient) -> Self {
         let began = session.created_at.unix_timestamp();
-        let phone_number = asking.phone_number.then(|| user.phone_number.into_string());
+        let phone_number = asking.phone_number.then(|| user.phone_number.clone().into_string());
         Self {
             active: true,
             sub: Some(user.id.to_string()),

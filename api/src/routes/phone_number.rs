@@ -137,8 +137,8 @@ impl PhoneNumberApi {
         };
         let change = NumberChangeRequest {
             new: PhoneNumber::parse(&phone_number, state.default_country)?,
-            user: token.0.user,
-            session: token.0.session.id,
+            user: token.0.user.clone(),
+            session: token.0.session.id.clone(),
             client: (*client).clone(),
             request_id: request_id.as_str().to_owned(),
         };

@@ -243,7 +243,8 @@ impl TokensApi {
         _key: Header<Option<String>>,
     ) -> Result<Json<Renewal>, Failure<RenewalFailures>> {
         let current = current.0;
-        let renewed = sessions::renew(*state, current.user.id, current.session, *client).await?;
+        let renewed =
+            sessions::renew(*state, current.user.id, current.session.clone(), *client).await?;
         let (session, token) = renewed.ok_or(ErrorKind::InvalidAuthorizationHeader)?;
         let id = session.id.clone();
         Ok(Json(Renewal {

@@ -5,6 +5,7 @@
 //! not route it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use poem::endpoint::BoxEndpoint;
@@ -17,8 +18,9 @@ use poem_openapi::registry::{
 use poem_openapi::{ApiExtractor, ApiResponse, OpenApi, Tags};
 
 use super::Tag;
-use crate::http::bearer::{BearerToken, CurrentUser, bearer_token, current_user};
+use crate::http::bearer::{BearerToken, bearer_token};
 use crate::http::error::{ApiError, ErrorKind, Failure, Failures};
+use crate::service::sessions::{self, CurrentUser};
 use crate::state::AppState;
 
 pub(crate) const PATH: &str = "/auth/verify";
@@ -54,9 +56,9 @@ pub(crate) async fn answer(mut request: Request, state: &AppState) -> Response {
     response
 }
 
-async fn sender(request: &Request, state: &AppState) -> Result<CurrentUser, ApiError> {
+async fn sender(request: &Request, state: &AppState) -> Result<Arc<CurrentUser>, ApiError> {
     let token = bearer_token(request.headers())?.ok_or(ErrorKind::Unauthorized)?;
-    let current = current_user(&state.accounts, &token, state.clock.now()).await?;
+    let current = sessions::find(state, &token).await?;
     Ok(current.ok_or(ErrorKind::InvalidAuthorizationHeader)?)
 }
 

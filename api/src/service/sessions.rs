@@ -1,8 +1,9 @@
-//! Sessions: each begins with an OTP, and its user sees, renews and ends it. None is cached: what
-//! has ended in the database has ended everywhere.
+//! Sessions: each begins with an OTP, and its user sees, renews and ends it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use common::accounts::entities::user;
 use common::accounts::{AccountsError, NewSession, Session, SessionFilter};
 use common::domain::client::Client;
 use common::domain::event::SessionEnd;
@@ -39,6 +40,42 @@ impl SessionTerms {
     fn expiry(&self, began: OffsetDateTime, now: OffsetDateTime) -> OffsetDateTime {
         (now + self.token_ttl).min(began + self.longest)
     }
+}
+
+/// Who holds a live token.
+#[derive(Clone, Debug)]
+pub struct CurrentUser {
+    pub user: user::Model,
+    /// The session that the token belongs to.
+    pub session: Session,
+}
+
+/// Who holds this token; none where it is dead or was never given. Once a minute the session's use
+/// is noted, which may fail.
+///
+/// # Errors
+/// [`AccountsError`].
+pub async fn find(
+    state: &AppState,
+    token: &Token,
+) -> Result<Option<Arc<CurrentUser>>, AccountsError> {
+    let (hash, now) = (token.hash(), state.clock.now());
+    if let Some(current) = state.session_cache.get(&hash) {
+        let session = &current.session;
+        if session.expires_at > now && !session.use_is_to_be_noted(now) {
+            return Ok(Some(current));
+        }
+    }
+    let read_at = state.session_cache.now();
+    let found = state.accounts.session_of(hash, Scope::Authentication, now).await?;
+    let Some((user, mut session)) = found else { return Ok(None) };
+    match state.accounts.note_use(&session, now).await {
+        Ok(noted) => session.last_used_at = noted,
+        Err(error) => tracing::warn!(event = "session_use_not_noted", %error),
+    }
+    let current = Arc::new(CurrentUser { user, session });
+    state.session_cache.insert(Arc::clone(&current), read_at);
+    Ok(Some(current))
 }
 
 /// Ends a session of a user, as another or the same one of theirs asks. Says whether there was one.

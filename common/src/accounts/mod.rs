@@ -31,6 +31,7 @@ use self::postgres::Primary;
 pub use self::sessions::{Session, SessionFilter};
 pub use self::sign_in::{NewSession, SignedIn};
 use crate::config::SettingError;
+use crate::ledger::session_changes::SessionChanges;
 use crate::runtime::timeout::with_timeout;
 
 /// How long one call may take, waiting for a connection included.
@@ -51,6 +52,8 @@ pub enum AccountsError {
 pub struct Accounts {
     database: DatabaseConnection,
     primary: Primary,
+    /// Who is told that a user or a session has changed.
+    changes: Option<SessionChanges>,
 }
 
 impl Accounts {
@@ -65,6 +68,8 @@ impl Accounts {
             .max_connections(connections)
             .acquire_timeout(DEADLINE)
             .connect_lazy(true)
+            // A round trip more for each statement. See `Primary::guard_connections`.
+            .test_before_acquire(false)
             // sqlx 0.9.0: the task that would look after these can spin for ever, once its count of
             // idle connections underflows.
             .idle_timeout(None)
@@ -87,7 +92,13 @@ impl Accounts {
             // The driver's messages quote the URL, and the URL may hold a password.
             SettingError::new("DATABASE_URL", error.to_string().replace(url.expose_secret(), "…"))
         })?;
-        Ok(Self { database, primary })
+        Ok(Self { database, primary, changes: None })
+    }
+
+    /// The same, telling of each change of a user or a session.
+    #[must_use]
+    pub fn telling(self, changes: SessionChanges) -> Self {
+        Self { changes: Some(changes), ..self }
     }
 
     #[must_use]
@@ -138,6 +149,24 @@ impl Accounts {
             }
         })
         .await
+    }
+
+    /// Changes a user or their sessions, and tells those who may remember them, also where it is not
+    /// known whether the change has happened.
+    async fn change<T>(
+        &self,
+        user_id: i64,
+        change: impl Future<Output = Result<T, DbErr>>,
+    ) -> Result<T, AccountsError> {
+        let outcome = self.within_deadline(change).await;
+        self.tell_of_change(user_id).await;
+        outcome
+    }
+
+    async fn tell_of_change(&self, user_id: i64) {
+        if let Some(changes) = &self.changes {
+            changes.tell(user_id).await;
+        }
     }
 
     /// A database that hangs is caught by no setting of the pool or of the server.

@@ -60,7 +60,7 @@ impl Accounts {
         client: &Client,
         now: OffsetDateTime,
     ) -> Result<Moved, AccountsError> {
-        let moved = self.within_deadline(async {
+        let moved = self.change(number_move.user_id, async {
             match self.move_or_fail(number_move, client, now).await {
                 Err(error)
                     if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) =>

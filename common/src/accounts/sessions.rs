@@ -39,6 +39,14 @@ pub struct Session {
     pub device: Device,
 }
 
+impl Session {
+    /// Whether its last use was noted so long ago that this one is to be.
+    #[must_use]
+    pub fn use_is_to_be_noted(&self, now: OffsetDateTime) -> bool {
+        self.last_used_at <= now - USE_NOTED_EVERY
+    }
+}
+
 impl From<token::Model> for Session {
     fn from(row: token::Model) -> Self {
         Self {
@@ -158,7 +166,8 @@ impl Accounts {
         }))
     }
 
-    /// Notes that a session is used, unless that was noted within the last minute.
+    /// Notes that a session is used, unless that was noted within the last minute. Returns when its
+    /// last use is noted to have been.
     ///
     /// # Errors
     /// [`AccountsError`].
@@ -166,18 +175,17 @@ impl Accounts {
         &self,
         session: &Session,
         now: OffsetDateTime,
-    ) -> Result<(), AccountsError> {
-        let due = now - USE_NOTED_EVERY;
-        if session.last_used_at > due {
-            return Ok(());
+    ) -> Result<OffsetDateTime, AccountsError> {
+        if !session.use_is_to_be_noted(now) {
+            return Ok(session.last_used_at);
         }
         let update = token::Entity::update_many()
             .col_expr(token::Column::LastUsedAt, Expr::value(now))
             .filter(token::Column::Hash.eq(session.hash.clone().into_bytes()))
             // Of simultaneous requests, one writes.
-            .filter(token::Column::LastUsedAt.lte(due));
+            .filter(token::Column::LastUsedAt.lte(now - USE_NOTED_EVERY));
         self.within_deadline(update.exec(&self.database)).await?;
-        Ok(())
+        Ok(now)
     }
 
     /// A user's live sessions, newest first.
@@ -252,7 +260,7 @@ impl Accounts {
         which: SessionFilter<'_>,
         event: NewEvent,
     ) -> Result<Vec<SessionId>, AccountsError> {
-        self.within_deadline(async {
+        self.change(event.user_id, async {
             let transaction = self.begin_write().await?;
             lock_user(&transaction, event.user_id).await?;
             let ended = which.end(&transaction, &event).await?;
@@ -292,7 +300,7 @@ impl Accounts {
             address: Some(client.address),
             details: EventDetails::default(),
         };
-        self.within_deadline(async {
+        self.change(user_id, async {
             let transaction = self.begin_write().await?;
             lock_user(&transaction, user_id).await?;
             let Some(row) = renewal.exec_with_returning(&transaction).await?.pop() else {

@@ -169,11 +169,15 @@ impl Accounts {
         let event =
             NewEvent { user_id, created_at: now, kind, address, details: session.details() };
         event.insert(&transaction, std::slice::from_ref(&session.id)).await?;
+        let mut surplus = Vec::new();
         if !signed_in.is_new && cap > 0 {
             let event = NewEvent::end(user_id, SessionEnd::SessionLimit, address, now);
-            SessionFilter::BeyondNewest(cap).end(&transaction, &event).await?;
+            surplus = SessionFilter::BeyondNewest(cap).end(&transaction, &event).await?;
         }
         transaction.commit().await?;
+        if !surplus.is_empty() {
+            self.tell_of_change(user_id).await;
+        }
         Ok(signed_in)
     }
 }

@@ -24,7 +24,7 @@ impl Accounts {
             .col_expr(user::Column::Version, Expr::col(user::Column::Version).add(1))
             .filter(user::Column::Id.eq(user_id))
             .filter(user::Column::Version.eq(version));
-        Ok(self.within_deadline(update.exec_with_returning(&self.database)).await?.pop())
+        Ok(self.change(user_id, update.exec_with_returning(&self.database)).await?.pop())
     }
 
     /// The number that an account has now; none where there is no such account.
@@ -43,7 +43,7 @@ impl Accounts {
     /// # Errors
     /// [`AccountsError`]; after [`AccountsError::Deadline`] they may be gone.
     pub async fn delete_user(&self, user_id: i64, number: &E164) -> Result<bool, AccountsError> {
-        self.within_deadline(async {
+        self.change(user_id, async {
             // Or a server that was slow would still delete somebody who was told that it failed.
             let transaction = self.begin_write().await?;
             let delete = user::Entity::delete_many()

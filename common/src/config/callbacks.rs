@@ -4,8 +4,8 @@ use secrecy::SecretString;
 /// Where Twilio reports what became of an SMS. API and worker share it.
 #[derive(Args, Clone, Debug)]
 pub struct CallbackConfig {
-    /// Where the API is reached from outside, like `https://signin.example.com`; with
-    /// TWILIO_AUTH_TOKEN it turns Twilio's delivery reports on
+    /// Where the API is reached from outside, like `https://signin.example.com`: the issuer of
+    /// JWTs; with TWILIO_AUTH_TOKEN it turns Twilio's delivery reports on
     #[arg(long, env, value_parser = public_url)]
     pub public_url: Option<String>,
     /// Twilio's auth token, with which it signs its reports
@@ -17,7 +17,13 @@ impl CallbackConfig {
     /// Public URL (without a slash at its end) and auth token, where both are set.
     #[must_use]
     pub fn both(&self) -> Option<(&str, &SecretString)> {
-        Some((self.public_url.as_deref()?.trim_end_matches('/'), self.twilio_auth_token.as_ref()?))
+        Some((self.issuer()?, self.twilio_auth_token.as_ref()?))
+    }
+
+    /// The public URL without a slash at its end, where it is set.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        Some(self.public_url.as_deref()?.trim_end_matches('/'))
     }
 }
 

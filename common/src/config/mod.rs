@@ -3,12 +3,14 @@
 
 mod app;
 mod callbacks;
+mod data_dir;
 mod database;
 mod destinations;
 mod loopback;
 mod otp;
 mod provider_choice;
 mod redis;
+mod signing;
 
 use std::io::ErrorKind as IoErrorKind;
 
@@ -23,6 +25,7 @@ pub use self::loopback::is_loopback;
 pub use self::otp::OtpConfig;
 pub use self::provider_choice::{ProviderChoice, ProviderName, ProviderOrder, is_twilio_sid};
 pub use self::redis::RedisConfig;
+pub use self::signing::SigningConfig;
 pub use crate::ledger::limits::LimitConfig;
 
 /// A setting that is missing or wrong. Never holds the value, which may be a secret.

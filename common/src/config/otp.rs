@@ -1,6 +1,5 @@
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use data_encoding::HEXLOWER;
 use rand::RngExt;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::data_dir::kept_in;
 use super::{AppConfig, SettingError, is_quoted};
 use crate::crypto::challenge_keys::ChallengeKeys;
 use crate::crypto::idempotency_keys::IdempotencyKeys;
@@ -87,22 +87,9 @@ fn too_short(error: SecretTooShort) -> SettingError {
     SettingError::new("OTP_SECRET", error.to_string())
 }
 
-/// The secret in the data folder. Of two programs that start at once, one makes it and both use it.
+/// The secret in the data folder.
 fn development_secret(folder: &Path) -> io::Result<SecretString> {
-    let path = folder.join("otp_secret");
-    if !path.exists() {
-        fs::create_dir_all(folder)?;
-        let draft = folder.join(format!("otp_secret.{}", std::process::id()));
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-        file.write_all(HEXLOWER.encode(&rand::rng().random::<[u8; 32]>()).as_bytes())?;
-        let linked = fs::hard_link(&draft, &path);
-        fs::remove_file(&draft)?;
-        if let Err(error) = linked
-            && error.kind() != io::ErrorKind::AlreadyExists
-        {
-            return Err(error);
-        }
-    }
+    let secret = HEXLOWER.encode(&rand::rng().random::<[u8; 32]>());
+    let path = kept_in(folder, "otp_secret", &secret)?;
     Ok(fs::read_to_string(path)?.trim().to_owned().into())
 }

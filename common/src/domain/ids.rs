@@ -59,6 +59,11 @@ random_id! {
     SessionId
 }
 
+random_id! {
+    /// One JWT.
+    JwtId
+}
+
 impl SessionId {
     /// An id that was made before it was stored.
     pub(crate) fn from_store(text: String) -> Self {

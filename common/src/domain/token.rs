@@ -46,7 +46,7 @@ impl fmt::Debug for Token {
 }
 
 /// The SHA-256 of a token.
-#[derive(Clone, Eq, PartialEq)]
+#[derive(Clone, Eq, Hash, PartialEq)]
 pub struct TokenHash(Vec<u8>);
 
 impl TokenHash {

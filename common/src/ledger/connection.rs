@@ -5,6 +5,7 @@ use std::io;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::io::tcp::{TcpSettings, socket2};
 use redis::{
@@ -218,8 +219,12 @@ impl RedisConnection {
         ask: impl AsyncFnOnce(&mut MultiplexedConnection) -> RedisResult<T>,
     ) -> RedisResult<T> {
         let deadline = Instant::now() + self.0.response_timeout;
+        let live = match self.0.current() {
+            Some(live) => Ok(live),
+            None => timeout_at(deadline, self.0.live()).await,
+        };
         let Live { mut connection, ended, retired, _watch } =
-            timeout_at(deadline, self.0.live()).await.map_err(|_| self.0.why_not_connected())?;
+            live.map_err(|_| self.0.why_not_connected())?;
         let reply = tokio::select! {
             biased;
             reply = ask(&mut connection) => reply,
@@ -314,7 +319,13 @@ impl Shared {
         self.last_error.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn connect(&self) -> RedisResult<Live> {
+    /// Boxed: it is seldom called, and would make the future of every command several times as
+    /// large.
+    fn connect(&self) -> BoxFuture<'_, RedisResult<Live>> {
+        Box::pin(self.connect_once())
+    }
+
+    async fn connect_once(&self) -> RedisResult<Live> {
         let ended = CancellationToken::new();
         let on_push = {
             let ended = ended.clone();

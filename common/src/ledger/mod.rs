@@ -18,6 +18,7 @@ pub mod rights;
 pub(crate) mod script;
 pub(crate) mod scripts;
 mod sentinel;
+pub mod session_changes;
 pub mod settings;
 pub mod solved_challenges;
 pub mod subscription;

@@ -54,7 +54,7 @@ async fn a_header_that_is_no_bearer_token_is_refused_on_every_route() {
 
 #[async_test]
 async fn a_token_that_is_unknown_expired_or_of_another_scope_is_refused_on_every_route() {
-    let app = App::start().await;
+    let app = Plan::new().set("SESSION_CACHE_SECONDS", "0").start().await;
     let client = app.client();
     is_refused_everywhere(client, b"Bearer ABCDEFGHIJKLMNOPQRSTUVWXYZ").await;
 
@@ -96,7 +96,7 @@ async fn the_scheme_is_taken_in_any_case() {
 
 #[async_test]
 async fn a_token_ends_with_its_user() {
-    let app = App::start().await;
+    let app = Plan::new().set("SESSION_CACHE_SECONDS", "0").start().await;
     let token = app.sign_in("Asha", NUMBER).await.token().to_owned();
     app.client().protected(&token).await.expect(200);
     // SQLite checks foreign keys per connection; sqlx turns the check on in each of its own.

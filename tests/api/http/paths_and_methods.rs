@@ -89,7 +89,7 @@ async fn swagger_ui_needs_nothing_from_the_internet() {
 }
 
 /// Every operation, with all statuses that it can answer with.
-const OPERATIONS: [(&str, &[&str]); 18] = [
+const OPERATIONS: [(&str, &[&str]); 20] = [
     ("delete /tokens", &["204", "400", "401", "500", "503"]),
     ("delete /tokens/current", &["204", "401", "500", "503"]),
     ("delete /tokens/{token_id}", &["204", "401", "404", "500", "503"]),
@@ -98,6 +98,7 @@ const OPERATIONS: [(&str, &[&str]); 18] = [
     ("get /healthz", &["200", "401", "500", "503"]),
     ("get /me", &["200", "401", "500", "503"]),
     ("get /me/events", &["200", "400", "401", "500", "503"]),
+    ("get /oauth/jwks", &["200", "401", "404", "500", "503"]),
     ("get /protected", &["200", "401", "500", "503"]),
     ("get /readyz", &["200", "401", "500", "503"]),
     ("get /tokens", &["200", "400", "401", "500", "503"]),
@@ -116,6 +117,7 @@ const OPERATIONS: [(&str, &[&str]); 18] = [
         "post /signup",
         &["200", "400", "401", "403", "408", "409", "413", "415", "422", "429", "500", "503"],
     ),
+    ("post /tokens/current/jwt", &["200", "400", "401", "404", "408", "413", "415", "500", "503"]),
     ("post /tokens/current/renewal", &["200", "400", "401", "409", "422", "500", "503"]),
 ];
 

@@ -17,8 +17,12 @@ const NEW_SECRET: &str = "Z0XqC8xqGqEJ8f3l1nB2m7v5k4t9s6d3a1p0o2i4u6y";
 /// Sends SIGHUP and waits for what the log says of it so many times.
 async fn hang_up(app: &App, event: &str, times: usize) {
     app.apis[0].signal("HUP");
-    eventually(SOON, event, async || (app.apis[0].events(event).len() == times).then_some(()))
-        .await;
+    eventually(SOON, event, async || {
+        let told = app.apis[0].events(event);
+        let of_the_file = told.iter().filter(|line| line["setting"] == "CLIENTS_FILE");
+        (of_the_file.count() == times).then_some(())
+    })
+    .await;
 }
 
 async fn ask(app: &App, client: (&str, &str)) -> Answer {

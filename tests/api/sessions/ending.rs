@@ -23,7 +23,7 @@ async fn ended_sessions_stop_at_once_everywhere() {
     };
     let is_out = async |one: &SignedIn| {
         for one in everywhere(one) {
-            one.is_out().await;
+            one.is_soon_out().await;
         }
     };
     are_in(&[&mine[0], &mine[1], &mine[2], &mine[3], &other]).await;

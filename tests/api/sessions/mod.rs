@@ -6,12 +6,16 @@ mod events;
 mod listing;
 mod me;
 mod over_days;
+mod remembered;
+
+use std::time::Duration;
 
 use http::{HeaderMap, Method};
 use serde_json::Value;
 
 use crate::support::app::{App, Plan};
 use crate::support::client::{Answer, Client};
+use crate::support::eventually;
 pub(crate) use crate::support::numbers::{NUMBER, OTHER_NUMBER};
 
 /// Signs both numbers in; no SMS is sent to them.
@@ -100,6 +104,15 @@ impl SignedIn {
                 "invalid_authorization_header",
             );
         }
+    }
+
+    /// Asserts that the token stops working once another process has told of it.
+    pub(crate) async fn is_soon_out(&self) {
+        eventually(Duration::from_secs(1), "an end that was heard of", async || {
+            (self.get("/protected").await.status == 401).then_some(())
+        })
+        .await;
+        self.is_out().await;
     }
 
     /// The `data` of a list, all in one page.

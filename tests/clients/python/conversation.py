@@ -14,9 +14,16 @@ from http import HTTPStatus
 from cheershare_client import AuthenticatedClient, Client
 from cheershare_client.api.account import get_me, list_events, update_me
 from cheershare_client.api.gateways import verify
-from cheershare_client.api.programs import introspect_token, revoke_token
+from cheershare_client.api.programs import get_jwks, introspect_token, revoke_token
 from cheershare_client.api.protected import get_protected
-from cheershare_client.api.sessions import delete_current_token, delete_token, delete_tokens, list_tokens, renew_token
+from cheershare_client.api.sessions import (
+    delete_current_token,
+    delete_token,
+    delete_tokens,
+    issue_jwt,
+    list_tokens,
+    renew_token,
+)
 from cheershare_client.api.sign_up import get_delivery, sign_up
 from cheershare_client.models import (
     Delivery,
@@ -28,6 +35,9 @@ from cheershare_client.models import (
     GetProtectedResponse401Code,
     Introspection,
     IntrospectTokenResponse401,
+    Jwks,
+    Jwt,
+    JwtRequest,
     Keep,
     Me,
     OtpSent,
@@ -128,6 +138,10 @@ def ask(token: str) -> None:
     assert isinstance(told, Introspection) and told.active and told.phone_number == NUMBER, told
     refused = introspect_token.sync(client=registered_client("nobody", "nothing"), body=form)
     assert isinstance(refused, IntrospectTokenResponse401), refused
+    jwt = issue_jwt.sync(client=holder_of(token), body=JwtRequest(audience="orders"))
+    assert isinstance(jwt, Jwt) and jwt.token.count(".") == 2, jwt
+    jwks = get_jwks.sync(client=STRANGER)
+    assert isinstance(jwks, Jwks) and [key.alg for key in jwks.keys] == ["ES256"], jwks
     assert revoke_token.sync_detailed(client=BACKEND, body=form).status_code == HTTPStatus.OK
     told = introspect_token.sync(client=BACKEND, body=form)
     assert isinstance(told, Introspection) and told.to_dict() == {"active": False}, told

@@ -97,6 +97,10 @@ async function ask(token: string): Promise<void> {
     headers: FORM,
   });
   assert.deepEqual([asStranger.response.status, asStranger.error?.error], [401, "invalid_client"]);
+  const { data: jwt } = await holderOf(token).POST("/tokens/current/jwt", { body: { audience: "orders" } });
+  assert(jwt !== undefined && Date.parse(jwt.expires_at) > Date.now());
+  const { data: jwks } = await stranger.GET("/oauth/jwks");
+  assert.deepEqual(jwks?.keys.map((key) => [key.kty, key.alg, key.crv]), [["EC", "ES256", "P-256"]]);
   assert.equal((await backend.POST("/oauth/revoke", { body: { token } })).response.status, 200);
   assert.deepEqual(await introspect(token), { active: false });
 }

@@ -65,9 +65,11 @@ impl Setup {
     }
 
     async fn start_on(self, redis: Arc<Redis>) -> InProcess {
+        let data_dir = tempfile::tempdir().unwrap();
         let config = self
             .set("REDIS_URL", redis.url())
             .set_where_missing("OTP_SECRET", OTP_SECRET)
+            .set_where_missing("DATA_DIR", data_dir.path().to_str().unwrap())
             // All connections to a database in memory have to be one.
             .set("DATABASE_URL", "sqlite::memory:")
             .set("DATABASE_CONNECTIONS", 1)

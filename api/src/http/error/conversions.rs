@@ -13,6 +13,7 @@ use super::{ApiError, ErrorKind};
 use crate::http::strict_json::PayloadError;
 use crate::service::challenge::ChallengeError;
 use crate::service::deletion::DeletionError;
+use crate::service::jwts::JwtError;
 use crate::service::number_change::NumberChangeError;
 use crate::service::otp_service::{SendError, VerifyError};
 
@@ -79,6 +80,18 @@ impl From<NumberChangeError> for ApiError {
             NumberChangeError::Verify(error) => error.into(),
             NumberChangeError::Taken => ErrorKind::PhoneNumberTaken.into(),
             NumberChangeError::Outdated => ErrorKind::EditConflict.into(),
+        }
+    }
+}
+
+impl From<JwtError> for ApiError {
+    fn from(error: JwtError) -> Self {
+        match error {
+            JwtError::NoKeys => ErrorKind::NoSigningKeys.into(),
+            JwtError::Signing(error) => {
+                tracing::error!(event = "jwt_not_signed", %error);
+                ErrorKind::Internal.into()
+            }
         }
     }
 }

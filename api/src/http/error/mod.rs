@@ -32,6 +32,10 @@ pub enum ErrorKind {
         "Both OTPs are required: the one sent to the current number and the one sent to the new number"
     )]
     BothOtpsRequired,
+    #[error(
+        "Invalid audience: it has to have 1 to 255 characters, none of them a control character"
+    )]
+    InvalidAudience,
     /// A parameter of the query is not as documented.
     #[error("Invalid query parameter")]
     InvalidParameter,
@@ -61,6 +65,8 @@ pub enum ErrorKind {
     BadSignature,
     #[error("Not found")]
     NotFound,
+    #[error("This service signs no JWTs: SIGNING_KEY_FILES is not set")]
+    NoSigningKeys,
     #[error("Method not allowed")]
     MethodNotAllowed,
     /// The user has changed since the version that the client knows.
@@ -126,6 +132,7 @@ impl ErrorKind {
             Self::BothOtpsRequired => (StatusCode::BAD_REQUEST, "both_otps_required"),
             Self::SamePhoneNumber => (StatusCode::BAD_REQUEST, "same_phone_number"),
             Self::PhoneNumberTaken => (StatusCode::CONFLICT, "phone_number_taken"),
+            Self::InvalidAudience => (StatusCode::BAD_REQUEST, "invalid_audience"),
             Self::InvalidParameter => (StatusCode::BAD_REQUEST, "invalid_parameter"),
             Self::InvalidPhoneNumber => (StatusCode::BAD_REQUEST, "invalid_phone_number"),
             Self::InvalidPersonName => (StatusCode::BAD_REQUEST, "invalid_name"),
@@ -137,6 +144,7 @@ impl ErrorKind {
             Self::DestinationNotAllowed => (StatusCode::FORBIDDEN, "destination_not_allowed"),
             Self::BadSignature => (StatusCode::FORBIDDEN, "bad_signature"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
+            Self::NoSigningKeys => (StatusCode::NOT_FOUND, "no_signing_keys"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::EditConflict => (StatusCode::CONFLICT, "edit_conflict"),
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
