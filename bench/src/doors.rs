@@ -117,7 +117,7 @@ fn clients_file() -> serde_json::Value {
 
 /// A user for each session, straight into the database.
 async fn sign_in(stage: &Stage) -> anyhow::Result<Vec<Token>> {
-    let accounts = Accounts::connect(&stage.product_database.clone().into(), 4).await?;
+    let accounts = Accounts::connect(&stage.build.database.clone().into(), 4).await?;
     let name = PersonName::parse("Asha").ok().flatten().context("a name")?;
     let (now, mut tokens) = (Clock::default().now(), Vec::with_capacity(SESSIONS));
     for n in 0..SESSIONS {
