@@ -129,6 +129,22 @@ fn every_file_that_deploy_names_is_there() {
     assert!(count >= 20, "only {count} names were found");
 }
 
+/// Podman knows no registry by itself.
+#[test]
+fn images_of_others_are_named_with_their_registry() {
+    let mut count = 0;
+    for (path, text) in deploy_files() {
+        for line in text.lines() {
+            let line = line.trim();
+            let image = line.strip_prefix("FROM ").or_else(|| line.strip_prefix("image: "));
+            let Some(image) = image.filter(|image| image.contains(':')) else { continue };
+            assert!(image.starts_with("docker.io/"), "{}: {line}", path.display());
+            count += 1;
+        }
+    }
+    assert!(count >= 6, "only {count} images were looked at");
+}
+
 #[test]
 fn nothing_in_deploy_is_a_secret() {
     let mut count = 0;

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { until } from "./until.mjs";
 
 // Starts it with these settings; everything else has its default, but for limits by which the tests would shut each other
-// out. Answers { url, log, end, stop }.
+// out. Answers { url, log, signal, end, stop }.
 export async function startService(settings = {}) {
   const folder = await mkdtemp(join(tmpdir(), "browser-"));
   const processes = [];
@@ -23,10 +23,11 @@ export async function startService(settings = {}) {
     processes.push({ name, child, ended });
   };
   const log = (name) => readFile(join(folder, `${name}.log`), "utf8").catch(() => "");
-  const end = async (name, signal = "SIGTERM") => {
-    const { child, ended } = processes.find((one) => one.name === name);
-    child.kill(signal);
-    await ended;
+  const find = (name) => processes.find((one) => one.name === name);
+  const signal = (name, which) => find(name).child.kill(which);
+  const end = async (name, which = "SIGTERM") => {
+    signal(name, which);
+    await find(name).ended;
   };
   const stop = async () => {
     for (const { name } of [...processes].reverse()) await end(name);
@@ -52,7 +53,7 @@ export async function startService(settings = {}) {
     (await log("api")).match(/"event":"listening","address":"([^"]+)"/)?.[1]);
   start("worker", join(process.env.PROGRAMS, "worker"), [], env);
   await until("a worker", async () => (await log("worker")).includes("worker_started"));
-  return { url: `http://${address}`, log, end, stop };
+  return { url: `http://${address}`, log, signal, end, stop };
 }
 
 export async function freePort() {

@@ -1,0 +1,58 @@
+# Podman, and the run of what deploy/ holds for it, in namespaces of its own: neither the machine's own containers, images
+# and networks nor its ports are in them, and whatever happens, all of it is gone when the first process in them is.
+
+# Where what makes a run short is kept: images that deploy/ builds on, and what Cargo compiled.
+CONTAINERS_CACHE=$PWD/target/containers
+
+# containers_possible: says what is missing where this machine can run none at all.
+containers_possible() {
+  if [ "$(uname)" != Linux ]; then
+    say "   skipped: containers, which need Linux"
+  elif ! may_be_root; then
+    say "   skipped: containers, which need root, or sudo without a password"
+  elif command -v unshare >/dev/null && ! in_namespaces true 2>/dev/null; then
+    say "   skipped: containers, for which the kernel would have to let root make namespaces"
+  else
+    return 0
+  fi
+  return 1
+}
+
+# in_namespaces COMMAND…: what it mounts nobody else sees, and what it starts ends with it.
+in_namespaces() { as_root unshare --mount --pid --fork --kill-child --mount-proc "$@"; }
+
+bring_podman() {
+  containers_possible >/dev/null || return 0
+  bring_python
+  has_podman && return
+  say "   no podman with netavark"
+  install_package 'apt-get:podman runc netavark aardvark-dns iptables iproute2 debootstrap' \
+    'dnf:podman netavark aardvark-dns iproute debootstrap' 'apk:podman aardvark-dns iproute2 util-linux-misc debootstrap' \
+    'pacman:podman netavark aardvark-dns iproute2 debootstrap' ||
+    cannot_install podman "Install it (Debian: podman runc netavark aardvark-dns iptables iproute2)."
+}
+
+has_podman() {
+  command -v podman >/dev/null && command -v ip >/dev/null &&
+    first_program /usr/{lib,libexec,local/libexec,local/lib}/podman/netavark >/dev/null
+}
+
+# run_containers FOLDER: everything that it writes is there, but for what it keeps.
+run_containers() {
+  local variables
+  containers_possible || return 0
+  python_environment containers tests/containers/requirements.txt
+  mkdir -p "$1" "$CONTAINERS_CACHE"
+  CONTAINERS_FOLDER=$1
+  variables=("PATH=$PYTHON_ENVIRONMENT/bin:$PATH:/usr/sbin:/sbin" "FOLDER=$1" "CACHE=$CONTAINERS_CACHE"
+    "TOOLCHAIN=$(rustc --print sysroot)" "CARGO_HOME=${CARGO_HOME:-$HOME/.cargo}" "OWNER=$(id -u):$(id -g)")
+  # Its first process is the only one that has to be ended, and root's where this is not.
+  run as_root env "${variables[@]}" sh -c \
+    'echo $$ >"$FOLDER/pid" && exec unshare --mount --pid --fork --kill-child --mount-proc bash tests/containers/run.sh'
+}
+
+# end_containers: where a run was interrupted; root's files are root's to remove.
+end_containers() {
+  [ -n "${CONTAINERS_FOLDER:-}" ] || return 0
+  as_root sh -c 'kill -s KILL "$(cat "$1/pid")" 2>/dev/null; rm -rf "$1"' sh "$CONTAINERS_FOLDER"
+}

@@ -1,0 +1,248 @@
+// The backends of docs/integration.md, each run as it stands there: whom they let in, and what they refuse. NPM_FOLDER has
+// the packages from npm, PYTHON is the Python that has those from PyPI.
+
+import assert from "node:assert/strict";
+import { createHash, createPublicKey } from "node:crypto";
+import { spawn } from "node:child_process";
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+import { freePort, startService } from "../browser/support/service.mjs";
+import { until } from "../browser/support/until.mjs";
+
+const { NPM_FOLDER: npmFolder, PYTHON: python } = process.env;
+const here = dirname(fileURLToPath(import.meta.url));
+const packages = createRequire(join(npmFolder, "package.json"));
+const { SignJWT, UnsecuredJWT, importPKCS8 } = await import(pathToFileURL(packages.resolve("jose")).href);
+
+const NUMBER = "+919876543210";
+const CODE = "471147";
+const CLIENT = { id: "orders", secret: "a-secret-of-the-tests" };
+const ISSUER = "https://signin.example.com";
+const AUDIENCE = "https://orders.example.com";
+
+const keyFile = (name) => join(here, "../support/keys", name);
+const processes = [];
+let folder, service, backends, keys;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "backends-"));
+  const hash = createHash("sha256").update(CLIENT.secret).digest("hex");
+  const entry = { id: CLIENT.id, name: "Orders", secret_hashes: [`sha256:${hash}`], introspect: true };
+  await writeFile(join(folder, "clients.json"), JSON.stringify([entry]));
+  keys = [join(folder, "first.pem"), join(folder, "second.pem")];
+  await copyFile(keyFile("rsa.pem"), keys[0]);
+  await copyFile(keyFile("p256.pem"), keys[1]);
+  service = await startService({
+    CLIENTS_FILE: join(folder, "clients.json"),
+    SIGNING_KEY_FILES: keys.join(","),
+    PUBLIC_URL: ISSUER,
+    TEST_NUMBERS: `${NUMBER}=${CODE}@2099-12-31`,
+    SEND_COOLDOWN_SECONDS: "0",
+    SENDS_PER_NUMBER_HOUR: "0",
+    SENDS_PER_NUMBER_DAY: "0",
+  });
+  backends = {
+    introspection: [await startNode("introspection.mjs"), await startPython("introspection.py")],
+    jwts: [await startNode("jwts.mjs"), await startPython("jwts.py")],
+  };
+});
+
+after(async () => {
+  for (const { child, ended } of processes) {
+    child.kill();
+    await ended;
+  }
+  await service?.stop();
+  await rm(folder, { recursive: true });
+});
+
+/** The block of the page that begins with its name in a comment. */
+async function block(name) {
+  const page = await readFile(join(here, "../../docs/integration.md"), "utf8");
+  const blocks = [...page.matchAll(/^```\w+\n((?:\/\/|#) (\S+)\n.*?)^```$/gms)];
+  const found = blocks.filter(([, , named]) => named === name);
+  assert.equal(found.length, 1, `the page has ${found.length} blocks ${name}`);
+  return found[0][1];
+}
+
+async function startNode(name) {
+  const file = join(npmFolder, "blocks", name);
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, await block(name));
+  return startBackend(name, process.execPath, () => [file]);
+}
+
+async function startPython(name) {
+  const file = join(folder, name);
+  await writeFile(file, await block(name));
+  const server = (port) => ["-B", "-m", "flask", "--app", file, "run", "--port", String(port)];
+  return startBackend(name, python, server);
+}
+
+/** Answers what a client of the backend gets: its status, and the user where it is 200. */
+async function startBackend(name, program, args) {
+  const port = await freePort();
+  const env = {
+    PATH: process.env.PATH,
+    SERVICE_URL: service.url,
+    CLIENT_ID: CLIENT.id,
+    CLIENT_SECRET: CLIENT.secret,
+    ISSUER,
+    AUDIENCE,
+    PORT: String(port),
+  };
+  const child = spawn(program, args(port), { cwd: folder, env, stdio: ["ignore", "inherit", "pipe"] });
+  let said = "";
+  child.stderr.on("data", (text) => (said += text));
+  const ended = new Promise((done) => child.once("exit", done));
+  processes.push({ child, ended });
+  const ask = async (token) => {
+    const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+    const answer = await fetch(`http://127.0.0.1:${port}/`, { headers });
+    const text = await answer.text();
+    return { status: answer.status, user: answer.ok ? JSON.parse(text).user : undefined };
+  };
+  await until(`${name}: ${said}`, () => ask().then(({ status }) => status === 401, () => false));
+  return { name, ask };
+}
+
+async function post(path, body, token) {
+  const headers = { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) };
+  const answer = await fetch(`${service.url}${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+  assert.equal(answer.status, 200, await answer.clone().text());
+  return answer.json();
+}
+
+async function signIn() {
+  await post("/signup", { name: "Asha", phone_number: NUMBER });
+  const { data, token } = await post("/signup", { phone_number: NUMBER, otp: CODE });
+  return { user: String(data.id), token };
+}
+
+const jwtFor = async (token, audience = AUDIENCE) =>
+  (await post("/tokens/current/jwt", { audience }, token)).token;
+
+async function signOut(token) {
+  const headers = { Authorization: `Bearer ${token}` };
+  const answer = await fetch(`${service.url}/tokens/current`, { method: "DELETE", headers });
+  assert.equal(answer.status, 204);
+}
+
+test("a backend that asks lets a session in until it ends", async () => {
+  const { user, token } = await signIn();
+  for (const { name, ask } of backends.introspection) {
+    assert.deepEqual(await ask(token), { status: 200, user }, name);
+    for (const wrong of [undefined, "A", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", await jwtFor(token)]) {
+      assert.equal((await ask(wrong)).status, 401, `${name}: ${wrong}`);
+    }
+  }
+  await signOut(token);
+  for (const { name, ask } of backends.introspection) assert.equal((await ask(token)).status, 401, name);
+});
+
+test("a backend that checks JWTs lets in what was made for it", async () => {
+  const { user, token } = await signIn();
+  const jwt = await jwtFor(token);
+  for (const { name, ask } of backends.jwts) {
+    assert.deepEqual(await ask(jwt), { status: 200, user }, name);
+    for (const wrong of [undefined, "", "A", token, `${jwt}A`, jwt.slice(0, -1)]) {
+      assert.equal((await ask(wrong)).status, 401, `${name}: ${wrong}`);
+    }
+  }
+  await signOut(token);
+  for (const { name, ask } of backends.jwts) assert.equal((await ask(jwt)).status, 200, `${name}, as the page says`);
+});
+
+test("no other JWT is let in", async () => {
+  const { token } = await signIn();
+  const good = await jwtFor(token);
+  const [header, payload] = good.split(".").slice(0, 2).map((part) => JSON.parse(Buffer.from(part, "base64url")));
+  const own = await importPKCS8(await readFile(keyFile("rsa.pem"), "utf8"), "RS256");
+  const foreign = await importPKCS8(await readFile(keyFile("rsa_new.pem"), "utf8"), "RS256");
+  const sign = (claims, key = own, head = header) => new SignJWT(claims).setProtectedHeader(head).sign(key);
+  const { aud, exp, iss, ...rest } = payload;
+  const now = Math.floor(Date.now() / 1000);
+
+  // Public keys as secrets, in the forms that a careless library would take them in.
+  const pem = createPublicKey(await readFile(keyFile("rsa.pem"))).export({ type: "spki", format: "pem" });
+  const { keys: jwks } = await (await fetch(`${service.url}/oauth/jwks`)).json();
+  const { n } = jwks.find(({ kid }) => kid === header.kid);
+  const ec = jwks.find(({ kty }) => kty === "EC");
+  const hs256 = (secret) => sign(payload, new Uint8Array(secret), { ...header, alg: "HS256" });
+
+  const wrong = {
+    "none": new UnsecuredJWT(payload).encode(),
+    "none, with the key's name": `${encoded({ alg: "none", kid: header.kid })}.${good.split(".")[1]}.`,
+    "RS256 without a signature": `${good.split(".").slice(0, 2).join(".")}.`,
+    "HS256 by the PEM": await hs256(Buffer.from(pem)),
+    "HS256 by the PEM without its line's end": await hs256(Buffer.from(pem.trim())),
+    "HS256 by the modulus": await hs256(Buffer.from(n, "base64url")),
+    "of another audience": await jwtFor(token, "https://billing.example.com"),
+    "of no audience": (await post("/tokens/current/jwt", {}, token)).token,
+    "of another issuer": await sign({ ...payload, iss: "https://evil.example.com" }),
+    "of no issuer": await sign({ aud, exp, ...rest }),
+    "of no end": await sign({ aud, iss, ...rest }),
+    "expired": await sign({ ...payload, exp: now - 1 }),
+    "by another key under the name of ours": await sign(payload, foreign),
+    "by an unknown key": await sign(payload, foreign, { ...header, kid: "unknown" }),
+    "by RSA under the name of P-256": await sign(payload, own, { ...header, kid: ec.kid }),
+    "with other claims": [good.split(".")[0], encoded({ ...payload, sub: "2" }), good.split(".")[2]].join("."),
+  };
+  for (const { name, ask } of backends.jwts) {
+    for (const [what, jwt] of Object.entries(wrong)) assert.equal((await ask(jwt)).status, 401, `${name}: ${what}`);
+    assert.equal((await ask(await sign(payload))).status, 200, `${name}: the claims that the others change`);
+  }
+});
+
+const encoded = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+
+test("keys are rotated under traffic, and no check fails", async () => {
+  const { user, token } = await signIn();
+  let checks = 0;
+  let failed;
+  const signedBy = new Set();
+  let going = true;
+  const traffic = backends.jwts.map(async ({ name, ask }) => {
+    let before = await jwtFor(token);
+    while (going && failed === undefined) {
+      const jwt = await jwtFor(token);
+      signedBy.add(JSON.parse(Buffer.from(jwt.split(".")[0], "base64url")).kid);
+      for (const one of [jwt, before]) {
+        const answer = await ask(one);
+        checks += 1;
+        if (answer.user !== user) failed = `${name}: ${answer.status} after ${checks} checks`;
+      }
+      before = jwt;
+    }
+  });
+  const reloaded = async () => (await service.log("api")).split('"event":"setting_reloaded","setting":"SIGNING_KEY_FILES"').length - 1;
+  const put = async (first, second) => {
+    await copyFile(keyFile(first), keys[0]);
+    await copyFile(keyFile(second), keys[1]);
+    const times = await reloaded();
+    service.signal("api", "SIGHUP");
+    await until("the new keys", async () => (await reloaded()) > times);
+    // For longer than programs wait until they ask for an unknown key again.
+    await new Promise((done) => setTimeout(done, 1500));
+  };
+  await put("rsa.pem", "rsa_new.pem");
+  await put("rsa_new.pem", "rsa.pem");
+  await put("rsa_new.pem", "p256.pem");
+  going = false;
+  await Promise.all(traffic);
+  assert.equal(failed, undefined);
+  assert.equal(signedBy.size, 2);
+  assert(checks > 100, `only ${checks} checks`);
+  console.log(`   ${checks} checks`);
+});
+
+test("a service that is away is no reason to sign out", async () => {
+  const { token } = await signIn();
+  await service.end("api");
+  for (const { name, ask } of backends.introspection) assert.equal((await ask(token)).status, 503, name);
+});
