@@ -35,6 +35,8 @@ const ERRORS = {
   bad_signature: CONFUSED,
   invalid_payload: CONFUSED,
   invalid_parameter: CONFUSED,
+  invalid_audience: CONFUSED,
+  no_signing_keys: CONFUSED,
   payload_too_large: "This is too long.",
   unsupported_media_type: CONFUSED,
   method_not_allowed: CONFUSED,
