@@ -69,12 +69,12 @@ check_units() {
     say "   skipped: systemd-analyze, which is for Linux"
     return
   fi
-  mkdir -p "$1/opt/cheershare/bin" "$1/etc/systemd/system" "$1/usr/lib/systemd"
+  mkdir -p "$1/opt/cheershare/bin" "$1/bin" "$1/etc/systemd/system" "$1/usr/lib/systemd"
   cp -R /usr/lib/systemd/system "$1/usr/lib/systemd/" || return
   cp deploy/systemd/*.service "$1/etc/systemd/system/"
-  for program in api worker migration; do
-    printf '#!/bin/sh\n' >"$1/opt/cheershare/bin/$program"
-    chmod 755 "$1/opt/cheershare/bin/$program"
+  for program in opt/cheershare/bin/{api,worker,migration} bin/kill; do
+    printf '#!/bin/sh\n' >"$1/$program"
+    chmod 755 "$1/$program"
   done
   units=(cheershare-api.service cheershare-migration.service cheershare-worker@9465.service)
   # What it does not understand it says, and passes all the same.

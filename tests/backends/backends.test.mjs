@@ -48,6 +48,7 @@ before(async () => {
   });
   backends = {
     introspection: [await startNode("introspection.mjs"), await startPython("introspection.py")],
+    apache: await startApache(),
     jwts: [await startNode("jwts.mjs"), await startPython("jwts.py")],
   };
 });
@@ -84,6 +85,31 @@ async function startPython(name) {
   return startBackend(name, python, server);
 }
 
+/** In front of a file. */
+async function startApache() {
+  const recipe = await block("app.conf");
+  const modules = ["mpm_event", "authn_core", "authz_core", "dir", "oauth2"];
+  const config = (port) => `ServerRoot ${folder}
+    ServerName localhost
+    Listen 127.0.0.1:${port}
+    PidFile ${folder}/apache.pid
+    DefaultRuntimeDir ${folder}
+    DocumentRoot ${folder}/www
+    DirectoryIndex index.json
+    ErrorLog ${folder}/apache.log
+    LogLevel warn
+    ${modules.map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`).join("\n")}
+    Include ${folder}/app.conf\n`;
+  await mkdir(join(folder, "www"));
+  await writeFile(join(folder, "www/index.json"), "{}");
+  await writeFile(join(folder, "app.conf"), recipe);
+  const program = "/usr/sbin/apache2";
+  return startBackend("Apache", program, async (port) => {
+    await writeFile(join(folder, "apache.conf"), config(port));
+    return ["-X", "-f", join(folder, "apache.conf")];
+  });
+}
+
 /** Answers what a client of the backend gets: its status, and the user where it is 200. */
 async function startBackend(name, program, args) {
   const port = await freePort();
@@ -96,7 +122,7 @@ async function startBackend(name, program, args) {
     AUDIENCE,
     PORT: String(port),
   };
-  const child = spawn(program, args(port), { cwd: folder, env, stdio: ["ignore", "inherit", "pipe"] });
+  const child = spawn(program, await args(port), { cwd: folder, env, stdio: ["ignore", "inherit", "pipe"] });
   let said = "";
   child.stderr.on("data", (text) => (said += text));
   const ended = new Promise((done) => child.once("exit", done));
@@ -107,7 +133,8 @@ async function startBackend(name, program, args) {
     const text = await answer.text();
     return { status: answer.status, user: answer.ok ? JSON.parse(text).user : undefined };
   };
-  await until(`${name}: ${said}`, () => ask().then(({ status }) => status === 401, () => false));
+  const refuses = () => ask().then(({ status }) => status === 401, () => false);
+  await until(name, refuses).catch((error) => assert.fail(`${error.message}: ${said}`));
   return { name, ask };
 }
 
@@ -143,6 +170,17 @@ test("a backend that asks lets a session in until it ends", async () => {
   }
   await signOut(token);
   for (const { name, ask } of backends.introspection) assert.equal((await ask(token)).status, 401, name);
+});
+
+test("Apache lets a session in until it ends", async () => {
+  const { token } = await signIn();
+  const status = async (sent) => (await backends.apache.ask(sent)).status;
+  for (const right of [token, token]) assert.equal(await status(right), 200);
+  for (const wrong of [undefined, "A", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", await jwtFor(token)]) {
+    assert.equal(await status(wrong), 401, wrong);
+  }
+  await signOut(token);
+  assert.equal(await status(token), 401);
 });
 
 test("a backend that checks JWTs lets in what was made for it", async () => {
