@@ -84,7 +84,7 @@ async fn forget_jobs(redis: &mut MultiplexedConnection) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn used_memory(redis: &mut MultiplexedConnection) -> anyhow::Result<f64> {
+pub(crate) async fn used_memory(redis: &mut MultiplexedConnection) -> anyhow::Result<f64> {
     let info: redis::InfoDict = redis::cmd("INFO").arg("memory").query_async(redis).await?;
     Ok(info.get("used_memory").unwrap_or(f64::NAN))
 }

@@ -81,7 +81,7 @@ async fn many_in_flight(stage: &Stage, api: &Server) -> anyhow::Result<u64> {
     Ok(memory)
 }
 
-async fn until(reached: impl Fn() -> bool, what: &str) -> anyhow::Result<()> {
+pub(crate) async fn until(reached: impl Fn() -> bool, what: &str) -> anyhow::Result<()> {
     let begin = Instant::now();
     while !reached() {
         if begin.elapsed() > PATIENCE {

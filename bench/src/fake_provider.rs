@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::{Response, StatusCode, header};
@@ -26,7 +26,14 @@ struct State {
     taken: AtomicU64,
     open: AtomicU64,
     noting: AtomicBool,
-    received: Mutex<HashMap<String, Instant>>,
+    received: Mutex<HashMap<String, Received>>,
+}
+
+/// A message that was noted.
+#[derive(Clone, Debug)]
+pub(crate) struct Received {
+    pub(crate) at: Instant,
+    pub(crate) text: String,
 }
 
 impl FakeProvider {
@@ -65,14 +72,19 @@ impl FakeProvider {
         self.state.open.load(Ordering::Relaxed)
     }
 
-    /// Whether it notes when it got the message for a number.
-    pub(crate) fn note_numbers(&self, on: bool) {
+    /// Whether it notes the messages that it gets; those of before are forgotten.
+    pub(crate) fn note_messages(&self, on: bool) {
+        self.received_all().clear();
         self.state.noting.store(on, Ordering::Relaxed);
     }
 
-    /// When it got the message for a number.
-    pub(crate) fn received(&self, number: &str) -> Option<Instant> {
-        self.state.received.lock().unwrap_or_else(PoisonError::into_inner).get(number).copied()
+    /// The message for a number.
+    pub(crate) fn received(&self, number: &str) -> Option<Received> {
+        self.received_all().get(number).cloned()
+    }
+
+    fn received_all(&self) -> MutexGuard<'_, HashMap<String, Received>> {
+        self.state.received.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -82,12 +94,14 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, hyper::Error> {
     let body = request.into_body().collect().await?.to_bytes();
     if state.noting.load(Ordering::Relaxed) {
-        let now = Instant::now();
-        let to = form_urlencoded::parse(&body)
-            .find(|(name, _)| name == "To")
-            .map(|(_, value)| value.into_owned());
-        let mut received = state.received.lock().unwrap_or_else(PoisonError::into_inner);
-        to.map(|number| received.insert(number, now));
+        let at = Instant::now();
+        let field = |wanted: &str| {
+            let found = form_urlencoded::parse(&body).find(|(name, _)| name == wanted);
+            found.map(|(_, value)| value.into_owned()).unwrap_or_default()
+        };
+        let received = Received { at, text: field("Body") };
+        let mut all = state.received.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(field("To"), received);
     }
     state.open.fetch_add(1, Ordering::Relaxed);
     tokio::time::sleep(Duration::from_millis(state.pause_ms.load(Ordering::Relaxed))).await;

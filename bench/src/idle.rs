@@ -30,7 +30,7 @@ pub(crate) async fn measure(stage: &Stage, api: &Server) -> anyhow::Result<Idle>
     stage.say("an idle queue");
     stage.empty_redis().await?;
     stage.provider.answer_after(Duration::ZERO);
-    stage.provider.note_numbers(true);
+    stage.provider.note_messages(true);
     let worker = stage.worker(200).await?;
     let mut times = Vec::new();
     let (client, url) = (reqwest::Client::new(), format!("http://127.0.0.1:{}/signup", api.port));
@@ -40,7 +40,7 @@ pub(crate) async fn measure(stage: &Stage, api: &Server) -> anyhow::Result<Idle>
         times.push(time_to_provider(stage, &number, Instant::now()).await?);
         tokio::time::sleep(PAUSE).await;
     }
-    stage.provider.note_numbers(false);
+    stage.provider.note_messages(false);
     times.sort_by(f64::total_cmp);
     let at =
         |part: f64| times.get((times.len() as f64 * part) as usize).copied().unwrap_or(f64::NAN);
@@ -56,8 +56,8 @@ pub(crate) async fn measure(stage: &Stage, api: &Server) -> anyhow::Result<Idle>
 async fn time_to_provider(stage: &Stage, number: &str, answered: Instant) -> anyhow::Result<f64> {
     while answered.elapsed() < PATIENCE {
         if let Some(received) = stage.provider.received(number) {
-            let late = received.saturating_duration_since(answered).as_secs_f64();
-            let early = answered.saturating_duration_since(received).as_secs_f64();
+            let late = received.at.saturating_duration_since(answered).as_secs_f64();
+            let early = answered.saturating_duration_since(received.at).as_secs_f64();
             return Ok((late - early) * 1e3);
         }
         tokio::time::sleep(Duration::from_micros(200)).await;

@@ -53,7 +53,7 @@ impl Operation {
 }
 
 /// What the rounds of one program came to.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct Measured {
     pub(crate) requests_a_second: Rounds,
     pub(crate) p50_ms: Rounds,

@@ -49,19 +49,17 @@ impl Stat {
 pub(crate) struct Process(Child);
 
 impl Process {
-    /// Starts `program` of the folder of this one. What it prints goes into a file of `folder`.
+    /// Starts `program`. What it prints goes into a file of `folder`.
     pub(crate) fn start(
-        program: &str,
+        program: &Path,
         arguments: &[&str],
         settings: &Settings,
         folder: &Path,
     ) -> anyhow::Result<Self> {
-        let path = std::env::current_exe()?.with_file_name(program);
-        let output = File::options()
-            .create(true)
-            .append(true)
-            .open(folder.join(format!("{program}.log")))?;
-        let child = Command::new(&path)
+        let name = program.file_name().unwrap_or_default().to_string_lossy();
+        let output =
+            File::options().create(true).append(true).open(folder.join(format!("{name}.log")))?;
+        let child = Command::new(program)
             .args(arguments)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -71,7 +69,7 @@ impl Process {
             .stdout(output.try_clone()?)
             .stderr(output)
             .spawn()
-            .with_context(|| format!("{} cannot be started", path.display()))?;
+            .with_context(|| format!("{} cannot be started", program.display()))?;
         Ok(Self(child))
     }
 

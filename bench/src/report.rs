@@ -10,10 +10,13 @@ use crate::drain::Drain;
 use crate::growth::Growth;
 use crate::idle::Idle;
 use crate::machine::Machine;
+use crate::memory::Memory;
 use crate::operations::{Operation, Operations};
 use crate::plot;
 use crate::round_trips::RoundTrips;
 use crate::rounds::Rounds;
+use crate::scripts::ScriptTimes;
+use crate::sign_ins::{Cost, HalfLoad};
 use crate::start_up::StartUp;
 
 pub(crate) const SEND: &str = "send";
@@ -25,6 +28,10 @@ pub(crate) const PROTECTED: &str = "authenticated GET";
 pub(crate) struct Report {
     pub(crate) machine: Machine,
     pub(crate) operations: Operations,
+    pub(crate) half_load: Vec<HalfLoad>,
+    pub(crate) costs: Vec<Cost>,
+    pub(crate) scripts: Vec<ScriptTimes>,
+    pub(crate) memory: Vec<Memory>,
     pub(crate) round_trips: Vec<RoundTrips>,
     pub(crate) start_up: StartUp,
     pub(crate) idle: Idle,
@@ -49,6 +56,10 @@ impl Report {
         [
             self.machine(),
             requests(&self.operations),
+            half_load(&self.half_load),
+            costs(&self.costs),
+            scripts(&self.scripts),
+            memory(&self.memory),
             self.round_trips(),
             self.worker(),
             self.growth(),
@@ -165,6 +176,79 @@ pub(crate) fn requests(operations: &Operations) -> String {
         mebibytes(*api_memory_after),
         mebibytes(*api_memory_at_peak)
     )
+}
+
+/// Open loop, no worker running.
+pub(crate) fn half_load(measured: &[HalfLoad]) -> String {
+    let line = |half: &HalfLoad| {
+        format!(
+            "{:<18} {:>8.0}/s, p50 {:.2} ms, p99 {:.2} ms (spread {:.0} %)\n",
+            half.operation,
+            half.requests_a_second,
+            half.p50_ms.median(),
+            half.p99_ms.median(),
+            half.p99_ms.spread() * 100.0
+        )
+    };
+    let lines: String = measured.iter().map(line).collect();
+    format!("At half of the capacity, late by the instant that was meant\n{lines}")
+}
+
+/// Send, job, call of the provider and verify.
+pub(crate) fn costs(costs: &[Cost]) -> String {
+    let mut text = format!(
+        "{:<18} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7}\n",
+        "CPU us of a sign-in", "all", "spread", "API", "worker", "Redis", "SQL"
+    );
+    for cost in costs {
+        text += &format!(
+            "{:<18} {:>8.0} {:>6.0}% {:>7.0} {:>7.0} {:>7.0} {:>7.0}\n",
+            cost.build,
+            cost.all_us.median(),
+            cost.all_us.spread() * 100.0,
+            cost.api_us.median(),
+            cost.worker_us.median(),
+            cost.redis_us.median(),
+            cost.postgres_us.median(),
+        );
+    }
+    text + &after_by_before(costs.iter().map(|cost| cost.all_us.median()))
+}
+
+/// Redis alone, without a file: the lowest of the rounds.
+pub(crate) fn scripts(times: &[ScriptTimes]) -> String {
+    let mut text = "Script alone, us a call, the lowest of its rounds\n".to_owned();
+    for (name, of) in [
+        ("send", (|times| &times.send_us) as fn(&ScriptTimes) -> &Rounds),
+        ("verify", |times| &times.verify_us),
+    ] {
+        for times in times {
+            text += &format!("{name:<18} {:<8} {:>6.1}\n", times.build, of(times).least());
+        }
+        text += &after_by_before(times.iter().map(|times| of(times).least()));
+    }
+    text
+}
+
+pub(crate) fn memory(memory: &[Memory]) -> String {
+    let mut text = "Bytes of Redis for a number, without buckets and jobs\n".to_owned();
+    for Memory { build, numbers, asked, signed_in } in memory {
+        for (state, weight) in [("asked", asked), ("signed in", signed_in)] {
+            text += &format!(
+                "{state:<18} {build:<8} {:>6.0} in {} keys; {:.0} each of {numbers}\n",
+                weight.one, weight.keys, weight.each
+            );
+        }
+    }
+    text
+}
+
+/// Nothing where no older build was measured.
+fn after_by_before(medians: impl Iterator<Item = f64>) -> String {
+    match *medians.collect::<Vec<_>>() {
+        [before, after] => format!("{:<18} {:.2}\n", "ratio", after / before),
+        _ => String::new(),
+    }
 }
 
 fn ratio(operation: &Operation) -> String {

@@ -29,7 +29,7 @@ pub(crate) async fn count(stage: &Stage) -> anyhow::Result<Vec<RoundTrips>> {
     stage.say("round trips");
     stage.empty_redis().await?;
     let (redis_at, redis) = counting_proxy(&stage.redis_url).await?;
-    let (database_at, sql) = counting_proxy(&stage.product_database).await?;
+    let (database_at, sql) = counting_proxy(&stage.build.database).await?;
     let api =
         stage.api(Settings::from([("REDIS_URL", redis_at), ("DATABASE_URL", database_at)])).await?;
     let url = |path: &str| format!("http://127.0.0.1:{}{path}", api.port);

@@ -22,6 +22,10 @@ impl Rounds {
         self.0.get(self.0.len() / 2).copied().unwrap_or(f64::NAN)
     }
 
+    pub(crate) fn least(&self) -> f64 {
+        self.0.first().copied().unwrap_or(f64::NAN)
+    }
+
     /// How far the furthest two are apart, as a part of the median.
     pub(crate) fn spread(&self) -> f64 {
         match (self.0.first(), self.0.last()) {

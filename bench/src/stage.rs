@@ -1,8 +1,8 @@
 //! Where everything is measured: one Redis, one PostgreSQL with a database for each program, one
-//! fake provider.
+//! fake provider, and the builds of the product that are measured.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -21,7 +21,7 @@ pub(crate) const CONNECTIONS: u32 = 32;
 const OTP_SECRET: &str = "a-secret-of-the-benchmark-3f9a41c07be25d68";
 
 /// Checked with every request, and never reached.
-const LIMITS: [&str; 12] = [
+const LIMITS: [&str; 13] = [
     "SENDS_PER_NUMBER_HOUR",
     "SENDS_PER_NUMBER_DAY",
     "SENDS_PER_ADDRESS_HOUR",
@@ -32,6 +32,7 @@ const LIMITS: [&str; 12] = [
     "SENDS_PER_HOUR",
     "WRONG_GUESSES_PER_HOUR",
     "WRONG_GUESSES_PER_ADDRESS_HOUR",
+    "WRONG_GUESSES_PER_NETWORK_HOUR",
     "WRONG_GUESSES_PER_NUMBER_HOUR",
     "WRONG_GUESSES_PER_NUMBER_DAY",
 ];
@@ -44,8 +45,25 @@ pub(crate) struct Stage {
     pub(crate) stores: Stores,
     pub(crate) provider: FakeProvider,
     pub(crate) redis_url: String,
-    pub(crate) product_database: String,
+    /// What all is measured of.
+    pub(crate) build: Build,
+    /// An older one, in the folder that `BENCH_BEFORE` names.
+    before: Option<Build>,
     floor_database: String,
+}
+
+/// The programs of one build, with a database of their own.
+#[derive(Clone, Debug)]
+pub(crate) struct Build {
+    pub(crate) name: &'static str,
+    folder: PathBuf,
+    pub(crate) database: String,
+}
+
+impl Build {
+    fn program(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
 }
 
 #[derive(Debug)]
@@ -68,9 +86,10 @@ impl Stage {
         let redis = redis::Client::open(redis_url.as_str())?;
         let redis = redis.get_multiplexed_async_connection_with_config(&patience).await?;
         let maintenance = Database::connect(format!("{server}/postgres")).await?;
-        for name in ["product", "floor"] {
+        for name in ["after", "before", "floor"] {
             maintenance.execute_unprepared(&format!("CREATE DATABASE {name}")).await?;
         }
+        let build = |name, folder| Build { name, folder, database: format!("{server}/{name}") };
         let stores = Stores::find(redis.clone(), &format!("{server}/postgres")).await?;
         let stage = Self {
             folder: setting("BENCH_FOLDER")?.into(),
@@ -78,18 +97,25 @@ impl Stage {
             stores,
             provider: FakeProvider::start().await?,
             redis_url,
-            product_database: format!("{server}/product"),
+            build: build("after", own_folder()?),
+            before: env::var_os("BENCH_BEFORE").map(|folder| build("before", folder.into())),
             floor_database: format!("{server}/floor"),
         };
-        stage.migrate().await?;
+        for build in stage.builds() {
+            stage.migrate(build).await?;
+        }
         Ok(stage)
     }
 
-    async fn migrate(&self) -> anyhow::Result<()> {
-        let program = env::current_exe()?.with_file_name("migration");
-        let migrated = tokio::process::Command::new(program)
+    /// The older build, if there is any, and this one.
+    pub(crate) fn builds(&self) -> impl Iterator<Item = &Build> {
+        self.before.iter().chain([&self.build])
+    }
+
+    async fn migrate(&self, build: &Build) -> anyhow::Result<()> {
+        let migrated = tokio::process::Command::new(build.program("migration"))
             .arg("up")
-            .env("DATABASE_URL", &self.product_database)
+            .env("DATABASE_URL", &build.database)
             .current_dir(&self.folder)
             .status()
             .await?;
@@ -103,14 +129,21 @@ impl Stage {
         Ok(())
     }
 
+    /// Changes one of its settings.
+    pub(crate) async fn configure_redis(&self, name: &str, value: &str) -> anyhow::Result<()> {
+        let mut redis = self.redis.clone();
+        redis::cmd("CONFIG").arg("SET").arg(name).arg(value).exec_async(&mut redis).await?;
+        Ok(())
+    }
+
     /// What both programs are told: production's settings, and limits that are far away.
-    pub(crate) fn settings(&self) -> Settings {
+    fn settings(&self, build: &Build) -> Settings {
         let mut settings = Settings::from(LIMITS.map(|name| (name, "1000000000".to_owned())));
         settings.extend([
             ("APP_ENV", "production".to_owned()),
             ("OTP_SECRET", OTP_SECRET.to_owned()),
             ("REDIS_URL", self.redis_url.clone()),
-            ("DATABASE_URL", self.product_database.clone()),
+            ("DATABASE_URL", build.database.clone()),
             ("TRUSTED_PROXIES", "none".to_owned()),
             ("SEND_COOLDOWN_SECONDS", "1".to_owned()),
             ("METRICS_ADDR", "127.0.0.1:0".to_owned()),
@@ -125,9 +158,13 @@ impl Stage {
 
     /// Starts the API, with `more` settings.
     pub(crate) async fn api(&self, more: Settings) -> anyhow::Result<Server> {
-        let mut settings = self.settings();
+        self.api_of(&self.build, more).await
+    }
+
+    pub(crate) async fn api_of(&self, build: &Build, more: Settings) -> anyhow::Result<Server> {
+        let mut settings = self.settings(build);
         settings.extend(more);
-        self.listening("api", &[], settings).await
+        self.listening(&build.program("api"), &[], settings).await
     }
 
     pub(crate) async fn floor(&self) -> anyhow::Result<Server> {
@@ -135,12 +172,12 @@ impl Stage {
             ("REDIS_URL", self.redis_url.clone()),
             ("DATABASE_URL", self.floor_database.clone()),
         ]);
-        self.listening("floor", &["serve"], settings).await
+        self.listening(&own_folder()?.join("floor"), &["serve"], settings).await
     }
 
     async fn listening(
         &self,
-        program: &str,
+        program: &Path,
         arguments: &[&str],
         mut settings: Settings,
     ) -> anyhow::Result<Server> {
@@ -153,11 +190,19 @@ impl Stage {
 
     /// Starts a worker and waits until it works.
     pub(crate) async fn worker(&self, concurrency: u32) -> anyhow::Result<Server> {
+        self.worker_of(&self.build, concurrency).await
+    }
+
+    pub(crate) async fn worker_of(
+        &self,
+        build: &Build,
+        concurrency: u32,
+    ) -> anyhow::Result<Server> {
         let port = free_port()?;
-        let mut settings = self.settings();
+        let mut settings = self.settings(build);
         settings.insert("METRICS_ADDR", format!("127.0.0.1:{port}"));
         settings.insert("WORKER_CONCURRENCY", concurrency.to_string());
-        let process = Process::start("worker", &[], &settings, &self.folder)?;
+        let process = Process::start(&build.program("worker"), &[], &settings, &self.folder)?;
         until_it_answers(&format!("http://127.0.0.1:{port}/healthz")).await?;
         Ok(Server { process, port })
     }
@@ -170,12 +215,13 @@ impl Stage {
         port_setting: &'static str,
     ) -> anyhow::Result<Duration> {
         let port = free_port()?;
-        let mut settings = self.settings();
+        let mut settings = self.settings(&self.build);
         let address =
             if port_setting == "PORT" { port.to_string() } else { format!("127.0.0.1:{port}") };
         settings.insert(port_setting, address);
         let start = Instant::now();
-        let process = Process::start(program, &[], &settings, &self.folder)?;
+        let path = self.build.program(program);
+        let process = Process::start(&path, &[], &settings, &self.folder)?;
         until_it_answers(&format!("http://127.0.0.1:{port}/readyz")).await?;
         let time = start.elapsed();
         process.stop()?;
@@ -184,7 +230,7 @@ impl Stage {
 
     /// The version of the database server.
     pub(crate) async fn postgres_version(&self) -> anyhow::Result<String> {
-        let database = Database::connect(&self.product_database).await?;
+        let database = Database::connect(&self.build.database).await?;
         let row = database
             .query_one_raw(Statement::from_string(DbBackend::Postgres, "SHOW server_version"))
             .await?;
@@ -196,6 +242,11 @@ impl Stage {
     pub(crate) fn say(&self, what: &str) {
         eprintln!("   {what}");
     }
+}
+
+fn own_folder() -> anyhow::Result<PathBuf> {
+    let program = env::current_exe()?;
+    Ok(program.parent().context("no folder")?.to_owned())
 }
 
 /// The length of each load.

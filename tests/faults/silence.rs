@@ -90,7 +90,7 @@ async fn what_wakes_the_worker_goes_silent() {
 #[async_test]
 async fn what_tells_the_inbox_goes_silent() {
     let plan = Plan::new().set("SMS_PROVIDERS", "console").set("SESSION_CACHE_SECONDS", "0");
-    let (_app, after) = a_subscription_of_the_api_goes_silent(plan).await;
+    let (_app, _proxy, after) = a_subscription_of_the_api_goes_silent(plan).await;
     println!("the inbox' subscription goes silent: listens after {after:.2?}");
 }
 
@@ -98,7 +98,7 @@ async fn what_tells_the_inbox_goes_silent() {
 async fn what_tells_of_ended_sessions_goes_silent() {
     let number = "+919876543210";
     let plan = Plan::new().set("TEST_NUMBERS", &format!("{number}=471147@2099-12-31"));
-    let (app, after) = a_subscription_of_the_api_goes_silent(plan).await;
+    let (app, _proxy, after) = a_subscription_of_the_api_goes_silent(plan).await;
     println!("the subscription to changes of sessions goes silent: listens after {after:.2?}");
     let client = app.client();
     client.ask("Asha", number).await.expect(200);
@@ -112,7 +112,7 @@ async fn what_tells_of_ended_sessions_goes_silent() {
 }
 
 /// How long it takes until the API listens again.
-async fn a_subscription_of_the_api_goes_silent(plan: Plan) -> (App, Duration) {
+async fn a_subscription_of_the_api_goes_silent(plan: Plan) -> (App, TcpProxy, Duration) {
     let mut app = plan.apis(0).start().await;
     let proxy = TcpProxy::start(app.redis.port()).await;
     let others = app.redis.listeners();
@@ -130,5 +130,6 @@ async fn a_subscription_of_the_api_goes_silent(plan: Plan) -> (App, Duration) {
         all.iter().any(|port| !others.contains(port) && !silenced.contains(port)).then_some(())
     })
     .await;
-    (app, silent.elapsed())
+    let after = silent.elapsed();
+    (app, proxy, after)
 }

@@ -13,9 +13,8 @@ use crate::support::redis_server::Redis;
 fn decide(redis: &Redis, lua: &str) -> String {
     let limits = Setup::defaults().config().limits;
     let settings = LedgerSettings::new(&limits, Duration::from_secs(300), "IN".parse().unwrap());
-    let text = format!(
-        "{}
-        local now = 1000000000
+    let lua = format!(
+        "local now = 1000000000
         local request = {{
             purpose = 'sign_in', address = '203.0.113.7', address_tags = {{ 'a' }},
             country_capacity = 50, guesses = {{}}, keys = {{
@@ -34,9 +33,9 @@ fn decide(redis: &Redis, lua: &str) -> String {
         local function guess()
             return (decide_verify.outcome(request, state, now))
         end
-        {lua}",
-        decisions(&settings)
+        {lua}"
     );
+    let text = decisions(&settings, &lua);
     let nothing: &[u8] = b"\xc0";
     redis::Script::new(&text).arg(nothing).invoke(&mut redis.connection()).unwrap()
 }

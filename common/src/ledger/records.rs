@@ -24,10 +24,16 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Where scripts find the fields, behind the version; and of what a new record is made.
-    pub fn positions(&self) -> impl Iterator<Item = (&'static str, usize)> {
-        let made_of = [("VERSION", VERSION), ("SIZE", self.fields.len() + 1)];
-        self.fields.iter().copied().zip(2..).chain(made_of)
+    /// What scripts find under a name: where a field is, behind the version; how many elements
+    /// there are; or a new record.
+    pub fn constant(&self, name: &str) -> Option<String> {
+        let fields = self.fields;
+        let value = match name {
+            "SIZE" => (fields.len() + 1).to_string(),
+            "NEW" => format!("{{ {VERSION}{} }}", ", false".repeat(fields.len())),
+            field => (fields.iter().position(|known| *known == field)? + 2).to_string(),
+        };
+        Some(value)
     }
 }
 

@@ -162,6 +162,7 @@ fn assemble(
 ) -> (String, Vec<&'static str>) {
     let (mut text, queue_keys) = before(source, settings, keys);
     let (_, own_text) = flags_of(source.text);
+    let own_text = with_constants(own_text, settings);
     let _ = write!(text, "return cmsgpack.pack((function()\n{own_text}end)())\n");
     (text, queue_keys)
 }
@@ -175,38 +176,53 @@ pub(super) fn before(
     let texts = || source.parts.iter().map(|part| part.text).chain([source.text]);
     let used =
         |table| -> BTreeSet<&str> { texts().flat_map(|text| fields_of(text, table)).collect() };
-    let (settings_used, keys_used) = (used("settings"), used("keys"));
+    let (lists_used, keys_used) = (used("settings"), used("keys"));
     let (queue_names, queue_keys): (Vec<&str>, Vec<&str>) =
         NAMES.keys().into_iter().filter(|(name, _)| keys_used.contains(name)).unzip();
 
-    let settings = settings_used.into_iter().map(|name| {
-        let value = settings.get(name).unwrap_or(&Value::Null);
-        format!("{name} = {}", literal(value))
+    let lists = lists_used.into_iter().filter_map(|name| {
+        let value = settings.get(name).filter(|value| !is_scalar(value))?;
+        Some(format!("{name} = {}", literal(value)))
     });
     let keys = keys.iter().chain(&queue_names).zip(1..);
     let keys = keys.map(|(name, index)| format!("{name} = KEYS[{index}]"));
     let (flags, _) = flags_of(source.text);
     let mut text = format!(
         "{flags}\nlocal settings = {{ {} }}\nlocal keys = {{ {} }}\nlocal call = cmsgpack.unpack(ARGV[1])\n",
-        settings.collect::<Vec<_>>().join(", "),
+        lists.collect::<Vec<_>>().join(", "),
         keys.collect::<Vec<_>>().join(", "),
     );
-    for layout in LAYOUTS {
-        let used = used(layout.table);
-        let positions = layout.positions().filter(|(name, _)| used.contains(name));
-        let positions = positions.map(|(name, position)| format!("{name} = {position}"));
-        if !used.is_empty() {
-            let positions = positions.collect::<Vec<_>>().join(", ");
-            let _ = writeln!(text, "local {} = {{ {positions} }}", layout.table);
-        }
-    }
     if texts().any(|text| fields_of(text, "call").contains("sealed")) {
         text.push_str("call.sealed = ARGV[2]\n");
     }
     for Part { name, text: part } in source.parts {
-        let _ = write!(text, "local {name} = (function()\n{part}end)()\n");
+        // Not a function of its own: it would be made and called with each call of the script.
+        let body = part.strip_suffix(&format!("return {name}\n")).unwrap_or(part);
+        text.push_str(&with_constants(body, settings));
     }
     (text, queue_keys)
+}
+
+/// A Lua text with settings and positions in records written into it, where they are no lists: a
+/// table of them would be made anew, and looked into, with each call.
+pub(super) fn with_constants(text: &str, settings: &Value) -> String {
+    let setting = |name: &str| {
+        let value = settings.get(name).unwrap_or(&Value::Null);
+        is_scalar(value).then(|| literal(value))
+    };
+    LAYOUTS.iter().fold(with_fields(text, "settings", setting), |text, layout| {
+        with_fields(&text, layout.table, |name| layout.constant(name))
+    })
+}
+
+fn with_fields(text: &str, table: &str, value: impl Fn(&str) -> Option<String>) -> String {
+    let mut changed = text.to_owned();
+    for (at, name) in places_of(text, table).into_iter().rev() {
+        if let Some(value) = value(name) {
+            changed.replace_range(at..at + table.len() + 1 + name.len(), &value);
+        }
+    }
+    changed
 }
 
 /// A script's first line, by which Redis refuses it as a whole where it may not write: on a replica,
@@ -220,9 +236,14 @@ fn flags_of(text: &str) -> (&str, &str) {
 
 /// The fields of a table that a Lua text names, outside its comments.
 pub(super) fn fields_of<'a>(text: &'a str, table: &str) -> BTreeSet<&'a str> {
+    places_of(text, table).into_iter().map(|(_, field)| field).collect()
+}
+
+/// Where a Lua text names fields of a table: where the table's name begins, and the field.
+fn places_of<'a>(text: &'a str, table: &str) -> Vec<(usize, &'a str)> {
     let is_name = |char: char| char.is_ascii_alphanumeric() || char == '_';
-    let mut fields = BTreeSet::new();
-    for line in text.lines() {
+    let (mut places, mut line_at) = (Vec::new(), 0);
+    for line in text.split_inclusive('\n') {
         let code = line.split("--").next().unwrap_or_default();
         for (at, _) in code.match_indices(table) {
             let (before, after) = (code.get(..at), code.get(at + table.len()..));
@@ -231,11 +252,16 @@ pub(super) fn fields_of<'a>(text: &'a str, table: &str) -> BTreeSet<&'a str> {
             let Some(rest) = after.and_then(|text| text.strip_prefix('.')) else { continue };
             let end = rest.find(|char| !is_name(char)).unwrap_or(rest.len());
             if let Some(field) = rest.get(..end).filter(|field| stands_alone && !field.is_empty()) {
-                fields.insert(field);
+                places.push((line_at + at, field));
             }
         }
+        line_at += line.len();
     }
-    fields
+    places
+}
+
+fn is_scalar(value: &Value) -> bool {
+    !matches!(value, Value::Array(_) | Value::Object(_))
 }
 
 /// No text in the settings has a character that JSON and Lua escape differently.
@@ -263,8 +289,11 @@ mod tests {
     #[test]
     fn what_a_script_names_is_put_before_it() {
         let source = Source {
-            text: "return part.of(keys.a, keys.wake, settings.ttl, settings.no)\n",
-            parts: &[Part { name: "part", text: "return { of = settings.providers }\n" }],
+            text: "return part.of(keys.a, keys.wake, settings.ttl, settings.no, N.streaks)\n",
+            parts: &[Part {
+                name: "part",
+                text: "local part = { of = settings.providers }\nreturn part\n",
+            }],
         };
         let settings = json!({
             "ttl": 300_000, "unused": true, "providers": [{ "name": "log", "claim_for": 5 }],
@@ -273,14 +302,12 @@ mod tests {
         assert_eq!(
             text,
             r##"#!lua
-local settings = { no = nil, providers = { { claim_for = 5, name = "log" } }, ttl = 300000 }
+local settings = { providers = { { claim_for = 5, name = "log" } } }
 local keys = { b = KEYS[1], a = KEYS[2], wake = KEYS[3] }
 local call = cmsgpack.unpack(ARGV[1])
-local part = (function()
-return { of = settings.providers }
-end)()
+local part = { of = settings.providers }
 return cmsgpack.pack((function()
-return part.of(keys.a, keys.wake, settings.ttl, settings.no)
+return part.of(keys.a, keys.wake, 300000, nil, 4)
 end)())
 "##
         );

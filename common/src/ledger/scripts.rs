@@ -1,6 +1,6 @@
 //! Which parts make up which script.
 
-use crate::ledger::script::{Part, Source, before};
+use crate::ledger::script::{Part, Source, before, with_constants};
 use crate::ledger::settings::LedgerSettings;
 
 const BLOCK: Part = Part { name: "block", text: include_str!("lua/lib/block.lua") };
@@ -21,12 +21,14 @@ const RATE: Part = Part { name: "rate", text: include_str!("lua/lib/rate.lua") }
 const TIDY: Part = Part { name: "tidy", text: include_str!("lua/lib/tidy.lua") };
 const UNSENT: Part = Part { name: "unsent", text: include_str!("lua/lib/unsent.lua") };
 
-/// What decides, as scripts have it, for a test that tells it records and no keys: a text that
-/// defines `decide_send`, `decide_verify` and `number`, and that the test goes on with.
+/// What decides, as scripts have it, for a test that tells it records and no keys: the test's own
+/// `lua`, which knows `decide_send`, `decide_verify` and `number`.
 #[must_use]
-pub fn decisions(settings: &LedgerSettings) -> String {
+pub fn decisions(settings: &LedgerSettings, lua: &str) -> String {
     let parts = &[BLOCK, BUCKET, COOLDOWN, LOG, DECIDE_SEND, DECIDE_VERIFY, NUMBER];
-    before(&Source { text: "", parts }, &serde_json::json!(settings), &[]).0
+    let settings = serde_json::json!(settings);
+    let (text, _) = before(&Source { text: "", parts }, &settings, &[]);
+    text + &with_constants(lua, &settings)
 }
 
 /// Defines the sources, and a list of them all by their files.
@@ -159,9 +161,10 @@ mod tests {
                 }
             }
             for layout in LAYOUTS {
-                let names: BTreeSet<&str> = layout.positions().map(|(name, _)| name).collect();
-                let unknown = &fields_of(text, layout.table) - &names;
-                assert!(unknown.is_empty(), "{} has no {unknown:?}: {text}", layout.table);
+                for field in fields_of(text, layout.table) {
+                    let known = layout.constant(field).is_some();
+                    assert!(known, "{} has no {field}: {text}", layout.table);
+                }
             }
         }
         for part in source.parts {

@@ -39,10 +39,7 @@ local function renew(request, record)
     local before = challenge and challenge[C.deliveries] or {}
     if not same_code then
         local settled = challenge and challenge[C.used] and before
-        challenge = { C.VERSION }
-        for i = 2, C.SIZE do
-            challenge[i] = false
-        end
+        challenge = C.NEW
         challenge[C.id], challenge[C.first_asked_at] = request.challenge_id, now
         challenge[C.key_id] = request.key_id
         challenge[C.sealed] = string.sub(call.sealed, request.sealed_from, request.sealed_to)
@@ -67,7 +64,7 @@ end
 local function write(request, record, known, streak, charged)
     local key = request.keys
     local challenge = renew(request, record)
-    local sms = delivery.new()
+    local sms = D.NEW
     sms[D.status], sms[D.purpose] = request.is_test and 'sent' or 'queued', request.purpose
     sms[D.number], sms[D.challenge] = request.number, challenge[C.id]
     sms[D.requested_at], sms[D.known_address] = now, known

@@ -14,14 +14,6 @@ function delivery.load(key)
     return sms
 end
 
-function delivery.new()
-    local sms = { D.VERSION }
-    for i = 2, D.SIZE do
-        sms[i] = false
-    end
-    return sms
-end
-
 -- Keeps it for so long from now (ms), or as long as before.
 function delivery.save(key, sms, life)
     if life then

@@ -3,9 +3,9 @@ local number = {}
 
 -- A number that nothing is known of has an empty one. A version that knew fewer fields wrote fewer.
 function number.unpack(kept)
-    local record = kept and cmsgpack.unpack(kept) or { N.VERSION, false }
-    for i = #record + 1, N.SIZE do
-        record[i] = {}
+    local record = kept and cmsgpack.unpack(kept) or N.NEW
+    for i = N.challenges, N.SIZE do
+        record[i] = record[i] or {}
     end
     return record
 end
