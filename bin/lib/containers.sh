@@ -57,6 +57,17 @@ end_containers() {
   [ -n "${CONTAINERS_FOLDER:-}" ] || return 0
   first=$(cat "$CONTAINERS_FOLDER/pid" 2>/dev/null)
   [[ $(command_of "$first" 2>/dev/null) != *tests/containers/run.sh* ]] || as_root kill -s KILL "$first"
+  remove_control_groups
   as_root rm -rf "$CONTAINERS_FOLDER"
   as_root chown -R "$(id -u):$(id -g)" "$CONTAINERS_CACHE"
+}
+
+# remove_control_groups: those of its containers; they outlive namespaces. One that is in use cannot be removed.
+remove_control_groups() {
+  local container names=(-false)
+  for container in "$CONTAINERS_FOLDER"/places/var/lib/containers/storage/*-containers/*/; do
+    names+=(-o -name "libpod-*$(basename "$container")*")
+  done
+  as_root find /sys/fs/cgroup -depth -type d \( "${names[@]}" -o -path '*/libpod_parent/conmon' -o -name libpod_parent \) \
+    -exec rmdir {} + 2>/dev/null
 }
