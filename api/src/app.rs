@@ -16,21 +16,23 @@ use crate::http::middleware::{around_everything, around_operation};
 use crate::http::route_lookup::RouteLookup;
 use crate::http::static_content::StaticContent;
 use crate::pages::{Pages, dev_inbox, sign_in};
+use crate::routes::browser_session::{self, BrowserSession};
 use crate::routes::twilio_status::TwilioStatus;
-use crate::routes::verify;
+use crate::routes::verify::{self, Verify};
 use crate::state::AppState;
 
 const SWAGGER_UI_PATH: &str = "/docs";
 const DOCUMENT_PATH: &str = "/openapi.json";
 
 /// What the document does not list.
-const OTHER_ROUTES: [(&str, Method); 6] = [
-    (sign_in::PATH, Method::GET),
-    (dev_inbox::PATH, Method::GET),
-    (dev_inbox::EVENTS_PATH, Method::GET),
-    (SWAGGER_UI_PATH, Method::GET),
-    (DOCUMENT_PATH, Method::GET),
-    (TWILIO_STATUS_PATH, Method::POST),
+const OTHER_ROUTES: [(&str, &[Method]); 7] = [
+    (sign_in::PATH, &[Method::GET]),
+    (browser_session::PATH, &browser_session::METHODS),
+    (dev_inbox::PATH, &[Method::GET]),
+    (dev_inbox::EVENTS_PATH, &[Method::GET]),
+    (SWAGGER_UI_PATH, &[Method::GET]),
+    (DOCUMENT_PATH, &[Method::GET]),
+    (TWILIO_STATUS_PATH, &[Method::POST]),
 ];
 
 #[derive(Clone, Debug)]
@@ -39,6 +41,9 @@ pub struct App {
     pub address_rule: AddressRule,
     pub origins: AllowedOrigins,
     pub pages: Pages,
+    pub verify: Verify,
+    /// Where browsers reach the pages, as far as the settings say.
+    pub public_url: Option<String>,
     /// Where Twilio's reports are asked for.
     pub twilio_status: Option<TwilioStatus>,
 }
@@ -48,15 +53,15 @@ impl App {
         let document = document::document();
         let route_lookup = RouteLookup::new(&document, &OTHER_ROUTES).with_all_below(verify::PATH);
         let others = self.others(&document);
-        let Self { state, address_rule, origins, .. } = self;
-        let shared = Arc::new((others, state, address_rule));
+        let Self { state, address_rule, origins, verify, .. } = self;
+        let shared = Arc::new((others, state, address_rule, verify));
         let routes = document::service().into_endpoint().around(move |operation, request| {
             let shared = Arc::clone(&shared);
             async move {
-                let (others, state, address_rule) = &*shared;
+                let (others, state, address_rule, verify) = &*shared;
                 let path = request.uri().path();
                 if verify::is_at(path) {
-                    return Ok(verify::answer(request, state).await);
+                    return Ok(verify.answer(request, state).await);
                 }
                 match others.get(path) {
                     Some(other) => other.call(request).await,
@@ -78,6 +83,16 @@ impl App {
             (DOCUMENT_PATH, get(document_json)),
         ]);
         others.extend(self.pages.routes());
+        if self.pages.has_sign_in() {
+            let session = BrowserSession {
+                state: Arc::clone(&self.state),
+                cookie: self.verify.cookie.clone(),
+                address_rule: self.address_rule.clone(),
+                public_url: self.public_url.clone(),
+            };
+            let methods = get(session.clone()).post(session.clone()).delete(session);
+            others.insert(browser_session::PATH, methods);
+        }
         others.extend(self.twilio_status.clone().map(|status| (TWILIO_STATUS_PATH, post(status))));
         others
     }

@@ -19,6 +19,7 @@ use common::runtime::telemetry::TelemetryConfig;
 use poem::http::HeaderName;
 use secrecy::SecretString;
 
+use crate::browser_config::BrowserConfig;
 use crate::commands::Command;
 use crate::http::client_address::{AddressRule, TrustedProxies};
 use crate::http::cors::AllowedOrigins;
@@ -87,6 +88,9 @@ pub struct Config {
     /// production]
     #[arg(long, env, value_enum)]
     sign_in_page: Option<Switch>,
+    /// How a browser stays signed in, and where it is led.
+    #[command(flatten)]
+    pub browser: BrowserConfig,
     /// How long sessions last, and how many there may be.
     #[command(flatten)]
     pub sessions: SessionConfig,
@@ -142,7 +146,7 @@ impl Config {
 
 /// On or off.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-enum Switch {
+pub(crate) enum Switch {
     On,
     Off,
 }

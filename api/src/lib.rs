@@ -1,6 +1,7 @@
 //! The HTTP API.
 
 pub mod app;
+pub mod browser_config;
 pub mod commands;
 pub mod config;
 pub mod document;

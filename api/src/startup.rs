@@ -27,6 +27,7 @@ use crate::pages::dev_inbox::DevInbox;
 use crate::rejections::Rejections;
 use crate::reload::Reloadable;
 use crate::routes::twilio_status::TwilioStatus;
+use crate::routes::verify::Verify;
 use crate::server::{self, ConnectionLimits, Drain};
 use crate::service::jwts::JwtIssuer;
 use crate::service::otp_service::OtpService;
@@ -189,11 +190,21 @@ pub async fn connect(
         let (statuses, rejections) = (state.delivery_statuses.clone(), state.rejections.clone());
         TwilioStatus::new(public_url, auth_token.clone(), statuses, rejections)
     });
+    let public_url = config.callbacks.public_url.as_deref();
     Ok(App {
         state: Arc::new(state),
         address_rule: config.server.address_rule(&config.app)?,
         origins: config.server.origins(),
         pages: Pages::new(config),
+        verify: Verify {
+            cookie: config.browser.cookie(
+                &config.app,
+                public_url,
+                config.otp.cookie_keys(&config.app)?,
+            )?,
+            redirect: config.browser.redirect(public_url, config.has_sign_in_page())?,
+        },
+        public_url: public_url.map(str::to_owned),
         twilio_status,
     })
 }

@@ -26,7 +26,8 @@ has_gateway() {
 
 test_gateway_recipes() {
   python_environment gateways tests/gateways/requirements.txt
-  local wheels=$PYTHON_ENVIRONMENT
+  local wheels=$PYTHON_ENVIRONMENT packages=$PWD/target/npm/browser
+  node_packages tests/browser "$packages"
   PROGRAMS=$PWD/target/debug TRAEFIK=$wheels/bin/traefik ENVOY=$(echo "$wheels"/lib/*/site-packages/envoy/_bin/envoy) \
-    run node --test --test-reporter=spec tests/gateways/*.test.mjs
+    CHROMIUM=$(find_chromium) NPM_FOLDER=$packages run node --test --test-reporter=spec tests/gateways/*.test.mjs
 }

@@ -1,5 +1,6 @@
 //! What clients meet: the API over HTTP.
 
+mod browser_session;
 mod deliveries;
 mod document;
 mod http;

@@ -40,9 +40,10 @@ test("from the first example to a protected answer", async () => {
   const token = (await answer.innerText()).match(/"token": "(\w{26})"/)[1];
 
   await page.locator(".scheme-container .authorize").click();
-  await page.locator(".auth-container input").fill(token);
-  await page.locator(".auth-btn-wrapper .authorize").click();
-  await page.locator(".auth-btn-wrapper .btn-done").click();
+  const form = page.locator(".auth-container", { has: page.getByLabel("auth-bearer-value") });
+  await form.getByLabel("auth-bearer-value").fill(token);
+  await form.locator(".authorize").click();
+  await page.locator(".auth-btn-wrapper .btn-done").first().click();
   const protectedOne = page.locator("#operations-Protected-getProtected");
   await protectedOne.locator(".opblock-summary-control").click();
   await protectedOne.locator(".execute").click();

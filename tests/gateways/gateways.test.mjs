@@ -12,12 +12,14 @@ import { GATEWAYS, startGateway } from "./support/gateways.mjs";
 const NUMBER = "+919876543210";
 const NAME = "Zoë, “100%”";
 const CODE = "471147";
+const PAGE = "http://signin.example.test";
+const HTML = { Accept: "text/html,application/xhtml+xml,*/*;q=0.8" };
 const IDENTITY = ["x-user-id", "x-user-phone-number", "x-user-name", "x-session-id"];
 
 let app, cheershare, service;
 before(async () => {
   app = await startApp();
-  service = await startService({ TEST_NUMBERS: `${NUMBER}=${CODE}@2099-12-31`, SEND_COOLDOWN_SECONDS: "0",
+  service = await startService({ PUBLIC_URL: PAGE, SIGN_IN_REDIRECT: "on", TEST_NUMBERS: `${NUMBER}=${CODE}@2099-12-31`, SEND_COOLDOWN_SECONDS: "0",
     SENDS_PER_NUMBER_HOUR: "0", SENDS_PER_NUMBER_DAY: "0", SESSIONS_PER_USER: "0" });
   cheershare = service.url.replace("http://", "");
 });
@@ -35,6 +37,13 @@ async function signIn() {
   const { body: sessions } = await send(cheershare, "/tokens", { headers });
   const session = sessions.data.find(({ current }) => current).id;
   return { headers, identity: [String(body.data.id), NUMBER, encodeURIComponent(NAME), session] };
+}
+
+// The cookie of a browser whose page has that token.
+async function cookieOf({ headers }) {
+  const own = { ...headers, "Sec-Fetch-Site": "same-origin" };
+  const { headers: answered } = await send(cheershare, "/session", { method: "POST", headers: own });
+  return answered["set-cookie"][0].split(";")[0];
 }
 
 const signOut = async ({ headers }) =>
@@ -81,6 +90,30 @@ for (const name of Object.keys(GATEWAYS)) {
         }
       }
       assert.equal(app.seen.length, before);
+    });
+
+    test("knows a browser by its cookie", async () => {
+      const asha = await signIn();
+      const cookie = await cookieOf(asha);
+      const headers = { ...HTML, Cookie: `a=b; ${cookie}; c=d` };
+      const inside = await send(gateway.address, "/a", { headers });
+      assert.equal(inside.status, 200, inside.text);
+      assert.deepEqual(told(inside), asha.identity.map((value) => [value]));
+      assert.equal((await send(gateway.address, "/a", { headers: { Cookie: `${cookie}; ${cookie}` } })).status, 401);
+      await signOut(asha);
+      assert.equal((await send(gateway.address, "/a", { headers })).status, 302);
+    });
+
+    test("leads a browser to the sign-in page, and nobody else", async () => {
+      const path = "/a%20b/?c=d&e=%2F%26";
+      const answer = await send(gateway.address, path, { headers: HTML });
+      assert.equal(answer.status, 302, answer.text);
+      const from = encodeURIComponent(`http://${gateway.address}${path}`);
+      assert.equal(answer.headers.location, `${PAGE}/?return_to=${from}`);
+      assert.equal(answer.headers["cache-control"], "no-store");
+      for (const method of ["POST", "PUT", "DELETE"]) {
+        assert.equal((await send(gateway.address, path, { method, headers: HTML })).status, 401, method);
+      }
     });
 
     test("shuts on the request after a sign-out", async () => {

@@ -35,7 +35,7 @@ impl FromStr for AllowedOrigins {
 }
 
 /// Browsers compare byte by byte, so what no browser would send is a mistake.
-fn parse_origin(text: &str) -> Option<HeaderValue> {
+pub(crate) fn parse_origin(text: &str) -> Option<HeaderValue> {
     let uri: Uri = text.parse().ok()?;
     let scheme = uri.scheme_str()?;
     let authority = uri.authority()?;

@@ -71,6 +71,14 @@ async fn answer(
     response
 }
 
+/// Whose request it is.
+pub(crate) fn client_of(request: &Request, address_rule: &AddressRule) -> Client {
+    let address = address_rule.client_of_connection(request.remote_addr(), request.headers());
+    let user_agent =
+        request.headers().get(header::USER_AGENT).map_or(&[][..], HeaderValue::as_bytes);
+    Client { address, device: Device::from_user_agent(user_agent) }
+}
+
 /// Around the operations of the OpenAPI document: the client's address and device, the state, and
 /// the check of the bearer token, unless a registered client asks.
 pub(crate) async fn around_operation<E: Endpoint<Output = Response>>(
@@ -79,10 +87,7 @@ pub(crate) async fn around_operation<E: Endpoint<Output = Response>>(
     state: &Arc<AppState>,
     address_rule: &AddressRule,
 ) -> poem::Result<Response> {
-    let address = address_rule.client_of_connection(request.remote_addr(), request.headers());
-    let user_agent =
-        request.headers().get(header::USER_AGENT).map_or(&[][..], HeaderValue::as_bytes);
-    let client = Client { address, device: Device::from_user_agent(user_agent) };
+    let client = client_of(&request, address_rule);
     let data = request.extensions_mut();
     data.insert(client);
     data.insert(Arc::clone(&state.idempotency));

@@ -23,15 +23,16 @@ pub(crate) struct MatchedRoute {
 impl RouteLookup {
     /// The operations of an OpenAPI document, and `others` that are not in it.
     #[must_use]
-    pub fn new(document: &Value, others: &[(&str, Method)]) -> Self {
+    pub fn new(document: &Value, others: &[(&str, &[Method])]) -> Self {
         let paths = document["paths"].as_object().into_iter().flatten();
         let documented = paths.map(|(path, operations)| {
             let methods =
                 operations.as_object().into_iter().flat_map(|operations| operations.keys());
             MatchedRoute::new(path, methods.map(|method| method.to_ascii_uppercase()).collect())
         });
-        let others =
-            others.iter().map(|(path, method)| MatchedRoute::new(path, vec![method.to_string()]));
+        let others = others.iter().map(|(path, methods)| {
+            MatchedRoute::new(path, methods.iter().map(Method::to_string).collect())
+        });
         Self(documented.chain(others).collect())
     }
 
@@ -83,7 +84,8 @@ mod tests {
     #[test]
     fn one_pattern_stands_for_all_that_is_below() {
         let document = json!({"paths": {"/a": {"get": {}}, "/a/{id}": {"get": {}}}});
-        let lookup = RouteLookup::new(&document, &[("/b", Method::GET)]).with_all_below("/a/any");
+        let lookup =
+            RouteLookup::new(&document, &[("/b", &[Method::GET])]).with_all_below("/a/any");
         let pattern = |path| lookup.find(path).map(|route| &*route.pattern);
         for path in ["/a/any", "/a/any/", "/a/any/a", "/a/any/x/../y//z"] {
             assert_eq!(pattern(path), Some("/a/any"), "{path}");

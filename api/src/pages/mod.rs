@@ -128,6 +128,11 @@ impl Pages {
         self.sign_in.iter().for_each(|page| drop(LazyLock::force(page).clone()));
     }
 
+    #[must_use]
+    pub(crate) fn has_sign_in(&self) -> bool {
+        self.sign_in.is_some()
+    }
+
     /// The development inbox, where there is one.
     #[must_use]
     pub fn dev_inbox(&self) -> Option<&DevInbox> {

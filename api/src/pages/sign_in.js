@@ -35,6 +35,8 @@ const ERRORS = {
   bad_signature: CONFUSED,
   invalid_payload: CONFUSED,
   invalid_parameter: CONFUSED,
+  invalid_audience: CONFUSED,
+  no_signing_keys: CONFUSED,
   payload_too_large: "This is too long.",
   unsupported_media_type: CONFUSED,
   method_not_allowed: CONFUSED,
@@ -126,6 +128,17 @@ function inWords({ code, wait }) {
 const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 const duration = (seconds) =>
   seconds < 90 ? `${seconds} seconds` : seconds < 5400 ? `${Math.ceil(seconds / 60)} minutes` : `${Math.ceil(seconds / 3600)} hours`;
+
+// Where a gateway sent the browser from. Only origins that the settings name are led back to, as this browser reads the URL.
+function readReturnTo() {
+  try {
+    const { href } = new URL(new URLSearchParams(location.search).get("return_to"));
+    return settings.returnTo.some((origin) => href.startsWith(`${origin}/`)) ? href : undefined;
+  } catch {
+    return undefined;
+  }
+}
+const returnTo = readReturnTo();
 
 // What is shown
 
@@ -404,7 +417,10 @@ onSubmit("verify", async () => {
     asks = [];
     sessionStorage.removeItem("asks");
     token.set(answer.token);
-    return showHome(answer.data);
+    const kept = await keepSession();
+    if (kept.ok && returnTo) return location.replace(returnTo);
+    await showHome(answer.data);
+    return kept.ok || fail("home", inWords(kept));
   }
   if (answer.code !== "invalid_otp") return fail("verify", inWords(answer), otp);
   asked.wrong += 1;
@@ -447,13 +463,20 @@ function deviceName(text) {
   return [find(BROWSERS), find(SYSTEMS)].filter(Boolean).join(" on ") || text || "Unknown device";
 }
 
+// Gives the browser the session that this page has, in a cookie, for apps behind a gateway.
+const keepSession = () => call("POST", "/session", { signedIn: true });
+
 async function showHome(user) {
   $("home-title").textContent = `Hello, ${user.name}`;
   $("own-number").textContent = readable(user.phone_number);
   fail("home", "");
   $("sessions").replaceChildren();
+  $("back").hidden = !returnTo;
+  if (returnTo) Object.assign($("back"), { href: returnTo, textContent: `Continue to ${new URL(returnTo).host}` });
+  // Without a token, in another tab, the browser is signed in by its cookie alone.
+  $("sessions-title").hidden = !token.get();
   show("home");
-  await loadSessions();
+  if (token.get()) await loadSessions();
 }
 
 async function loadSessions() {
@@ -498,7 +521,7 @@ function leaveOr(answer) {
 
 on($("end-others"), "click", () => endSessions("/tokens?keep=current", "All other sessions were ended."));
 on($("sign-out"), "click", async () => {
-  const answer = await call("DELETE", "/tokens/current", { signedIn: true });
+  const answer = await call("DELETE", "/session", { signedIn: Boolean(token.get()) });
   if (!answer.ok) return leaveOr(answer);
   token.drop();
   show("ask");
@@ -520,13 +543,18 @@ if (settings.inbox) {
 
 async function begin() {
   const answer = token.get() ? await call("GET", "/me", { signedIn: true }) : {};
-  if (answer.ok) return showHome(answer.data);
+  if (answer.ok) {
+    await keepSession();
+    return showHome(answer.data);
+  }
   const one = asks.find(lives);
   // Whoever comes by a link or an address begins anew.
   if (one && performance.getEntriesByType("navigation")[0]?.type !== "navigate") return awaitCode(one);
+  if (isOver(answer)) token.drop();
+  const { data: user } = answer.code ? {} : await call("GET", "/session");
+  if (user) return showHome(user);
   show("ask");
   if (answer.code) fail("ask", inWords(answer));
-  if (isOver(answer)) token.drop();
 }
 showCountry();
 showDigits();

@@ -32,6 +32,7 @@ pub(super) fn page(config: &Config) -> StaticContent {
             "country": usual.as_ref().map(Country::code),
             "countries": allowed.plans().iter().map(country_setting).collect::<Vec<_>>(),
             "inbox": inbox,
+            "returnTo": config.browser.return_to(),
         }),
         texts: vec![
             ("app", config.app.app_name.clone()),

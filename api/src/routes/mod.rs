@@ -1,5 +1,6 @@
 //! The operations, one file each: payloads and handler, nothing else.
 
+pub mod browser_session;
 pub mod deletion;
 pub mod deliveries;
 pub mod events;

@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use poem::endpoint::BoxEndpoint;
 use poem::http::header::InvalidHeaderValue;
 use poem::http::{HeaderName, HeaderValue, Method, header};
@@ -20,6 +19,9 @@ use poem_openapi::{ApiExtractor, ApiResponse, OpenApi, Tags};
 use super::Tag;
 use crate::http::bearer::{BearerToken, bearer_token};
 use crate::http::error::{ApiError, ErrorKind, Failure, Failures};
+use crate::http::percent_encoded::percent_encoded;
+use crate::http::session_cookie::SessionCookie;
+use crate::http::sign_in_redirect::SignInRedirect;
 use crate::service::sessions::{self, CurrentUser};
 use crate::state::AppState;
 
@@ -30,42 +32,62 @@ const USER_PHONE_NUMBER: HeaderName = HeaderName::from_static("x-user-phone-numb
 const USER_NAME: HeaderName = HeaderName::from_static("x-user-name");
 const SESSION_ID: HeaderName = HeaderName::from_static("x-session-id");
 
-/// All but the unreserved characters of RFC 3986, 2.3.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
 /// Whether a request for this path asks who sent it.
 pub(crate) fn is_at(path: &str) -> bool {
     path.strip_prefix(PATH).is_some_and(|below| below.is_empty() || below.starts_with('/'))
 }
 
-/// Says in headers who sent a request, or refuses it. Its body is not read.
-pub(crate) async fn answer(mut request: Request, state: &AppState) -> Response {
-    let mut response = match sender(&request, state).await {
-        Ok(current) => identity(&current).unwrap_or_else(|error| {
-            tracing::error!(event = "identity_not_sent", user_id = current.user.id, %error);
-            ApiError::from(ErrorKind::Internal).into_response()
-        }),
-        Err(refusal) => refusal.into_response(),
-    };
-    let headers = response.headers_mut();
-    headers.insert(header::VARY, HeaderValue::from_static("Cookie"));
-    if !request.take_body().is_empty() {
-        // Nobody reads it, so nothing that came after it could be told from it.
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
+/// What it is answered with, beside the state.
+#[derive(Clone, Debug)]
+pub struct Verify {
+    pub(crate) cookie: SessionCookie,
+    /// Where browsers are led to that are not signed in.
+    pub(crate) redirect: Option<SignInRedirect>,
 }
 
-async fn sender(request: &Request, state: &AppState) -> Result<Arc<CurrentUser>, ApiError> {
-    let token = bearer_token(request.headers())?.ok_or(ErrorKind::Unauthorized)?;
-    let current = sessions::find(state, &token).await?;
-    Ok(current.ok_or(ErrorKind::InvalidAuthorizationHeader)?)
+impl Verify {
+    /// Says in headers who sent a request, or refuses it. Its body is not read.
+    pub(crate) async fn answer(&self, mut request: Request, state: &AppState) -> Response {
+        let mut response = match self.sender(&request, state).await {
+            Ok(current) => identity(&current).unwrap_or_else(|error| {
+                tracing::error!(event = "identity_not_sent", user_id = current.user.id, %error);
+                ApiError::from(ErrorKind::Internal).into_response()
+            }),
+            Err(refusal) => {
+                let is_anonymous = refusal == ApiError::from(ErrorKind::Unauthorized);
+                let redirect = self.redirect.as_ref().filter(|_| is_anonymous);
+                let redirected = redirect.and_then(|redirect| redirect.answer(&request, PATH));
+                redirected.unwrap_or_else(|| refusal.into_response())
+            }
+        };
+        let headers = response.headers_mut();
+        headers.insert(header::VARY, HeaderValue::from_static("Cookie"));
+        if !request.take_body().is_empty() {
+            // Nobody reads it, so nothing that came after it could be told from it.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    /// By the header, where there is one, and else by the cookie.
+    async fn sender(
+        &self,
+        request: &Request,
+        state: &AppState,
+    ) -> Result<Arc<CurrentUser>, ApiError> {
+        let (token, refusal) = match bearer_token(request.headers())? {
+            Some(token) => (Some(token), ErrorKind::InvalidAuthorizationHeader),
+            None => (self.cookie.token_in(request.headers()), ErrorKind::Unauthorized),
+        };
+        let Some(token) = token else { return Err(refusal.into()) };
+        Ok(sessions::find(state, &token).await?.ok_or(refusal)?)
+    }
 }
 
 /// Every header, always: where one were missing, a gateway would let the client's own pass.
 fn identity(current: &CurrentUser) -> Result<Response, InvalidHeaderValue> {
     let CurrentUser { user, session } = current;
-    let name = utf8_percent_encode(&user.name, RESERVED).to_string();
+    let name = percent_encoded(&user.name);
     let mut response = Response::default();
     let headers = response.headers_mut();
     headers.insert(USER_ID, HeaderValue::from(user.id));
@@ -75,7 +97,7 @@ fn identity(current: &CurrentUser) -> Result<Response, InvalidHeaderValue> {
     Ok(response)
 }
 
-/// The description of [`answer`], for the document.
+/// The description of [`Verify::answer`], for the document.
 #[derive(Debug)]
 pub struct VerifyApi;
 
@@ -96,7 +118,9 @@ impl OpenApi for VerifyApi {
             summary: Some("Say who sent a request"),
             description: Some(
                 "For gateways, which ask before they pass a request on, and add these headers to it. \
-                 The answer is the same for every method, and on every path below; no body is read.",
+                 The answer is the same for every method, and on every path below; no body is read. \
+                 Without the header, the cookie of the sign-in page says who it is. With \
+                 `SIGN_IN_REDIRECT=on` a browser that is not signed in gets 302 to that page.",
             ),
             external_docs: None,
             params: Vec::new(),

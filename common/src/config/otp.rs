@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::data_dir::kept_in;
 use super::{AppConfig, SettingError, is_quoted};
 use crate::crypto::challenge_keys::ChallengeKeys;
+use crate::crypto::cookie_keys::CookieKeys;
 use crate::crypto::idempotency_keys::IdempotencyKeys;
 use crate::crypto::otp_keys::OtpKeys;
 use crate::crypto::secret::SecretTooShort;
@@ -55,6 +56,14 @@ impl OtpConfig {
     /// As [`OtpConfig::keys`].
     pub fn challenge_keys(&self, app: &AppConfig) -> Result<ChallengeKeys, SettingError> {
         ChallengeKeys::derive(self.secrets(app)?.expose_secret()).map_err(too_short)
+    }
+
+    /// The keys that seal sessions in cookies.
+    ///
+    /// # Errors
+    /// As [`OtpConfig::keys`].
+    pub fn cookie_keys(&self, app: &AppConfig) -> Result<CookieKeys, SettingError> {
+        CookieKeys::derive(self.secrets(app)?.expose_secret()).map_err(too_short)
     }
 
     fn secrets(&self, app: &AppConfig) -> Result<SecretString, SettingError> {

@@ -155,3 +155,30 @@ async fn a_database_that_is_away_is_no_answer() {
     })
     .await;
 }
+
+#[async_test]
+async fn no_log_has_a_secret_or_a_token_however_much_is_logged() {
+    let file = ClientsFile::new();
+    let plan = file.plan().set("LOG", "debug").set("RUST_LOG", "debug");
+    let app = plan.start().await;
+    let token = app.sign_in("Asha", NUMBER).await.token().to_owned();
+    let answer = app.client().post_as(&token, "/tokens/current/jwt", &json!({})).await.expect(200);
+    let jwt = answer.token();
+    introspect(app.client(), BILLING, &token).await;
+    introspect(app.client(), BILLING, jwt).await;
+    let (id, secret) = BILLING;
+    for form in [
+        [("token", token.as_str()), ("client_id", id), ("client_secret", secret)],
+        [("token", token.as_str()), ("client_id", secret), ("client_secret", id)],
+    ] {
+        post_form(app.client(), REVOKE, None, &form).await;
+    }
+    let logs = app.logs();
+    assert!(logs.contains("token_revoked") && logs.contains("client_refused"), "{logs}");
+    let basic = basic(BILLING);
+    let (_, basic) = basic.split_once(' ').unwrap();
+    let (_, signature) = jwt.rsplit_once('.').unwrap();
+    for hidden in [token.as_str(), secret, basic, signature, &NUMBER[3..]] {
+        assert!(!logs.contains(hidden), "{hidden} is in a log");
+    }
+}

@@ -26,7 +26,8 @@ export async function visitor(browser, service, options = {}) {
   const expected = [];
   context.on("request", (request) => {
     const url = request.url();
-    if (!url.startsWith(`${service.url}/`) && !url.startsWith("data:")) complaints.push(`a request to ${url}`);
+    const own = [service.url, ...(service.others ?? [])].some((origin) => url.startsWith(`${origin}/`));
+    if (!own && !url.startsWith("data:")) complaints.push(`a request to ${url}`);
   });
   context.on("console", (message) => {
     if (["error", "warning"].includes(message.type())) complaints.push(`console: ${message.text()}`);

@@ -53,12 +53,12 @@ export const GATEWAYS = {
   },
 };
 
-// Starts a gateway by its recipe, in front of the app. Answers { address, log, stop }.
-export async function startGateway(name, cheershare, app) {
+// Starts a gateway by its recipe, in front of the app, on that port or a free one. Answers { address, log, stop }.
+export async function startGateway(name, cheershare, app, port) {
   const folder = await mkdtemp(join(tmpdir(), "gateway-"));
   // Some give up being root.
   await chmod(folder, 0o755);
-  const address = `127.0.0.1:${await freePort()}`;
+  const address = `127.0.0.1:${port ?? (await freePort())}`;
   const addresses = { "127.0.0.1:8080": address, "127.0.0.1:4000": cheershare, "127.0.0.1:3000": app };
   const files = await writeRecipe(name, folder, addresses);
   const [program, ...options] = await GATEWAYS[name](folder, files);

@@ -39,6 +39,7 @@ impl Client {
         install_crypto_provider();
         let http = reqwest::Client::builder()
             .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
             .pool_max_idle_per_host(idle_connections)
             .timeout(Duration::from_secs(40))
             .build()

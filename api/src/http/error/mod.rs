@@ -113,6 +113,9 @@ pub enum ErrorKind {
     /// The development inbox was asked for under a name that others may lead here.
     #[error("This answers only under this machine's own names, such as localhost")]
     NotThisMachine,
+    /// A page of another origin made a browser ask.
+    #[error("Only the service's own pages may ask this")]
+    ForeignPage,
     /// The head of the request is too long.
     #[error("The request's head is longer than 16 KiB")]
     RequestHeadTooLarge,
@@ -167,6 +170,7 @@ impl ErrorKind {
             | Self::UserStoreUnavailable
             | Self::ChallengeNotChecked(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::BadRequest | Self::InvalidHost => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::ForeignPage => (StatusCode::FORBIDDEN, "foreign_page"),
             Self::NotThisMachine => (StatusCode::FORBIDDEN, "not_this_machine"),
             Self::RequestHeadTooLarge => {
                 (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "request_head_too_large")

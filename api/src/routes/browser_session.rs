@@ -1,0 +1,95 @@
+//! `/session`: the session that a browser's cookie holds. For the sign-in page alone, which begins
+//! it with the token that it has just got, so it is not in the document.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use poem::http::{HeaderValue, Method, StatusCode, header};
+use poem::web::Json;
+use poem::{Endpoint, IntoResponse, Request, Response};
+use serde_json::json;
+
+use crate::http::bearer::bearer_token;
+use crate::http::client_address::AddressRule;
+use crate::http::error::{ApiError, ErrorKind};
+use crate::http::middleware::client_of;
+use crate::http::same_origin;
+use crate::http::session_cookie::SessionCookie;
+use crate::service::sessions;
+use crate::state::AppState;
+
+pub(crate) const PATH: &str = "/session";
+pub(crate) const METHODS: [Method; 3] = [Method::GET, Method::POST, Method::DELETE];
+
+#[derive(Clone, Debug)]
+pub struct BrowserSession {
+    pub(crate) state: Arc<AppState>,
+    pub(crate) cookie: SessionCookie,
+    pub(crate) address_rule: AddressRule,
+    /// Where browsers reach the page, as far as the settings say.
+    pub(crate) public_url: Option<String>,
+}
+
+impl BrowserSession {
+    /// Makes the browser hold the session of the token that its page sends. A foreign page could
+    /// have sent one of its own (login CSRF).
+    async fn begin(&self, request: &Request) -> Result<Response, ApiError> {
+        let token = bearer_token(request.headers())?.ok_or(ErrorKind::Unauthorized)?;
+        let current = sessions::find(&self.state, &token).await?;
+        let current = current.ok_or(ErrorKind::InvalidAuthorizationHeader)?;
+        let life = current.session.expires_at - self.state.clock.now();
+        let life = Duration::try_from(life).unwrap_or_default();
+        Ok(done(self.cookie.set(&token, life)))
+    }
+
+    /// Ends the sessions that the page and the browser hold, mostly one, and makes the browser
+    /// forget it.
+    async fn end(&self, request: &Request) -> Result<Response, ApiError> {
+        let tokens = [bearer_token(request.headers())?, self.cookie.token_in(request.headers())];
+        let client = client_of(request, &self.address_rule);
+        let state = &*self.state;
+        for token in tokens.into_iter().flatten() {
+            // What has ended already needs nothing more.
+            if let Some(current) = sessions::find(state, &token).await? {
+                let id = &current.session.id;
+                sessions::end(state, current.user.id, id, id, &client).await?;
+            }
+        }
+        Ok(done(self.cookie.clear()))
+    }
+
+    /// Says whose session the browser holds.
+    async fn show(&self, request: &Request) -> Result<Response, ApiError> {
+        let state = &*self.state;
+        let current = match self.cookie.token_in(request.headers()) {
+            Some(token) => sessions::find(state, &token).await?,
+            None => None,
+        };
+        let user = current.map(|current| {
+            let user = &current.user;
+            json!({"name": user.name, "phone_number": user.phone_number.as_str()})
+        });
+        Ok(Json(json!({ "data": user })).with_header(header::VARY, "Cookie").into_response())
+    }
+}
+
+fn done(cookie: Option<HeaderValue>) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+    response
+}
+
+impl Endpoint for BrowserSession {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        same_origin::check(request.headers(), self.public_url.as_deref())
+            .map_err(ApiError::from)?;
+        let answer = match *request.method() {
+            Method::POST => self.begin(&request).await,
+            Method::DELETE => self.end(&request).await,
+            _ => self.show(&request).await,
+        };
+        Ok(answer?)
+    }
+}
