@@ -4,22 +4,23 @@
 # Where what makes a run short is kept: images that deploy/ builds on, and what Cargo compiled.
 CONTAINERS_CACHE=$PWD/target/containers
 
+# What runs under it mounts what nobody else sees, and all that it starts ends with it.
+IN_NAMESPACES='unshare --mount --pid --fork --kill-child --mount-proc'
+
 # containers_possible: says what is missing where this machine can run none at all.
 containers_possible() {
   if [ "$(uname)" != Linux ]; then
     say "   skipped: containers, which need Linux"
   elif ! may_be_root; then
     say "   skipped: containers, which need root, or sudo without a password"
-  elif command -v unshare >/dev/null && ! in_namespaces true 2>/dev/null; then
+  # shellcheck disable=SC2086 # several words
+  elif command -v unshare >/dev/null && ! as_root $IN_NAMESPACES true 2>/dev/null; then
     say "   skipped: containers, for which the kernel would have to let root make namespaces"
   else
     return 0
   fi
   return 1
 }
-
-# in_namespaces COMMAND…: what it mounts nobody else sees, and what it starts ends with it.
-in_namespaces() { as_root unshare --mount --pid --fork --kill-child --mount-proc "$@"; }
 
 bring_podman() {
   containers_possible >/dev/null || return 0
@@ -45,14 +46,28 @@ run_containers() {
   mkdir -p "$1" "$CONTAINERS_CACHE"
   CONTAINERS_FOLDER=$1
   variables=("PATH=$PYTHON_ENVIRONMENT/bin:$PATH:/usr/sbin:/sbin" "FOLDER=$1" "CACHE=$CONTAINERS_CACHE"
-    "TOOLCHAIN=$(rustc --print sysroot)" "CARGO_HOME=${CARGO_HOME:-$HOME/.cargo}" "OWNER=$(id -u):$(id -g)")
-  # Its first process is the only one that has to be ended, and root's where this is not.
-  run as_root env "${variables[@]}" sh -c \
-    'echo $$ >"$FOLDER/pid" && exec unshare --mount --pid --fork --kill-child --mount-proc bash tests/containers/run.sh'
+    "TOOLCHAIN=$(rustc --print sysroot)" "CARGO_HOME=${CARGO_HOME:-$HOME/.cargo}")
+  # The process with that id is the only one that has to be ended, and root's even where this is not.
+  run as_root env "${variables[@]}" sh -c "echo \$\$ >\"\$FOLDER/pid\" && exec $IN_NAMESPACES bash tests/containers/run.sh"
 }
 
-# end_containers: where a run was interrupted; root's files are root's to remove.
+# end_containers: ends it where it was interrupted. What root made is root's to remove, or to hand over.
 end_containers() {
+  local first
   [ -n "${CONTAINERS_FOLDER:-}" ] || return 0
-  as_root sh -c 'kill -s KILL "$(cat "$1/pid")" 2>/dev/null; rm -rf "$1"' sh "$CONTAINERS_FOLDER"
+  first=$(cat "$CONTAINERS_FOLDER/pid" 2>/dev/null)
+  [[ $(command_of "$first" 2>/dev/null) != *tests/containers/run.sh* ]] || as_root kill -s KILL "$first"
+  remove_control_groups
+  as_root rm -rf "$CONTAINERS_FOLDER"
+  as_root chown -R "$(id -u):$(id -g)" "$CONTAINERS_CACHE"
+}
+
+# remove_control_groups: those of its containers; they outlive namespaces. One that is in use cannot be removed.
+remove_control_groups() {
+  local container names=(-false)
+  for container in "$CONTAINERS_FOLDER"/places/var/lib/containers/storage/*-containers/*/; do
+    names+=(-o -name "libpod-*$(basename "$container")*")
+  done
+  as_root find /sys/fs/cgroup -depth -type d \( "${names[@]}" -o -path '*/libpod_parent/conmon' -o -name libpod_parent \) \
+    -exec rmdir {} + 2>/dev/null
 }

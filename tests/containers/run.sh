@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the image of deploy/ and runs its Compose file: what `bin/test containers` starts, as the first process of
-# namespaces that hold nothing else. FOLDER is for what it writes, CACHE for what it keeps, TOOLCHAIN is Rust's,
-# CARGO_HOME the machine's settings for Cargo, OWNER whose CACHE is.
+# namespaces that hold nothing else. FOLDER is for what it writes, CACHE for what it keeps; Rust is in TOOLCHAIN, and
+# CARGO_HOME may have the machine's settings for Cargo.
 set -euo pipefail
 . bin/lib/output.sh
 
@@ -75,7 +75,7 @@ storage_settings() {
 
 # The images that deploy/ names, but for Grafana's, which this run does without.
 base_images() {
-  sed -nE 's/^FROM ([^ ]+).*/\1/p; s/^ +image: (.+[:].+)/\1/p' deploy/Dockerfile deploy/compose.yaml | grep -v grafana
+  sed -nE 's/^FROM ([^ ]+).*/\1/p; s/^ +image: (.+:.+)/\1/p' deploy/Dockerfile deploy/compose.yaml | grep -v grafana
 }
 
 provide_base_images() {
@@ -88,9 +88,9 @@ provide_base_images() {
   fi
   rm -f "$archive"
   # shellcheck disable=SC2086 # one argument an image
-  pull $images || make_stand_ins $images
+  pull $images || make_stand_ins $images || return
   # shellcheck disable=SC2086
-  podman save --quiet --multi-image-archive --output "$archive" $images
+  podman save --quiet --multi-image-archive --output "$archive" $images || return
   say "$made_from" >"$archive.made-from"
 }
 
@@ -101,26 +101,33 @@ pull() {
   done
 }
 
+# make_stand_ins IMAGE…: Debian's own by debootstrap, the others upon it.
 make_stand_ins() {
-  local image name context=$FOLDER/stand-ins
-  say "   No registry of images was reached, so Debian's packages stand in: $(tail -n 1 "$FOLDER/pull.log")"
-  cp -R tests/containers/stand-ins "$context"
-  debootstrap --variant=minbase bookworm "$FOLDER/rootfs" $(debian_mirror) >"$FOLDER/debootstrap.log"
-  tar -C "$FOLDER/rootfs" -cf "$context/rootfs.tar" .
-  rm -r "$FOLDER/rootfs"
+  local image name debian=''
+  say "   No registry of images was reached, so Debian's packages stand in. $(tail -n 1 "$FOLDER/pull.log")"
+  for image in "$@"; do
+    [[ $image != */debian:* ]] || debian=$image
+  done
+  # shellcheck disable=SC2046 # none, or one
+  loudly_if_it_fails "$FOLDER/debootstrap.log" debootstrap --variant=minbase bookworm "$FOLDER/rootfs" $(debian_mirror) ||
+    return
+  tar -C "$FOLDER/rootfs" -c . | podman import --quiet - "$debian" >/dev/null || return
   # Whom this machine trusts, and where its Cargo finds crates.
   mkdir -p "$FOLDER/machine/etc/ssl/certs" "$FOLDER/machine/usr/local/cargo"
   cp /etc/ssl/certs/ca-certificates.crt "$FOLDER/machine/etc/ssl/certs/"
   [ ! -e "$CARGO_HOME/config.toml" ] || cp "$CARGO_HOME/config.toml" "$FOLDER/machine/usr/local/cargo/"
   for image in "$@"; do
-    name=${image##*/}
-    loudly_if_it_fails "$FOLDER/build.log" podman build --network host --target "${name%%:*}" --tag "$image" --build-context "toolchain=$TOOLCHAIN" \
-      --build-context "machine=$FOLDER/machine" "$context"
+    name=${image##*/} name=${name%%:*}
+    [ "$image" != "$debian" ] || continue
+    loudly_if_it_fails "$FOLDER/build.log" podman build --network host --build-arg "DEBIAN=$debian" --target "$name" \
+      --tag "$image" --build-context "toolchain=$TOOLCHAIN" --build-context "machine=$FOLDER/machine" \
+      tests/containers/stand-ins || return
   done
 }
 
 # debian_mirror: prints where this machine has its packages from, if it is a Debian of that version.
 debian_mirror() {
+  # shellcheck disable=SC2016 # apt expands it
   apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Codename: bookworm' 2>/dev/null | head -n 1
 }
 
