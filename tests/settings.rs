@@ -147,6 +147,7 @@ async fn the_api_names_the_setting_that_is_wrong() {
             ("RETURN_TO_ORIGINS", "https://*.example.com"),
             ("RETURN_TO_ORIGINS", "capacitor://localhost"),
             ("CLIENTS_FILE", "/no/such/file"),
+            ("EVENTS_WEBHOOK_URL", "hunter2hunter2"),
             ("SIGNING_KEY_FILES", "/no/such/file"),
             ("SIGNING_KEY_FILES", ","),
             ("JWT_TTL_SECONDS", "29"),
@@ -179,6 +180,9 @@ async fn the_worker_names_the_setting_that_is_wrong() {
             ("WORKER_CONCURRENCY", "-1"),
             ("WORKER_CONCURRENCY", "many"),
             ("EVENT_RETENTION_DAYS", "0"),
+            ("EVENTS_WEBHOOK_URL", "ftp://events.example.com"),
+            ("EVENTS_WEBHOOK_SECRET", "hunter2hunter2"),
+            ("EVENTS_WEBHOOK_SECRET", "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI="),
             ("SMS_PROVIDERS", "pigeon"),
             ("TWILIO_SID", "hunter2hunter2"),
             ("TWILIO_PHONE_NUMBER", "call me"),
@@ -220,6 +224,26 @@ async fn production_refuses_what_is_for_development() {
 }
 
 #[async_test]
+async fn events_need_both_settings_and_are_encrypted() {
+    let (url, secret) = ("EVENTS_WEBHOOK_URL", "EVENTS_WEBHOOK_SECRET");
+    let key = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
+    let with = |more: &[(&str, &str)]| {
+        let mut settings = production();
+        settings.extend(more.iter().map(|(name, value)| (name.to_string(), value.to_string())));
+        settings
+    };
+    is_refused("worker", &with(&[(url, "https://events.example.com")]), secret).await;
+    is_refused("worker", &with(&[(secret, key)]), url).await;
+    let plain = [(url, "http://events.example.com"), (secret, key)];
+    is_refused("worker", &with(&plain), url).await;
+    is_refused("api", &with(&plain[..1]), url).await;
+    for there in ["https://events.example.com", "http://127.0.0.1:1"] {
+        starts("worker", &with(&[(url, there), (secret, key)])).await;
+        starts("api", &with(&[(url, there)])).await;
+    }
+}
+
+#[async_test]
 async fn a_provider_of_challenges_needs_its_keys() {
     for kind in ["turnstile", "hcaptcha"] {
         let mut settings = development();
@@ -241,6 +265,7 @@ fn secrets(program: &str) -> Vec<(&'static str, &'static str)> {
         ("TWILIO_BASE_URL", "https://hunter2hunter2.example"),
         ("SMS_WEBHOOK_URL", "https://hunter2hunter2.example/sms"),
         ("SMS_WEBHOOK_SECRET", "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="),
+        ("EVENTS_WEBHOOK_SECRET", "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="),
     ];
     let both = [
         ("DATABASE_URL", "sqlite://app.db?mode=rwc"),
@@ -250,6 +275,7 @@ fn secrets(program: &str) -> Vec<(&'static str, &'static str)> {
         ("TWILIO_SID", ACCOUNT_SID),
         ("TWILIO_API_KEY", API_KEY),
         ("TWILIO_AUTH_TOKEN", HUNTER),
+        ("EVENTS_WEBHOOK_URL", "https://hunter2hunter2.example/events"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318"),
     ];
     let own = if program == "api" { &api[..] } else { &worker[..] };

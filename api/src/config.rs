@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, ValueEnum};
 use common::config::{
-    AppConfig, CallbackConfig, DatabaseConfig, DestinationConfig, LimitConfig, OtpConfig,
-    ProviderChoice, RedisConfig, SettingError, SigningConfig,
+    AppConfig, CallbackConfig, DatabaseConfig, DestinationConfig, EventsConfig, LimitConfig,
+    OtpConfig, ProviderChoice, RedisConfig, SettingError, SigningConfig,
 };
 use common::crypto::challenge_keys::ChallengeKeys;
 use common::ledger::session_changes::SessionChanges;
@@ -81,6 +81,9 @@ pub struct Config {
     /// Where Twilio reports to.
     #[command(flatten)]
     pub callbacks: CallbackConfig,
+    /// Whether a webhook is told of what happens.
+    #[command(flatten)]
+    pub events: EventsConfig,
     /// Who sends, because where nobody does there is a development inbox.
     #[command(flatten)]
     pub providers: ProviderChoice,

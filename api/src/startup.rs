@@ -145,7 +145,8 @@ pub async fn connect(
     let session_changes = SessionChanges::new(redis.clone());
     let accounts = Accounts::connect(&url, config.database.database_connections)
         .await?
-        .telling(session_changes.clone());
+        .telling(session_changes.clone())
+        .telling_webhook(config.events.url(&config.app)?.is_some());
     let rejections = Rejections::new(clock.clone());
     let otp = OtpService {
         store: OtpStore::new(
@@ -172,7 +173,8 @@ pub async fn connect(
         accounts,
         otp,
         notices: Notices::new(redis.clone()),
-        delivery_statuses: DeliveryStatuses::new(redis.clone()),
+        delivery_statuses: DeliveryStatuses::new(redis.clone())
+            .telling_webhook(config.events.is_set()),
         idempotency: Arc::new(IdempotencyStore::new(redis, idempotency_keys, clock.clone())),
         rejections,
         session_terms: config.sessions.terms(),

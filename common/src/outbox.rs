@@ -1,9 +1,14 @@
 //! Does what the database wants done elsewhere. What was done and not removed is done again, so it
 //! has to be something that happens once, however often it is done.
 
+use redis::RedisError;
+use time::OffsetDateTime;
+
 use crate::accounts::{Accounts, AccountsError};
+use crate::domain::outgoing_event::{OutgoingEvent, UndeliveredSms};
 use crate::ledger::error::LedgerError;
 use crate::ledger::notices::{Notice, Notices};
+use crate::ledger::outgoing_events::EventQueue;
 
 /// Entries that are read at once.
 const MOST_AT_ONCE: u64 = 100;
@@ -15,6 +20,8 @@ pub enum OutboxError {
     Accounts(#[from] AccountsError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Redis(#[from] RedisError),
 }
 
 /// Queues the oldest SMS without a code, and removes them from the database. Several processes may
@@ -32,6 +39,29 @@ pub async fn queue_notices(accounts: &Accounts, notices: &Notices) -> Result<(),
             Err(error) => tracing::error!(event = "notice_unreadable", id = entry.id, %error),
         }
         accounts.remove_from_outbox(entry.id).await?;
+    }
+    Ok(())
+}
+
+/// Writes into the outbox that SMS will not arrive, as Redis has it. What was written and not
+/// forgotten by Redis is written again, under the same id.
+///
+/// # Errors
+/// [`OutboxError`]; what was not written stays in Redis.
+pub async fn take_undelivered(
+    accounts: &Accounts,
+    events: &EventQueue,
+    now: OffsetDateTime,
+) -> Result<(), OutboxError> {
+    let entries = events.undelivered().await?;
+    let told = entries.iter().filter_map(|entry| serde_json::from_str(entry).ok());
+    let told: Vec<_> =
+        told.map(|sms: UndeliveredSms| OutgoingEvent::sms_undelivered(&sms)).collect();
+    if !told.is_empty() {
+        accounts.add_events(told, now).await?;
+    }
+    for entry in &entries {
+        events.forget_undelivered(entry).await?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ pub mod cli;
 mod m20261123_create_users_and_tokens;
 mod m20261123_keep_sessions;
 mod m20261128_add_outbox;
+mod m20261129_post_events;
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_create_users_and_tokens::Migration),
             Box::new(m20261123_keep_sessions::Migration),
             Box::new(m20261128_add_outbox::Migration),
+            Box::new(m20261129_post_events::Migration),
         ]
     }
 }

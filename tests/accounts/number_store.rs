@@ -48,8 +48,12 @@ async fn only_an_account_that_has_the_old_number_moves_or_goes() {
         accounts.move_number(i64::MAX, &session, NUMBER, OTHER_NUMBER).await,
         Moved::Outdated
     );
-    assert!(!accounts.stores[0].delete_user(id, &number(OTHER_NUMBER)).await.unwrap());
-    assert!(!accounts.stores[0].delete_user(i64::MAX, &number(NUMBER)).await.unwrap());
+    assert!(
+        !accounts.stores[0].delete_user(id, &number(OTHER_NUMBER), accounts.now).await.unwrap()
+    );
+    assert!(
+        !accounts.stores[0].delete_user(i64::MAX, &number(NUMBER), accounts.now).await.unwrap()
+    );
     assert_eq!(accounts.live(id).await.len(), 2, "nothing has happened");
     assert_eq!(accounts.database.column::<i64>("SELECT id FROM events").await.len(), event_count);
     assert_eq!(accounts.database.column::<i64>("SELECT id FROM outbox").await, [0_i64; 0]);
@@ -76,10 +80,10 @@ async fn only_an_account_that_has_the_old_number_moves_or_goes() {
     assert_eq!(events[1].session_id.as_deref(), Some(other_session.as_str()));
 
     assert!(
-        !accounts.stores[0].delete_user(id, &number(NUMBER)).await.unwrap(),
+        !accounts.stores[0].delete_user(id, &number(NUMBER), accounts.now).await.unwrap(),
         "it has another number by now"
     );
-    assert!(accounts.stores[0].delete_user(id, &number(OTHER_NUMBER)).await.unwrap());
+    assert!(accounts.stores[0].delete_user(id, &number(OTHER_NUMBER), accounts.now).await.unwrap());
     assert_eq!(accounts.stores[0].number_of(id).await.unwrap(), None);
     assert!(accounts.live(id).await.is_empty());
     assert_eq!(

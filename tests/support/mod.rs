@@ -16,7 +16,9 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 pub(crate) use self::clients::{client, operators, raw};
-pub(crate) use self::fakes::{collector, fake_site_verify, fake_twilio, fake_webhook};
+pub(crate) use self::fakes::{
+    collector, fake_receiver, fake_site_verify, fake_twilio, fake_webhook,
+};
 pub(crate) use self::network::{load_balancer, tcp_proxy, tls};
 pub(crate) use self::service::{app, in_process, process, settings};
 pub(crate) use self::stores::{

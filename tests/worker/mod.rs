@@ -1,5 +1,6 @@
 //! The worker: from the job to the SMS.
 
+mod events;
 mod outbox;
 mod provider;
 mod queue_under_failure;

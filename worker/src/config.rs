@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use clap::builder::RangedI64ValueParser;
 use clap::{Args, Parser};
-use common::config::{AppConfig, CallbackConfig, DatabaseConfig, OtpConfig, RedisConfig};
+use common::config::{
+    AppConfig, CallbackConfig, DatabaseConfig, EventsConfig, OtpConfig, RedisConfig,
+};
 use common::queue::{DEFAULT_CONCURRENCY, MAX_CONCURRENCY};
 use common::runtime::metrics::MetricsAddress;
 use common::runtime::telemetry::TelemetryConfig;
 
 use crate::commands::Command;
+use crate::events::EventsSecretConfig;
 use crate::provider::ProviderConfig;
 use crate::send::sms_text::SmsTextConfig;
 
@@ -40,6 +43,10 @@ pub struct Config {
     pub providers: ProviderConfig,
     #[command(flatten)]
     pub callbacks: CallbackConfig,
+    #[command(flatten)]
+    pub events: EventsConfig,
+    #[command(flatten)]
+    pub events_secret: EventsSecretConfig,
     #[command(flatten)]
     pub work: WorkConfig,
     /// Address and port of metrics, health and readiness, or `off`; port `0` takes any that is free

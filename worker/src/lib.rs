@@ -2,6 +2,7 @@
 
 pub mod commands;
 pub mod config;
+pub mod events;
 pub mod metrics;
 mod operations;
 mod outbox;
@@ -10,3 +11,4 @@ pub mod queue;
 mod retention;
 pub mod send;
 pub mod startup;
+pub mod webhook_signature;

@@ -39,7 +39,15 @@ common::metrics! { WORKER_METRICS:
     DEAD_LETTERS: Gauge = "cheershare_dead_letters",
         "Deliveries on the list of those that ended without being sent; it holds the last 1000.";
     REMOVED: Counter = "cheershare_housekeeping_removed_total",
-        "What this worker cleaned away: ended jobs, expired tokens, old events.";
+        "What this worker cleaned away: ended jobs, expired tokens, old events, events of the webhook \
+        that were given up a month ago.";
+    EVENT_JOBS: Counter = "cheershare_event_posts_total",
+        "Attempts to post an event to the webhook, by outcome: accepted, failed (tried again later), \
+        dead (given up), gone (410), ended_before, unrecorded.";
+    EVENTS: Gauge = "cheershare_events",
+        "Events for the webhook in the outbox, by state: waiting, dead (given up). 15 s old at most.";
+    EVENTS_OFF: Gauge = "cheershare_events_off",
+        "1 where the webhook answered 410 and nothing is posted, else 0.";
 }
 
 /// The values of the label `outcome`.
@@ -68,6 +76,20 @@ pub(crate) fn accepted(waited_ms: i64) {
 
 pub(crate) fn removed(what: &'static str, count: u64) {
     counter!(REMOVED, "what" => what).increment(count);
+}
+
+pub(crate) fn event_job_ran(outcome: &'static str) {
+    counter!(EVENT_JOBS, "outcome" => outcome).increment(1);
+}
+
+pub(crate) fn events_in_outbox(waiting: i64, dead: i64) {
+    for (state, events) in [("waiting", waiting), ("dead", dead)] {
+        gauge!(EVENTS, "state" => state).set(events as f64);
+    }
+}
+
+pub(crate) fn events_off(are_off: bool) {
+    gauge!(EVENTS_OFF).set(f64::from(u8::from(are_off)));
 }
 
 /// Counts and times a call of a provider.
@@ -123,10 +145,15 @@ impl Scrape {
             counter!(PROVIDER_CALLS, "provider" => *provider, "class" => class_label(None))
                 .absolute(0);
         }
-        for what in ["jobs", "tokens", "events"] {
+        for what in ["jobs", "tokens", "events", "dead_events"] {
             removed(what, 0);
         }
         counter!(MAY_REPEAT).absolute(0);
+        for outcome in EVENT_OUTCOMES {
+            counter!(EVENT_JOBS, "outcome" => outcome).absolute(0);
+        }
+        events_in_outbox(0, 0);
+        events_off(false);
         Ok(Self { exporter, readiness, redis, providers, clock })
     }
 
@@ -157,6 +184,9 @@ impl Scrape {
         }
     }
 }
+
+const EVENT_OUTCOMES: [&str; 6] =
+    ["accepted", "failed", "dead", "gone", "ended_before", "unrecorded"];
 
 const BREAKER_STATES: [(BreakerState, &str); 3] = [
     (BreakerState::Closed, "closed"),

@@ -10,6 +10,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::metrics;
 
 const INTERVAL: Duration = Duration::from_secs(60);
+/// How long events for the webhook that were given up stay on the list.
+const DEAD_EVENTS_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// So few that no sign-in waits long for the statement.
 const ROWS_PER_STATEMENT: u64 = 1_000;
 
@@ -22,6 +24,8 @@ pub async fn prune_database(accounts: Accounts, clock: Clock, events_for: Durati
         remove("tokens", || accounts.prune_expired_tokens(clock.now(), ROWS_PER_STATEMENT)).await;
         remove("events", || accounts.prune_events(clock.now() - events_for, ROWS_PER_STATEMENT))
             .await;
+        let dead = clock.now() - DEAD_EVENTS_FOR;
+        remove("dead_events", || accounts.prune_dead_events(dead, ROWS_PER_STATEMENT)).await;
     }
 }
 

@@ -4,6 +4,7 @@ use common::accounts::Accounts;
 use common::ledger::deliveries::{DeliveryStore, ProviderTerms};
 use common::ledger::dev_inbox::InboxPublisher;
 use common::ledger::notices::Notices;
+use common::ledger::outgoing_events::EventQueue;
 use common::queue::job::SendOtp;
 use common::runtime::clock::{Clock, millis};
 use common::runtime::readiness::{Needs, Readiness};
@@ -11,6 +12,7 @@ use common::runtime::startup_checks;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::Config;
+use crate::events::{EventPoster, EventsWebhook};
 use crate::metrics::Scrape;
 use crate::operations;
 use crate::outbox::empty_outbox;
@@ -43,13 +45,17 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
             &terms,
             config.work.provider_rate,
             clock.clone(),
-        ),
+        )
+        .telling_webhook(config.events.is_set()),
         providers,
         text: config.text.text(&config.app, &config.otp)?,
         clock: clock.clone(),
     };
     let url = config.database.url(&config.app)?;
-    let accounts = Accounts::connect(&url, config.database.database_connections).await?;
+    let accounts = Accounts::connect(&url, config.database.database_connections)
+        .await?
+        .telling_webhook(config.events.is_set());
+    let webhook = EventsWebhook::from_config(&config.app, &config.events, &config.events_secret)?;
     let names: Vec<_> = terms.iter().map(|terms| terms.name).collect();
     let stop = common::runtime::shutdown::on_signal();
     let readiness =
@@ -64,6 +70,13 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
     )));
     let outbox = empty_outbox(accounts.clone(), Notices::new(connection.clone()));
     let _outbox = AbortOnDropHandle::new(tokio::spawn(outbox));
+    let poster = webhook.map(|webhook| EventPoster {
+        accounts: accounts.clone(),
+        queue: EventQueue::new(connection.clone()),
+        redis: connection.clone(),
+        webhook,
+        clock: clock.clone(),
+    });
     let retention = prune_database(accounts, clock.clone(), config.work.event_retention());
     let _retention = AbortOnDropHandle::new(tokio::spawn(retention));
 
@@ -77,8 +90,14 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
         let sender = sender.clone();
         async move { sender.run(job).await }
     };
+    let events = async {
+        if let Some(poster) = poster {
+            poster.run(&redis, config.work.shutdown_grace(), stop.clone()).await;
+        }
+    };
+    let sms = runner::run(&redis, settings, clock, handler, stop.clone());
     tokio::select! {
-        () = runner::run(&redis, settings, clock, handler, stop) => {}
+        ((), ()) = async { tokio::join!(sms, events) } => {}
         Ok(Err(unusable)) = startup_checks => return Err(unusable.into()),
     }
     tracing::info!(event = "stopped");

@@ -52,7 +52,8 @@ pub(super) async fn run(
     let redis = admin::connect(&config.redis)?;
     let accounts = Accounts::connect(&config.database.url(&config.app)?, 1)
         .await?
-        .telling(SessionChanges::new(redis));
+        .telling(SessionChanges::new(redis))
+        .telling_webhook(config.events.is_set());
     let Some(user) = find_user(&accounts, &who).await? else {
         return Err(CommandError::NotFound(match who {
             UserSelector::Number(number) => format!("no user has the number {number}"),

@@ -82,7 +82,8 @@ impl MeApi {
     ) -> Result<Json<Me>, Failure<ChangeFailures>> {
         let ProfileChange { name, version } = body.0;
         let name = PersonName::parse(&name)?.ok_or(ErrorKind::InvalidPersonName)?;
-        let renamed = state.accounts.rename(current.0.user.id, version, &name).await?;
+        let renamed =
+            state.accounts.rename(current.0.user.id, version, &name, state.clock.now()).await?;
         let user = renamed.ok_or(ErrorKind::EditConflict)?;
         tracing::info!(event = "profile_changed", user_id = user.id, version = user.version);
         Ok(Json(Me { data: user.into() }))

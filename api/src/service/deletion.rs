@@ -61,7 +61,7 @@ pub async fn verify(
         let number = &user.phone_number;
         let requester = OtpRequester { purpose: purpose(&user), number, address };
         let verified = state.otp.verify(requester, &otp).await?;
-        match state.accounts.delete_user(user.id, number).await {
+        match state.accounts.delete_user(user.id, number, state.clock.now()).await {
             Ok(true) => {
                 tracing::info!(event = "account_deleted", user_id = user.id, %number);
                 state.otp.end_sign_in(number.clone()).await;

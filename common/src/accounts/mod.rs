@@ -8,6 +8,7 @@ pub mod entities;
 mod events;
 mod number_change;
 mod outbox;
+mod outgoing_events;
 pub mod pool;
 mod postgres;
 mod sessions;
@@ -27,6 +28,8 @@ use secrecy::{ExposeSecret, SecretString};
 pub use self::events::Event;
 pub use self::number_change::{Moved, NumberMove};
 pub use self::outbox::OutboxEntry;
+use self::outgoing_events::Outgoing;
+pub use self::outgoing_events::{DeadEvent, EventCounts, EventToPost};
 use self::postgres::Primary;
 pub use self::sessions::{Session, SessionFilter};
 pub use self::sign_in::{NewSession, SignedIn};
@@ -54,6 +57,7 @@ pub struct Accounts {
     primary: Primary,
     /// Who is told that a user or a session has changed.
     changes: Option<SessionChanges>,
+    outgoing: Outgoing,
 }
 
 impl Accounts {
@@ -92,7 +96,7 @@ impl Accounts {
             // The driver's messages quote the URL, and the URL may hold a password.
             SettingError::new("DATABASE_URL", error.to_string().replace(url.expose_secret(), "…"))
         })?;
-        Ok(Self { database, primary, changes: None })
+        Ok(Self { database, primary, changes: None, outgoing: Outgoing::default() })
     }
 
     /// The same, telling of each change of a user or a session.

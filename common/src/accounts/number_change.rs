@@ -11,6 +11,7 @@ use crate::accounts::entities::user;
 use crate::domain::client::Client;
 use crate::domain::event::{EventDetails, EventKind, SessionEnd};
 use crate::domain::ids::SessionId;
+use crate::domain::outgoing_event::OutgoingEvent;
 use crate::domain::phone::E164;
 use crate::ledger::notices::Notice;
 
@@ -93,7 +94,11 @@ impl Accounts {
         };
         let address = Some(client.address);
         let ended = NewEvent::end(user_id, SessionEnd::NumberChanged, address, now);
-        SessionFilter::Except(session).end(&transaction, &ended).await?;
+        let sessions = SessionFilter::Except(session).end(&transaction, &ended).await?;
+        let reason = SessionEnd::NumberChanged.into_str();
+        self.outgoing.sessions_ended(&transaction, user_id, &sessions, reason, now).await?;
+        let told = || vec![OutgoingEvent::number_changed(user_id, old, new)];
+        self.outgoing.add(&transaction, now, told).await?;
         let moved = NewEvent {
             user_id,
             created_at: now,

@@ -17,6 +17,7 @@ use crate::domain::client::{Client, ClientAddress, Device};
 use crate::domain::cursor::{Page, PageRequest};
 use crate::domain::event::{EventDetails, EventKind, SessionEnd};
 use crate::domain::ids::SessionId;
+use crate::domain::outgoing_event::OutgoingEvent;
 use crate::domain::token::{Scope, TokenHash};
 
 /// How far behind `last_used_at` may be.
@@ -72,7 +73,7 @@ pub enum SessionFilter<'a> {
 }
 
 impl SessionFilter<'_> {
-    fn select(self, user_id: i64, now: OffsetDateTime) -> Select<token::Entity> {
+    pub(super) fn select(self, user_id: i64, now: OffsetDateTime) -> Select<token::Entity> {
         let live = live_sessions(user_id, now);
         match self {
             Self::One(id) => live.filter(token::Column::Id.eq(id.as_str())),
@@ -114,7 +115,10 @@ fn live_sessions(user_id: i64, now: OffsetDateTime) -> Select<token::Entity> {
 }
 
 /// Makes whoever else changes this user, or their sessions, wait. On SQLite they wait already.
-async fn lock_user(transaction: &DatabaseTransaction, user_id: i64) -> Result<(), DbErr> {
+pub(super) async fn lock_user(
+    transaction: &DatabaseTransaction,
+    user_id: i64,
+) -> Result<(), DbErr> {
     user::Entity::find_by_id(user_id).lock(LockType::NoKeyUpdate).one(transaction).await?;
     Ok(())
 }
@@ -264,6 +268,9 @@ impl Accounts {
             let transaction = self.begin_write().await?;
             lock_user(&transaction, event.user_id).await?;
             let ended = which.end(&transaction, &event).await?;
+            let NewEvent { user_id, created_at, .. } = event;
+            let reason = event.details.reason.map_or("", |reason| reason.into_str());
+            self.outgoing.sessions_ended(&transaction, user_id, &ended, reason, created_at).await?;
             transaction.commit().await?;
             Ok(ended)
         })
@@ -337,11 +344,20 @@ impl Accounts {
             if expired.is_empty() {
                 return Ok(0);
             }
-            let removed = token::Entity::delete_many()
-                .filter(token::Column::Hash.is_in(expired))
-                .exec(&self.database)
-                .await?;
-            Ok(removed.rows_affected)
+            let removal = token::Entity::delete_many().filter(token::Column::Hash.is_in(expired));
+            if !self.outgoing.0 {
+                return Ok(removal.exec(&self.database).await?.rows_affected);
+            }
+            let transaction = self.begin_write().await?;
+            let removed = removal.exec_with_returning(&transaction).await?;
+            let ended = |row: &token::Model| {
+                let session = SessionId::from_store(row.id.clone());
+                OutgoingEvent::session_ended(row.user_id, &session, "expired")
+            };
+            let told = || removed.iter().map(ended).collect();
+            self.outgoing.add(&transaction, now, told).await?;
+            transaction.commit().await?;
+            Ok(removed.len() as u64)
         })
         .await
     }

@@ -16,6 +16,7 @@ use crate::accounts::entities::{token, user};
 use crate::domain::client::Client;
 use crate::domain::event::{EventDetails, EventKind, SessionEnd};
 use crate::domain::ids::SessionId;
+use crate::domain::outgoing_event::OutgoingEvent;
 use crate::domain::person_name::PersonName;
 use crate::domain::phone::E164;
 use crate::domain::token::{Scope, TokenHash};
@@ -41,6 +42,10 @@ pub struct NewSession {
 }
 
 impl NewSession {
+    fn started(&self, user_id: Option<i64>) -> OutgoingEvent {
+        OutgoingEvent::session_started(user_id, &self.id, self.client.device.name(), self.expiry)
+    }
+
     fn details(&self) -> EventDetails {
         EventDetails {
             device: self.client.device.name().map(str::to_owned),
@@ -88,8 +93,6 @@ impl Accounts {
         }
     }
 
-    /// One statement: one round trip and one commit. The update that changes nothing makes a known
-    /// user's row come back.
     async fn sign_in_on_postgres(
         &self,
         number: &E164,
@@ -103,24 +106,9 @@ impl Accounts {
             user: user::Model,
             is_new: bool,
         }
-        static SQL: LazyLock<String> = LazyLock::new(|| {
-            let user = &*user::COLUMNS;
-            format!(
-                "WITH signed_in AS (
-                    INSERT INTO users (created_at, name, phone_number) VALUES ($1, $2, $3)
-                    ON CONFLICT (phone_number) DO UPDATE SET phone_number = excluded.phone_number
-                    RETURNING {user}, xmax = 0 AS is_new
-                ), kept AS (
-                    INSERT INTO tokens (hash, id, user_id, created_at, last_used_at, expiry, scope, device)
-                    SELECT $4, $5, user_id, $1, $1, $6, $7, $8 FROM signed_in
-                ), noted AS (
-                    INSERT INTO events (created_at, user_id, kind, address, session_id, details)
-                    SELECT $1, user_id, CASE WHEN is_new THEN $9 ELSE $10 END, $11, $5, $12 FROM signed_in
-                )
-                SELECT * FROM signed_in"
-            )
-        });
-        let values = [
+        static SQL: LazyLock<String> = LazyLock::new(|| sign_in_sql(""));
+        static TELLING_SQL: LazyLock<String> = LazyLock::new(|| sign_in_sql(TOLD));
+        let mut values = vec![
             now.into(),
             name.as_str().into(),
             number.clone().into(),
@@ -134,7 +122,13 @@ impl Accounts {
             session.client.address.to_string().into(),
             session.details().to_json().into(),
         ];
-        let statement = Statement::from_sql_and_values(DbBackend::Postgres, SQL.as_str(), values);
+        let mut sql = SQL.as_str();
+        if self.outgoing.0 {
+            sql = TELLING_SQL.as_str();
+            values.push(OutgoingEvent::user_created_of_nobody().to_json().into());
+            values.push(session.started(None).to_json().into());
+        }
+        let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
         let row = Row::find_by_statement(statement).one(&self.database).await?;
         let row =
             row.ok_or_else(|| DbErr::RecordNotFound("the user that was just written".to_owned()))?;
@@ -169,10 +163,20 @@ impl Accounts {
         let event =
             NewEvent { user_id, created_at: now, kind, address, details: session.details() };
         event.insert(&transaction, std::slice::from_ref(&session.id)).await?;
+        let told = || {
+            let user = &signed_in.user;
+            let created = signed_in
+                .is_new
+                .then(|| OutgoingEvent::user_created(user_id, &user.name, &user.phone_number));
+            created.into_iter().chain([session.started(Some(user_id))]).collect()
+        };
+        self.outgoing.add(&transaction, now, told).await?;
         let mut surplus = Vec::new();
         if !signed_in.is_new && cap > 0 {
             let event = NewEvent::end(user_id, SessionEnd::SessionLimit, address, now);
             surplus = SessionFilter::BeyondNewest(cap).end(&transaction, &event).await?;
+            let reason = SessionEnd::SessionLimit.into_str();
+            self.outgoing.sessions_ended(&transaction, user_id, &surplus, reason, now).await?;
         }
         transaction.commit().await?;
         if !surplus.is_empty() {
@@ -181,6 +185,40 @@ impl Accounts {
         Ok(signed_in)
     }
 }
+
+/// One statement: one round trip and one commit. The update that changes nothing makes a known
+/// user's row come back.
+fn sign_in_sql(told: &str) -> String {
+    let user = &*user::COLUMNS;
+    format!(
+                "WITH signed_in AS (
+                    INSERT INTO users (created_at, name, phone_number) VALUES ($1, $2, $3)
+                    ON CONFLICT (phone_number) DO UPDATE SET phone_number = excluded.phone_number
+                    RETURNING {user}, xmax = 0 AS is_new
+                ), kept AS (
+                    INSERT INTO tokens (hash, id, user_id, created_at, last_used_at, expiry, scope, device)
+                    SELECT $4, $5, user_id, $1, $1, $6, $7, $8 FROM signed_in
+                ), noted AS (
+                    INSERT INTO events (created_at, user_id, kind, address, session_id, details)
+                    SELECT $1, user_id, CASE WHEN is_new THEN $9 ELSE $10 END, $11, $5, $12 FROM signed_in
+                ){told}
+                SELECT * FROM signed_in"
+            )
+}
+
+/// The outbox' entries of a sign-in, for [`sign_in_sql`]. They come from the row that was locked, so
+/// their ids are given after that.
+const TOLD: &str = ", told AS (
+                    INSERT INTO outbox (created_at, kind, payload)
+                    SELECT $1, 'event', event::text FROM (
+                        SELECT 1 AS place, $13::jsonb || jsonb_build_object('data', jsonb_build_object(
+                            'user_id', user_id, 'name', user_name, 'phone_number', user_phone_number
+                        )) AS event FROM signed_in WHERE is_new
+                        UNION ALL
+                        SELECT 2, jsonb_set($14::jsonb, '{data,user_id}', to_jsonb(user_id))
+                        FROM signed_in
+                    ) AS news ORDER BY place
+                )";
 
 async fn find_or_make_user(
     transaction: &DatabaseTransaction,

@@ -2,9 +2,13 @@
 
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use time::OffsetDateTime;
 
+use super::sessions::{SessionFilter, lock_user};
 use super::{Accounts, AccountsError};
 use crate::accounts::entities::user;
+use crate::domain::ids::SessionId;
+use crate::domain::outgoing_event::OutgoingEvent;
 use crate::domain::person_name::PersonName;
 use crate::domain::phone::E164;
 
@@ -18,13 +22,24 @@ impl Accounts {
         user_id: i64,
         version: i32,
         name: &PersonName,
+        now: OffsetDateTime,
     ) -> Result<Option<user::Model>, AccountsError> {
         let update = user::Entity::update_many()
             .col_expr(user::Column::Name, Expr::value(name.as_str()))
             .col_expr(user::Column::Version, Expr::col(user::Column::Version).add(1))
             .filter(user::Column::Id.eq(user_id))
             .filter(user::Column::Version.eq(version));
-        Ok(self.change(user_id, update.exec_with_returning(&self.database)).await?.pop())
+        self.change(user_id, async {
+            let transaction = self.begin_write().await?;
+            let user = update.exec_with_returning(&transaction).await?.pop();
+            if let Some(user) = &user {
+                let told = || vec![OutgoingEvent::user_updated(user_id, &user.name, user.version)];
+                self.outgoing.add(&transaction, now, told).await?;
+            }
+            transaction.commit().await?;
+            Ok(user)
+        })
+        .await
     }
 
     /// The number that an account has now; none where there is no such account.
@@ -42,14 +57,31 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountsError`]; after [`AccountsError::Deadline`] they may be gone.
-    pub async fn delete_user(&self, user_id: i64, number: &E164) -> Result<bool, AccountsError> {
+    pub async fn delete_user(
+        &self,
+        user_id: i64,
+        number: &E164,
+        now: OffsetDateTime,
+    ) -> Result<bool, AccountsError> {
         self.change(user_id, async {
             // Or a server that was slow would still delete somebody who was told that it failed.
             let transaction = self.begin_write().await?;
+            let mut ended = Vec::new();
+            if self.outgoing.0 {
+                lock_user(&transaction, user_id).await?;
+                ended = SessionFilter::All.select(user_id, now).all(&transaction).await?;
+            }
             let delete = user::Entity::delete_many()
                 .filter(user::Column::Id.eq(user_id))
                 .filter(user::Column::PhoneNumber.eq(number.clone()));
             let deleted = delete.exec(&transaction).await?.rows_affected > 0;
+            if deleted {
+                let ended = ended.into_iter().map(|row| SessionId::from_store(row.id));
+                let ended = ended
+                    .map(|session| OutgoingEvent::session_ended(user_id, &session, "user_deleted"));
+                let told = || ended.chain([OutgoingEvent::user_deleted(user_id, number)]).collect();
+                self.outgoing.add(&transaction, now, told).await?;
+            }
             transaction.commit().await?;
             Ok(deleted)
         })

@@ -6,6 +6,7 @@ mod callbacks;
 mod data_dir;
 mod database;
 mod destinations;
+mod events;
 mod loopback;
 mod otp;
 mod provider_choice;
@@ -21,6 +22,7 @@ pub use self::app::{AppConfig, AppEnv};
 pub use self::callbacks::{CallbackConfig, TWILIO_STATUS_PATH};
 pub use self::database::DatabaseConfig;
 pub use self::destinations::DestinationConfig;
+pub use self::events::EventsConfig;
 pub use self::loopback::is_loopback;
 pub use self::otp::OtpConfig;
 pub use self::provider_choice::{ProviderChoice, ProviderName, ProviderOrder, is_twilio_sid};
@@ -87,6 +89,17 @@ fn check_secrets(command: &Command, matches: &ArgMatches) -> Result<(), SettingE
         }
     }
     Ok(())
+}
+
+/// Reads a URL of an HTTP server.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn http_url(text: &str) -> Result<reqwest::Url, &'static str> {
+    match reqwest::Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
+        _ => Err("has to be a URL that starts with https:// or http://"),
+    }
 }
 
 fn is_quoted(value: &str) -> bool {

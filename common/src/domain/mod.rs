@@ -8,6 +8,7 @@ pub mod event;
 pub mod ids;
 pub mod message;
 pub mod otp;
+pub mod outgoing_event;
 pub mod person_name;
 pub mod phone;
 pub mod provider_code;

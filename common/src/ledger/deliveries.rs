@@ -167,6 +167,8 @@ named! {
         next_job: String,
         /// A random number from 0 to 1.
         jitter: f64,
+        /// The list of those that will not arrive, where it is kept.
+        undelivered: Option<&'a str>,
     }
 }
 
@@ -214,6 +216,7 @@ named! {
         delivery_id: &'a str,
         claimant: String,
         outcome: &'a Outcome,
+        undelivered: Option<&'a str>,
         next_job_id: String,
         next_job: String,
     }
@@ -240,6 +243,7 @@ pub struct DeliveryStore {
     keys: OtpKeys,
     scripts: Arc<Scripts>,
     clock: Clock,
+    undelivered: Option<&'static str>,
 }
 
 impl DeliveryStore {
@@ -255,7 +259,13 @@ impl DeliveryStore {
     ) -> Self {
         let settings = DeliverySettings::new(providers, rate);
         let scripts = Scripts { claim: Script::new(&settings), record: Script::new(&settings) };
-        Self { redis, keys, scripts: Arc::new(scripts), clock }
+        Self { redis, keys, scripts: Arc::new(scripts), clock, undelivered: None }
+    }
+
+    /// The same, keeping what will not arrive for the operator's webhook, where it is set.
+    #[must_use]
+    pub fn telling_webhook(self, is_set: bool) -> Self {
+        Self { undelivered: is_set.then_some(keys::UNDELIVERED), ..self }
     }
 
     /// Claims a try, if the SMS is still wanted, nobody else is at it and a provider takes calls. A
@@ -274,6 +284,7 @@ impl DeliveryStore {
             next_job_id: next_job_id.to_string(),
             next_job: job.next(next_job_id).to_json(),
             jitter,
+            undelivered: self.undelivered,
         };
         let keys = DeliveryKey { delivery: keys::delivery(&job.delivery_id) };
         Ok(match self.scripts.claim.run(&mut redis, keys, &call).await? {
@@ -325,6 +336,7 @@ impl DeliveryStore {
             delivery_id: &job.delivery_id,
             claimant: claimant.to_string(),
             outcome,
+            undelivered: self.undelivered,
             next_job_id: next_job_id.to_string(),
             next_job: job.next(next_job_id).to_json(),
         };

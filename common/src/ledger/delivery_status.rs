@@ -22,6 +22,9 @@ named! {
         status: &'static str,
         reason: Option<&'static str>,
         provider_id: &'a str,
+        delivery_id: &'a str,
+        /// The list of those that will not arrive, where it is kept.
+        undelivered: Option<&'a str>,
     }
 }
 
@@ -56,13 +59,20 @@ pub struct DeliveryReport {
 #[derive(Clone, Debug)]
 pub struct DeliveryStatuses {
     redis: RedisConnection,
+    undelivered: Option<&'static str>,
 }
 
 impl DeliveryStatuses {
     /// The deliveries in this Redis.
     #[must_use]
     pub fn new(redis: RedisConnection) -> Self {
-        Self { redis }
+        Self { redis, undelivered: None }
+    }
+
+    /// The same, keeping what will not arrive for the operator's webhook, where it is set.
+    #[must_use]
+    pub fn telling_webhook(self, is_set: bool) -> Self {
+        Self { undelivered: is_set.then_some(keys::UNDELIVERED), ..self }
     }
 
     /// Where a delivery is; none where it is not known, or not any more.
@@ -101,6 +111,8 @@ impl DeliveryStatuses {
             status: report.status.into_str(),
             reason: report.reason.map(|reason| reason.into_str()),
             provider_id: &report.provider_id,
+            delivery_id: id.as_str(),
+            undelivered: self.undelivered,
         };
         let keys = DeliveryKey { delivery: keys::delivery(id.as_str()) };
         within_deadline(REPORT.run(&mut redis, keys, &call)).await.map(|_| ())

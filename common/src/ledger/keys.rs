@@ -17,6 +17,11 @@ pub(crate) const RATE_PREFIX: &str = "{cheershare}:rate:";
 /// Deliveries that ended without being sent.
 pub(crate) const DEAD_LETTERS: &str = "{cheershare}:dead_letters";
 
+/// SMS that will not arrive, of which the operator's webhook is to be told.
+pub(crate) const UNDELIVERED: &str = "{cheershare}:events:undelivered";
+/// That the operator's webhook wants no more events.
+pub(crate) const EVENTS_OFF: &str = "{cheershare}:events:off";
+
 /// The breaker of a provider.
 pub(crate) fn breaker(provider: &str) -> String {
     format!("{BREAKER_PREFIX}{provider}")

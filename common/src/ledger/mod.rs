@@ -12,6 +12,7 @@ pub mod limits;
 pub mod notices;
 pub mod otp;
 pub mod outcome;
+pub mod outgoing_events;
 mod pending_rollbacks;
 pub mod records;
 pub mod rights;

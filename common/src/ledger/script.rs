@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::ledger::records::LAYOUTS;
-use crate::queue::NAMES;
+use crate::queue::{NAMES, Queue};
 
 /// A file of functions that scripts share. It returns a table, which they know by `name`.
 #[derive(Debug)]
@@ -125,7 +125,7 @@ impl<C: Call> Script<C> {
         Self { script: redis::Script::new(&text), queue_keys, call: PhantomData }
     }
 
-    /// Runs it; returns what it answers.
+    /// Runs it; returns what it answers. The queue that it knows is that of SMS.
     ///
     /// # Errors
     /// Redis cannot be reached or refuses, or the answer is none that this version reads.
@@ -135,12 +135,25 @@ impl<C: Call> Script<C> {
         keys: C::Keys,
         call: &C,
     ) -> RedisResult<C::Reply> {
+        self.run_in(Queue::Sms, redis, keys, call).await
+    }
+
+    /// The same, with the keys of another queue.
+    pub(crate) async fn run_in(
+        &self,
+        queue: Queue,
+        redis: &mut impl ConnectionLike,
+        keys: C::Keys,
+        call: &C,
+    ) -> RedisResult<C::Reply> {
         let mut invocation = self.script.prepare_invoke();
         for key in keys.into_values() {
             invocation.key(key);
         }
-        for key in &self.queue_keys {
-            invocation.key(key);
+        for (name, key) in queue.names().keys() {
+            if self.queue_keys.contains(&name) {
+                invocation.key(key);
+            }
         }
         invocation.arg(rmp_serde::to_vec_named(call).map_err(std::io::Error::other)?);
         invocation.arg(call.sealed());
@@ -154,7 +167,7 @@ fn unreadable(error: rmp_serde::decode::Error) -> RedisError {
         .into()
 }
 
-/// The whole text, and the queue's keys that it wants behind `keys`.
+/// The whole text, and which of the queue's keys it wants behind `keys`.
 fn assemble(
     source: &Source,
     settings: &Value,
@@ -177,14 +190,14 @@ pub(super) fn before(
     let used =
         |table| -> BTreeSet<&str> { texts().flat_map(|text| fields_of(text, table)).collect() };
     let (lists_used, keys_used) = (used("settings"), used("keys"));
-    let (queue_names, queue_keys): (Vec<&str>, Vec<&str>) =
-        NAMES.keys().into_iter().filter(|(name, _)| keys_used.contains(name)).unzip();
+    let queue_keys = NAMES.keys().map(|(name, _)| name).into_iter();
+    let queue_keys: Vec<&str> = queue_keys.filter(|name| keys_used.contains(name)).collect();
 
     let lists = lists_used.into_iter().filter_map(|name| {
         let value = settings.get(name).filter(|value| !is_scalar(value))?;
         Some(format!("{name} = {}", literal(value)))
     });
-    let keys = keys.iter().chain(&queue_names).zip(1..);
+    let keys = keys.iter().chain(&queue_keys).zip(1..);
     let keys = keys.map(|(name, index)| format!("{name} = KEYS[{index}]"));
     let (flags, _) = flags_of(source.text);
     let mut text = format!(
@@ -311,7 +324,7 @@ return part.of(keys.a, keys.wake, 300000, nil, 4)
 end)())
 "##
         );
-        assert_eq!(queue_keys, [NAMES.wake.as_str()]);
+        assert_eq!(queue_keys, ["wake"]);
     }
 
     #[test]

@@ -19,6 +19,8 @@ const NUMBER: Part = Part { name: "number", text: include_str!("lua/lib/number.l
 const QUEUE: Part = Part { name: "queue", text: include_str!("../queue/lua/lib/queue.lua") };
 const RATE: Part = Part { name: "rate", text: include_str!("lua/lib/rate.lua") };
 const TIDY: Part = Part { name: "tidy", text: include_str!("lua/lib/tidy.lua") };
+const UNDELIVERED: Part =
+    Part { name: "undelivered", text: include_str!("lua/lib/undelivered.lua") };
 const UNSENT: Part = Part { name: "unsent", text: include_str!("lua/lib/unsent.lua") };
 
 /// What decides, as scripts have it, for a test that tells it records and no keys: the test's own
@@ -54,9 +56,10 @@ scripts! {
     END_CHALLENGE "lua/end_challenge.lua" [BLOCK, COOLDOWN, NUMBER, TIDY];
     NOTIFY "lua/notify.lua" [QUEUE, DELIVERY];
     CLAIM "lua/claim.lua"
-        [BREAKER, BUCKET, LOG, NUMBER, QUEUE, DELIVERY, UNSENT, RATE];
-    RECORD "lua/record.lua" [BREAKER, BUCKET, LOG, NUMBER, QUEUE, DELIVERY, UNSENT];
-    REPORT "lua/report.lua" [DELIVERY];
+        [BREAKER, BUCKET, LOG, NUMBER, QUEUE, DELIVERY, UNDELIVERED, UNSENT, RATE];
+    RECORD "lua/record.lua"
+        [BREAKER, BUCKET, LOG, NUMBER, QUEUE, DELIVERY, UNDELIVERED, UNSENT];
+    REPORT "lua/report.lua" [DELIVERY, UNDELIVERED];
     RIGHTS "lua/rights.lua" [];
     IDEMPOTENCY_BEGIN "lua/idempotency_begin.lua" [];
     IDEMPOTENCY_END "lua/idempotency_end.lua" [];
@@ -90,7 +93,7 @@ mod tests {
     use crate::ledger::{deliveries, delivery_status, idempotency, notices, otp, rights};
     use crate::queue::{self, maintenance};
 
-    const PARTS: [Part; 15] = [
+    const PARTS: [Part; 16] = [
         BLOCK,
         BREAKER,
         BUCKET,
@@ -105,6 +108,7 @@ mod tests {
         QUEUE,
         RATE,
         TIDY,
+        UNDELIVERED,
         UNSENT,
     ];
 

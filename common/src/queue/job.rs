@@ -1,7 +1,29 @@
 //! Job payloads. A job names things by id: a code or a phone number is never in one.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
+
+/// A payload of a queue.
+pub trait Job: DeserializeOwned + Send + 'static {
+    /// What it is about, for the logs.
+    fn subject(&self) -> String;
+}
+
+/// Post one event to the operator's webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostEvent {
+    /// The outbox' row.
+    pub id: i64,
+    /// Until when the row is left to this job (Unix ms). A row that says otherwise has another.
+    pub lease: i64,
+}
+
+impl Job for PostEvent {
+    fn subject(&self) -> String {
+        self.id.to_string()
+    }
+}
 
 /// Send the SMS of one delivery: a one-time password, or a notice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +39,12 @@ pub struct SendOtp {
     /// The job's own id; none of a delivery's first. Of all its jobs only the latest counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_id: Option<String>,
+}
+
+impl Job for SendOtp {
+    fn subject(&self) -> String {
+        self.delivery_id.clone()
+    }
 }
 
 impl SendOtp {

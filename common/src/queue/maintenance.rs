@@ -7,7 +7,7 @@ use redis::RedisResult;
 use redis::aio::ConnectionLike;
 use serde::{Deserialize, Serialize};
 
-use super::NAMES;
+use super::{NAMES, Queue};
 use crate::ledger::script::{Call, Script, Source, keys, named};
 use crate::ledger::scripts;
 use crate::runtime::clock::millis;
@@ -105,15 +105,19 @@ impl Call for DepthCall {
     const SOURCE: Source = scripts::DEPTH;
 }
 
-/// Adds jobs one by one, as the ledger's scripts do with the rest of their change.
+/// Adds jobs to a queue one by one, as the ledger's scripts do with the rest of their change.
 ///
 /// # Errors
 /// Redis cannot be reached or refuses.
-pub async fn enqueue(redis: &mut impl ConnectionLike, jobs: &[NewJob]) -> RedisResult<()> {
-    ENQUEUE.run(redis, (), &EnqueueCall { jobs }).await.map(|_| ())
+pub async fn enqueue(
+    redis: &mut impl ConnectionLike,
+    queue: Queue,
+    jobs: &[NewJob],
+) -> RedisResult<()> {
+    ENQUEUE.run_in(queue, redis, (), &EnqueueCall { jobs }).await.map(|_| ())
 }
 
-/// Moves jobs whose retry is due at `now` (Unix ms) to the active list, the longest due first, and
+/// Moves SMS jobs whose retry is due at `now` (Unix ms) to the active list, the longest due first, and
 /// wakes the workers. Takes at most `limit` jobs, and never more than [`MAX_STEP`]; returns how
 /// many it moved.
 ///
@@ -132,8 +136,12 @@ pub async fn promote_due(
 ///
 /// # Errors
 /// Redis cannot be reached or refuses.
-pub async fn prune_ended(redis: &mut impl ConnectionLike, limit: usize) -> RedisResult<usize> {
-    PRUNE_ENDED.run(redis, (), &PruneCall { limit: limit.min(MAX_STEP) }).await
+pub async fn prune_ended(
+    redis: &mut impl ConnectionLike,
+    queue: Queue,
+    limit: usize,
+) -> RedisResult<usize> {
+    PRUNE_ENDED.run_in(queue, redis, (), &PruneCall { limit: limit.min(MAX_STEP) }).await
 }
 
 /// What a worker that fetches no more knows of the jobs that it took, by id.
@@ -154,15 +162,16 @@ pub struct InFlightSnapshot {
 /// Redis cannot be reached or refuses.
 pub async fn deregister(
     redis: &mut impl ConnectionLike,
+    queue: Queue,
     worker: &str,
     stock: &InFlightSnapshot,
 ) -> RedisResult<usize> {
     let keys = WorkerKeys {
-        in_flight_of_worker: NAMES.in_flight_of(worker),
-        metadata: NAMES.metadata_of(worker),
+        in_flight_of_worker: queue.names().in_flight_of(worker),
+        metadata: queue.names().metadata_of(worker),
     };
     let call = DeregisterCall { worker, ended: &stock.ended, running: &stock.running };
-    DEREGISTER.run(redis, keys, &call).await
+    DEREGISTER.run_in(queue, redis, keys, &call).await
 }
 
 /// How many jobs the queue holds.
@@ -175,7 +184,7 @@ pub struct Depth {
     pub in_flight: u64,
 }
 
-/// How many workers gave a sign of life within that time before `now` (Unix ms).
+/// How many workers of the SMS queue gave a sign of life within that time before `now` (Unix ms).
 ///
 /// # Errors
 /// Redis cannot be reached or refuses.
@@ -188,7 +197,7 @@ pub async fn living_workers(
     redis::cmd("ZCOUNT").arg(&NAMES.workers).arg(since).arg("+inf").query_async(redis).await
 }
 
-/// Counts the queue's jobs.
+/// Counts the jobs of the SMS queue.
 ///
 /// # Errors
 /// Redis cannot be reached or refuses.

@@ -1,4 +1,4 @@
-//! The SMS queue in Redis: its names, its apalis-redis configuration, and the scripts around it.
+//! The queues in Redis: their names, their apalis-redis configuration, and the scripts around them.
 //!
 //! apalis-redis fetches, acknowledges and reclaims jobs. Adding them, retrying them and forgetting
 //! them when they have ended is done here, because its own ways (`push`, the scheduled set,
@@ -18,8 +18,32 @@ pub use maintenance::{
     promote_due, prune_ended,
 };
 
-/// The queue's name, and the prefix of all its keys.
-pub const NAME: &str = "{cheershare}:sms";
+/// One of the queues. The scripts are the same for all; they get the keys of the one at hand.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Queue {
+    /// SMS to be sent.
+    Sms,
+    /// Events to be posted to the operator's webhook.
+    Events,
+}
+
+impl Queue {
+    /// The prefix of all its keys.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sms => "{cheershare}:sms",
+            Self::Events => "{cheershare}:events",
+        }
+    }
+
+    #[must_use]
+    pub fn names(self) -> &'static Names {
+        match self {
+            Self::Sms => &NAMES,
+            Self::Events => &EVENT_NAMES,
+        }
+    }
+}
 
 /// The most jobs that one worker runs at once. Above about 7,000 in flight, the script of
 /// apalis-redis that takes back a dead worker's jobs fails ("too many results to unpack").
@@ -83,9 +107,13 @@ impl Names {
     }
 }
 
-/// The names of the one queue there is.
-pub static NAMES: LazyLock<Names> = LazyLock::new(|| {
-    let config = Config::default().queue(NAME);
+/// The names of the queue of SMS.
+pub static NAMES: LazyLock<Names> = LazyLock::new(|| names_of(Queue::Sms));
+static EVENT_NAMES: LazyLock<Names> = LazyLock::new(|| names_of(Queue::Events));
+
+fn names_of(queue: Queue) -> Names {
+    let name = queue.name();
+    let config = Config::default().queue(name);
     Names {
         active: config.active_jobs_list(),
         data: config.job_data_hash(),
@@ -94,10 +122,10 @@ pub static NAMES: LazyLock<Names> = LazyLock::new(|| {
         dead: config.dead_jobs_set(),
         workers: config.workers_set(),
         in_flight: config.inflight_jobs_set(),
-        retry: format!("{NAME}:retry"),
-        wake: format!("{NAME}:wake"),
+        retry: format!("{name}:retry"),
+        wake: format!("{name}:wake"),
     }
-});
+}
 
 /// How many jobs one fetch takes of a worker that runs `concurrency` at once. Small beside that,
 /// because a fetched job that waits for its turn here cannot be run by another worker.
@@ -106,12 +134,17 @@ pub fn batch_size(concurrency: u16) -> usize {
     usize::from((concurrency / 4).clamp(1, MAX_BATCH))
 }
 
-/// How apalis-redis is to work this queue. A worker that is silent for `heartbeat` times
+/// How apalis-redis is to work a queue. A worker that is silent for `heartbeat` times
 /// `missed_heartbeats` loses its jobs to the others.
 #[must_use]
-pub fn config(concurrency: u16, heartbeat: Duration, missed_heartbeats: usize) -> Config {
+pub fn config(
+    queue: Queue,
+    concurrency: u16,
+    heartbeat: Duration,
+    missed_heartbeats: usize,
+) -> Config {
     Config::default()
-        .queue(NAME)
+        .queue(queue.name())
         .batch_size(batch_size(concurrency))
         .heartbeat_interval(heartbeat)
         .missed_heartbeats(missed_heartbeats)
@@ -132,7 +165,7 @@ mod tests {
         assert_eq!(names.active, "{cheershare}:sms:active");
         assert_eq!(names.retry, "{cheershare}:sms:retry");
         let worker = "host-1-x".into();
-        let config = Config::default().queue(NAME);
+        let config = Config::default().queue(Queue::Sms.name());
         assert_eq!(names.in_flight_of("host-1-x"), config.inflight_set_for(&worker));
         assert_eq!(names.metadata_of("host-1-x"), config.worker_metadata_key(&worker));
     }

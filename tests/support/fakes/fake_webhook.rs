@@ -110,7 +110,7 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, Closed> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Closed)?.to_bytes();
-    if let Err(reason) = check(&head, &body) {
+    if let Err(reason) = check(&head, &body, "/sms?tenant=7", &Clock::default()) {
         state.refusals.lock().unwrap().push(reason);
         return Ok(Response::builder().status(401).body(Full::default()).unwrap());
     }
@@ -128,15 +128,15 @@ async fn answer(
 }
 
 /// <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>
-fn check(head: &Parts, body: &[u8]) -> Result<(), String> {
-    if head.method != http::Method::POST || head.uri != "/sms?tenant=7" {
+pub(super) fn check(head: &Parts, body: &[u8], path: &str, clock: &Clock) -> Result<(), String> {
+    if head.method != http::Method::POST || head.uri != path {
         return Err(format!("{} {}", head.method, head.uri));
     }
     if header(head, "content-type") != "application/json" {
         return Err("no JSON".to_owned());
     }
     let (id, timestamp) = (header(head, "webhook-id"), header(head, "webhook-timestamp"));
-    let now = Clock::default().unix_ms() / 1_000;
+    let now = clock.unix_ms() / 1_000;
     if !timestamp.parse().is_ok_and(|at: i64| now.abs_diff(at) <= 5) {
         return Err(format!("a timestamp of {timestamp:?} at {now}"));
     }
@@ -149,6 +149,6 @@ fn check(head: &Parts, body: &[u8]) -> Result<(), String> {
     if signed { Ok(()) } else { Err("a wrong signature".to_owned()) }
 }
 
-fn header<'a>(head: &'a Parts, name: &str) -> &'a str {
+pub(super) fn header<'a>(head: &'a Parts, name: &str) -> &'a str {
     head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }

@@ -54,7 +54,7 @@ impl Queue {
             })
             .collect();
         for jobs in jobs.chunks(1_000) {
-            enqueue(&mut self.connection.clone(), jobs).await.unwrap();
+            enqueue(&mut self.connection.clone(), common::queue::Queue::Sms, jobs).await.unwrap();
         }
     }
 

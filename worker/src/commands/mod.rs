@@ -2,6 +2,7 @@
 
 mod breaker;
 mod dead_letters;
+mod events;
 mod queue;
 
 use clap::Subcommand;
@@ -11,6 +12,7 @@ use common::runtime::command::{self, CommandError, Output};
 use common::runtime::metrics::MetricsAddress;
 
 pub use self::breaker::BreakerCommand;
+pub use self::events::EventsCommand;
 use crate::config::Config;
 
 /// What else the program can do.
@@ -23,6 +25,9 @@ pub enum Command {
     /// See and reset the breakers of the providers
     #[command(subcommand)]
     Breaker(BreakerCommand),
+    /// See and repeat events that the webhook did not take
+    #[command(subcommand)]
+    Events(EventsCommand),
     /// Ask the worker that runs on this machine, at METRICS_ADDR, whether it lives
     Health {
         /// Ask whether it can work, too: whether Redis and the database answer it
@@ -46,6 +51,7 @@ pub async fn run(command: Command, config: &Config) -> Result<(), CommandError> 
         Command::Breaker(command) => {
             breaker::run(command, &mut admin::connect(&config.redis)?).await
         }
+        Command::Events(command) => events::run(command, config).await,
         Command::Health { ready } => match config.metrics_addr {
             MetricsAddress::At(address) if address.port() != 0 => {
                 command::ask_health(address, ready).await

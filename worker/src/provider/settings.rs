@@ -1,14 +1,6 @@
 //! What the settings of several providers have in common.
 
 use common::config::SettingError;
-use reqwest::Url;
-
-pub(super) fn http_url(text: &str) -> Result<Url, &'static str> {
-    match Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
-        _ => Err("has to be a URL that starts with https:// or http://"),
-    }
-}
 
 /// For a setting without which `provider` cannot send.
 pub(super) fn required<T: Clone>(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use common::config::{
     AppConfig, CallbackConfig, ProviderChoice, ProviderName, SettingError, TWILIO_STATUS_PATH,
-    is_twilio_sid,
+    http_url, is_twilio_sid,
 };
 use common::domain::delivery::Reason;
 use common::runtime::clock::Clock;
@@ -17,7 +17,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::answer::{self, by_code, refused, unanswered};
-use super::settings::{http_url, no_tls, required};
+use super::settings::{no_tls, required};
 use super::{FailureClass, SendError, Sms, SmsProvider};
 
 /// The longest `ValidityPeriod` that Twilio takes.

@@ -5,21 +5,19 @@ use std::fmt;
 use std::time::Duration;
 
 use clap::Args;
-use common::config::{AppConfig, ProviderName, SettingError};
+use common::config::{AppConfig, ProviderName, SettingError, http_url};
 use common::domain::delivery::Reason;
 use common::runtime::clock::Clock;
-use data_encoding::BASE64;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use hmac::{Hmac, KeyInit, Mac};
 use reqwest::{Client, Url};
 use serde::Deserialize;
 use serde_json::json;
-use sha2::Sha256;
 
 use super::answer::{self, refused, unanswered};
-use super::settings::{http_url, no_tls, required};
+use super::settings::{no_tls, required};
 use super::{FailureClass, SendError, Sms, SmsProvider};
+use crate::webhook_signature::WebhookSecret;
 
 #[derive(Args, Clone)]
 pub struct WebhookConfig {
@@ -41,40 +39,10 @@ pub struct Webhook {
     clock: Clock,
 }
 
-/// `whsec_` and 24 to 64 bytes in base64. `Debug` hides them.
-#[derive(Clone)]
-pub struct WebhookSecret(Hmac<Sha256>);
-
 #[derive(Default, Deserialize)]
 struct Accepted {
     #[serde(default)]
     id: String,
-}
-
-impl WebhookSecret {
-    /// # Errors
-    /// Text of another form.
-    pub fn parse(text: &str) -> Result<Self, &'static str> {
-        text.strip_prefix("whsec_")
-            .and_then(|encoded| BASE64.decode(encoded.as_bytes()).ok())
-            .filter(|bytes| (24..=64).contains(&bytes.len()))
-            .and_then(|bytes| Hmac::new_from_slice(&bytes).ok())
-            .map(Self)
-            .ok_or("has to be whsec_ and 24 to 64 bytes in base64")
-    }
-
-    /// The signature of one message, as the header carries it.
-    fn sign(&self, id: &str, timestamp: i64, body: &str) -> String {
-        let text = format!("{id}.{timestamp}.{body}");
-        let mac = self.0.clone().chain_update(text).finalize();
-        format!("v1,{}", BASE64.encode(&mac.into_bytes()))
-    }
-}
-
-impl fmt::Debug for WebhookSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("WebhookSecret(…)")
-    }
 }
 
 impl Webhook {
@@ -108,12 +76,10 @@ impl Webhook {
         })
         .to_string();
         let timestamp = self.clock.unix_ms().div_euclid(1000);
-        let answer = answer::post(&self.http, self.url.clone(), self.timeout, sms)
-            .header("content-type", "application/json")
-            .header("webhook-id", &sms.delivery_id)
-            .header("webhook-timestamp", timestamp)
-            .header("webhook-signature", self.secret.sign(&sms.delivery_id, timestamp, &body))
-            .body(body)
+        let request = answer::post(&self.http, self.url.clone(), self.timeout, sms);
+        let answer = self
+            .secret
+            .signed(request, &sms.delivery_id, timestamp, body)
             .send()
             .await
             .map_err(|error| unanswered(&error))?;
@@ -146,29 +112,5 @@ impl SmsProvider for Webhook {
 
     fn time_limit(&self) -> Duration {
         self.timeout
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_signature_is_the_hmac_of_id_timestamp_and_body() {
-        // Computed with: printf 'msg_1.1700000000.{}' | openssl dgst -sha256 -hmac <24 times "k">
-        // -binary | base64
-        let secret =
-            WebhookSecret::parse(&format!("whsec_{}", BASE64.encode(&[b'k'; 24]))).unwrap();
-        assert_eq!(
-            secret.sign("msg_1", 1_700_000_000, "{}"),
-            "v1,E3sCg9uS8x43RKlJqcda1EcaYZxNkN+l2u7RBZBSZQQ="
-        );
-    }
-
-    #[test]
-    fn a_secret_of_another_form_is_refused() {
-        for text in ["", "whsec_", "whsec_AAAA", "whsec_not base64", &BASE64.encode(&[0; 32])] {
-            assert!(WebhookSecret::parse(text).is_err(), "{text}");
-        }
     }
 }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use common::ledger::connection::RedisConnection;
-use common::queue::{InFlightSnapshot, deregister};
+use common::queue::{InFlightSnapshot, Queue, deregister};
 use common::runtime::timeout::with_timeout;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,7 @@ const PAUSE_BETWEEN_ATTEMPTS: Duration = Duration::from_millis(100);
 /// The drain of a worker that fetches no more jobs.
 pub(crate) struct Drain {
     pub(crate) redis: RedisConnection,
+    pub(crate) queue: Queue,
     pub(crate) worker: String,
     pub(crate) in_flight: InFlightJobs,
     /// Cancelled when the process is asked to stop.
@@ -72,7 +73,7 @@ impl Drain {
         with_timeout(
             ATTEMPT_TIMEOUT,
             QueueError::NoAnswer,
-            deregister(&mut redis, &self.worker, in_flight),
+            deregister(&mut redis, self.queue, &self.worker, in_flight),
         )
         .await
     }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use common::ledger::connection::RedisConnection;
-use common::queue::NAMES;
+use common::queue::Queue;
 use common::runtime::clock::Clock;
 use common::runtime::timeout::with_timeout;
 use redis::{RedisResult, pipe};
@@ -19,27 +19,33 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const METADATA_TTL_SECONDS: u32 = 3_600;
 
 /// Sends the heartbeat of `worker` every `period`. Never ends.
-pub(crate) async fn send_heartbeats(redis: RedisConnection, worker: String, period: Duration) {
+pub(crate) async fn send_heartbeats(
+    redis: RedisConnection,
+    queue: Queue,
+    worker: String,
+    period: Duration,
+) {
     let mut log = LogOnChange::new("keep the worker alive");
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         log.observe(
-            with_timeout(TIMEOUT, QueueError::NoAnswer, send(redis.clone(), &worker)).await,
+            with_timeout(TIMEOUT, QueueError::NoAnswer, send(redis.clone(), queue, &worker)).await,
         );
     }
 }
 
-async fn send(mut redis: RedisConnection, worker: &str) -> RedisResult<()> {
+async fn send(mut redis: RedisConnection, queue: Queue, worker: &str) -> RedisResult<()> {
+    let names = queue.names();
     // Always the system's clock: apalis-redis compares with it.
     let seconds = Clock::default().unix_ms() / 1_000;
     pipe()
         .cmd("ZADD")
         // XX: only registering adds a worker; one that was taken off has to notice it.
-        .arg((&NAMES.workers, "XX", seconds, worker))
+        .arg((&names.workers, "XX", seconds, worker))
         .ignore()
-        .expire(NAMES.metadata_of(worker), METADATA_TTL_SECONDS.into())
+        .expire(names.metadata_of(worker), METADATA_TTL_SECONDS.into())
         .ignore()
         .exec_async(&mut redis)
         .await

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use apalis::prelude::{AbortError, Codec, Service, Task};
-use common::queue::job::SendOtp;
+use common::queue::job::Job;
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::PollSemaphore;
 use tracing::error;
@@ -37,26 +38,25 @@ impl Codec<Payload> for Undecoded {
     }
 }
 
+/// What is done with each job.
+pub(crate) type Handler<J> = Arc<dyn Fn(J) -> BoxFuture<'static, ()> + Send + Sync>;
+
 /// The service that apalis calls with each job.
-pub(crate) struct JobService<H> {
-    handler: H,
+pub(crate) struct JobService<J> {
+    handler: Handler<J>,
     /// Bounds the jobs that run, also those that outlived their apalis worker.
     slots: PollSemaphore,
     slot: Option<OwnedSemaphorePermit>,
     in_flight: InFlightJobs,
 }
 
-impl<H> JobService<H> {
-    pub(crate) fn new(handler: H, slots: Arc<Semaphore>, in_flight: InFlightJobs) -> Self {
+impl<J> JobService<J> {
+    pub(crate) fn new(handler: Handler<J>, slots: Arc<Semaphore>, in_flight: InFlightJobs) -> Self {
         Self { handler, slots: PollSemaphore::new(slots), slot: None, in_flight }
     }
 }
 
-impl<H, F> Service<Task<Payload>> for JobService<H>
-where
-    H: Fn(SendOtp) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = ()> + Send + 'static,
-{
+impl<J: Job> Service<Task<Payload>> for JobService<J> {
     type Response = ();
     type Error = AbortError;
     type Future = Pin<Box<dyn Future<Output = Result<(), AbortError>> + Send>>;
@@ -70,7 +70,7 @@ where
 
     fn call(&mut self, task: Task<Payload>) -> Self::Future {
         let slot = self.slot.take();
-        let handler = self.handler.clone();
+        let handler = Arc::clone(&self.handler);
         let job_id = task.task_id().map(ToString::to_string).unwrap_or_default();
         let running = self.in_flight.start(job_id.clone());
         let job = tokio::spawn(async move {
@@ -81,20 +81,20 @@ where
     }
 }
 
-async fn run<H, F>(handler: &H, job_id: &str, payload: &Payload) -> Result<(), AbortError>
-where
-    H: Fn(SendOtp) -> F,
-    F: Future<Output = ()>,
-{
-    let job: SendOtp = serde_json::from_slice(&payload.0).map_err(|error| {
+async fn run<J: Job>(
+    handler: &Handler<J>,
+    job_id: &str,
+    payload: &Payload,
+) -> Result<(), AbortError> {
+    let job: J = serde_json::from_slice(&payload.0).map_err(|error| {
         metrics::job_ran("unreadable");
         error!(event = "job_unreadable", job_id, %error);
         AbortError::new("unreadable payload")
     })?;
-    let delivery_id = job.delivery_id.clone();
+    let subject = job.subject();
     AssertUnwindSafe(async { handler(job).await }).catch_unwind().await.map_err(|_| {
         metrics::job_ran("panicked");
-        error!(event = "job_panicked", job_id, delivery_id);
+        error!(event = "job_panicked", job_id, subject);
         AbortError::new("panicked")
     })
 }

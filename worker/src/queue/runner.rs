@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::ledger::connection::Redis;
-use common::queue::job::SendOtp;
-use common::queue::{self, DEFAULT_CONCURRENCY};
+use common::queue::job::Job;
+use common::queue::{self, DEFAULT_CONCURRENCY, Queue};
 use common::runtime::clock::Clock;
+use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +31,7 @@ const LAST_CALL_TIMEOUT: Duration = Duration::from_secs(1);
 /// How to work the queue.
 #[derive(Clone, Debug)]
 pub struct RunnerSettings {
+    pub queue: Queue,
     /// Jobs at once, 1 to [`queue::MAX_CONCURRENCY`].
     pub concurrency: u16,
     /// How long jobs may go on after the stop signal.
@@ -55,6 +57,7 @@ impl RunnerSettings {
 impl Default for RunnerSettings {
     fn default() -> Self {
         Self {
+            queue: Queue::Sms,
             concurrency: DEFAULT_CONCURRENCY,
             shutdown_deadline: Duration::from_secs(15),
             heartbeat: Duration::from_secs(2),
@@ -70,25 +73,34 @@ impl Default for RunnerSettings {
 ///
 /// Each job runs in a task of its own, which ends even when Redis fails the worker meanwhile. A
 /// panic ends its job and nothing else. Redis may be away when this starts and at any time after.
-pub async fn run<H, F>(
+pub async fn run<J, H, F>(
     redis: &Redis,
     settings: RunnerSettings,
     clock: Clock,
     handler: H,
     shutdown: CancellationToken,
 ) where
-    H: Fn(SendOtp) -> F + Clone + Send + Sync + 'static,
+    J: Job,
+    H: Fn(J) -> F + Send + Sync + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
+    let queue = settings.queue;
     let connection = redis.connection(RESPONSE_TIMEOUT);
-    let _maintenance = AbortOnDropHandle::new(tokio::spawn(maintain(connection.clone(), clock)));
+    let maintenance = maintain(connection.clone(), queue, clock);
+    let _maintenance = AbortOnDropHandle::new(tokio::spawn(maintenance));
     let context = WorkerContext {
         redis: redis.clone(),
         connection,
-        config: queue::config(settings.concurrency, settings.heartbeat, settings.missed_heartbeats),
+        queue,
+        config: queue::config(
+            queue,
+            settings.concurrency,
+            settings.heartbeat,
+            settings.missed_heartbeats,
+        ),
         poll_interval: settings.poll_interval,
         slots: Arc::new(Semaphore::new(settings.concurrency.into())),
-        handler,
+        handler: Arc::new(move |job| handler(job).boxed()),
     };
     let deadline = CancellationToken::new();
     let drains = TaskTracker::new();
@@ -99,21 +111,18 @@ pub async fn run<H, F>(
         deadline.cancel();
         let _late = timeout(LAST_CALL_TIMEOUT, drains.wait()).await;
     }
-    let _late = timeout(LAST_CALL_TIMEOUT, remove_ended_jobs(context.connection)).await;
+    let _late = timeout(LAST_CALL_TIMEOUT, remove_ended_jobs(context.connection, queue)).await;
 }
 
 /// Runs one apalis worker after the other, each under a name of its own, with growing pauses
 /// between those that end soon.
-async fn supervise<H, F>(
-    context: &WorkerContext<H>,
+async fn supervise<J: Job>(
+    context: &WorkerContext<J>,
     settings: &RunnerSettings,
     shutdown: &CancellationToken,
     deadline: &CancellationToken,
     drains: &TaskTracker,
-) where
-    H: Fn(SendOtp) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = ()> + Send + 'static,
-{
+) {
     let mut backoff = MIN_BACKOFF;
     while !shutdown.is_cancelled() {
         let name = unique_name();
@@ -124,12 +133,14 @@ async fn supervise<H, F>(
         );
         let heartbeat = AbortOnDropHandle::new(tokio::spawn(send_heartbeats(
             context.connection.clone(),
+            context.queue,
             name.clone(),
             settings.heartbeat / 2,
         )));
         let end = shutdown.run_until_cancelled(context.work(&name, in_flight.clone())).await;
         let drain = Drain {
             redis: context.connection.clone(),
+            queue: context.queue,
             worker: name.clone(),
             in_flight,
             shutdown: shutdown.clone(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use common::ledger::connection::Redis;
 use common::ledger::subscription::Subscription;
-use common::queue::NAMES;
+use common::queue::Queue;
 use futures_util::{Stream, stream};
 use redis::RedisResult;
 use tokio::sync::mpsc;
@@ -22,10 +22,13 @@ const SECOND_WAKE_AFTER: Duration = Duration::from_millis(20);
 const RECONNECT_AFTER: Duration = Duration::from_millis(500);
 
 /// Yields whenever there may be a job. Stops listening when dropped.
-pub(crate) fn wakes(redis: &Redis) -> impl Stream<Item = ()> + Unpin + Send + Sync + 'static {
+pub(crate) fn wakes(
+    redis: &Redis,
+    queue: Queue,
+) -> impl Stream<Item = ()> + Unpin + Send + Sync + 'static {
     // One wake-up that was not taken yet is as good as many.
     let (wake, mut woken) = mpsc::channel(1);
-    let listener = AbortOnDropHandle::new(tokio::spawn(listen_always(redis.clone(), wake)));
+    let listener = AbortOnDropHandle::new(tokio::spawn(listen_always(redis.clone(), queue, wake)));
     stream::poll_fn(move |cx| {
         let _keep_alive = &listener;
         let poll = woken.poll_recv(cx);
@@ -38,10 +41,10 @@ pub(crate) fn wakes(redis: &Redis) -> impl Stream<Item = ()> + Unpin + Send + Sy
     })
 }
 
-async fn listen_always(redis: Redis, wake: mpsc::Sender<()>) {
+async fn listen_always(redis: Redis, queue: Queue, wake: mpsc::Sender<()>) {
     let mut log = LogOnChange::new("listen for new jobs");
     loop {
-        let end = listen(&redis, &wake, &mut log).await;
+        let end = listen(&redis, queue, &wake, &mut log).await;
         log.observe(end.map_err(QueueError::from));
         tokio::time::sleep(RECONNECT_AFTER).await;
     }
@@ -49,10 +52,11 @@ async fn listen_always(redis: Redis, wake: mpsc::Sender<()>) {
 
 async fn listen(
     redis: &Redis,
+    queue: Queue,
     wake: &mpsc::Sender<()>,
     log: &mut LogOnChange,
 ) -> RedisResult<Infallible> {
-    let mut messages = Subscription::open(&redis.primary().await?, &NAMES.wake).await?;
+    let mut messages = Subscription::open(&redis.primary().await?, &queue.names().wake).await?;
     log.observe(Ok(()));
     // For jobs that were added before this listened.
     let _full = wake.try_send(());

@@ -12,4 +12,7 @@ if not delivery.may_move(sms, call.status) then
 end
 sms[D.status], sms[D.reason], sms[D.claimed_until] = call.status, call.reason or false, false
 delivery.save(keys.delivery, sms, delivery.is_over(call.status) and DAY)
+if call.status == 'failed' or call.status == 'undelivered' then
+    undelivered.tell(call.delivery_id, sms)
+end
 return true

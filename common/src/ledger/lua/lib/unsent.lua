@@ -14,6 +14,9 @@ function unsent.finish(id, key, sms, status, reason, provider, provider_code, no
     end
     sms[D.status], sms[D.reason], sms[D.claimed_until] = status, reason, false
     delivery.save(key, sms, DAY)
+    if status == 'failed' or reason == 'expired' then
+        undelivered.tell(id, sms)
+    end
 
     local number = sms[D.number]
     local masked = string.sub(number, 1, 3) .. string.rep('*', math.max(0, #number - 5))
