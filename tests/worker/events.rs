@@ -365,3 +365,24 @@ async fn tell(accounts: &Accounts, clock: &Clock) {
         accounts.rename(signed_in.user.id, version, &name, now).await.unwrap().unwrap();
     }
 }
+
+#[async_test]
+async fn a_worker_that_is_killed_while_it_posts_loses_nothing() {
+    let receiver = FakeReceiver::start().await;
+    receiver.hangs();
+    let mut app = plan(&receiver).start().await;
+    for _ in 0..12 {
+        app.sign_in("Asha", NUMBER).await;
+    }
+    eventually(SOON, "requests that hang", async || {
+        (receiver.received().len() >= 13).then_some(())
+    })
+    .await;
+    drop(app.workers.remove(0));
+    receiver.answers(204);
+    app.start_worker().await;
+    // Its jobs are given to others after ten seconds; an event without a job gets one in a minute.
+    let events = receiver.wait_for(13, Duration::from_secs(90)).await;
+    let ids: BTreeSet<_> = receiver.received().into_iter().map(|event| event.id).collect();
+    assert_eq!((events.len(), ids.len()), (13, 13), "the same ids, before and after");
+}
