@@ -54,9 +54,13 @@ pub async fn take_undelivered(
     now: OffsetDateTime,
 ) -> Result<(), OutboxError> {
     let entries = events.undelivered().await?;
-    let told = entries.iter().filter_map(|entry| serde_json::from_str(entry).ok());
-    let told: Vec<_> =
-        told.map(|sms: UndeliveredSms| OutgoingEvent::sms_undelivered(&sms)).collect();
+    let mut told = Vec::with_capacity(entries.len());
+    for entry in &entries {
+        match serde_json::from_str::<UndeliveredSms>(entry) {
+            Ok(sms) => told.push(OutgoingEvent::sms_undelivered(&sms)),
+            Err(error) => tracing::error!(event = "undelivered_unreadable", %error),
+        }
+    }
     if !told.is_empty() {
         accounts.add_events(told, now).await?;
     }

@@ -12,6 +12,8 @@ ALTER TABLE outbox
     ADD COLUMN due_at bigint NOT NULL DEFAULT 0,
     ADD COLUMN failure text;
 CREATE INDEX outbox_events_due ON outbox (due_at, id) WHERE kind = 'event';
+CREATE INDEX outbox_events_dead ON outbox (created_at) WHERE kind = 'dead_event';
+CREATE INDEX outbox_notices ON outbox (id) WHERE kind = 'notice';
 ";
 
 const SQLITE: &str = "
@@ -19,9 +21,13 @@ ALTER TABLE outbox ADD COLUMN attempts integer NOT NULL DEFAULT 0;
 ALTER TABLE outbox ADD COLUMN due_at integer NOT NULL DEFAULT 0;
 ALTER TABLE outbox ADD COLUMN failure text;
 CREATE INDEX outbox_events_due ON outbox (due_at, id) WHERE kind = 'event';
+CREATE INDEX outbox_events_dead ON outbox (created_at) WHERE kind = 'dead_event';
+CREATE INDEX outbox_notices ON outbox (id) WHERE kind = 'notice';
 ";
 
 const DOWN: &str = "
+DROP INDEX outbox_notices;
+DROP INDEX outbox_events_dead;
 DROP INDEX outbox_events_due;
 ALTER TABLE outbox DROP COLUMN failure;
 ALTER TABLE outbox DROP COLUMN due_at;

@@ -113,7 +113,7 @@ async fn what_tells_of_ended_sessions_goes_silent() {
 
 /// How long it takes until the API listens again.
 async fn a_subscription_of_the_api_goes_silent(plan: Plan) -> (App, TcpProxy, Duration) {
-    let mut app = plan.apis(0).start().await;
+    let mut app = plan.apis(0).workers(0).start().await;
     let proxy = TcpProxy::start(app.redis.port()).await;
     let others = app.redis.listeners();
     app.behind(&proxy, App::start_api).await;

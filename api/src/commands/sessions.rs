@@ -48,7 +48,7 @@ pub(super) async fn run(
             );
         }
     };
-    // Where Redis is away, the programs trust nothing that they remember.
+    // Where Redis is away, the programs forget what they remember within two seconds.
     let redis = admin::connect(&config.redis)?;
     let accounts = Accounts::connect(&config.database.url(&config.app)?, 1)
         .await?

@@ -14,7 +14,8 @@ use crate::ledger::connection::{Redis, RedisConnection};
 use crate::ledger::subscription::Subscription;
 
 const CHANNEL: &str = "{cheershare}:sessions:changed";
-/// How long a change may be told. Where Redis is away, no other process trusts what it keeps.
+/// How long a change may be told. Where Redis is away for all, no other process trusts what it keeps;
+/// where it is away for this one alone, the others forget it when they forget everything that old.
 const DEADLINE: Duration = Duration::from_millis(250);
 const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 /// Users who share one forget together.

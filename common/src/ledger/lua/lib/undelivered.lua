@@ -2,6 +2,8 @@
 local undelivered = {}
 
 local MONTH = 30 * 86400000
+-- A worker takes them within a second, unless no worker is told of the webhook.
+local MOST = 100000
 
 function undelivered.tell(id, sms)
     if not call.undelivered then
@@ -11,6 +13,7 @@ function undelivered.tell(id, sms)
         delivery_id = id, phone_number = sms[D.number], status = sms[D.status],
         reason = sms[D.reason] or cjson.null,
     }))
+    redis.call('LTRIM', call.undelivered, -MOST, -1)
     redis.call('PEXPIRE', call.undelivered, MONTH)
 end
 
