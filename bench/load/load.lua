@@ -7,6 +7,14 @@ function setup(thread)
   threads = threads + 1
 end
 
+-- What a load sends that has no `request` of its own: what its `init` puts in here, in turn.
+requests = {}
+local at = 0
+function request()
+  at = at % #requests + 1
+  return requests[at]
+end
+
 function post(path, body)
   return wrk.format('POST', path, { ['Content-Type'] = 'application/json' }, body)
 end
