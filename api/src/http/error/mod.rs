@@ -72,6 +72,8 @@ pub enum ErrorKind {
     /// The user has changed since the version that the client knows.
     #[error("Somebody else changed this meanwhile; read it again")]
     EditConflict,
+    #[error("Too many new names within an hour; try again later")]
+    TooManyNames,
     #[error("The request took too long to arrive")]
     RequestTimeout,
     #[error("Invalid request payload")]
@@ -150,6 +152,7 @@ impl ErrorKind {
             Self::NoSigningKeys => (StatusCode::NOT_FOUND, "no_signing_keys"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::EditConflict => (StatusCode::CONFLICT, "edit_conflict"),
+            Self::TooManyNames => (StatusCode::TOO_MANY_REQUESTS, "name_limit"),
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
             Self::PayloadTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
             Self::UnsupportedMediaType => {
@@ -195,7 +198,7 @@ impl ErrorKind {
     fn says_when(self) -> bool {
         match self {
             Self::Refused(kind) => kind != LimitKind::Blocked,
-            Self::ChallengeRequired => true,
+            Self::ChallengeRequired | Self::TooManyNames => true,
             _ => self.usual_retry_after().is_some(),
         }
     }
