@@ -31,6 +31,7 @@ use crate::routes::verify::Verify;
 use crate::server::{self, ConnectionLimits, Drain};
 use crate::service::jwts::JwtIssuer;
 use crate::service::otp_service::OtpService;
+use crate::service::turns::Turns;
 use crate::state::AppState;
 
 /// Redis answers within milliseconds or not at all.
@@ -183,6 +184,7 @@ pub async fn connect(
             keys: Reloadable::new(config.signing.keys(&config.app).map_err(told)?),
             issuer: config.callbacks.issuer().map(str::to_owned),
             ttl: config.signing.jwt_ttl(),
+            turns: Turns::of_this_machine(),
         },
         registered_clients: Reloadable::new(config.registered_clients().map_err(told)?),
         default_country: config.destinations.default_country,

@@ -67,6 +67,9 @@ pub enum ErrorKind {
     NotFound,
     #[error("This service signs no JWTs: SIGNING_KEY_FILES is not set")]
     NoSigningKeys,
+    /// Signatures that others asked for take all places.
+    #[error("Too many JWTs are being signed. Try again soon.")]
+    TooManyJwts,
     #[error("Method not allowed")]
     MethodNotAllowed,
     /// The user has changed since the version that the client knows.
@@ -178,7 +181,7 @@ impl ErrorKind {
             Self::RequestHeadTooLarge => {
                 (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "request_head_too_large")
             }
-            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            Self::Overloaded | Self::TooManyJwts => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
         }
     }
 
