@@ -13,6 +13,7 @@ use crate::document;
 use crate::http::client_address::AddressRule;
 use crate::http::cors::AllowedOrigins;
 use crate::http::middleware::{around_everything, around_operation};
+use crate::http::origin::Origin;
 use crate::http::route_lookup::RouteLookup;
 use crate::http::static_content::StaticContent;
 use crate::pages::{Pages, dev_inbox, sign_in};
@@ -43,7 +44,7 @@ pub struct App {
     pub pages: Pages,
     pub verify: Verify,
     /// Where browsers reach the pages, as far as the settings say.
-    pub public_url: Option<String>,
+    pub own: Option<Origin>,
     /// Where Twilio's reports are asked for.
     pub twilio_status: Option<TwilioStatus>,
 }
@@ -88,7 +89,7 @@ impl App {
                 state: Arc::clone(&self.state),
                 cookie: self.verify.cookie.clone(),
                 address_rule: self.address_rule.clone(),
-                public_url: self.public_url.clone(),
+                own: self.own.clone(),
             };
             let methods = get(session.clone()).post(session.clone()).delete(session);
             others.insert(browser_session::PATH, methods);

@@ -21,6 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::App;
 use crate::config::Config;
+use crate::http::origin::Origin;
 use crate::metrics::Scrape;
 use crate::pages::Pages;
 use crate::pages::dev_inbox::DevInbox;
@@ -195,6 +196,7 @@ pub async fn connect(
         TwilioStatus::new(public_url, auth_token.clone(), statuses, rejections)
     });
     let public_url = config.callbacks.public_url.as_deref();
+    let own = public_url.map(|url| Origin::of_url(url).ok_or_else(no_origin)).transpose()?;
     Ok(App {
         state: Arc::new(state),
         address_rule: config.server.address_rule(&config.app)?,
@@ -203,14 +205,18 @@ pub async fn connect(
         verify: Verify {
             cookie: config.browser.cookie(
                 &config.app,
-                public_url,
+                own.as_ref(),
                 config.otp.cookie_keys(&config.app)?,
             )?,
             redirect: config.browser.redirect(public_url, config.has_sign_in_page())?,
         },
-        public_url: public_url.map(str::to_owned),
+        own,
         twilio_status,
     })
+}
+
+fn no_origin() -> SettingError {
+    SettingError::new("PUBLIC_URL", "has to be like https://signin.example.com")
 }
 
 /// Tells all faults of a file: the last one is what ends the program, the others have a line each
