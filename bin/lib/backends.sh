@@ -1,4 +1,5 @@
-# The backends of docs/integration.md, each as it stands there. Nothing of Apache starts with the system.
+# The backends of docs/integration.md, its module for apps and the receiver of docs/events.md, each as it stands there.
+# Nothing of Apache starts with the system.
 
 bring_oauth2_module() {
   [ -e /usr/lib/apache2/modules/mod_oauth2.so ] && return

@@ -11,6 +11,7 @@ import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
+import { block } from "../browser/support/blocks.mjs";
 import { freePort, startService } from "../browser/support/service.mjs";
 import { until } from "../browser/support/until.mjs";
 
@@ -19,6 +20,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const packages = createRequire(join(npmFolder, "package.json"));
 const { SignJWT, UnsecuredJWT, importPKCS8 } = await import(pathToFileURL(packages.resolve("jose")).href);
 
+const PAGE = "integration.md";
 const NUMBER = "+919876543210";
 const CODE = "471147";
 const CLIENT = { id: "orders", secret: "a-secret-of-the-tests" };
@@ -62,32 +64,23 @@ after(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** The block of the page that begins with its name in a comment. */
-async function block(name) {
-  const page = await readFile(join(here, "../../docs/integration.md"), "utf8");
-  const blocks = [...page.matchAll(/^```\w+\n((?:\/\/|#) (\S+)\n.*?)^```$/gms)];
-  const found = blocks.filter(([, , named]) => named === name);
-  assert.equal(found.length, 1, `the page has ${found.length} blocks ${name}`);
-  return found[0][1];
-}
-
 async function startNode(name) {
   const file = join(npmFolder, "blocks", name);
   await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, await block(name));
+  await writeFile(file, await block(PAGE, name));
   return startBackend(name, process.execPath, () => [file]);
 }
 
 async function startPython(name) {
   const file = join(folder, name);
-  await writeFile(file, await block(name));
+  await writeFile(file, await block(PAGE, name));
   const server = (port) => ["-B", "-m", "flask", "--app", file, "run", "--port", String(port)];
   return startBackend(name, python, server);
 }
 
 /** In front of a file. */
 async function startApache() {
-  const recipe = await block("app.conf");
+  const recipe = await block(PAGE, "app.conf");
   const modules = ["mpm_event", "authn_core", "authz_core", "dir", "oauth2"];
   const config = (port) => `ServerRoot ${folder}
     ServerName localhost

@@ -1,15 +1,18 @@
-// A real event, checked as docs/events.md says by standardwebhooks from npm and from PyPI. NPM_FOLDER has the packages from
-// npm, PYTHON is the Python that has those from PyPI.
+// Real events: checked as docs/events.md says by standardwebhooks from npm and from PyPI, and taken by the receiver of that
+// page, as it stands there. NPM_FOLDER has the packages from npm, PYTHON is the Python that has those from PyPI.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 
-import { startService } from "../browser/support/service.mjs";
+import { block } from "../browser/support/blocks.mjs";
+import { freePort, startService } from "../browser/support/service.mjs";
 import { until } from "../browser/support/until.mjs";
 
 const packages = createRequire(join(process.env.NPM_FOLDER, "package.json"));
@@ -25,15 +28,22 @@ told = json.load(sys.stdin)
 print(json.dumps(Webhook(told["secret"]).verify(told["body"], told["headers"])))
 `;
 
+const ALL_FACTS = `
+import json, sqlite3, sys
+print(json.dumps(sqlite3.connect(sys.argv[1]).execute("SELECT user_id, thing, value FROM facts ORDER BY user_id, thing").fetchall()))
+`;
+
 const requests = [];
-let receiver, service;
+let receiver, service, documented;
 
 before(async () => {
+  documented = await startDocumented();
+  // What it gets it passes on to the documented one, whose answer counts.
   receiver = createServer(async (request, response) => {
     let body = "";
     for await (const part of request) body += part;
     requests.push({ headers: request.headers, body });
-    response.writeHead(204).end();
+    response.writeHead(await documented.post(body, request.headers)).end();
   });
   await new Promise((listening) => receiver.listen(0, "127.0.0.1", listening));
   service = await startService({
@@ -47,7 +57,46 @@ after(async () => {
   await service?.stop();
   receiver.close();
   receiver.closeAllConnections();
+  await documented?.stop();
 });
+
+/** The receiver of the page. `facts` answers what it keeps. */
+async function startDocumented() {
+  const folder = await mkdtemp(join(tmpdir(), "receiver-"));
+  const [file, port] = [join(folder, "receiver.py"), await freePort()];
+  const env = { PATH: process.env.PATH, EVENTS_WEBHOOK_SECRET: SECRET, DATABASE: join(folder, "events.db") };
+  await writeFile(file, await block("events.md", "receiver.py"));
+  const args = ["-B", "-m", "flask", "--app", file, "run", "--port", String(port)];
+  const child = spawn(process.env.PYTHON, args, { cwd: folder, env, stdio: ["ignore", "inherit", "pipe"] });
+  let said = "";
+  child.stderr.on("data", (text) => (said += text));
+  const ended = new Promise((done) => child.once("exit", done));
+  const post = async (body, { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": signature }) => {
+    const headers = { "content-type": "application/json", "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": signature };
+    return (await fetch(`http://127.0.0.1:${port}/events`, { method: "POST", headers, body })).status;
+  };
+  const facts = () => {
+    const { status, stdout, stderr } = spawnSync(process.env.PYTHON, ["-c", ALL_FACTS, env.DATABASE], { encoding: "utf8" });
+    assert.equal(status, 0, stderr);
+    return JSON.parse(stdout);
+  };
+  const stop = async () => {
+    child.kill();
+    await ended;
+    await rm(folder, { recursive: true });
+  };
+  const refuses = () => fetch(`http://127.0.0.1:${port}/`).then(({ status }) => status === 404, () => false);
+  await until("the receiver", refuses).catch((error) => assert.fail(`${error.message}: ${said}`));
+  return { post, facts, stop };
+}
+
+/** An event as the worker would post it. */
+async function post(type, data, id = `evt_${data.sequence}`) {
+  const body = JSON.stringify({ type, timestamp: new Date().toISOString(), data });
+  const now = new Date();
+  const headers = { "webhook-id": id, "webhook-timestamp": String(Math.floor(now / 1000)), "webhook-signature": new Webhook(SECRET).sign(id, now, body) };
+  return documented.post(body, headers);
+}
 
 function verifiedByPython(told) {
   const { status, stdout } = spawnSync(process.env.PYTHON, ["-c", IN_PYTHON], { input: JSON.stringify(told), encoding: "utf8" });
@@ -76,4 +125,46 @@ test("standardwebhooks takes what the worker signed, and nothing else", async ()
     assert.equal(verifiedByPython({ secret: SECRET, body: forged, headers }), undefined);
   }
   assert.deepEqual([...types].sort(), ["session.started", "user.created"]);
+});
+
+test("the receiver takes what the worker posts, once", async () => {
+  await until("what it keeps", () => documented.facts().length >= 3);
+  const facts = documented.facts();
+  const session = facts.find(([, , value]) => value === "live")[1];
+  const expected = [[1, "name", "Zoë"], [1, "phone_number", NUMBER], [1, session, "live"]];
+  assert.deepEqual(facts, expected.sort(([, a], [, b]) => (a < b ? -1 : 1)));
+  for (const { headers, body } of requests) {
+    assert.equal(await documented.post(body, headers), 204);
+    const { "webhook-signature": signature } = headers;
+    assert.equal(await documented.post(body.replace("Zoë", "Eve"), headers), body.includes("Zoë") ? 400 : 204);
+    assert.equal(await documented.post(body, { ...headers, "webhook-signature": signature.slice(0, -4) + "AAA=" }), 400);
+  }
+  assert.deepEqual(documented.facts(), facts);
+});
+
+test("the receiver keeps the newest of each thing, in whatever order events come", async () => {
+  const user = (sequence, more) => ({ user_id: 7, sequence, ...more });
+  const events = [
+    ["user.created", user(11, { name: "Asha", phone_number: "+919876543211" })],
+    ["session.started", user(12, { session_id: "first", device: null, expires_at: "2026-12-03T07:05:00Z" })],
+    ["user.updated", user(13, { name: "Asha R.", version: 2 })],
+    ["user.number_changed", user(14, { old_phone_number: "+919876543211", phone_number: "+919876543212" })],
+    ["session.ended", user(15, { session_id: "first", reason: "signed_out" })],
+    ["session.started", user(16, { session_id: "second", device: "A phone", expires_at: "2026-12-03T07:05:00Z" })],
+    ["something.later", user(17, { field: "of which nobody knows" })],
+  ];
+  const sms = { delivery_id: "q3zt6nq5y6o4cbz6t2h4v5xk7e", phone_number: "+919876543211", status: "failed", reason: "unreachable" };
+  const kept = [[7, "first", "signed_out"], [7, "name", "Asha R."], [7, "phone_number", "+919876543212"], [7, "second", "live"]];
+  const ofUser = () => documented.facts().filter(([id]) => id === 7);
+  for (const order of [[...events].reverse(), events]) {
+    for (const [type, data] of order) assert.equal(await post(type, data), 204);
+    assert.deepEqual(ofUser(), kept);
+  }
+  // An SMS event may come again by the same id.
+  for (const sequence of [18, 19]) assert.equal(await post("sms.undelivered", { ...sms, sequence }, "sms_1"), 204);
+  assert.equal(await post("user.deleted", user(20, { phone_number: "+919876543212" })), 204);
+  assert.deepEqual(ofUser(), [[7, "deleted", null]]);
+  assert.equal(await post("user.updated", user(10, { name: "Late", version: 1 })), 204);
+  assert.equal(await post("session.started", user(21, { session_id: "third", device: null, expires_at: "2026-12-03T07:05:00Z" })), 204);
+  assert.deepEqual(ofUser(), [[7, "deleted", null]]);
 });

@@ -16,6 +16,32 @@ const PAGE = "http://signin.example.test";
 const HTML = { Accept: "text/html,application/xhtml+xml,*/*;q=0.8" };
 const IDENTITY = ["x-user-id", "x-user-phone-number", "x-user-name", "x-session-id"];
 
+// What an app cannot read in two ways.
+const PLAIN = /^\/public\/(\.?[\w/@~-])*\.?(\?|$)/;
+// What one program takes for a path below /public/, and another does not.
+const DOUBTFUL = [
+  // Out of it.
+  "/public/../a", "/public/./../a", "/public//../a", "/public/b/../../a", "/public/..", "/public/../", "/public/b/../../../a",
+  "/public/%2e%2e/a", "/public/%2E%2E/a", "/public/.%2e/a", "/public/%2e./a", "/public/%2e/%2e%2e/a",
+  "/public/..%2fa", "/public/..%2Fa", "/public/%2e%2e%2fa", "/public/..%2f..%2fa", "/public%2f..%2fa",
+  "/public/b%2f..%2f..%2fa",
+  "/public/..\\a", "/public/..%5ca", "/public/%2e%2e%5ca", "/public\\..\\a",
+  "/public/..;/a", "/public/..;b=c/a", "/public/%2e%2e;/a", "/public/..%3b/a", "/public/;/../a", "/public/.;/../a",
+  "/public/%252e%252e/a", "/public/%252e%252e%252fa", "/public/..%252fa", "/public/%25252e%25252e/a",
+  "/public/%%32%65%%32%65/a",
+  "/public/..%00/a", "/public/%c0%ae%c0%ae/a", "/public/%u002e%u002e/a", "/public/b%3f/../a", "/public/b%23/../../a",
+  "/public/#/../a", "/public/\u00ff/..;/a", `/public/${"b/".repeat(2000)}..;/a`,
+  // Into it.
+  "/a/../public/b", "/a/%2e%2e/public/b", "/a/..%2fpublic/b", "/a%2f..%2fpublic/b", "/a/..;/public/b",
+  "/a\\..\\public\\b",
+  "/a/%252e%252e/public/b", "/../public/b", "/..;/public/b", "/a?/public/b", "/a?/../public/b", "/a#/public/b", "/a;/public/b",
+  // Another spelling of it.
+  "//public/b", "/./public/b", "/%2fpublic/b", "/%70ublic/b", "/%2570ublic/b",
+  "/public%2fb", "/public%252fb", "/public%5cb", "/public\\b",
+  "/PUBLIC/b", "/public;/b", "/public%3b/b", "/public%00/b", "/public%20/b",
+  "http://host/a", "http://host/a/../public/b",
+];
+
 let app, cheershare, service;
 before(async () => {
   app = await startApp();
@@ -137,9 +163,51 @@ for (const name of Object.keys(GATEWAYS)) {
         assert.deepEqual(told(open), IDENTITY.map(() => []));
       }
       assert.equal((await send(gateway.address, "/a", { headers: forged() })).status, 401);
-      for (const path of ["/public/../a", "/public/%2e%2e/a", "/publicity", "/public"]) {
-        const answer = await send(gateway.address, path);
-        assert.notEqual(answer.status, 200, `${path} is open: ${answer.text}`);
+    });
+
+    test("opens what is plainly below an open path, and nothing else", async () => {
+      for (const path of ["/public/", "/public/a.b/c-1.2_3~4/D@2x.png", "/public/a?b=../%2e%2e/", `/public/${"a/".repeat(2000)}`]) {
+        const { status, body } = await send(gateway.address, path);
+        assert.deepEqual([status, body?.url], [200, path]);
+      }
+      const asha = await signIn();
+      for (const doubtful of [...DOUBTFUL, "/publicity", "/public", "/public?/b"]) {
+        const path = doubtful.replace("http://host", `http://${gateway.address}`);
+        for (const headers of [{}, forged(), asha.headers]) {
+          const before = app.seen.length;
+          const answer = await send(gateway.address, path, { headers });
+          const seen = app.seen.slice(before);
+          if (seen.length === 0) {
+            assert.ok([301, 302, 307, 308, 400, 401, 403, 404].includes(answer.status), `${path}: ${answer.status}`);
+            continue;
+          }
+          // It is an open path to the app as well, or the app is told who it is.
+          assert.equal(answer.status, 200, `${path}: ${answer.text}`);
+          const isOpen = PLAIN.test(seen[0]) && told(answer).every((values) => values.length === 0);
+          if (isOpen) continue;
+          assert.equal(headers, asha.headers, `${path} reached the app as ${seen}`);
+          assert.deepEqual(told(answer), asha.identity.map((value) => [value]), path);
+        }
+      }
+    });
+
+    test("tells who it is, whatever a client lists as its connection's own", async () => {
+      const asha = await signIn();
+      const listed = ["X-User-Id", "X-User-Phone-Number", "X-User-Name", "X-Session-Id"];
+      const all = listed.join(", ");
+      for (const list of [all, all.toLowerCase(), `close, ${all}`, `keep-alive,${listed.join()}`, ...listed, listed, ["keep-alive", ...listed]]) {
+        for (const others of [{}, forged()]) {
+          const before = app.seen.length;
+          const answer = await send(gateway.address, "/a", { headers: { ...others, ...asha.headers, Connection: list } });
+          if (answer.status === 200) assert.deepEqual(told(answer), asha.identity.map((value) => [value]), `${list}`);
+          else assert.deepEqual([answer.status, app.seen.length], [400, before], `${list}: ${answer.text}`);
+        }
+      }
+      for (const list of [`Upgrade, ${listed.join(", ")}`, ["Upgrade", ...listed]]) {
+        const socket = await upgrade(gateway.address, "/socket", { ...asha.headers, Connection: list });
+        if (socket.status === 101) await socket.hear(`hello ${asha.identity[0]};`);
+        else assert.equal(socket.status, 400);
+        socket.end?.();
       }
     });
 
