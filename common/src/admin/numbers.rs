@@ -10,10 +10,10 @@ use crate::admin::{OperatorError, ask_redis};
 use crate::domain::phone::{E164, PhoneNumber};
 use crate::ledger::connection::RedisConnection;
 use crate::ledger::keys;
+use crate::ledger::limits::GUESSES_PER_CHALLENGE;
 use crate::ledger::records::{self, Delivery};
 use crate::ledger::script::{Call, Script, Source, keys, named};
 use crate::ledger::scripts;
-use crate::ledger::limits::GUESSES_PER_CHALLENGE;
 use crate::ledger::settings::LedgerSettings;
 use crate::runtime::clock::{Clock, Timestamp, millis};
 
