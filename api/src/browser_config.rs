@@ -76,9 +76,7 @@ impl BrowserConfig {
                 ));
             }
         }
-        let is_secure =
-            app.is_production() || public_url.is_some_and(|url| url.starts_with("https://"));
-        Ok(SessionCookie::new(keys, domain, is_secure))
+        Ok(SessionCookie::new(keys, domain, is_secure(app, public_url)))
     }
 
     /// Where browsers are led that are not signed in.
@@ -98,6 +96,12 @@ impl BrowserConfig {
             (Switch::On, Some(url)) => Ok(Some(SignInRedirect::to(url))),
         }
     }
+}
+
+/// Whether browsers get cookies by https alone.
+#[must_use]
+pub fn is_secure(app: &AppConfig, public_url: Option<&str>) -> bool {
+    app.is_production() || public_url.is_some_and(|url| url.starts_with("https://"))
 }
 
 /// The host of a URL, without its port.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use common::accounts::Session;
 use common::accounts::entities::user;
-use common::crypto::signing_keys::{SigningError, SigningKeys};
+use common::crypto::signing_keys::{JwtKind, SigningError, SigningKeys};
 use common::domain::ids::{JwtId, SessionId};
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -41,6 +41,11 @@ impl Audience {
         let length = text.chars().count();
         let fits = (1..=255).contains(&length) && !text.chars().any(char::is_control);
         fits.then(|| Self(text.to_owned()))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -90,6 +95,6 @@ impl JwtIssuer {
             phone_number: user.phone_number.as_str(),
             phone_number_verified: true,
         };
-        Ok((keys.sign(&claims)?, expires_at))
+        Ok((keys.sign(JwtKind::OfUser, &claims)?, expires_at))
     }
 }
