@@ -28,6 +28,7 @@ fn every_fault_is_held_by_a_test() {
     for file in [
         "redis.rs",
         "database.rs",
+        "events.rs",
         "rolling.rs",
         "failover.rs",
         "silence.rs",

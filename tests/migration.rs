@@ -1,4 +1,4 @@
-//! From tokens without ids to sessions, with rows in the tables, and back.
+//! From tokens without ids to sessions, with rows in the tables, and back; and a step that fails.
 
 use common::accounts::{Accounts, Session, SessionFilter};
 use common::domain::cursor::PageRequest;
@@ -92,4 +92,19 @@ async fn tokens_from_before_are_sessions_and_stay_live_on_the_way_back() {
         session(&accounts, token, Clock::default().now()).await;
     }
     assert!(accounts.events(user_id, page).await.unwrap().rows.is_empty());
+}
+
+#[async_test]
+async fn a_step_that_fails_leaves_nothing_of_itself() {
+    let database = Database::create().await;
+    let accounts = Accounts::connect(&database.url().into(), 2).await.unwrap();
+    Migrator::up(accounts.database(), Some(3)).await.unwrap();
+    // The name of the last thing that the step makes.
+    database.execute("CREATE INDEX outbox_notices ON outbox (id)").await;
+    let error = migration::up(accounts.database()).await.unwrap_err().to_string();
+    assert!(error.contains("outbox_notices"), "{error}");
+    database.execute("DROP INDEX outbox_notices").await;
+    migration::up(accounts.database()).await.unwrap();
+    migration::down(accounts.database(), 1).await.unwrap();
+    migration::up(accounts.database()).await.unwrap();
 }

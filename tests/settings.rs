@@ -95,6 +95,7 @@ async fn the_api_names_the_setting_that_is_wrong() {
             ("SHUTDOWN_DELAY", "301"),
             ("HOST", "not a host"),
             ("APP_ENV", "staging"),
+            ("PUBLIC_URL", "https://:443"),
             ("DATABASE_URL", "hunter2hunter2"),
             ("DATABASE_URL", "mysql://user:hunter2hunter2@localhost/db"),
             ("DATABASE_URL", "postgres://user:hunter2hunter2@localhost:port/db"),

@@ -14,6 +14,7 @@ use crate::http::browser_cookie::BrowserCookie;
 use crate::http::client_address::AddressRule;
 use crate::http::cors::AllowedOrigins;
 use crate::http::middleware::{around_everything, around_operation};
+use crate::http::origin::Origin;
 use crate::http::route_lookup::RouteLookup;
 use crate::http::static_content::StaticContent;
 use crate::pages::notice::Notices;
@@ -47,7 +48,7 @@ pub struct App {
     pub pages: Pages,
     pub verify: Verify,
     /// Where browsers reach the pages, as far as the settings say.
-    pub public_url: Option<String>,
+    pub own: Option<Origin>,
     /// What apps let their users sign in by, where it is known under which URL.
     pub openid: Option<OpenId>,
     pub browser_cookie: BrowserCookie,
@@ -101,7 +102,7 @@ impl App {
                 state: Arc::clone(&self.state),
                 cookie: self.verify.cookie.clone(),
                 address_rule: self.address_rule.clone(),
-                public_url: self.public_url.clone(),
+                own: self.own.clone(),
                 openid: self.openid.clone(),
                 browser_cookie: self.browser_cookie,
             };
@@ -114,6 +115,7 @@ impl App {
             session_cookie: self.verify.cookie.clone(),
             browser_cookie: self.browser_cookie,
             address_rule: self.address_rule.clone(),
+            own: self.own.clone(),
             notices: self.notices.clone(),
         });
         others.extend(provider.into_iter().flat_map(Provider::routes));

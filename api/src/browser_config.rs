@@ -8,7 +8,7 @@ use common::config::{AppConfig, SettingError};
 use common::crypto::cookie_keys::CookieKeys;
 
 use crate::config::Switch;
-use crate::http::cors::parse_origin;
+use crate::http::origin::Origin;
 use crate::http::session_cookie::SessionCookie;
 use crate::http::sign_in_redirect::SignInRedirect;
 
@@ -30,17 +30,14 @@ pub struct BrowserConfig {
 
 /// Origins (RFC 6454) of apps, by http or https.
 #[derive(Clone, Debug)]
-struct ReturnToOrigins(Vec<String>);
+struct ReturnToOrigins(Vec<Origin>);
 
 impl FromStr for ReturnToOrigins {
     type Err = &'static str;
 
     fn from_str(list: &str) -> Result<Self, Self::Err> {
-        let origins = list.split(',').map(str::trim).map(|text| {
-            let is_web = text.starts_with("https://") || text.starts_with("http://");
-            (is_web && parse_origin(text).is_some()).then(|| text.to_owned())
-        });
-        origins.collect::<Option<_>>().map(Self).ok_or(
+        let origins = list.split(',').map(|text| Origin::parse(text.trim()));
+        origins.map(|origin| origin.filter(Origin::is_web)).collect::<Option<_>>().map(Self).ok_or(
             "has to be a list of origins as browsers write them, like https://app.example.com,https://www.example.com: \
              in lower case, without a path, a slash at the end or the scheme's usual port",
         )
@@ -50,7 +47,7 @@ impl FromStr for ReturnToOrigins {
 impl BrowserConfig {
     /// Where the sign-in page may lead back to.
     #[must_use]
-    pub fn return_to(&self) -> &[String] {
+    pub fn return_to(&self) -> &[Origin] {
         self.return_to_origins.as_ref().map_or(&[], |origins| &origins.0)
     }
 
@@ -62,11 +59,11 @@ impl BrowserConfig {
     pub fn cookie(
         &self,
         app: &AppConfig,
-        public_url: Option<&str>,
+        own: Option<&Origin>,
         keys: CookieKeys,
     ) -> Result<SessionCookie, SettingError> {
         let domain = self.cookie_domain.as_deref();
-        if let (Some(domain), Some(host)) = (domain, public_url.and_then(host_of)) {
+        if let (Some(domain), Some(host)) = (domain, own.map(Origin::host)) {
             let is_in =
                 host.strip_suffix(domain).is_some_and(|sub| sub.is_empty() || sub.ends_with('.'));
             if !is_in {
@@ -76,7 +73,7 @@ impl BrowserConfig {
                 ));
             }
         }
-        Ok(SessionCookie::new(keys, domain, is_secure(app, public_url)))
+        Ok(SessionCookie::new(keys, domain, is_secure(app, own)))
     }
 
     /// Where browsers are led that are not signed in.
@@ -100,13 +97,8 @@ impl BrowserConfig {
 
 /// Whether browsers get cookies by https alone.
 #[must_use]
-pub fn is_secure(app: &AppConfig, public_url: Option<&str>) -> bool {
-    app.is_production() || public_url.is_some_and(|url| url.starts_with("https://"))
-}
-
-/// The host of a URL, without its port.
-fn host_of(url: &str) -> Option<&str> {
-    url.split_once("://")?.1.split(['/', ':']).next()
+pub fn is_secure(app: &AppConfig, own: Option<&Origin>) -> bool {
+    app.is_production() || own.is_some_and(Origin::is_encrypted)
 }
 
 fn domain(text: &str) -> Result<String, &'static str> {

@@ -24,6 +24,7 @@ use crate::app::App;
 use crate::browser_config::is_secure;
 use crate::config::Config;
 use crate::http::browser_cookie::BrowserCookie;
+use crate::http::origin::Origin;
 use crate::metrics::Scrape;
 use crate::pages::Pages;
 use crate::pages::dev_inbox::DevInbox;
@@ -36,6 +37,7 @@ use crate::server::{self, ConnectionLimits, Drain};
 use crate::service::jwts::JwtIssuer;
 use crate::service::openid::OpenId;
 use crate::service::otp_service::OtpService;
+use crate::service::turns::Turns;
 use crate::state::AppState;
 
 /// Redis answers within milliseconds or not at all.
@@ -192,6 +194,7 @@ pub async fn connect(
             keys: Reloadable::new(signing_keys),
             issuer: config.callbacks.issuer().map(str::to_owned),
             ttl: config.signing.jwt_ttl(),
+            turns: Turns::of_this_machine(),
         },
         registered_clients: Reloadable::new(config.registered_clients().map_err(told)?),
         default_country: config.destinations.default_country,
@@ -202,6 +205,7 @@ pub async fn connect(
         TwilioStatus::new(public_url, auth_token.clone(), statuses, rejections)
     });
     let public_url = config.callbacks.public_url.as_deref();
+    let own = public_url.map(|url| Origin::of_url(url).ok_or_else(no_origin)).transpose()?;
     Ok(App {
         state: Arc::new(state),
         address_rule: config.server.address_rule(&config.app)?,
@@ -210,17 +214,21 @@ pub async fn connect(
         verify: Verify {
             cookie: config.browser.cookie(
                 &config.app,
-                public_url,
+                own.as_ref(),
                 config.otp.cookie_keys(&config.app)?,
             )?,
             redirect: config.browser.redirect(public_url, config.has_sign_in_page())?,
         },
-        public_url: public_url.map(str::to_owned),
+        browser_cookie: BrowserCookie::new(is_secure(&config.app, own.as_ref())),
+        own,
         openid,
-        browser_cookie: BrowserCookie::new(is_secure(&config.app, public_url)),
         notices: Notices::new(&config.app.app_name),
         twilio_status,
     })
+}
+
+fn no_origin() -> SettingError {
+    SettingError::new("PUBLIC_URL", "has to be like https://signin.example.com")
 }
 
 /// Tells all faults of a file: the last one is what ends the program, the others have a line each

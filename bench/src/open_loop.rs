@@ -27,8 +27,7 @@ impl Latencies {
     }
 }
 
-/// Posts `bodies` to a port of this machine, so many a second, in a thread for each connection.
-/// Not one may fail.
+/// Posts `bodies` to a port of this machine, as [`send`] does.
 pub(crate) async fn post(
     port: u16,
     path: &str,
@@ -43,7 +42,16 @@ pub(crate) async fn post(
              Content-Length: {length}\r\n\r\n{body}"
         )
     };
-    let requests: Vec<String> = bodies.iter().map(request).collect();
+    send(port, bodies.iter().map(request).collect(), a_second).await
+}
+
+/// Sends `requests`, each whole, to a port of this machine, so many a second, in a thread for each
+/// connection. Not one may fail.
+pub(crate) async fn send(
+    port: u16,
+    requests: Vec<String>,
+    a_second: f64,
+) -> anyhow::Result<Latencies> {
     tokio::task::spawn_blocking(move || run(port, &requests, a_second)).await?
 }
 

@@ -43,8 +43,9 @@ pub async fn queue_notices(accounts: &Accounts, notices: &Notices) -> Result<(),
     Ok(())
 }
 
-/// Writes into the outbox that SMS will not arrive, as Redis has it. What was written and not
-/// forgotten by Redis is written again, under the same id.
+/// Writes into the outbox that SMS will not arrive, as Redis has it. One worker at a time does so,
+/// and each SMS becomes one row. Only where a worker ends, or a store fails, between the row and
+/// Redis' forgetting is there another row, which has the same id.
 ///
 /// # Errors
 /// [`OutboxError`]; what was not written stays in Redis.
@@ -53,6 +54,9 @@ pub async fn take_undelivered(
     events: &EventQueue,
     now: OffsetDateTime,
 ) -> Result<(), OutboxError> {
+    if events.undelivered().await?.is_empty() || !events.begin_taking().await? {
+        return Ok(());
+    }
     let entries = events.undelivered().await?;
     let mut told = Vec::with_capacity(entries.len());
     for entry in &entries {
@@ -67,5 +71,7 @@ pub async fn take_undelivered(
     for entry in &entries {
         events.forget_undelivered(entry).await?;
     }
+    // After a failure nobody does so for five seconds: a database that hangs may write all the same.
+    events.end_taking().await?;
     Ok(())
 }

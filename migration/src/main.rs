@@ -97,7 +97,7 @@ async fn run(command: &Command, url: &str) -> Result<(), DbErr> {
     let database = Database::connect(options).await?;
     match command {
         Command::Up => migration::up(&database).await,
-        Command::Down { steps, .. } => Migrator::down(&database, Some(*steps)).await,
+        Command::Down { steps, .. } => migration::down(&database, *steps).await,
         Command::Status => print_status(&database).await,
     }
 }

@@ -1,6 +1,7 @@
 //! The tables of accounts, through the store that the programs use.
 
 mod number_store;
+mod outgoing_events;
 mod session_store;
 mod user_store;
 

@@ -8,7 +8,7 @@ const CONTRIBUTING: &str = include_str!("../../CONTRIBUTING.md");
 const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
 
 /// What one can add, and the most files of the programs that it may take.
-const RECIPES: [(&str, usize); 8] = [
+const RECIPES: [(&str, usize); 9] = [
     ("a provider", 3),
     ("a limit", 4),
     ("a setting", 3),
@@ -17,6 +17,7 @@ const RECIPES: [(&str, usize); 8] = [
     ("a column", 4),
     ("a command for operators", 3),
     ("a kind of event", 3),
+    ("a webhook event", 2),
 ];
 
 /// What goes through the code, and the most files that it may pass.

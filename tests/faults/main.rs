@@ -15,6 +15,7 @@ extern crate async_test;
 
 mod backlog;
 mod database;
+mod events;
 mod failover;
 mod fault;
 mod large_migration;

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use clap::{CommandFactory, FromArgMatches};
-use common::accounts::Accounts;
+use common::accounts::{Accounts, Renamed};
+use common::domain::ids::SessionId;
 use common::domain::person_name::PersonName;
 use common::domain::token::Token;
 use common::ledger::connection::Redis;
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use worker::config::Cli;
 use worker::events::{EventPoster, EventsWebhook};
 
-use crate::support::accounts::AccountStores;
+use crate::support::accounts::{AccountStores, client};
 use crate::support::app::{App, Plan, SOON};
 use crate::support::durations::{DAY, HOUR};
 use crate::support::eventually;
@@ -160,6 +161,30 @@ async fn without_a_webhook_nothing_is_written() {
     let app = App::start().await;
     app.sign_in("Asha", NUMBER).await;
     assert!(app.database.column::<String>("SELECT kind FROM outbox").await.is_empty());
+}
+
+/// The API is told of the webhook and writes events; somebody forgot the worker.
+#[async_test]
+async fn a_worker_says_that_events_wait_for_a_webhook_that_it_does_not_have() {
+    let receiver = FakeReceiver::start().await;
+    let mut app = plan(&receiver).workers(0).start().await;
+    let now = Clock::default();
+    let accounts = Accounts::connect(&app.database.url().into(), 1).await.unwrap();
+    app.settings.retain(|name, _| !name.starts_with("EVENTS_WEBHOOK"));
+    app.start_worker().await;
+    app.code_for("Asha", NUMBER).await;
+    assert!(app.worker_events("events_wait_for_webhook").is_empty());
+    tell(&accounts.telling_webhook(true), &now).await;
+    app.start_worker().await;
+    let told = eventually(SOON, "a warning", async || {
+        Some(app.worker_events("events_wait_for_webhook")).filter(|told| !told.is_empty())
+    })
+    .await;
+    assert_eq!(
+        (&told[0]["waiting"], &told[0]["setting"]),
+        (&json!(EVENTS), &json!("EVENTS_WEBHOOK_URL"))
+    );
+    assert!(receiver.received().is_empty());
 }
 
 #[async_test]
@@ -361,8 +386,12 @@ async fn tell(accounts: &Accounts, clock: &Clock) {
     let session = AccountStores::session(&Token::random(), now + time::Duration::HOUR);
     let signed_in =
         accounts.sign_in(&NUMBER.parse().unwrap(), &name, session, 0, now).await.unwrap();
+    let session = SessionId::random();
     for version in 1..=18 {
-        accounts.rename(signed_in.user.id, version, &name, now).await.unwrap().unwrap();
+        let name = PersonName::parse(&format!("Asha {version}")).unwrap().unwrap();
+        let user_id = signed_in.user.id;
+        let renamed = accounts.rename(user_id, version, &name, &session, &client(), now).await;
+        assert!(matches!(renamed.unwrap(), Renamed::To(_)));
     }
 }
 

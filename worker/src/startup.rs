@@ -12,7 +12,7 @@ use common::runtime::startup_checks;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::Config;
-use crate::events::{EventPoster, EventsWebhook};
+use crate::events::{EventPoster, EventsWebhook, warn_of_what_waits};
 use crate::metrics::Scrape;
 use crate::operations;
 use crate::outbox::empty_outbox;
@@ -70,6 +70,9 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
     )));
     let outbox = empty_outbox(accounts.clone(), Notices::new(connection.clone()));
     let _outbox = AbortOnDropHandle::new(tokio::spawn(outbox));
+    let _warning = webhook
+        .is_none()
+        .then(|| AbortOnDropHandle::new(tokio::spawn(warn_of_what_waits(accounts.clone()))));
     let poster = webhook.map(|webhook| EventPoster {
         accounts: accounts.clone(),
         queue: EventQueue::new(connection.clone()),

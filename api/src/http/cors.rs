@@ -2,10 +2,10 @@
 
 use std::str::FromStr;
 
-use poem::http::uri::Uri;
 use poem::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use poem::{IntoResponse, Request, Response};
 
+use super::origin::Origin;
 use super::route_lookup::MatchedRoute;
 
 /// What the API reads, and what tracing libraries add (W3C Trace Context, Baggage).
@@ -20,31 +20,18 @@ const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
 /// The origins (RFC 6454) of those websites; none by default.
 #[derive(Clone, Debug, Default)]
-pub struct AllowedOrigins(Vec<HeaderValue>);
+pub struct AllowedOrigins(Vec<Origin>);
 
 impl FromStr for AllowedOrigins {
     type Err = &'static str;
 
     fn from_str(list: &str) -> Result<Self, Self::Err> {
-        let origins = list.split(',').map(|text| parse_origin(text.trim())).collect::<Option<_>>();
+        let origins = list.split(',').map(|text| Origin::parse(text.trim())).collect::<Option<_>>();
         origins.map(Self).ok_or(
             "has to be a list of origins as browsers write them, like https://app.example.com,http://localhost:5173: \
              in lower case, without a path, a slash at the end or the scheme's usual port",
         )
     }
-}
-
-/// Browsers compare byte by byte, so what no browser would send is a mistake.
-pub(crate) fn parse_origin(text: &str) -> Option<HeaderValue> {
-    let uri: Uri = text.parse().ok()?;
-    let scheme = uri.scheme_str()?;
-    let authority = uri.authority()?;
-    let usual_port =
-        matches!((scheme, authority.port_u16()), ("https", Some(443)) | ("http", Some(80)));
-    let exact = text == format!("{scheme}://{authority}")
-        && !text.bytes().any(|byte| byte.is_ascii_uppercase());
-    let plain = !authority.as_str().contains(['@', '*']) && !authority.as_str().ends_with(':');
-    (exact && plain && !usual_port).then(|| HeaderValue::from_str(text).ok()).flatten()
 }
 
 impl AllowedOrigins {
@@ -55,7 +42,10 @@ impl AllowedOrigins {
         let origin = request
             .headers()
             .get(header::ORIGIN)
-            .filter(|origin| self.0.contains(*origin))
+            .filter(|origin| {
+                let text = origin.to_str().unwrap_or_default();
+                self.0.iter().any(|allowed| allowed.is(text))
+            })
             .cloned();
         let vary = if self.0.is_empty() { "Authorization" } else { "Authorization, Origin" };
         Cors { origin, vary: HeaderValue::from_static(vary) }
@@ -111,43 +101,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn origins_are_as_browsers_write_them() {
-        for origin in [
-            "https://app.example.com",
-            "http://localhost:5173",
-            "http://127.0.0.1",
-            "http://[::1]:8080",
-            "https://example.com:8443",
-            "capacitor://localhost",
-        ] {
-            assert_eq!(parse_origin(origin), Some(HeaderValue::from_static(origin)), "{origin}");
-        }
-        let list: AllowedOrigins = "https://a.example, https://b.example".parse().unwrap();
-        assert_eq!(list.0, ["https://a.example", "https://b.example"]);
-    }
-
-    #[test]
-    fn what_no_browser_sends_is_refused() {
-        for list in [
-            "",
-            "*",
-            "null",
-            "example.com",
-            "https://",
-            "https://example.com/",
-            "https://example.com/app",
-            "https://example.com?",
-            "https://Example.com",
-            "HTTPS://example.com",
-            "https://example.com:443",
-            "http://example.com:80",
-            "https://example.com:",
-            "https://*.example.com",
-            "https://user@example.com",
-            "https://b\u{fc}cher.example",
-            "https://a.example,",
-            "https://a.example;https://b.example",
-        ] {
+    fn a_list_has_origins_between_commas() {
+        let list: AllowedOrigins = "https://a.example, capacitor://localhost".parse().unwrap();
+        let read: Vec<_> = list.0.iter().map(Origin::to_string).collect();
+        assert_eq!(read, ["https://a.example", "capacitor://localhost"]);
+        for list in ["", "https://a.example,", "https://a.example;https://b.example"] {
             assert!(list.parse::<AllowedOrigins>().is_err(), "{list}");
         }
     }

@@ -12,6 +12,7 @@ pub(crate) mod host;
 pub mod idempotent_requests;
 pub mod middleware;
 pub mod oauth_error;
+pub mod origin;
 mod panic_guard;
 pub(crate) mod percent_encoded;
 pub mod request_id;

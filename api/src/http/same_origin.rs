@@ -4,33 +4,29 @@
 use poem::http::{HeaderMap, header};
 
 use super::error::ErrorKind;
+use super::origin::Origin;
 
 /// What browsers say of a request's source (W3C Fetch Metadata).
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
-/// `public_url` is where browsers reach the service, as far as the settings say; a proxy may change
-/// the `Host`.
+/// `own` is where browsers reach the service, as far as the settings say; a proxy may change the
+/// `Host`.
 ///
 /// # Errors
 /// Another origin, or none that is told.
-pub(crate) fn check(headers: &HeaderMap, public_url: Option<&str>) -> Result<(), ErrorKind> {
+pub(crate) fn check(headers: &HeaderMap, own: Option<&Origin>) -> Result<(), ErrorKind> {
     if let Some(site) = headers.get(SEC_FETCH_SITE) {
         return if site == "same-origin" { Ok(()) } else { Err(ErrorKind::ForeignPage) };
     }
     // Of older browsers, and of pages that came by http.
     let text = |name| headers.get(name)?.to_str().ok();
-    let is_own = text(header::ORIGIN).is_some_and(|origin| match public_url {
-        Some(url) => origin_of(url) == Some(origin),
-        None => origin.split_once("://").map(|(_, host)| host) == text(header::HOST),
+    let is_own = text(header::ORIGIN).is_some_and(|origin| match own {
+        Some(own) => own.is(origin),
+        None => Origin::parse(origin)
+            .zip(text(header::HOST))
+            .is_some_and(|(origin, host)| origin.is_at(host)),
     });
     if is_own { Ok(()) } else { Err(ErrorKind::ForeignPage) }
-}
-
-/// Scheme, host and port of a URL.
-fn origin_of(url: &str) -> Option<&str> {
-    let host = url.find("://")? + 3;
-    let length = url.get(host..)?.find('/');
-    url.get(..length.map_or(url.len(), |length| host + length))
 }
 
 #[cfg(test)]
@@ -49,7 +45,8 @@ mod tests {
         let headers = headers
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
-        check(&headers.collect(), public_url).is_ok()
+        let own = public_url.and_then(Origin::of_url);
+        check(&headers.collect(), own.as_ref()).is_ok()
     }
 
     #[test]
@@ -63,6 +60,8 @@ mod tests {
         }
         let local: &Headers = &[("origin", "http://127.0.0.1:4000"), ("host", "127.0.0.1:4000")];
         assert!(is_own_at(None, local) && !is_own(local));
+        let usual: &Headers = &[("origin", "https://signin.example.com"), ("host", "10.0.0.1")];
+        assert!(is_own_at(Some("https://SignIn.example.com:443/"), usual), "as browsers write it");
         assert!(!is_own_at(
             None,
             &[("origin", "http://127.0.0.1:3000"), ("host", "127.0.0.1:4000")]

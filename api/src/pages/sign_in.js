@@ -31,6 +31,7 @@ const ERRORS = {
   unauthorized: "You are not signed in any more. Sign in again.",
   invalid_authorization_header: "Your session has ended. Sign in again.",
   edit_conflict: "This was changed elsewhere. Reload the page.",
+  name_limit: "The name was changed too often. Try again later.",
   not_found: "This is not there any more.",
   bad_signature: CONFUSED,
   invalid_payload: CONFUSED,

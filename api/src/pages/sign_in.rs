@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Parts, dev_inbox};
 use crate::config::Config;
+use crate::http::origin::Origin;
 use crate::http::static_content::StaticContent;
 
 pub const PATH: &str = "/";
@@ -32,7 +33,7 @@ pub(super) fn page(config: &Config) -> StaticContent {
             "country": usual.as_ref().map(Country::code),
             "countries": allowed.plans().iter().map(country_setting).collect::<Vec<_>>(),
             "inbox": inbox,
-            "returnTo": config.browser.return_to(),
+            "returnTo": config.browser.return_to().iter().map(Origin::to_string).collect::<Vec<_>>(),
         }),
         texts: vec![
             ("app", config.app.app_name.clone()),

@@ -15,6 +15,7 @@ use crate::http::browser_cookie::BrowserCookie;
 use crate::http::client_address::AddressRule;
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::middleware::client_of;
+use crate::http::origin::Origin;
 use crate::http::same_origin;
 use crate::http::session_cookie::SessionCookie;
 use crate::service::openid::{self, OpenId};
@@ -30,7 +31,7 @@ pub struct BrowserSession {
     pub(crate) cookie: SessionCookie,
     pub(crate) address_rule: AddressRule,
     /// Where browsers reach the page, as far as the settings say.
-    pub(crate) public_url: Option<String>,
+    pub(crate) own: Option<Origin>,
     pub(crate) openid: Option<OpenId>,
     pub(crate) browser_cookie: BrowserCookie,
 }
@@ -112,8 +113,7 @@ impl Endpoint for BrowserSession {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
-        same_origin::check(request.headers(), self.public_url.as_deref())
-            .map_err(ApiError::from)?;
+        same_origin::check(request.headers(), self.own.as_ref()).map_err(ApiError::from)?;
         let answer = match *request.method() {
             Method::POST => self.begin(&request).await,
             Method::DELETE => self.end(&request).await,

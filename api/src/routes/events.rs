@@ -65,7 +65,8 @@ pub struct EventDetails {
 }
 
 /// `signed_up`: the number signed in for the first time. `signed_in`: it did again. `renewed`: a session got a new token.
-/// `signed_out`: a session was ended. `number_changed`: the account has another number.
+/// `signed_out`: a session was ended. `number_changed`: the account has another number. `name_changed`: the user has another
+/// name.
 #[derive(Clone, Copy, Debug, Enum, Eq, PartialEq)]
 #[oai(rename_all = "snake_case", remote = "event::EventKind")]
 pub enum EventKind {
@@ -74,6 +75,7 @@ pub enum EventKind {
     Renewed,
     SignedOut,
     NumberChanged,
+    NameChanged,
 }
 
 /// `signed_out`: the session ended itself. `ended_elsewhere`: another one ended it. `signed_out_everywhere`: with all, or all

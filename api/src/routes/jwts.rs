@@ -130,6 +130,7 @@ impl Failures for JwtFailures {
         ErrorKind::Unauthorized,
         ErrorKind::NoSigningKeys,
         ErrorKind::RequestTimeout,
+        ErrorKind::TooManyJwts,
         ErrorKind::PayloadTooLarge,
         ErrorKind::UnsupportedMediaType,
     ];
@@ -174,12 +175,9 @@ impl JwtsApi {
             return Err(ErrorKind::InvalidAudience.into());
         }
         let current = current.0;
-        let (token, expires_at) = state.jwts.issue(
-            &current.user,
-            &current.session,
-            audience.as_ref(),
-            state.clock.now(),
-        )?;
+        let now = state.clock.now();
+        let issued = state.jwts.issue(&current.user, &current.session, audience.as_ref(), now);
+        let (token, expires_at) = issued.await?;
         Ok(Json(Jwt { success: true, token, expires_at }))
     }
 

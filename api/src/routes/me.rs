@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use common::accounts::Renamed;
+use common::domain::client::Client;
 use common::domain::person_name::PersonName;
 use poem::web::Data;
 use poem_openapi::payload::Json;
@@ -12,7 +14,7 @@ use serde::Deserialize;
 use super::Tag;
 use super::payloads::User;
 use crate::http::bearer::BearerToken;
-use crate::http::error::{ErrorKind, Failure, Failures};
+use crate::http::error::{ApiError, ErrorKind, Failure, Failures};
 use crate::http::strict_json::StrictJson;
 use crate::state::AppState;
 
@@ -56,6 +58,7 @@ impl Failures for ChangeFailures {
         ErrorKind::Unauthorized,
         ErrorKind::RequestTimeout,
         ErrorKind::EditConflict,
+        ErrorKind::TooManyNames,
         ErrorKind::PayloadTooLarge,
         ErrorKind::UnsupportedMediaType,
     ];
@@ -72,21 +75,32 @@ impl MeApi {
     /// Change the name
     ///
     /// Send the `version` that was last read. If the user has changed since then, nothing happens
-    /// and the answer is 409: read again, and decide again.
+    /// and the answer is 409: read again, and decide again. The name that the user has already
+    /// changes nothing, the version neither. After 20 new names within an hour the answer is 429.
     #[oai(path = "/me", method = "patch", tag = "Tag::Account", operation_id = "updateMe")]
     async fn update(
         &self,
         state: Data<&Arc<AppState>>,
+        client: Data<&Client>,
         current: BearerToken,
         body: StrictJson<ProfileChange>,
     ) -> Result<Json<Me>, Failure<ChangeFailures>> {
         let ProfileChange { name, version } = body.0;
         let name = PersonName::parse(&name)?.ok_or(ErrorKind::InvalidPersonName)?;
-        let renamed =
-            state.accounts.rename(current.0.user.id, version, &name, state.clock.now()).await?;
-        let user = renamed.ok_or(ErrorKind::EditConflict)?;
-        tracing::info!(event = "profile_changed", user_id = user.id, version = user.version);
-        Ok(Json(Me { data: user.into() }))
+        let (user_id, session) = (current.0.user.id, &current.0.session.id);
+        let now = state.clock.now();
+        match state.accounts.rename(user_id, version, &name, session, *client, now).await? {
+            Renamed::To(user) => {
+                if user.version != version {
+                    tracing::info!(event = "profile_changed", user_id, version = user.version);
+                }
+                Ok(Json(Me { data: user.into() }))
+            }
+            Renamed::Outdated => Err(ErrorKind::EditConflict.into()),
+            Renamed::TooOften(wait) => {
+                Err(ApiError::retry_after(ErrorKind::TooManyNames, wait).into())
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use common::domain::delivery::{DeliveryStatus, Reason};
 use common::domain::ids::DeliveryId;
-use common::domain::provider_code;
+use common::domain::twilio_error_codes;
 use common::ledger::delivery_status::{DeliveryReport, DeliveryStatuses};
 use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};
@@ -146,7 +146,7 @@ fn report_in(form: &BTreeMap<String, String>) -> Option<DeliveryReport> {
 }
 
 fn reason_of(code: &str) -> Reason {
-    code.parse().ok().and_then(provider_code::reason_of).unwrap_or(Reason::NotDelivered)
+    code.parse().ok().and_then(twilio_error_codes::reason_of).unwrap_or(Reason::NotDelivered)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::reload::Reloadable;
+use crate::service::turns::Turns;
 
 /// How JWTs are made.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct JwtIssuer {
     /// Where the API is reached from outside, where that is known.
     pub issuer: Option<String>,
     pub ttl: Duration,
+    /// Of signatures that take their time.
+    pub turns: Turns,
 }
 
 /// Why there is no JWT.
@@ -26,6 +29,9 @@ pub struct JwtIssuer {
 pub enum JwtError {
     #[error("there are no signing keys")]
     NoKeys,
+    /// Signatures that others asked for take all places, and for too long.
+    #[error("too many JWTs are being signed")]
+    Busy,
     #[error(transparent)]
     Signing(#[from] SigningError),
 }
@@ -72,15 +78,13 @@ impl JwtIssuer {
     ///
     /// # Errors
     /// [`JwtError`].
-    pub fn issue(
+    pub async fn issue(
         &self,
         user: &user::Model,
         session: &Session,
         audience: Option<&Audience>,
         now: OffsetDateTime,
     ) -> Result<(String, OffsetDateTime), JwtError> {
-        let keys = self.keys.get();
-        let keys = keys.as_ref().as_ref().ok_or(JwtError::NoKeys)?;
         let expires_at = (now + self.ttl).min(session.expires_at);
         let claims = Claims {
             iss: self.issuer.as_deref(),
@@ -95,6 +99,28 @@ impl JwtIssuer {
             phone_number: user.phone_number.as_str(),
             phone_number_verified: true,
         };
-        Ok((keys.sign(JwtKind::OfUser, &claims)?, expires_at))
+        Ok((self.sign(JwtKind::OfUser, user.id, &claims).await?, expires_at))
+    }
+
+    /// A JWT with these claims, for a user. Signatures that take their time are made apart from what
+    /// answers requests, a few at once.
+    ///
+    /// # Errors
+    /// [`JwtError`].
+    pub async fn sign(
+        &self,
+        kind: JwtKind,
+        user_id: i64,
+        claims: &(impl Serialize + Sync),
+    ) -> Result<String, JwtError> {
+        let keys = self.keys.get();
+        let present = keys.as_ref().as_ref().ok_or(JwtError::NoKeys)?;
+        if !present.sign_slowly() {
+            return Ok(present.sign(kind, claims)?);
+        }
+        let claims = serde_json::to_value(claims).map_err(SigningError::from)?;
+        let sign = move || keys.as_ref().as_ref().map(|keys| keys.sign(kind, &claims));
+        let signed = self.turns.take(user_id, sign).await.ok_or(JwtError::Busy)?;
+        Ok(signed.ok_or(JwtError::NoKeys)??)
     }
 }

@@ -14,3 +14,4 @@ pub mod session_cache;
 pub mod sessions;
 pub mod sign_up;
 pub mod test_numbers;
+pub mod turns;

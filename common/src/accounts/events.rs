@@ -98,6 +98,23 @@ impl NewEvent {
         Ok(told.one(transaction).await?.is_some())
     }
 
+    /// When the `nth` newest one of this kind was told, later than `time`; none where there are
+    /// fewer. In a transaction that has locked the user's row.
+    pub(super) async fn nth_newest_since(
+        &self,
+        transaction: &DatabaseTransaction,
+        nth: u64,
+        time: OffsetDateTime,
+    ) -> Result<Option<OffsetDateTime>, DbErr> {
+        let told = event::Entity::find()
+            .filter(event::Column::UserId.eq(self.user_id))
+            .filter(event::Column::CreatedAt.gt(time))
+            .filter(event::Column::Kind.eq(self.kind.into_str()))
+            .order_by_desc(event::Column::Id)
+            .offset(nth.saturating_sub(1));
+        Ok(told.one(transaction).await?.map(|event| event.created_at))
+    }
+
     fn row(&self, session: &SessionId) -> event::ActiveModel {
         event::ActiveModel {
             id: NotSet,

@@ -35,6 +35,7 @@ pub use self::outgoing_events::{DeadEvent, EventCounts, EventToPost};
 use self::postgres::Primary;
 pub use self::sessions::{Session, SessionFilter};
 pub use self::sign_in::{NewSession, SignedIn};
+pub use self::users::Renamed;
 use crate::config::SettingError;
 use crate::ledger::session_changes::SessionChanges;
 use crate::runtime::timeout::with_timeout;
@@ -158,7 +159,9 @@ impl Accounts {
     }
 
     /// Changes a user or their sessions, and tells those who may remember them, also where it is not
-    /// known whether the change has happened.
+    /// known whether the change has happened. Where it happens after that, whoever read them in
+    /// between remembers them for two seconds at most (`SESSION_CACHE_SECONDS`), as where Redis
+    /// passes nothing on.
     async fn change<T>(
         &self,
         user_id: i64,

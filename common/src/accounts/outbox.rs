@@ -3,7 +3,8 @@
 
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -15,7 +16,7 @@ use crate::accounts::entities::outbox;
 const NOTICE: &str = "notice";
 
 /// One thing to do.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, FromQueryResult)]
 pub struct OutboxEntry {
     pub id: i64,
     /// With what, in JSON.
@@ -34,6 +35,7 @@ pub(super) async fn add_notice(
         created_at: Set(now),
         kind: Set(NOTICE.to_owned()),
         payload: Set(payload),
+        due_at: NotSet,
     };
     outbox::Entity::insert(entry).exec_without_returning(transaction).await?;
     Ok(())
@@ -46,11 +48,13 @@ impl Accounts {
     /// [`AccountsError`].
     pub async fn notices_to_queue(&self, limit: u64) -> Result<Vec<OutboxEntry>, AccountsError> {
         let query = outbox::Entity::find()
+            .select_only()
+            .columns([outbox::Column::Id, outbox::Column::Payload])
             .filter(outbox::Column::Kind.eq(NOTICE))
             .order_by_asc(outbox::Column::Id)
-            .limit(limit);
-        let rows = self.within_deadline(query.all(&self.database)).await?;
-        Ok(rows.into_iter().map(|row| OutboxEntry { id: row.id, payload: row.payload }).collect())
+            .limit(limit)
+            .into_model();
+        self.within_deadline(query.all(&self.database)).await
     }
 
     /// Removes what has been done.

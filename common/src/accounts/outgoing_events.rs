@@ -20,7 +20,9 @@ use crate::domain::outgoing_event::OutgoingEvent;
 pub(super) const EVENT: &str = "event";
 /// The kind of those that were given up.
 const DEAD: &str = "dead_event";
-/// SQLite takes 32,766 values in a statement, and an entry has four.
+/// Why a session ended whose token lived out its time.
+pub(super) const EXPIRED: &str = "expired";
+/// SQLite takes 32,766 values in a statement, and an entry has five.
 const MOST_IN_ONE_INSERT: usize = 1_000;
 /// Dead ones that are listed.
 const MOST_LISTED: i64 = 1_000;
@@ -46,6 +48,7 @@ impl Outgoing {
                 created_at: Set(now),
                 kind: Set(EVENT.to_owned()),
                 payload: Set(event.to_json()),
+                due_at: Set(due_at(now)),
             });
             outbox::Entity::insert_many(rows).exec_without_returning(connection).await?;
         }
@@ -64,6 +67,11 @@ impl Outgoing {
         let event = |session| OutgoingEvent::session_ended(user_id, session, reason);
         self.add(transaction, now, || sessions.iter().map(event).collect()).await
     }
+}
+
+/// When a new event is due (Unix ms): at once, but after those that have been due for longer.
+pub(super) fn due_at(now: OffsetDateTime) -> i64 {
+    now.unix_timestamp() * 1_000
 }
 
 /// An event that is to be posted.
@@ -114,8 +122,8 @@ impl Accounts {
         self.within_deadline(Outgoing(true).add(&self.database, now, || events)).await
     }
 
-    /// Takes at most `limit` events that are due at `now` until `lease` (both Unix ms); returns
-    /// their ids. Of simultaneous calls each event goes to one.
+    /// Takes at most `limit` events until `lease`, those that have been due for longest at `now`
+    /// (both Unix ms); returns their ids. Of simultaneous calls each event goes to one.
     ///
     /// # Errors
     /// [`AccountsError`]; some may be taken all the same.

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use sea_orm::sea_query::{Expr, LockType};
+use sea_orm::sea_query::{Expr, LockBehavior, LockType};
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
     QuerySelect, QueryTrait, Select, Statement,
@@ -11,6 +11,7 @@ use sea_orm::{
 use time::OffsetDateTime;
 
 use super::events::NewEvent;
+use super::outgoing_events::EXPIRED;
 use super::{Accounts, AccountsError};
 use crate::accounts::entities::{token, user};
 use crate::domain::client::{Client, ClientAddress, Device};
@@ -73,7 +74,7 @@ pub enum SessionFilter<'a> {
 }
 
 impl SessionFilter<'_> {
-    pub(super) fn select(self, user_id: i64, now: OffsetDateTime) -> Select<token::Entity> {
+    fn select(self, user_id: i64, now: OffsetDateTime) -> Select<token::Entity> {
         let live = live_sessions(user_id, now);
         match self {
             Self::One(id) => live.filter(token::Column::Id.eq(id.as_str())),
@@ -114,13 +115,13 @@ fn live_sessions(user_id: i64, now: OffsetDateTime) -> Select<token::Entity> {
         .filter(token::Column::Expiry.gt(now))
 }
 
-/// Makes whoever else changes this user, or their sessions, wait. On SQLite they wait already.
+/// Makes whoever else changes this user, or their sessions, wait; returns the user. On SQLite they
+/// wait already.
 pub(super) async fn lock_user(
     transaction: &DatabaseTransaction,
     user_id: i64,
-) -> Result<(), DbErr> {
-    user::Entity::find_by_id(user_id).lock(LockType::NoKeyUpdate).one(transaction).await?;
-    Ok(())
+) -> Result<Option<user::Model>, DbErr> {
+    user::Entity::find_by_id(user_id).lock(LockType::NoKeyUpdate).one(transaction).await
 }
 
 impl Accounts {
@@ -323,7 +324,8 @@ impl Accounts {
         .await
     }
 
-    /// Removes at most `limit` expired tokens; says how many.
+    /// Removes at most `limit` expired tokens; says how many. Passes over those that somebody else
+    /// changes at the moment, and so waits for nobody who locks them in another order.
     ///
     /// # Errors
     /// [`AccountsError`].
@@ -333,31 +335,30 @@ impl Accounts {
         limit: u64,
     ) -> Result<u64, AccountsError> {
         self.within_deadline(async {
+            let transaction = self.begin_write().await?;
             let expired = token::Entity::find()
-                .select_only()
-                .column(token::Column::Hash)
                 .filter(token::Column::Expiry.lte(now))
                 .limit(limit)
-                .into_tuple::<Vec<u8>>()
-                .all(&self.database)
+                .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+                .all(&transaction)
                 .await?;
             if expired.is_empty() {
                 return Ok(0);
             }
-            let removal = token::Entity::delete_many().filter(token::Column::Hash.is_in(expired));
-            if !self.outgoing.0 {
-                return Ok(removal.exec(&self.database).await?.rows_affected);
-            }
-            let transaction = self.begin_write().await?;
-            let removed = removal.exec_with_returning(&transaction).await?;
-            let ended = |row: &token::Model| {
-                let session = SessionId::from_store(row.id.clone());
-                OutgoingEvent::session_ended(row.user_id, &session, "expired")
+            let serials = expired.iter().map(|row| row.serial);
+            token::Entity::delete_many()
+                .filter(token::Column::Serial.is_in(serials))
+                .exec(&transaction)
+                .await?;
+            let ended = |row: token::Model| {
+                let session = SessionId::from_store(row.id);
+                OutgoingEvent::session_ended(row.user_id, &session, EXPIRED)
             };
-            let told = || removed.iter().map(ended).collect();
+            let removed = expired.len() as u64;
+            let told = || expired.into_iter().map(ended).collect();
             self.outgoing.add(&transaction, now, told).await?;
             transaction.commit().await?;
-            Ok(removed.len() as u64)
+            Ok(removed)
         })
         .await
     }

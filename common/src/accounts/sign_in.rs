@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use super::events::NewEvent;
 use super::sessions::SessionFilter;
-use super::{Accounts, AccountsError};
+use super::{Accounts, AccountsError, outgoing_events};
 use crate::accounts::entities::{token, user};
 use crate::domain::client::Client;
 use crate::domain::event::{EventDetails, EventKind, SessionEnd};
@@ -127,6 +127,7 @@ impl Accounts {
             sql = TELLING_SQL.as_str();
             values.push(OutgoingEvent::user_created_of_nobody().to_json().into());
             values.push(session.started(None).to_json().into());
+            values.push(outgoing_events::due_at(now).into());
         }
         let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
         let row = Row::find_by_statement(statement).one(&self.database).await?;
@@ -209,8 +210,8 @@ fn sign_in_sql(told: &str) -> String {
 /// The outbox' entries of a sign-in, for [`sign_in_sql`]. They come from the row that was locked, so
 /// their ids are given after that.
 const TOLD: &str = ", told AS (
-                    INSERT INTO outbox (created_at, kind, payload)
-                    SELECT $1, 'event', event::text FROM (
+                    INSERT INTO outbox (created_at, kind, payload, due_at)
+                    SELECT $1, 'event', event::text, $15 FROM (
                         SELECT 1 AS place, $13::jsonb || jsonb_build_object('data', jsonb_build_object(
                             'user_id', user_id, 'name', user_name, 'phone_number', user_phone_number
                         )) AS event FROM signed_in WHERE is_new

@@ -1,19 +1,40 @@
 //! Users: their name, their number, and their end.
 
-use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use std::time::Duration;
+
+use sea_orm::sea_query::{Expr, ExprTrait, LockType};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use time::OffsetDateTime;
 
-use super::sessions::{SessionFilter, lock_user};
+use super::events::NewEvent;
+use super::outgoing_events::EXPIRED;
+use super::sessions::lock_user;
 use super::{Accounts, AccountsError};
-use crate::accounts::entities::user;
+use crate::accounts::entities::{token, user};
+use crate::domain::client::Client;
+use crate::domain::event::{EventDetails, EventKind};
 use crate::domain::ids::SessionId;
 use crate::domain::outgoing_event::OutgoingEvent;
 use crate::domain::person_name::PersonName;
 use crate::domain::phone::E164;
 
+/// New names that a user may get within an hour, so that nobody fills the database by renaming.
+const MOST_NAMES: u64 = 20;
+const NAMES_WITHIN: Duration = Duration::from_secs(60 * 60);
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Renamed {
+    /// The user, as of now.
+    To(user::Model),
+    /// The account is gone, or of another version.
+    Outdated,
+    /// They have had too many new names within an hour, and may have another one after this.
+    TooOften(Duration),
+}
+
 impl Accounts {
-    /// Gives a user another name, if they still are as of that version; none if they are not.
+    /// Gives a user another name and writes the event, if they still are as of that version. The
+    /// name that they have already writes nothing.
     ///
     /// # Errors
     /// [`AccountsError`]; after [`AccountsError::Deadline`] the name may have changed.
@@ -22,22 +43,42 @@ impl Accounts {
         user_id: i64,
         version: i32,
         name: &PersonName,
+        session: &SessionId,
+        client: &Client,
         now: OffsetDateTime,
-    ) -> Result<Option<user::Model>, AccountsError> {
+    ) -> Result<Renamed, AccountsError> {
         let update = user::Entity::update_many()
             .col_expr(user::Column::Name, Expr::value(name.as_str()))
             .col_expr(user::Column::Version, Expr::col(user::Column::Version).add(1))
-            .filter(user::Column::Id.eq(user_id))
-            .filter(user::Column::Version.eq(version));
+            .filter(user::Column::Id.eq(user_id));
+        let event = NewEvent {
+            user_id,
+            created_at: now,
+            kind: EventKind::NameChanged,
+            address: Some(client.address),
+            details: EventDetails::default(),
+        };
         self.change(user_id, async {
             let transaction = self.begin_write().await?;
-            let user = update.exec_with_returning(&transaction).await?.pop();
-            if let Some(user) = &user {
-                let told = || vec![OutgoingEvent::user_updated(user_id, &user.name, user.version)];
-                self.outgoing.add(&transaction, now, told).await?;
+            let user = lock_user(&transaction, user_id).await?;
+            let Some(user) = user.filter(|user| user.version == version) else {
+                return Ok(Renamed::Outdated);
+            };
+            if user.name == name.as_str() {
+                return Ok(Renamed::To(user));
             }
+            let earliest = now - NAMES_WITHIN;
+            if let Some(told) = event.nth_newest_since(&transaction, MOST_NAMES, earliest).await? {
+                return Ok(Renamed::TooOften((told - earliest).unsigned_abs()));
+            }
+            let Some(user) = update.exec_with_returning(&transaction).await?.pop() else {
+                return Ok(Renamed::Outdated);
+            };
+            event.insert(&transaction, std::slice::from_ref(session)).await?;
+            let told = || vec![OutgoingEvent::user_updated(user_id, &user.name, user.version)];
+            self.outgoing.add(&transaction, now, told).await?;
             transaction.commit().await?;
-            Ok(user)
+            Ok(Renamed::To(user))
         })
         .await
     }
@@ -69,16 +110,24 @@ impl Accounts {
             let mut ended = Vec::new();
             if self.outgoing.0 {
                 lock_user(&transaction, user_id).await?;
-                ended = SessionFilter::All.select(user_id, now).all(&transaction).await?;
+                // Expired ones too, which nobody has tidied up and told of yet. Locked, so that
+                // somebody who does that meanwhile tells of others.
+                ended = token::Entity::find()
+                    .filter(token::Column::UserId.eq(user_id))
+                    .order_by_asc(token::Column::Serial)
+                    .lock(LockType::Update)
+                    .all(&transaction)
+                    .await?;
             }
             let delete = user::Entity::delete_many()
                 .filter(user::Column::Id.eq(user_id))
                 .filter(user::Column::PhoneNumber.eq(number.clone()));
             let deleted = delete.exec(&transaction).await?.rows_affected > 0;
             if deleted {
-                let ended = ended.into_iter().map(|row| SessionId::from_store(row.id));
-                let ended = ended
-                    .map(|session| OutgoingEvent::session_ended(user_id, &session, "user_deleted"));
+                let ended = ended.into_iter().map(|row| {
+                    let reason = if row.expiry <= now { EXPIRED } else { "user_deleted" };
+                    OutgoingEvent::session_ended(user_id, &SessionId::from_store(row.id), reason)
+                });
                 let told = || ended.chain([OutgoingEvent::user_deleted(user_id, number)]).collect();
                 self.outgoing.add(&transaction, now, told).await?;
             }

@@ -10,10 +10,11 @@ use crate::admin::{OperatorError, ask_redis};
 use crate::domain::phone::{E164, PhoneNumber};
 use crate::ledger::connection::RedisConnection;
 use crate::ledger::keys;
+use crate::ledger::limits::GUESSES_PER_CHALLENGE;
 use crate::ledger::records::{self, Delivery};
 use crate::ledger::script::{Call, Script, Source, keys, named};
 use crate::ledger::scripts;
-use crate::ledger::settings::{GUESSES_PER_CHALLENGE, LedgerSettings};
+use crate::ledger::settings::LedgerSettings;
 use crate::runtime::clock::{Clock, Timestamp, millis};
 
 /// What is known of a number. Nothing in it tells the whole number or a code.

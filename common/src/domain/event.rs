@@ -15,6 +15,8 @@ pub enum EventKind {
     SignedOut,
     /// The account has another number.
     NumberChanged,
+    /// The user has another name.
+    NameChanged,
 }
 
 /// Why a session was ended.

@@ -12,6 +12,6 @@ pub mod otp;
 pub mod outgoing_event;
 pub mod person_name;
 pub mod phone;
-pub mod provider_code;
 pub mod purpose;
 pub mod token;
+pub mod twilio_error_codes;

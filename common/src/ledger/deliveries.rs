@@ -15,10 +15,11 @@ use crate::domain::phone::E164;
 use crate::domain::purpose::PurposeKind;
 use crate::ledger::connection::RedisConnection;
 use crate::ledger::keys;
+use crate::ledger::limits::GUESSES_PER_CHALLENGE;
 use crate::ledger::outcome::{BreakerEvent, Outcome};
 use crate::ledger::script::{Call, Script, Source, keys, named};
 use crate::ledger::scripts;
-use crate::ledger::settings::{GUESSES_PER_CHALLENGE, LONGEST_LIFE};
+use crate::ledger::settings::LONGEST_LIFE;
 use crate::queue::job::SendOtp;
 use crate::runtime::clock::{Clock, millis};
 

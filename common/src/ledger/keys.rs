@@ -20,6 +20,8 @@ pub(crate) const DEAD_LETTERS: &str = "{cheershare}:dead_letters";
 
 /// SMS that will not arrive, of which the operator's webhook is to be told.
 pub(crate) const UNDELIVERED: &str = "{cheershare}:events:undelivered";
+/// That a worker takes them at the moment.
+pub(crate) const TAKING_UNDELIVERED: &str = "{cheershare}:events:taking";
 /// That the operator's webhook wants no more events.
 pub(crate) const EVENTS_OFF: &str = "{cheershare}:events:off";
 

@@ -9,6 +9,10 @@ use strum::{Display, IntoStaticStr, VariantArray};
 const HOUR: i64 = 60 * 60 * 1000;
 const DAY: i64 = 24 * HOUR;
 
+/// Wrong guesses that a challenge bears, from strangers and from known addresses each. It is no
+/// setting: how likely it is that a code is guessed depends on it.
+pub(crate) const GUESSES_PER_CHALLENGE: u32 = 5;
+
 /// What a limit counts for, each apart.
 #[derive(Clone, Copy, Debug, Display, Eq, PartialEq)]
 pub enum Scope {

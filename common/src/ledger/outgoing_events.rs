@@ -1,13 +1,18 @@
 //! What Redis knows of the events for the operator's webhook, beside their queue.
 
+use std::time::Duration;
+
 use redis::RedisResult;
 
 use crate::ledger::connection::RedisConnection;
 use crate::ledger::keys;
 use crate::queue::Queue;
+use crate::runtime::clock::millis;
 
 /// Entries that are read at once.
 const MOST_AT_ONCE: isize = 100;
+/// For how long a worker alone takes them, unless it has done so before.
+const TAKING: Duration = Duration::from_secs(5);
 
 /// Events on their way to the operator's webhook.
 #[derive(Clone, Debug)]
@@ -64,7 +69,22 @@ impl EventQueue {
         list.arg(keys::UNDELIVERED).arg(0).arg(MOST_AT_ONCE - 1).query_async(&mut redis).await
     }
 
-    /// Takes one off that list. By its text and not by its place: several workers do so at once.
+    /// Says whether this worker alone takes them now.
+    pub(crate) async fn begin_taking(&self) -> RedisResult<bool> {
+        let mut redis = self.redis.clone();
+        let mut set = redis::cmd("SET");
+        set.arg(keys::TAKING_UNDELIVERED).arg(1).arg("NX").arg("PX").arg(millis(TAKING));
+        set.query_async(&mut redis).await
+    }
+
+    /// Lets another worker take them.
+    pub(crate) async fn end_taking(&self) -> RedisResult<()> {
+        let mut redis = self.redis.clone();
+        redis::cmd("DEL").arg(keys::TAKING_UNDELIVERED).exec_async(&mut redis).await
+    }
+
+    /// Takes one off that list. By its text and not by its place: a worker that was held up may do so
+    /// beside another.
     pub(crate) async fn forget_undelivered(&self, entry: &str) -> RedisResult<()> {
         let mut redis = self.redis.clone();
         redis::cmd("LREM").arg(keys::UNDELIVERED).arg(1).arg(entry).exec_async(&mut redis).await

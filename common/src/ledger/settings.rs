@@ -7,11 +7,9 @@ use serde::Serialize;
 
 use crate::domain::phone::Country;
 use crate::ledger::keys;
-use crate::ledger::limits::{LIMITS, Limit, LimitConfig};
+use crate::ledger::limits::{GUESSES_PER_CHALLENGE, LIMITS, Limit, LimitConfig};
 use crate::runtime::clock::millis;
 
-/// Wrong guesses that a challenge bears, from strangers and from known addresses each.
-pub(crate) const GUESSES_PER_CHALLENGE: u32 = 5;
 /// Longest that one code may live, resends included (NIST SP 800-63B, OWASP ASVS).
 pub(crate) const LONGEST_LIFE: Duration = Duration::from_secs(10 * 60);
 /// How long a delivery can be looked up: a day after its end.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Method;
 use poem::Request;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{NUMBER, seconds};
 use crate::support::client::Answer;
@@ -32,6 +32,53 @@ async fn current(app: &InProcess, token: &str) -> Value {
 
 async fn renew(app: &InProcess, token: &str) -> Answer {
     call(app, Method::POST, "/tokens/current/renewal", token).await
+}
+
+async fn rename(app: &InProcess, token: &str, name: &str, version: i64) -> Answer {
+    let request = Request::builder()
+        .method(Method::PATCH)
+        .uri_str("/me")
+        .header("authorization", format!("Bearer {token}"))
+        .header("x-forwarded-for", "203.0.113.7")
+        .content_type("application/json");
+    app.call(request.body(json!({"name": name, "version": version}).to_string())).await
+}
+
+#[tokio::test]
+async fn twenty_new_names_an_hour_and_then_one_as_each_is_an_hour_old() {
+    let app = Setup::limits_off().start().await;
+    let token = sign_in(&app).await;
+    for version in 1..=20 {
+        let name = format!("Asha {version}");
+        let renamed = rename(&app, &token, &name, version).await.expect(200);
+        assert_eq!(renamed.body["data"]["version"], version + 1);
+        app.advance(Duration::from_secs(60));
+        // The same once more writes nothing, and does not count.
+        let same = rename(&app, &token, &name, version + 1).await.expect(200);
+        assert_eq!(same.body, renamed.body);
+    }
+    let outdated = rename(&app, &token, "Late", 20).await;
+    outdated.expect_code(409, "edit_conflict");
+    let refused = rename(&app, &token, "Late", 21).await;
+    assert_eq!(refused.retry_after(), 40 * 60);
+    refused.expect_error(429, "Too many new names within an hour; try again later", "name_limit");
+    app.advance(Duration::from_secs(40 * 60 - 1));
+    assert_eq!(rename(&app, &token, "Late", 21).await.retry_after(), 1);
+    app.advance(Duration::from_secs(1));
+    rename(&app, &token, "Late", 21).await.expect(200);
+    assert_eq!(rename(&app, &token, "Later", 22).await.retry_after(), 60);
+
+    let events = call(&app, Method::GET, "/me/events?limit=100", &token).await.expect(200).body;
+    let events = events["data"].as_array().unwrap();
+    let session = current(&app, &token).await["id"].clone();
+    let told: Vec<_> = events.iter().filter(|event| event["kind"] == "name_changed").collect();
+    assert_eq!(told.len(), 21);
+    for event in told {
+        assert_eq!(
+            (&event["session_id"], &event["address"], &event["details"]),
+            (&session, &json!("203.0.113.7"), &json!({}))
+        );
+    }
 }
 
 #[tokio::test]

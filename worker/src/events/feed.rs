@@ -29,8 +29,9 @@ impl EventPoster {
         loop {
             if counted_at.is_none_or(|at| at.elapsed() > COUNT_EVERY) {
                 counted_at = Some(Instant::now());
-                if let Ok(counts) = self.accounts.count_events().await {
-                    metrics::events_in_outbox(counts.waiting, counts.dead);
+                match self.accounts.count_events().await {
+                    Ok(counts) => metrics::events_in_outbox(counts.waiting, counts.dead),
+                    Err(error) => tracing::warn!(event = "events_not_counted", %error),
                 }
             }
             let step = self.step().await;

@@ -15,6 +15,7 @@ use common::ledger::outgoing_events::EventQueue;
 use common::queue::Queue;
 use common::queue::job::PostEvent;
 use common::runtime::clock::Clock;
+use common::runtime::retry::{Backoff, retry_until_ok};
 use reqwest::{Client, Url, redirect};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -26,12 +27,26 @@ use crate::webhook_signature::WebhookSecret;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Requests at once of one worker.
 const CONCURRENCY: u16 = 16;
+const ASK_AGAIN: Backoff = Backoff::constant(Duration::from_secs(1));
 
 #[derive(Args, Clone, Debug)]
 pub struct EventsSecretConfig {
     /// Secret that signs events (Standard Webhooks): `whsec_` and 24 to 64 bytes in base64
     #[arg(long, env, hide_env_values = true, value_parser = WebhookSecret::parse)]
     events_webhook_secret: Option<WebhookSecret>,
+}
+
+/// Warns of events that wait for a webhook where none is set. Asks until the database answers.
+pub async fn warn_of_what_waits(accounts: Accounts) {
+    let counts = retry_until_ok(ASK_AGAIN, || accounts.count_events(), |_| {}).await;
+    if counts.waiting > 0 {
+        tracing::warn!(
+            event = "events_wait_for_webhook",
+            setting = "EVENTS_WEBHOOK_URL",
+            waiting = counts.waiting,
+            "events are in the outbox, and this worker is not told where to post them"
+        );
+    }
 }
 
 /// The operator's webhook. `Debug` hides its URL: it may hold a password.

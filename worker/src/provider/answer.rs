@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use common::domain::delivery::Reason;
-use common::domain::provider_code;
+use common::domain::twilio_error_codes;
 use common::runtime::clock::Clock;
 use reqwest::{Client, IntoUrl, RequestBuilder, Response, StatusCode, redirect};
 use serde::Deserialize;
@@ -78,7 +78,7 @@ pub(super) async fn refused(answer: Response, clock: &Clock) -> SendError {
 
 /// What a code says of a message that was not accepted, where the status does not.
 pub(super) fn by_code(code: Option<u32>) -> (FailureClass, Reason) {
-    let reason = code.and_then(provider_code::reason_of).unwrap_or(Reason::Rejected);
+    let reason = code.and_then(twilio_error_codes::reason_of).unwrap_or(Reason::Rejected);
     let class = match reason {
         Reason::Misconfigured => FailureClass::Misconfigured,
         Reason::Throttled => FailureClass::Throttled,

@@ -88,6 +88,7 @@ impl From<JwtError> for ApiError {
     fn from(error: JwtError) -> Self {
         match error {
             JwtError::NoKeys => ErrorKind::NoSigningKeys.into(),
+            JwtError::Busy => ErrorKind::TooManyJwts.into(),
             JwtError::Signing(error) => {
                 tracing::error!(event = "jwt_not_signed", %error);
                 ErrorKind::Internal.into()

@@ -18,8 +18,7 @@ const CONFIRMED: &str = "confirmed";
 impl Provider {
     pub(super) async fn end_session(&self, mut request: Request) -> poem::Result<Response> {
         if *request.method() == Method::POST {
-            let issuer = Some(self.openid.issuer.as_str());
-            if same_origin::check(request.headers(), issuer).is_ok() {
+            if same_origin::check(request.headers(), self.own.as_ref()).is_ok() {
                 let body = request.take_body();
                 let mut form = form::read(&request, body).await?;
                 if form.take(CONFIRMED).is_some() {

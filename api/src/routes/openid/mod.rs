@@ -17,6 +17,7 @@ use crate::http::client_address::AddressRule;
 use crate::http::form::{self, Form};
 use crate::http::middleware::client_of;
 use crate::http::oauth_error::OAuthError;
+use crate::http::origin::Origin;
 use crate::http::session_cookie::SessionCookie;
 use crate::pages::notice::{NoticeForm, Notices};
 use crate::service::openid::{Answer, OpenId, ResponseMode};
@@ -56,6 +57,8 @@ pub(crate) struct Provider {
     pub(crate) session_cookie: SessionCookie,
     pub(crate) browser_cookie: BrowserCookie,
     pub(crate) address_rule: AddressRule,
+    /// Where browsers reach the pages.
+    pub(crate) own: Option<Origin>,
     pub(crate) notices: Notices,
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Provider, with_header};
 use crate::http::client_credentials::authenticate;
-use crate::http::error::{ApiError, ErrorKind};
+use crate::http::error::ApiError;
 use crate::http::form;
 use crate::http::oauth_error::{OAuthError, OAuthErrorKind};
 use crate::service::openid::{self, TokensError};
@@ -65,11 +65,7 @@ fn poem_error(failure: TokensError) -> poem::Error {
             let text = "The code is unknown, expired or used, or was given for something else";
             error(OAuthErrorKind::InvalidGrant, text).into()
         }
-        TokensError::NoKeys => ApiError::from(ErrorKind::NoSigningKeys).into(),
-        TokensError::Signing(error) => {
-            tracing::error!(event = "jwt_not_signed", %error);
-            ApiError::from(ErrorKind::Internal).into()
-        }
+        TokensError::Jwt(error) => ApiError::from(error).into(),
         TokensError::Accounts(error) => ApiError::from(error).into(),
     }
 }

@@ -1,13 +1,14 @@
 //! Codes become tokens.
 
 use common::accounts::{AccountsError, Redemption};
-use common::crypto::signing_keys::{JwtKind, SigningError};
+use common::crypto::signing_keys::JwtKind;
 use common::domain::openid::{AccessToken, AuthorizationCode};
 use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest, Sha256};
 
 use super::OpenId;
 use super::id_token::IdTokenClaims;
+use crate::service::jwts::JwtError;
 use crate::state::AppState;
 
 /// What a client gets for a code. `Debug` hides both tokens.
@@ -32,10 +33,8 @@ pub enum TokensError {
     /// Unknown, expired, used or another client's, or redeemed by what does not fit.
     #[error("the code is good for nothing")]
     WrongCode,
-    #[error("there are no signing keys")]
-    NoKeys,
     #[error(transparent)]
-    Signing(#[from] SigningError),
+    Jwt(#[from] JwtError),
     #[error(transparent)]
     Accounts(#[from] AccountsError),
 }
@@ -52,8 +51,6 @@ pub async fn redeem(
     redirect_uri: &str,
     verifier: Option<&str>,
 ) -> Result<Tokens, TokensError> {
-    let keys = state.jwts.keys.get();
-    let keys = keys.as_ref().as_ref().ok_or(TokensError::NoKeys)?;
     let code = AuthorizationCode::parse(code).ok_or(TokensError::WrongCode)?;
     let challenge = verifier.map(|text| BASE64URL_NOPAD.encode(&Sha256::digest(text)));
     let redemption =
@@ -66,7 +63,7 @@ pub async fn redeem(
     };
     let claims = IdTokenClaims::of(&redeemed, &openid.issuer, client_id, now);
     Ok(Tokens {
-        id_token: keys.sign(JwtKind::IdToken, &claims)?,
+        id_token: state.jwts.sign(JwtKind::IdToken, redeemed.user_id, &claims).await?,
         access_token,
         expires_in: (redeemed.expires_at - now).whole_seconds(),
         scope: redeemed.scope,

@@ -18,6 +18,8 @@ pub struct Model {
     /// With what, in JSON.
     #[sea_orm(column_type = "Text")]
     pub payload: String,
+    /// When an event is to be posted (Unix ms).
+    pub due_at: i64,
 }
 
 #[derive(Copy, Clone, Debug, DeriveRelation, EnumIter)]

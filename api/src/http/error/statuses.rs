@@ -1,0 +1,198 @@
+//! The one place where a failure becomes a status, a code and a message.
+
+use std::time::Duration;
+
+use common::ledger::limits::LimitKind;
+use poem::http::StatusCode;
+use serde_json::{Value, json};
+
+/// What can go wrong, as a client sees it. Internals never reach one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum ErrorKind {
+    #[error("Phone number is required")]
+    PhoneNumberRequired,
+    /// The body has neither a name nor an OTP.
+    #[error("Name is required for OTP generation")]
+    NameRequired,
+    /// The body is not one JSON object of the documented shape.
+    #[error("Invalid request payload")]
+    InvalidPayload,
+    /// The body has one of two OTPs.
+    #[error(
+        "Both OTPs are required: the one sent to the current number and the one sent to the new number"
+    )]
+    BothOtpsRequired,
+    #[error(
+        "Invalid audience: it has to have 1 to 255 characters, none of them a control character, and not to be the id of an OpenID client"
+    )]
+    InvalidAudience,
+    /// A parameter of the query is not as documented.
+    #[error("Invalid query parameter")]
+    InvalidParameter,
+    #[error("Invalid phone number")]
+    InvalidPhoneNumber,
+    #[error("This is the account's phone number already")]
+    SamePhoneNumber,
+    #[error("The phone number belongs to another account")]
+    PhoneNumberTaken,
+    /// The name is too long or has control characters.
+    #[error("Invalid name: it has to have 1 to 100 characters, none of them a control character")]
+    InvalidPersonName,
+    /// Wrong, used, burned or expired, malformed, or never asked for: one answer for all.
+    #[error("Invalid or expired OTP")]
+    InvalidOtp,
+    /// The header is not `Bearer` and a live token.
+    #[error("Invalid authorization header")]
+    InvalidAuthorizationHeader,
+    /// A protected route without the header.
+    #[error("Unauthorized")]
+    Unauthorized,
+    /// SMS are not sent to that country or kind of number.
+    #[error("SMS are not sent to this number's country or type")]
+    DestinationNotAllowed,
+    /// A report that its sender did not sign.
+    #[error("Bad signature")]
+    BadSignature,
+    #[error("Not found")]
+    NotFound,
+    #[error("This service signs no JWTs: SIGNING_KEY_FILES is not set")]
+    NoSigningKeys,
+    /// Signatures that others asked for take all places.
+    #[error("Too many JWTs are being signed. Try again soon.")]
+    TooManyJwts,
+    #[error("Method not allowed")]
+    MethodNotAllowed,
+    /// The user has changed since the version that the client knows.
+    #[error("Somebody else changed this meanwhile; read it again")]
+    EditConflict,
+    #[error("Too many new names within an hour; try again later")]
+    TooManyNames,
+    #[error("The request took too long to arrive")]
+    RequestTimeout,
+    #[error("Invalid request payload")]
+    PayloadTooLarge,
+    /// The body is not announced as JSON.
+    #[error("Invalid request payload")]
+    UnsupportedMediaType,
+    /// The `Idempotency-Key` header cannot be read.
+    #[error("Invalid Idempotency-Key: it has to have 1 to 255 visible ASCII characters")]
+    InvalidIdempotencyKey,
+    /// The first request with the key still runs.
+    #[error("A request with this Idempotency-Key is still running")]
+    IdempotencyKeyInUse,
+    /// The key belongs to a request with another body.
+    #[error("This Idempotency-Key was used with another request payload")]
+    IdempotencyKeyReused,
+    #[error("{}", .0.message())]
+    Refused(LimitKind),
+    /// The number's cooldown or hour refuses it, but not whoever solves a challenge.
+    #[error("An OTP was just sent; solve the challenge, or wait before asking again")]
+    ChallengeRequired,
+    /// That provider did not say whether a challenge was solved.
+    #[error("{0} did not check the challenge; try again soon")]
+    ChallengeNotChecked(&'static str),
+    #[error("Failed to recover")]
+    FailedToRecover,
+    #[error("Internal error")]
+    Internal,
+    #[error("The OTP store is unavailable")]
+    OtpStoreUnavailable,
+    #[error("The user store is unavailable")]
+    UserStoreUnavailable,
+    /// The head of the request is no HTTP/1.1.
+    #[error("This is no HTTP/1.1 request")]
+    BadRequest,
+    /// The head of the request has no `Host`, several, or one that is none.
+    #[error("The request needs exactly one Host header, with the name of a host")]
+    InvalidHost,
+    /// The development inbox was asked for under a name that others may lead here.
+    #[error("This answers only under this machine's own names, such as localhost")]
+    NotThisMachine,
+    /// A page of another origin made a browser ask.
+    #[error("Only the service's own pages may ask this")]
+    ForeignPage,
+    /// The head of the request is too long.
+    #[error("The request's head is longer than 16 KiB")]
+    RequestHeadTooLarge,
+    /// The server has no room for another connection, or another long body.
+    #[error("The service has too many connections. Try again soon.")]
+    Overloaded,
+}
+
+impl ErrorKind {
+    /// The status and the code, which is stable.
+    #[must_use]
+    pub fn status_and_code(self) -> (StatusCode, &'static str) {
+        match self {
+            Self::PhoneNumberRequired => (StatusCode::BAD_REQUEST, "phone_number_required"),
+            Self::NameRequired => (StatusCode::BAD_REQUEST, "name_required"),
+            Self::InvalidPayload => (StatusCode::BAD_REQUEST, "invalid_payload"),
+            Self::BothOtpsRequired => (StatusCode::BAD_REQUEST, "both_otps_required"),
+            Self::SamePhoneNumber => (StatusCode::BAD_REQUEST, "same_phone_number"),
+            Self::PhoneNumberTaken => (StatusCode::CONFLICT, "phone_number_taken"),
+            Self::InvalidAudience => (StatusCode::BAD_REQUEST, "invalid_audience"),
+            Self::InvalidParameter => (StatusCode::BAD_REQUEST, "invalid_parameter"),
+            Self::InvalidPhoneNumber => (StatusCode::BAD_REQUEST, "invalid_phone_number"),
+            Self::InvalidPersonName => (StatusCode::BAD_REQUEST, "invalid_name"),
+            Self::InvalidOtp => (StatusCode::UNAUTHORIZED, "invalid_otp"),
+            Self::InvalidAuthorizationHeader => {
+                (StatusCode::UNAUTHORIZED, "invalid_authorization_header")
+            }
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::DestinationNotAllowed => (StatusCode::FORBIDDEN, "destination_not_allowed"),
+            Self::BadSignature => (StatusCode::FORBIDDEN, "bad_signature"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
+            Self::NoSigningKeys => (StatusCode::NOT_FOUND, "no_signing_keys"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::EditConflict => (StatusCode::CONFLICT, "edit_conflict"),
+            Self::TooManyNames => (StatusCode::TOO_MANY_REQUESTS, "name_limit"),
+            Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
+            Self::PayloadTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
+            Self::UnsupportedMediaType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
+            }
+            Self::InvalidIdempotencyKey => (StatusCode::BAD_REQUEST, "invalid_idempotency_key"),
+            Self::IdempotencyKeyInUse => (StatusCode::CONFLICT, "idempotency_key_in_use"),
+            Self::IdempotencyKeyReused => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused")
+            }
+            Self::Refused(kind @ LimitKind::Blocked) => (StatusCode::FORBIDDEN, kind.code()),
+            Self::Refused(kind) => (StatusCode::TOO_MANY_REQUESTS, kind.code()),
+            Self::ChallengeRequired => (StatusCode::FORBIDDEN, "challenge_required"),
+            Self::FailedToRecover | Self::Internal => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal_error")
+            }
+            Self::OtpStoreUnavailable
+            | Self::UserStoreUnavailable
+            | Self::ChallengeNotChecked(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::BadRequest | Self::InvalidHost => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::ForeignPage => (StatusCode::FORBIDDEN, "foreign_page"),
+            Self::NotThisMachine => (StatusCode::FORBIDDEN, "not_this_machine"),
+            Self::RequestHeadTooLarge => {
+                (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "request_head_too_large")
+            }
+            Self::Overloaded | Self::TooManyJwts => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+        }
+    }
+
+    /// The body of its answer.
+    pub(crate) fn body(self) -> Value {
+        json!({ "error": self.to_string(), "code": self.status_and_code().1 })
+    }
+
+    /// How soon another try may help, where the failure itself does not say.
+    pub(crate) fn usual_retry_after(self) -> Option<Duration> {
+        let (status, _) = self.status_and_code();
+        let passes = self == Self::IdempotencyKeyInUse || status == StatusCode::SERVICE_UNAVAILABLE;
+        passes.then_some(Duration::from_secs(1))
+    }
+
+    /// Whether its answer says when to try again. Only an operator knows when a block ends.
+    pub(super) fn says_when(self) -> bool {
+        match self {
+            Self::Refused(kind) => kind != LimitKind::Blocked,
+            Self::ChallengeRequired | Self::TooManyNames => true,
+            _ => self.usual_retry_after().is_some(),
+        }
+    }
+}
