@@ -23,6 +23,7 @@ mod documentation;
 mod fault_table;
 mod ledger;
 mod migration;
+mod openid;
 mod operators;
 mod queue;
 mod runtime;

@@ -10,16 +10,20 @@ use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, RouteMethod, get, post
 use serde_json::Value;
 
 use crate::document;
+use crate::http::browser_cookie::BrowserCookie;
 use crate::http::client_address::AddressRule;
 use crate::http::cors::AllowedOrigins;
 use crate::http::middleware::{around_everything, around_operation};
 use crate::http::origin::Origin;
 use crate::http::route_lookup::RouteLookup;
 use crate::http::static_content::StaticContent;
+use crate::pages::notice::Notices;
 use crate::pages::{Pages, dev_inbox, sign_in};
 use crate::routes::browser_session::{self, BrowserSession};
+use crate::routes::openid::{self, Provider};
 use crate::routes::twilio_status::TwilioStatus;
 use crate::routes::verify::{self, Verify};
+use crate::service::openid::OpenId;
 use crate::state::AppState;
 
 const SWAGGER_UI_PATH: &str = "/docs";
@@ -45,6 +49,11 @@ pub struct App {
     pub verify: Verify,
     /// Where browsers reach the pages, as far as the settings say.
     pub own: Option<Origin>,
+    /// What apps let their users sign in by, where it is known under which URL.
+    pub openid: Option<OpenId>,
+    pub browser_cookie: BrowserCookie,
+    /// Pages of a few words.
+    pub notices: Notices,
     /// Where Twilio's reports are asked for.
     pub twilio_status: Option<TwilioStatus>,
 }
@@ -52,7 +61,11 @@ pub struct App {
 impl App {
     pub fn into_endpoint(self) -> impl Endpoint<Output = Response> + use<> {
         let document = document::document();
-        let route_lookup = RouteLookup::new(&document, &OTHER_ROUTES).with_all_below(verify::PATH);
+        let mut not_listed = OTHER_ROUTES.to_vec();
+        if self.openid.is_some() {
+            not_listed.extend(openid::PATHS);
+        }
+        let route_lookup = RouteLookup::new(&document, &not_listed).with_all_below(verify::PATH);
         let others = self.others(&document);
         let Self { state, address_rule, origins, verify, .. } = self;
         let shared = Arc::new((others, state, address_rule, verify));
@@ -90,10 +103,22 @@ impl App {
                 cookie: self.verify.cookie.clone(),
                 address_rule: self.address_rule.clone(),
                 own: self.own.clone(),
+                openid: self.openid.clone(),
+                browser_cookie: self.browser_cookie,
             };
             let methods = get(session.clone()).post(session.clone()).delete(session);
             others.insert(browser_session::PATH, methods);
         }
+        let provider = self.openid.clone().map(|openid| Provider {
+            state: Arc::clone(&self.state),
+            openid,
+            session_cookie: self.verify.cookie.clone(),
+            browser_cookie: self.browser_cookie,
+            address_rule: self.address_rule.clone(),
+            own: self.own.clone(),
+            notices: self.notices.clone(),
+        });
+        others.extend(provider.into_iter().flat_map(Provider::routes));
         others.extend(self.twilio_status.clone().map(|status| (TWILIO_STATUS_PATH, post(status))));
         others
     }

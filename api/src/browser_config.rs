@@ -73,8 +73,7 @@ impl BrowserConfig {
                 ));
             }
         }
-        let is_secure = app.is_production() || own.is_some_and(Origin::is_encrypted);
-        Ok(SessionCookie::new(keys, domain, is_secure))
+        Ok(SessionCookie::new(keys, domain, is_secure(app, own)))
     }
 
     /// Where browsers are led that are not signed in.
@@ -94,6 +93,12 @@ impl BrowserConfig {
             (Switch::On, Some(url)) => Ok(Some(SignInRedirect::to(url))),
         }
     }
+}
+
+/// Whether browsers get cookies by https alone.
+#[must_use]
+pub fn is_secure(app: &AppConfig, own: Option<&Origin>) -> bool {
+    app.is_production() || own.is_some_and(Origin::is_encrypted)
 }
 
 fn domain(text: &str) -> Result<String, &'static str> {

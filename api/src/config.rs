@@ -97,8 +97,8 @@ pub struct Config {
     /// How long sessions last, and how many there may be.
     #[command(flatten)]
     pub sessions: SessionConfig,
-    /// JSON file of the programs that may ask about tokens (docs/integration.md); it is read again
-    /// on SIGHUP [default: none may]
+    /// JSON file of the programs that may ask about tokens (docs/integration.md), or that users sign
+    /// in to (docs/openid.md); it is read again on SIGHUP [default: there are none]
     #[arg(long, env)]
     clients_file: Option<PathBuf>,
     /// How JWTs are signed.
@@ -130,14 +130,37 @@ impl Config {
         self.sign_in_page.map_or(!self.app.is_production(), |switch| switch == Switch::On)
     }
 
-    /// The programs that may ask about tokens.
+    /// The programs that may ask about tokens, or that users sign in to.
     ///
     /// # Errors
-    /// One for each fault of the file.
+    /// One for each fault of the file, or for what is missing to sign users in.
     pub fn registered_clients(&self) -> Result<RegisteredClients, Vec<SettingError>> {
-        self.clients_file
+        let clients = self
+            .clients_file
             .as_deref()
-            .map_or_else(|| Ok(RegisteredClients::default()), RegisteredClients::read)
+            .map_or_else(|| Ok(RegisteredClients::default()), RegisteredClients::read)?;
+        if clients.all_openid().next().is_none() {
+            return Ok(clients);
+        }
+        let has_keys = self.signing.signing_key_files.is_some() || !self.app.is_production();
+        let missing = [
+            (self.callbacks.issuer().is_some(), "PUBLIC_URL"),
+            (self.has_sign_in_page(), "SIGN_IN_PAGE=on"),
+            (has_keys, "SIGNING_KEY_FILES"),
+        ];
+        let missing = missing.into_iter().filter(|(is_there, _)| !is_there);
+        let faults: Vec<_> = missing
+            .map(|(_, name)| {
+                SettingError::new("CLIENTS_FILE", format!("has redirect_uris, which need {name}"))
+            })
+            .collect();
+        if faults.is_empty() { Ok(clients) } else { Err(faults) }
+    }
+
+    /// Under which URL users sign in to apps, where they do.
+    #[must_use]
+    pub fn openid_issuer(&self, has_keys: bool) -> Option<&str> {
+        self.callbacks.issuer().filter(|_| has_keys && self.has_sign_in_page())
     }
 
     /// Whether there is a development inbox.

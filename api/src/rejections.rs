@@ -24,6 +24,7 @@ pub struct Rejections {
     reports: Arc<Counter>,
     clients: Arc<Counter>,
     introspections: Arc<Counter>,
+    codes: Arc<Counter>,
     clock: Clock,
 }
 
@@ -37,6 +38,7 @@ impl Rejections {
             reports: Arc::default(),
             clients: Arc::default(),
             introspections: Arc::default(),
+            codes: Arc::default(),
             clock,
         }
     }
@@ -74,6 +76,13 @@ impl Rejections {
     pub fn introspection(&self, client_id: &str) {
         if let Some(count) = self.introspections.count_and_allow(&self.clock) {
             tracing::warn!(event = "introspection_refused", client_id, count);
+        }
+    }
+
+    /// A registered client showed a code that is good for nothing.
+    pub fn code(&self, client_id: &str) {
+        if let Some(count) = self.codes.count_and_allow(&self.clock) {
+            tracing::warn!(event = "code_refused", client_id, count);
         }
     }
 

@@ -6,9 +6,10 @@ use std::time::Duration;
 use anyhow::Context;
 use common::accounts::Accounts;
 use common::config::SettingError;
+use common::ledger::authorization_requests::AuthorizationRequests;
 use common::ledger::delivery_status::DeliveryStatuses;
 use common::ledger::idempotency::IdempotencyStore;
-use common::ledger::notices::Notices;
+use common::ledger::notices;
 use common::ledger::otp::OtpStore;
 use common::ledger::session_changes::SessionChanges;
 use common::ledger::solved_challenges::SolvedChallenges;
@@ -20,17 +21,21 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::App;
+use crate::browser_config::is_secure;
 use crate::config::Config;
+use crate::http::browser_cookie::BrowserCookie;
 use crate::http::origin::Origin;
 use crate::metrics::Scrape;
 use crate::pages::Pages;
 use crate::pages::dev_inbox::DevInbox;
+use crate::pages::notice::Notices;
 use crate::rejections::Rejections;
 use crate::reload::Reloadable;
 use crate::routes::twilio_status::TwilioStatus;
 use crate::routes::verify::Verify;
 use crate::server::{self, ConnectionLimits, Drain};
 use crate::service::jwts::JwtIssuer;
+use crate::service::openid::OpenId;
 use crate::service::otp_service::OtpService;
 use crate::service::turns::Turns;
 use crate::state::AppState;
@@ -170,11 +175,15 @@ pub async fn connect(
         clock: clock.clone(),
     };
     let idempotency_keys = config.otp.idempotency_keys(&config.app)?;
+    let requests = AuthorizationRequests::new(redis.clone(), clock.clone());
+    let signing_keys = config.signing.keys(&config.app).map_err(told)?;
+    let issuer = config.openid_issuer(signing_keys.is_some());
+    let openid = issuer.map(|issuer| OpenId { issuer: issuer.to_owned(), requests });
     let state = AppState {
         readiness: Readiness::new(redis.clone(), accounts.clone(), Needs::EitherStore, stop),
         accounts,
         otp,
-        notices: Notices::new(redis.clone()),
+        notices: notices::Notices::new(redis.clone()),
         delivery_statuses: DeliveryStatuses::new(redis.clone())
             .telling_webhook(config.events.is_set()),
         idempotency: Arc::new(IdempotencyStore::new(redis, idempotency_keys, clock.clone())),
@@ -182,7 +191,7 @@ pub async fn connect(
         session_terms: config.sessions.terms(),
         session_cache: config.sessions.cache(session_changes),
         jwts: JwtIssuer {
-            keys: Reloadable::new(config.signing.keys(&config.app).map_err(told)?),
+            keys: Reloadable::new(signing_keys),
             issuer: config.callbacks.issuer().map(str::to_owned),
             ttl: config.signing.jwt_ttl(),
             turns: Turns::of_this_machine(),
@@ -210,7 +219,10 @@ pub async fn connect(
             )?,
             redirect: config.browser.redirect(public_url, config.has_sign_in_page())?,
         },
+        browser_cookie: BrowserCookie::new(is_secure(&config.app, own.as_ref())),
         own,
+        openid,
+        notices: Notices::new(&config.app.app_name),
         twilio_status,
     })
 }

@@ -5,6 +5,7 @@ pub mod cli;
 mod m20261123_create_users_and_tokens;
 mod m20261123_keep_sessions;
 mod m20261128_add_outbox;
+mod m20261129_keep_grants;
 mod m20261129_post_events;
 
 use sea_orm_migration::IntoSchemaManagerConnection;
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_keep_sessions::Migration),
             Box::new(m20261128_add_outbox::Migration),
             Box::new(m20261129_post_events::Migration),
+            Box::new(m20261129_keep_grants::Migration),
         ]
     }
 }

@@ -1,6 +1,7 @@
 //! 5,000 sign-ups while workers are killed at random, the provider fails every fifth call and Redis
-//! is restarted.
+//! is restarted. The webhook is told of each SMS that does not arrive.
 
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -14,7 +15,10 @@ use tokio::time::{interval, sleep};
 use crate::reconciliation::{Promise, Reconciliation, unpromised};
 use crate::support::app::{App, Plan, SOON};
 use crate::support::client::Client;
+use crate::support::eventually;
+use crate::support::fake_receiver::FakeReceiver;
 use crate::support::fake_twilio::Reply;
+use crate::support::fake_webhook;
 
 const SIGN_UPS: usize = 5_000;
 const PACE: Duration = Duration::from_millis(14);
@@ -134,6 +138,10 @@ async fn every_sign_up_gets_its_sms_or_is_told_why_not() {
         .workers(WORKERS)
         .append_only()
         .set("OTP_TTL_SECONDS", &LIFE.as_secs().to_string());
+    let receiver = FakeReceiver::start().await;
+    let plan = plan
+        .set("EVENTS_WEBHOOK_URL", &receiver.url())
+        .set("EVENTS_WEBHOOK_SECRET", &fake_webhook::secret());
     let mut app =
         plan.set("PROVIDER_TIMEOUT_SECONDS", "3").set("WORKER_CONCURRENCY", "50").start().await;
     app.twilio.otherwise_by(move |number, index| reply(seed, number, index));
@@ -165,6 +173,16 @@ async fn every_sign_up_gets_its_sms_or_is_told_why_not() {
         "asked to accepted: p50 {half:.0?}, p95 {most:.0?}, p99 {nearly_all:.0?}, longest {all:.0?}"
     );
     println!("over after {:.0?}", start.elapsed());
+
+    // An event whose worker was killed gets another job within a minute.
+    let events = eventually(Duration::from_secs(90), "an event of each that failed", async || {
+        let told: BTreeSet<_> = receiver.accepted().into_iter().map(|event| event.id).collect();
+        accounts.undelivered.is_subset(&told).then_some(told)
+    })
+    .await;
+    println!("{} events in {} requests", events.len(), receiver.received().len());
+    let others = events.difference(&accounts.undelivered).count();
+    assert!(others <= turned_away, "{others} events of SMS that did not fail");
 
     assert_eq!(promises.len() + turned_away, SIGN_UPS);
     let unknown = accounts.told("failed no_answer");

@@ -1,6 +1,6 @@
 //! Compares what the clients were told with what the provider got.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
@@ -27,6 +27,8 @@ pub(crate) struct Reconciliation {
     pub(crate) duplicates: usize,
     /// Deliveries of which a worker said that an SMS may be repeated.
     pub(crate) announced: usize,
+    /// The ids of events of those that will not arrive.
+    pub(crate) undelivered: BTreeSet<String>,
     /// From the question to the first try that was accepted, sorted.
     pub(crate) latencies: Vec<Duration>,
 }
@@ -55,6 +57,7 @@ impl Reconciliation {
             ends: BTreeMap::new(),
             duplicates: 0,
             announced: announced.len(),
+            undelivered: BTreeSet::new(),
             latencies: Vec::new(),
         };
         for (promise, told) in promises.iter().zip(told) {
@@ -62,6 +65,9 @@ impl Reconciliation {
             let (status, reason) =
                 (told["status"].as_str().unwrap(), told["reason"].as_str().unwrap_or_default());
             *accounts.ends.entry(format!("{status} {reason}").trim().to_owned()).or_default() += 1;
+            if status == "failed" || reason == "expired" {
+                accounts.undelivered.insert(format!("sms_{}", promise.id));
+            }
             let tries = app.twilio.tries(&promise.number);
             let accepted: Vec<_> = tries.iter().filter(|sms| sms.accepted).collect();
             match status {

@@ -22,6 +22,7 @@ pub async fn prune_database(accounts: Accounts, clock: Clock, events_for: Durati
     loop {
         ticks.tick().await;
         remove("tokens", || accounts.prune_expired_tokens(clock.now(), ROWS_PER_STATEMENT)).await;
+        remove("grants", || accounts.prune_expired_grants(clock.now(), ROWS_PER_STATEMENT)).await;
         remove("events", || accounts.prune_events(clock.now() - events_for, ROWS_PER_STATEMENT))
             .await;
         let dead = clock.now() - DEAD_EVENTS_FOR;

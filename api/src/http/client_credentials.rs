@@ -122,12 +122,12 @@ impl<'a> ApiExtractor<'a> for AboutToken {
     }
 }
 
-/// Finds the client that asks.
+/// Finds the client that asks. One that can keep no secret says its id alone.
 ///
 /// # Errors
 /// `invalid_request` where it says so in two ways, else `invalid_client`. The client is not told
 /// why, the log is.
-fn authenticate(
+pub(crate) fn authenticate(
     request: &Request,
     form: &mut Form,
     state: &AppState,
@@ -143,7 +143,12 @@ fn authenticate(
     };
     let credentials = credentials_in(request.headers(), form)?;
     let Credentials { id, secret } = credentials.ok_or_else(|| refuse("no credentials"))?;
-    state.registered_clients.get().authenticate(&id, &secret).map_err(|error| {
+    let clients = state.registered_clients.get();
+    let found = match &secret {
+        Some(secret) => clients.authenticate(&id, secret),
+        None => clients.public(&id),
+    };
+    found.map_err(|error| {
         refuse(match error {
             WrongClient::UnknownId => "unknown id",
             WrongClient::WrongSecret => "wrong secret",
@@ -154,16 +159,15 @@ fn authenticate(
 #[derive(Debug)]
 struct Credentials {
     id: String,
-    secret: ClientSecret,
+    secret: Option<ClientSecret>,
 }
 
-/// By the header where there is one, else by the form; none where neither has both.
+/// By the header where there is one, else by the form; none where neither has an id.
 fn credentials_in(headers: &HeaderMap, form: &mut Form) -> Result<Option<Credentials>, OAuthError> {
     let (id, secret) = (form.take("client_id"), form.take("client_secret"));
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else {
-        let both = id.zip(secret);
-        return Ok(both.map(|(id, secret)| Credentials { id, secret: secret.into() }));
+        return Ok(id.map(|id| Credentials { id, secret: secret.map(ClientSecret::from) }));
     };
     if secret.is_some() || values.next().is_some() {
         return Err(invalid_request("The client says in more than one way who it is"));
@@ -186,7 +190,7 @@ fn basic(value: &str) -> Option<Credentials> {
     }
     let text = String::from_utf8(BASE64.decode(encoded.trim_start().as_bytes()).ok()?).ok()?;
     let (id, secret) = text.split_once(':')?;
-    Some(Credentials { id: decoded(id)?, secret: decoded(secret)?.into() })
+    Some(Credentials { id: decoded(id)?, secret: Some(decoded(secret)?.into()) })
 }
 
 /// One value, form-urlencoded.
@@ -206,14 +210,15 @@ mod tests {
     fn found(
         authorization: &[&str],
         body: &[(&str, &str)],
-    ) -> Result<Option<(String, String)>, OAuthErrorKind> {
+    ) -> Result<Option<(String, Option<String>)>, OAuthErrorKind> {
         let mut headers = HeaderMap::new();
         for value in authorization {
             headers.append(header::AUTHORIZATION, value.parse().unwrap());
         }
         let mut form = Form::of(body);
         let found = credentials_in(&headers, &mut form).map_err(|error| error.kind)?;
-        Ok(found.map(|found| (found.id, found.secret.expose().to_owned())))
+        let secret = |secret: ClientSecret| secret.expose().to_owned();
+        Ok(found.map(|found| (found.id, found.secret.map(secret))))
     }
 
     fn header_of(text: &str) -> String {
@@ -222,14 +227,16 @@ mod tests {
 
     #[test]
     fn a_client_says_who_it_is_by_the_header_or_by_the_body() {
-        let expected = Ok(Some(("an id".to_owned(), "s:e+c=r&e%t".to_owned())));
+        let expected = Ok(Some(("an id".to_owned(), Some("s:e+c=r&e%t".to_owned()))));
         let header = header_of("an+id:s:e%2Bc%3Dr%26e%25t");
         assert_eq!(found(&[&header], &[]), expected);
         assert_eq!(found(&[&header.replace("Basic", "bAsIc ")], &[]), expected);
         assert_eq!(found(&[&header], &[("client_id", "an id")]), expected, "the id twice");
         let body = [("client_id", "an id"), ("client_secret", "s:e+c=r&e%t")];
         assert_eq!(found(&[], &body), expected);
-        assert_eq!(found(&[&header_of("a:")], &[]), Ok(Some(("a".to_owned(), String::new()))));
+        let empty = Ok(Some(("a".to_owned(), Some(String::new()))));
+        assert_eq!(found(&[&header_of("a:")], &[]), empty);
+        assert_eq!(found(&[], &[("client_id", "a")]), Ok(Some(("a".to_owned(), None))));
     }
 
     #[test]
@@ -247,7 +254,7 @@ mod tests {
         ] {
             assert_eq!(found(&[authorization], &[]), Ok(None), "{authorization}");
         }
-        for body in [&[][..], &[("client_id", "a")], &[("client_secret", "a")]] {
+        for body in [&[][..], &[("client_secret", "a")]] {
             assert_eq!(found(&[], body), Ok(None), "{body:?}");
         }
     }

@@ -22,6 +22,16 @@ impl Form {
         Self(parameters.iter().map(own).collect())
     }
 
+    /// All of them, form-urlencoded.
+    pub(crate) fn encoded(&self) -> String {
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish()
+    }
+
+    /// All of them, by their names.
+    pub(crate) fn into_parameters(self) -> HashMap<String, String> {
+        self.0
+    }
+
     /// Takes a parameter out.
     pub(crate) fn take(&mut self, name: &str) -> Option<String> {
         self.0.remove(name)
@@ -45,7 +55,11 @@ pub(crate) async fn read(request: &Request, body: Body) -> poem::Result<Form> {
     Ok(parse(body.as_ref())?)
 }
 
-fn parse(body: &[u8]) -> Result<Form, OAuthError> {
+/// Reads parameters, of a body or of a query.
+///
+/// # Errors
+/// `invalid_request` for one that is there twice.
+pub(crate) fn parse(body: &[u8]) -> Result<Form, OAuthError> {
     let mut parameters = HashMap::new();
     for (name, value) in form_urlencoded::parse(body).into_owned() {
         match parameters.entry(name) {

@@ -2,6 +2,7 @@
 
 pub mod bearer;
 pub(crate) mod bounded_body;
+pub mod browser_cookie;
 pub mod client_address;
 pub(crate) mod client_credentials;
 pub mod cors;

@@ -26,6 +26,8 @@ pub enum OAuthErrorKind {
     InvalidRequest,
     InvalidClient,
     UnauthorizedClient,
+    InvalidGrant,
+    UnsupportedGrantType,
 }
 
 impl OAuthErrorKind {
@@ -34,6 +36,8 @@ impl OAuthErrorKind {
             Self::InvalidRequest => (StatusCode::BAD_REQUEST, "invalid_request"),
             Self::InvalidClient => (StatusCode::UNAUTHORIZED, "invalid_client"),
             Self::UnauthorizedClient => (StatusCode::BAD_REQUEST, "unauthorized_client"),
+            Self::InvalidGrant => (StatusCode::BAD_REQUEST, "invalid_grant"),
+            Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
         }
     }
 }

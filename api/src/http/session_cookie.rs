@@ -39,15 +39,7 @@ impl SessionCookie {
     /// The token that a browser holds, live or not. Of two cookies with this name one is not ours,
     /// so neither counts.
     pub(crate) fn token_in(&self, headers: &HeaderMap) -> Option<Token> {
-        let lines = headers.get_all(header::COOKIE).iter();
-        let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
-        let mut values = pairs.filter_map(|pair| {
-            pair.trim_ascii().strip_prefix(self.name.as_bytes())?.strip_prefix(b"=")
-        });
-        match (values.next(), values.next()) {
-            (Some(value), None) => self.keys.open(value),
-            _ => None,
-        }
+        self.keys.open(only_cookie(headers, self.name)?)
     }
 
     /// Makes a browser hold a token for so long.
@@ -64,6 +56,18 @@ impl SessionCookie {
     fn header(&self, value: &str, seconds: u64) -> Option<HeaderValue> {
         let Self { name, attributes, .. } = self;
         HeaderValue::try_from(format!("{name}={value}; Max-Age={seconds}{attributes}")).ok()
+    }
+}
+
+/// The value of a cookie with this name; none where there are several.
+pub(super) fn only_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
+    let lines = headers.get_all(header::COOKIE).iter();
+    let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    let mut values = pairs
+        .filter_map(|pair| pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"="));
+    match (values.next(), values.next()) {
+        (value, None) => value,
+        _ => None,
     }
 }
 

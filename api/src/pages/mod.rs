@@ -2,6 +2,7 @@
 //! and its script in it, under a policy that lets a browser run and load nothing else.
 
 pub mod dev_inbox;
+pub mod notice;
 pub mod sign_in;
 
 use std::sync::{Arc, LazyLock};

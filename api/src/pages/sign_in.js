@@ -141,6 +141,10 @@ function readReturnTo() {
 }
 const returnTo = readReturnTo();
 
+// What an app asked for that sent the browser here, and where whoever has signed in is led.
+const request = encodeURIComponent(new URLSearchParams(location.search).get("request") ?? "");
+let onward = returnTo;
+
 // What is shown
 
 function show(id) {
@@ -419,7 +423,7 @@ onSubmit("verify", async () => {
     sessionStorage.removeItem("asks");
     token.set(answer.token);
     const kept = await keepSession();
-    if (kept.ok && returnTo) return location.replace(returnTo);
+    if (kept.ok && onward) return location.replace(onward);
     await showHome(answer.data);
     return kept.ok || fail("home", inWords(kept));
   }
@@ -544,17 +548,23 @@ if (settings.inbox) {
 
 async function begin() {
   const answer = token.get() ? await call("GET", "/me", { signedIn: true }) : {};
-  if (answer.ok) {
-    await keepSession();
-    return showHome(answer.data);
-  }
+  if (answer.ok) await keepSession();
+  const asksService = request || !(answer.ok || answer.code);
+  const { data: user, asking } = asksService ? await call("GET", `/session${request && `?request=${request}`}`) : {};
+  if (asking) {
+    onward = `/oauth/continue?request=${request}`;
+    if (asking.is_enough) return location.replace(onward);
+    $("ask-title").textContent = `Sign in to ${asking.name}`;
+    number.value = asking.number ?? "";
+    groupNumber();
+  } else if (answer.ok) return showHome(answer.data);
   const one = asks.find(lives);
   // Whoever comes by a link or an address begins anew.
   if (one && performance.getEntriesByType("navigation")[0]?.type !== "navigate") return awaitCode(one);
   if (isOver(answer)) token.drop();
-  const { data: user } = answer.code ? {} : await call("GET", "/session");
-  if (user) return showHome(user);
+  if (user && !asking) return showHome(user);
   show("ask");
+  if (request && !asking) fail("ask", "This sign-in has expired. Go back to the app and start again.");
   if (answer.code) fail("ask", inWords(answer));
 }
 showCountry();

@@ -4,19 +4,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::domain::ids::RequestId;
 use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::web::Json;
 use poem::{Endpoint, IntoResponse, Request, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::http::bearer::bearer_token;
+use crate::http::browser_cookie::BrowserCookie;
 use crate::http::client_address::AddressRule;
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::middleware::client_of;
 use crate::http::origin::Origin;
 use crate::http::same_origin;
 use crate::http::session_cookie::SessionCookie;
-use crate::service::sessions;
+use crate::service::openid::{self, OpenId};
+use crate::service::sessions::{self, CurrentUser};
 use crate::state::AppState;
 
 pub(crate) const PATH: &str = "/session";
@@ -29,6 +32,8 @@ pub struct BrowserSession {
     pub(crate) address_rule: AddressRule,
     /// Where browsers reach the page, as far as the settings say.
     pub(crate) own: Option<Origin>,
+    pub(crate) openid: Option<OpenId>,
+    pub(crate) browser_cookie: BrowserCookie,
 }
 
 impl BrowserSession {
@@ -59,18 +64,42 @@ impl BrowserSession {
         Ok(done(self.cookie.clear()))
     }
 
-    /// Says whose session the browser holds.
+    /// Says whose session the browser holds, and which app asked for one.
     async fn show(&self, request: &Request) -> Result<Response, ApiError> {
         let state = &*self.state;
         let current = match self.cookie.token_in(request.headers()) {
             Some(token) => sessions::find(state, &token).await?,
             None => None,
         };
+        let asking = self.asking(request, current.as_deref()).await?;
         let user = current.map(|current| {
             let user = &current.user;
             json!({"name": user.name, "phone_number": user.phone_number.as_str()})
         });
-        Ok(Json(json!({ "data": user })).with_header(header::VARY, "Cookie").into_response())
+        let mut body = json!({ "data": user });
+        if let (Some(asking), Some(body)) = (asking, body.as_object_mut()) {
+            body.insert("asking".to_owned(), asking);
+        }
+        Ok(Json(body).with_header(header::VARY, "Cookie").into_response())
+    }
+
+    /// The app whose request the page names, where this browser began it.
+    async fn asking(
+        &self,
+        request: &Request,
+        current: Option<&CurrentUser>,
+    ) -> Result<Option<Value>, ApiError> {
+        let Some(openid) = &self.openid else { return Ok(None) };
+        let query = request.uri().query().unwrap_or_default();
+        let named = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "request");
+        let id = named.and_then(|(_, id)| RequestId::parse(&id));
+        let browser = self.browser_cookie.browser_of(request.headers());
+        let Some((id, browser)) = id.zip(browser) else { return Ok(None) };
+        let Some(asked) = openid::find(openid, &id, &browser).await? else { return Ok(None) };
+        let now = self.state.clock.now();
+        let is_enough = current.is_some_and(|current| asked.is_enough(current, now));
+        let name = openid::name_of(&self.state, &asked.client_id);
+        Ok(name.map(|name| json!({ "name": name, "number": asked.number, "is_enough": is_enough })))
     }
 }
 

@@ -30,7 +30,7 @@ pub struct JwtsApi;
 #[oai(example)]
 pub struct JwtRequest {
     /// The program that is to accept it (`aud`), 1 to 255 characters, none of them a control
-    /// character. Without one the JWT has no `aud`.
+    /// character, and not the id of an OpenID client. Without one the JWT has no `aud`.
     audience: Option<String>,
 }
 
@@ -169,6 +169,11 @@ impl JwtsApi {
             .as_deref()
             .map(|text| Audience::parse(text).ok_or(ErrorKind::InvalidAudience));
         let audience = audience.transpose()?;
+        // What it gets are ID tokens, and one that a user asks for is none.
+        let clients = state.registered_clients.get();
+        if audience.as_ref().is_some_and(|audience| clients.openid(audience.as_str()).is_some()) {
+            return Err(ErrorKind::InvalidAudience.into());
+        }
         let current = current.0;
         let now = state.clock.now();
         let issued = state.jwts.issue(&current.user, &current.session, audience.as_ref(), now);

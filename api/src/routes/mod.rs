@@ -8,6 +8,7 @@ pub mod health;
 pub mod jwts;
 pub mod me;
 pub mod oauth;
+pub(crate) mod openid;
 mod paging;
 pub mod payloads;
 pub mod phone_number;

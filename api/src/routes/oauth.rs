@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use common::accounts::Session;
 use common::accounts::entities::user;
+use common::accounts::{AccessGrant, Session};
 use common::domain::client::Client;
 use common::domain::token::Scope;
 use poem::web::Data;
@@ -15,7 +15,7 @@ use super::Tag;
 use crate::http::client_credentials::AboutToken;
 use crate::http::error::{ErrorKind, Failures};
 use crate::http::oauth_error::{OAuthError, OAuthErrorKind, OAuthFailure, OAuthFailures};
-use crate::service::introspection;
+use crate::service::introspection::{self, LiveToken};
 use crate::service::registered_clients::{OWN_CLIENT_ID, RegisteredClient};
 use crate::state::AppState;
 
@@ -32,15 +32,15 @@ pub struct Introspection {
     sub: Option<String>,
     /// The session's id, which stays when its token is renewed. It is not the token.
     sid: Option<String>,
-    /// When the session began (Unix seconds).
+    /// When the session began, or an OpenID client got the token (Unix seconds).
     iat: Option<i64>,
     /// When the token expires (Unix seconds).
     exp: Option<i64>,
     /// When the user gave an OTP (Unix seconds).
     auth_time: Option<i64>,
-    /// What the token gives a right to: `authentication`.
+    /// What the token gives a right to: `authentication`, or the scopes of an OpenID client.
     scope: Option<String>,
-    /// Whom the token was issued to: `cheershare`, this service's own sign-in.
+    /// Whom the token was issued to: an OpenID client, or `cheershare`, this service's own sign-in.
     client_id: Option<String>,
     /// `Bearer`
     token_type: Option<String>,
@@ -109,7 +109,10 @@ impl OAuthApi {
     ) -> Result<Json<Introspection>, OAuthFailure<IntrospectionFailures>> {
         let found = introspection::introspect(*state, &about.asking, &about.token).await?;
         Ok(Json(match found {
-            Some(current) => Introspection::of(&current.user, &current.session, &about.asking),
+            Some(LiveToken::Session(current)) => {
+                Introspection::of(&current.user, &current.session, &about.asking)
+            }
+            Some(LiveToken::Access(grant)) => Introspection::of_access(*grant, &about.asking),
             None => Introspection::default(),
         }))
     }
@@ -118,7 +121,8 @@ impl OAuthApi {
     ///
     /// For the same programs (RFC 7009): the user signs out, and every door shuts. A token that is
     /// not live is answered 200 too. A client whose entry does not say `"introspect": true` gets
-    /// `unauthorized_client`.
+    /// `unauthorized_client`, unless users sign in to it by OpenID Connect: then it ends access
+    /// tokens of its own, and their session goes on.
     #[oai(
         path = "/oauth/revoke",
         method = "post",
@@ -131,7 +135,7 @@ impl OAuthApi {
         client: Data<&Client>,
         about: AboutToken,
     ) -> Result<Revoked, OAuthFailure<RevocationFailures>> {
-        if !about.asking.introspect {
+        if !about.asking.introspect && about.asking.openid.is_none() {
             return Err(OAuthError {
                 kind: OAuthErrorKind::UnauthorizedClient,
                 description: "This client may not revoke tokens",
@@ -144,6 +148,25 @@ impl OAuthApi {
 }
 
 impl Introspection {
+    fn of_access(grant: AccessGrant, asking: &RegisteredClient) -> Self {
+        let AccessGrant { user, session_id, client_id, scope, auth_time, created_at, expires_at } =
+            grant;
+        let phone_number = asking.phone_number.then(|| user.phone_number.into_string());
+        Self {
+            active: true,
+            sub: Some(user.id.to_string()),
+            sid: Some(session_id),
+            iat: Some(created_at.unix_timestamp()),
+            exp: Some(expires_at.unix_timestamp()),
+            auth_time: Some(auth_time.unix_timestamp()),
+            scope: Some(scope),
+            client_id: Some(client_id),
+            token_type: Some("Bearer".to_owned()),
+            phone_number_verified: phone_number.as_ref().map(|_| true),
+            phone_number,
+        }
+    }
+
     fn of(user: &user::Model, session: &Session, asking: &RegisteredClient) -> Self {
         let began = session.created_at.unix_timestamp();
         let phone_number = asking.phone_number.then(|| user.phone_number.clone().into_string());

@@ -2,15 +2,25 @@
 
 use std::sync::Arc;
 
-use common::accounts::AccountsError;
+use common::accounts::{AccessGrant, AccountsError};
 use common::domain::client::Client;
+use common::domain::openid::AccessToken;
 use common::domain::token::Token;
 
 use super::registered_clients::RegisteredClient;
 use super::sessions::{self, CurrentUser};
 use crate::state::AppState;
 
-/// Who holds a token. None where it is not live, or the client may not ask.
+/// What a live token is.
+#[derive(Debug)]
+pub enum LiveToken {
+    /// A session's own.
+    Session(Arc<CurrentUser>),
+    /// An OpenID client's.
+    Access(Box<AccessGrant>),
+}
+
+/// What a token stands for. None where it is not live, or the client may not ask.
 ///
 /// # Errors
 /// [`AccountsError`].
@@ -18,15 +28,22 @@ pub async fn introspect(
     state: &AppState,
     asking: &RegisteredClient,
     token: &str,
-) -> Result<Option<Arc<CurrentUser>>, AccountsError> {
+) -> Result<Option<LiveToken>, AccountsError> {
     if !asking.introspect {
         state.rejections.introspection(asking.id.as_str());
         return Ok(None);
     }
-    find(state, token).await
+    if let Some(token) = AccessToken::parse(token) {
+        let grant = state.accounts.access_grant(&token, state.clock.now()).await?;
+        let clients = state.registered_clients.get();
+        let grant = grant.filter(|grant| clients.openid(&grant.client_id).is_some());
+        return Ok(grant.map(|grant| LiveToken::Access(Box::new(grant))));
+    }
+    Ok(find(state, token).await?.map(LiveToken::Session))
 }
 
-/// Ends the session of a token, where it is live.
+/// Ends the session of a token, where it is live; of an OpenID client's access token nothing but
+/// that, and only its own.
 ///
 /// # Errors
 /// [`AccountsError`]; after [`AccountsError::Deadline`] it may have ended.
@@ -36,6 +53,12 @@ pub async fn revoke(
     token: &str,
     client: &Client,
 ) -> Result<(), AccountsError> {
+    if let Some(token) = AccessToken::parse(token) {
+        return state.accounts.end_access_token(&token, asking.id.as_str()).await;
+    }
+    if !asking.introspect {
+        return Ok(());
+    }
     let Some(current) = find(state, token).await? else { return Ok(()) };
     let session = &current.session;
     sessions::end(state, current.user.id, &session.id, &session.id, client).await?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use common::accounts::Session;
 use common::accounts::entities::user;
-use common::crypto::signing_keys::{SigningError, SigningKeys};
+use common::crypto::signing_keys::{JwtKind, SigningError, SigningKeys};
 use common::domain::ids::{JwtId, SessionId};
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -47,6 +47,11 @@ impl Audience {
         let length = text.chars().count();
         let fits = (1..=255).contains(&length) && !text.chars().any(char::is_control);
         fits.then(|| Self(text.to_owned()))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -94,7 +99,7 @@ impl JwtIssuer {
             phone_number: user.phone_number.as_str(),
             phone_number_verified: true,
         };
-        Ok((self.sign(user.id, &claims).await?, expires_at))
+        Ok((self.sign(JwtKind::OfUser, user.id, &claims).await?, expires_at))
     }
 
     /// A JWT with these claims, for a user. Signatures that take their time are made apart from what
@@ -104,16 +109,17 @@ impl JwtIssuer {
     /// [`JwtError`].
     pub async fn sign(
         &self,
+        kind: JwtKind,
         user_id: i64,
         claims: &(impl Serialize + Sync),
     ) -> Result<String, JwtError> {
         let keys = self.keys.get();
         let present = keys.as_ref().as_ref().ok_or(JwtError::NoKeys)?;
         if !present.sign_slowly() {
-            return Ok(present.sign(claims)?);
+            return Ok(present.sign(kind, claims)?);
         }
         let claims = serde_json::to_value(claims).map_err(SigningError::from)?;
-        let sign = move || keys.as_ref().as_ref().map(|keys| keys.sign(&claims));
+        let sign = move || keys.as_ref().as_ref().map(|keys| keys.sign(kind, &claims));
         let signed = self.turns.take(user_id, sign).await.ok_or(JwtError::Busy)?;
         Ok(signed.ok_or(JwtError::NoKeys)??)
     }

@@ -7,6 +7,7 @@ pub mod deletion;
 pub mod introspection;
 pub mod jwts;
 pub mod number_change;
+pub mod openid;
 pub mod otp_service;
 pub mod registered_clients;
 pub mod session_cache;

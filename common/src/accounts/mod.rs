@@ -6,6 +6,7 @@
 
 pub mod entities;
 mod events;
+mod grants;
 mod number_change;
 mod outbox;
 mod outgoing_events;
@@ -26,6 +27,7 @@ use sea_orm::{
 use secrecy::{ExposeSecret, SecretString};
 
 pub use self::events::Event;
+pub use self::grants::{AccessGrant, NewGrant, Redeemed, Redemption};
 pub use self::number_change::{Moved, NumberMove};
 pub use self::outbox::OutboxEntry;
 use self::outgoing_events::Outgoing;

@@ -9,11 +9,13 @@ use ring::error::{KeyRejected, Unspecified};
 use ring::rand::SystemRandom;
 use ring::rsa::PublicKeyComponents;
 use ring::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
 };
 use rustls::pki_types::pem::{PemObject, SectionKind};
 use serde::Serialize;
-use serde_json::json;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 /// Bytes of a coordinate of a point of P-256.
@@ -43,6 +45,25 @@ pub struct KeyFileError {
     pub reason: String,
 }
 
+/// What kind of JWT one is, which its header says (RFC 8725, 3.11), so that none of one kind passes
+/// for another.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum JwtKind {
+    /// For whoever the user names. It has no `typ`: there is none for it that common libraries take.
+    OfUser,
+    /// OpenID Connect Core, 2.
+    IdToken,
+}
+
+impl JwtKind {
+    fn typ(self) -> Option<&'static str> {
+        match self {
+            Self::OfUser => None,
+            Self::IdToken => Some("JWT"),
+        }
+    }
+}
+
 /// At least one key. All are published; one signs.
 pub struct SigningKeys {
     signs: usize,
@@ -51,8 +72,6 @@ pub struct SigningKeys {
 
 struct SigningKey {
     pair: Pair,
-    /// Of a JWT, in base64url.
-    header: String,
     public: PublicJwk,
 }
 
@@ -135,12 +154,30 @@ impl SigningKeys {
     ///
     /// # Errors
     /// [`SigningError`].
-    pub fn sign(&self, claims: &impl Serialize) -> Result<String, SigningError> {
+    pub fn sign(&self, kind: JwtKind, claims: &impl Serialize) -> Result<String, SigningError> {
         let key = self.keys.get(self.signs).ok_or(SigningError::Key)?;
+        let header = BASE64URL_NOPAD.encode(key.header(kind).to_string().as_bytes());
         let claims = BASE64URL_NOPAD.encode(&serde_json::to_vec(claims)?);
-        let signed = format!("{}.{claims}", key.header);
+        let signed = format!("{header}.{claims}");
         let signature = BASE64URL_NOPAD.encode(&key.pair.sign(signed.as_bytes())?);
         Ok(format!("{signed}.{signature}"))
+    }
+
+    /// The claims of a JWT of this kind that one of the keys has signed, whenever it expired.
+    #[must_use]
+    pub fn verify<T: DeserializeOwned>(&self, kind: JwtKind, jwt: &str) -> Option<T> {
+        let (signed, signature) = jwt.rsplit_once('.')?;
+        let (header, claims) = signed.split_once('.')?;
+        let header: Value = serde_json::from_slice(&decoded(header)?).ok()?;
+        let key = self.keys.iter().find(|key| key.header(kind) == header)?;
+        key.pair.verify(signed.as_bytes(), &decoded(signature)?).ok()?;
+        serde_json::from_slice(&decoded(claims)?).ok()
+    }
+
+    /// The algorithm of the key that signs (RFC 7518, 3.1).
+    #[must_use]
+    pub fn algorithm(&self) -> &'static str {
+        self.keys.get(self.signs).map_or("none", |key| key.public.alg)
     }
 
     /// All public keys, in the order of their files.
@@ -159,10 +196,21 @@ impl SigningKey {
     fn parse(pem: &[u8]) -> Result<Self, &'static str> {
         let pair = Pair::from_pkcs8(&pkcs8_in(pem)?)?;
         let public = pair.public_jwk().ok_or("has a public key that cannot be read")?;
-        let header = json!({ "alg": public.alg, "kid": public.kid, "typ": "JWT" });
-        let header = BASE64URL_NOPAD.encode(header.to_string().as_bytes());
-        Ok(Self { pair, header, public })
+        Ok(Self { pair, public })
     }
+
+    /// Of a JWT.
+    fn header(&self, kind: JwtKind) -> Value {
+        let mut header = Map::new();
+        header.insert("alg".to_owned(), self.public.alg.into());
+        header.insert("kid".to_owned(), self.public.kid.as_str().into());
+        header.extend(kind.typ().map(|typ| ("typ".to_owned(), typ.into())));
+        Value::Object(header)
+    }
+}
+
+fn decoded(part: &str) -> Option<Vec<u8>> {
+    BASE64URL_NOPAD.decode(part.as_bytes()).ok()
 }
 
 /// The one private key of a file.
@@ -225,6 +273,19 @@ impl Pair {
         }
     }
 
+    fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Unspecified> {
+        match self {
+            Self::Rsa(pair) => {
+                UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public().as_ref())
+                    .verify(message, signature)
+            }
+            Self::P256(pair) => {
+                UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, pair.public_key().as_ref())
+                    .verify(message, signature)
+            }
+        }
+    }
+
     fn public_jwk(&self) -> Option<PublicJwk> {
         let (alg, material) = match self {
             Self::Rsa(pair) => {
@@ -263,9 +324,6 @@ fn is_other_algorithm(error: KeyRejected) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use ring::signature::{ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
-    use serde_json::Value;
-
     use super::*;
 
     /// A file of the black-box tests.
@@ -281,22 +339,19 @@ mod tests {
         SigningKey::parse(bytes).err().expect("a fault")
     }
 
-    fn decoded(part: &str) -> Vec<u8> {
-        BASE64URL_NOPAD.decode(part.as_bytes()).unwrap()
-    }
-
     #[test]
     fn a_jwt_says_by_which_key_it_is_checked() {
         for (name, alg) in [("rsa.pem", "RS256"), ("p256.pem", "ES256")] {
             let keys = keys(&[name]);
-            let jwt = keys.sign(&json!({ "sub": "1" })).unwrap();
+            assert_eq!(keys.algorithm(), alg);
+            let jwt = keys.sign(JwtKind::IdToken, &json!({ "sub": "1" })).unwrap();
             let parts: Vec<&str> = jwt.split('.').collect();
-            let header: Value = serde_json::from_slice(&decoded(parts[0])).unwrap();
+            let header: Value = serde_json::from_slice(&decoded(parts[0]).unwrap()).unwrap();
             let kid = &keys.public().next().unwrap().kid;
             assert_eq!(header, json!({ "alg": alg, "kid": kid, "typ": "JWT" }));
-            assert_eq!(decoded(parts[1]), br#"{"sub":"1"}"#);
+            assert_eq!(decoded(parts[1]).unwrap(), br#"{"sub":"1"}"#);
             let signed = format!("{}.{}", parts[0], parts[1]);
-            let signature = decoded(parts[2]);
+            let signature = decoded(parts[2]).unwrap();
             match &keys.keys[0].pair {
                 Pair::Rsa(pair) => {
                     UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public().as_ref())
@@ -309,6 +364,33 @@ mod tests {
             }
             .unwrap();
             assert!(!format!("{keys:?}").contains("BEGIN"));
+        }
+    }
+
+    #[test]
+    fn what_a_key_has_signed_is_told_from_all_else() {
+        for name in ["rsa.pem", "p256.pem"] {
+            let all = keys(&["rsa_new.pem", name]);
+            let own = keys(&[name]);
+            let jwt = own.sign(JwtKind::IdToken, &json!({ "sub": "1" })).unwrap();
+            let claims: Option<Value> = all.verify(JwtKind::IdToken, &jwt);
+            assert_eq!(claims, Some(json!({ "sub": "1" })));
+            let parts: Vec<&str> = jwt.split('.').collect();
+            let other = BASE64URL_NOPAD.encode(br#"{"sub":"2"}"#);
+            let unsigned = BASE64URL_NOPAD.encode(br#"{"alg":"none"}"#);
+            for wrong in [
+                "",
+                "..",
+                &jwt[1..],
+                &format!("{}.{other}.{}", parts[0], parts[2]),
+                &format!("{}.{}.", parts[0], parts[1]),
+                &format!("{unsigned}.{}.", parts[1]),
+                &own.sign(JwtKind::OfUser, &json!({ "sub": "1" })).unwrap(),
+            ] {
+                assert_eq!(all.verify::<Value>(JwtKind::IdToken, wrong), None, "{wrong}");
+            }
+            let others = keys(&["rsa_new.pem"]);
+            assert_eq!(others.verify::<Value>(JwtKind::IdToken, &jwt), None);
         }
     }
 

@@ -63,6 +63,14 @@ random_id! {
     /// One JWT.
     JwtId
 }
+random_id! {
+    /// What an OpenID client asks for, while its user signs in.
+    RequestId
+}
+random_id! {
+    /// The browser in which that began.
+    BrowserId
+}
 
 impl SessionId {
     /// An id that was made before it was stored.

@@ -7,6 +7,7 @@ pub mod delivery;
 pub mod event;
 pub mod ids;
 pub mod message;
+pub mod openid;
 pub mod otp;
 pub mod outgoing_event;
 pub mod person_name;

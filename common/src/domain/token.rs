@@ -29,7 +29,7 @@ impl Token {
     /// What is stored in its place.
     #[must_use]
     pub fn hash(&self) -> TokenHash {
-        TokenHash(Sha256::digest(self.0.as_bytes()).to_vec())
+        TokenHash::of(&self.0)
     }
 
     /// The characters, for the one answer that hands it out.
@@ -50,6 +50,11 @@ impl fmt::Debug for Token {
 pub struct TokenHash(Vec<u8>);
 
 impl TokenHash {
+    /// What is stored in place of a secret of at least 128 random bits.
+    pub(crate) fn of(secret: &str) -> Self {
+        Self(Sha256::digest(secret.as_bytes()).to_vec())
+    }
+
     pub(crate) fn from_store(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }

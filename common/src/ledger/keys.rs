@@ -2,6 +2,7 @@
 //! which of a cluster's nodes has a key, so that one has all.
 
 use crate::domain::client::{ClientAddress, ClientNetwork};
+use crate::domain::ids::RequestId;
 use crate::domain::phone::{Country, E164};
 
 /// What the names of all numbers' records start with; the number follows.
@@ -70,6 +71,16 @@ pub(crate) fn idempotency_of_address(address: ClientAddress) -> String {
 /// That a challenge was solved.
 pub(crate) fn solved_challenge(id: &str) -> String {
     format!("{{cheershare}}:solved:{id}")
+}
+
+/// What an OpenID client asks for while its user signs in.
+pub(crate) fn authorization_request(id: &RequestId) -> String {
+    format!("{{cheershare}}:authorization:{id}")
+}
+
+/// The names of those that were begun from an address.
+pub(crate) fn authorization_requests_of_address(address: ClientAddress) -> String {
+    format!("{{cheershare}}:authorization:address:{address}")
 }
 
 /// The names of the requests that were refused and may be repeated.

@@ -1,6 +1,7 @@
 //! What Redis knows of numbers, codes, deliveries and repeated requests. Every check-and-change is
 //! one script.
 
+pub mod authorization_requests;
 pub mod connection;
 pub mod deliveries;
 pub mod delivery_status;

@@ -63,6 +63,7 @@ scripts! {
     RIGHTS "lua/rights.lua" [];
     IDEMPOTENCY_BEGIN "lua/idempotency_begin.lua" [];
     IDEMPOTENCY_END "lua/idempotency_end.lua" [];
+    KEEP_REQUEST "lua/keep_request.lua" [];
     NUMBER_RECORD "lua/number_record.lua" [BLOCK, BUCKET, COOLDOWN, KNOWN_ADDRESSES, NUMBER];
     UNLOCK "lua/unlock.lua" [BLOCK, COOLDOWN, NUMBER, TIDY];
     BLOCK_NUMBER "lua/block.lua" [BLOCK, COOLDOWN, NUMBER, TIDY];
@@ -90,7 +91,9 @@ mod tests {
     use crate::ledger::limits::{LIMITS, LimitConfig, LimitKind};
     use crate::ledger::records::LAYOUTS;
     use crate::ledger::script::{Call, Named, fields_of};
-    use crate::ledger::{deliveries, delivery_status, idempotency, notices, otp, rights};
+    use crate::ledger::{
+        authorization_requests, deliveries, delivery_status, idempotency, notices, otp, rights,
+    };
     use crate::queue::{self, maintenance};
 
     const PARTS: [Part; 16] = [
@@ -204,6 +207,7 @@ mod tests {
             check::<rights::RightsCall<'_>>(&()),
             check::<idempotency::BeginCall<'_>>(&()),
             check::<idempotency::EndCall<'_>>(&()),
+            check::<authorization_requests::KeepCall<'_>>(&()),
             check::<admin::numbers::RecordCall>(&ledger),
             check::<admin::numbers::UnlockCall>(&ledger),
             check::<admin::numbers::BlockCall>(&ledger),

@@ -23,7 +23,7 @@ pub enum ErrorKind {
     )]
     BothOtpsRequired,
     #[error(
-        "Invalid audience: it has to have 1 to 255 characters, none of them a control character"
+        "Invalid audience: it has to have 1 to 255 characters, none of them a control character, and not to be the id of an OpenID client"
     )]
     InvalidAudience,
     /// A parameter of the query is not as documented.

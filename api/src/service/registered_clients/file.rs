@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::error::Category;
 
-use super::{ClientId, RegisteredClient, RegisteredClients, SecretHash};
+use super::{ClientId, OpenIdTerms, RedirectUri, RegisteredClient, RegisteredClients, SecretHash};
 
 const SETTING: &str = "CLIENTS_FILE";
 
@@ -141,9 +141,17 @@ impl<'a> Fields<'a> {
         let name = self.required("name", "1 to 100 characters", |value| {
             PersonName::parse(value.as_str()?).ok()?
         });
-        let secret_hashes = self.secret_hashes();
+        let openid = self.openid();
+        let secret_hashes = self.secret_hashes(!matches!(openid, Some(None)));
         let introspect = self.switch("introspect");
         let phone_number = self.switch("phone_number");
+        let is_public = secret_hashes.as_ref().is_some_and(Vec::is_empty);
+        if is_public && introspect == Some(true) {
+            self.fault("introspect", "needs secret_hashes");
+        }
+        if is_public && matches!(&openid, Some(Some(terms)) if !terms.needs_pkce) {
+            self.fault("pkce", "has to be required where there are no secret_hashes");
+        }
         let mut unknown: Vec<String> = self.left.drain().map(|(name, _)| name).collect();
         unknown.sort();
         for name in unknown {
@@ -155,15 +163,76 @@ impl<'a> Fields<'a> {
             secret_hashes: secret_hashes?,
             introspect: introspect?,
             phone_number: phone_number?,
+            openid: openid?,
         })
     }
 
-    fn secret_hashes(&mut self) -> Option<Vec<SecretHash>> {
+    /// The terms of a client that users sign in to: it has `redirect_uris`.
+    fn openid(&mut self) -> Option<Option<OpenIdTerms>> {
+        const OTHERS: [&str; 3] = ["post_logout_redirect_uris", "pkce", "synthetic_email"];
+        if !self.left.contains_key("redirect_uris") {
+            for name in OTHERS {
+                if self.left.remove(name).is_some() {
+                    self.fault(name, "needs redirect_uris");
+                }
+            }
+            return Some(None);
+        }
+        let redirect_uris = self.uris("redirect_uris");
+        let post_logout_redirect_uris = if self.left.contains_key("post_logout_redirect_uris") {
+            self.uris("post_logout_redirect_uris")
+        } else {
+            Some(Vec::new())
+        };
+        self.left.entry("pkce".to_owned()).or_insert_with(|| "required".into());
+        let needs_pkce =
+            self.required("pkce", "required or optional", |value| match value.as_str()? {
+                "required" => Some(true),
+                "optional" => Some(false),
+                _ => None,
+            });
+        let synthetic_email = match self.left.contains_key("synthetic_email") {
+            true => self
+                .required("synthetic_email", "a domain, like users.invalid", |value| {
+                    domain(value.as_str()?)
+                })
+                .map(Some),
+            false => Some(None),
+        };
+        Some(Some(OpenIdTerms {
+            redirect_uris: redirect_uris?,
+            post_logout_redirect_uris: post_logout_redirect_uris?,
+            needs_pkce: needs_pkce?,
+            synthetic_email: synthetic_email?,
+        }))
+    }
+
+    fn uris(&mut self, name: &str) -> Option<Vec<RedirectUri>> {
+        let list = self.list(name)?;
+        let uris: Vec<_> =
+            list.iter().map(|value| RedirectUri::parse(value.as_str().unwrap_or(""))).collect();
+        for (index, uri) in uris.iter().enumerate() {
+            if let Err(reason) = uri {
+                self.fault(&format!("{name}[{index}]"), reason);
+            }
+        }
+        uris.into_iter().collect::<Result<_, _>>().ok()
+    }
+
+    fn list(&mut self, name: &str) -> Option<Vec<Value>> {
+        self.required(name, "a list of at least one", |value| {
+            value.as_array().filter(|list| !list.is_empty()).cloned()
+        })
+    }
+
+    /// Who has none says so by having no such field, and only where users sign in to it.
+    fn secret_hashes(&mut self, may_be_public: bool) -> Option<Vec<SecretHash>> {
         const EXPECTED: &str = "has to be sha256: and 64 lower-case hexadecimal digits, as \
             `api client new` prints it";
-        let list = self.required("secret_hashes", "a list of at least one", |value| {
-            value.as_array().filter(|list| !list.is_empty()).cloned()
-        })?;
+        if may_be_public && !self.left.contains_key("secret_hashes") {
+            return Some(Vec::new());
+        }
+        let list = self.list("secret_hashes")?;
         let hashes: Vec<Option<SecretHash>> =
             list.iter().map(|value| SecretHash::parse(value.as_str()?)).collect();
         for (index, _) in hashes.iter().enumerate().filter(|(_, hash)| hash.is_none()) {
@@ -207,6 +276,16 @@ impl<'a> Fields<'a> {
         };
         self.faults.push(fault(format!("{client}: {} {reason}", shown(field))));
     }
+}
+
+/// Labels of letters, digits and hyphens, two at least.
+fn domain(text: &str) -> Option<String> {
+    let is_label = |label: &str| {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        !label.is_empty() && label.bytes().all(plain)
+    };
+    let is_domain = text.len() <= 200 && text.contains('.') && text.split('.').all(is_label);
+    is_domain.then(|| text.to_owned())
 }
 
 /// A field's name on one line, and no longer than names are.
@@ -309,6 +388,75 @@ mod tests {
             let begin =
                 format!("CLIENTS_FILE: client 1 (a): secret_hashes[{index}] has to be sha256: and");
             assert!(fault.starts_with(&begin) && !fault.contains("hunter2"), "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_client_that_users_sign_in_to_says_where_it_is() {
+        let text = format!(
+            r#"[{{"id": "web", "name": "Web", "secret_hashes": ["{HASH}"],
+                  "redirect_uris": ["https://a.example/cb"], "pkce": "optional",
+                  "post_logout_redirect_uris": ["https://a.example/"],
+                  "synthetic_email": "users.invalid"}},
+                {{"id": "spa", "name": "Page", "redirect_uris": ["http://127.0.0.1/cb"]}},
+                {{"id": "asks", "name": "Asks", "secret_hashes": ["{HASH}"]}}]"#
+        );
+        let clients = RegisteredClients::parse(&text).unwrap();
+        let (web, terms) = clients.openid("web").unwrap();
+        assert!(!web.is_public() && !terms.needs_pkce);
+        assert_eq!(terms.synthetic_email.as_deref(), Some("users.invalid"));
+        assert!(terms.redirects_to("https://a.example/cb"));
+        assert!(!terms.redirects_to("https://a.example/"));
+        assert!(terms.redirects_after_logout_to("https://a.example/"));
+        let (spa, terms) = clients.openid("spa").unwrap();
+        assert!(spa.is_public() && terms.needs_pkce);
+        assert!(terms.redirects_to("http://127.0.0.1:4321/cb"));
+        assert!(clients.openid("asks").is_none());
+        assert!(clients.public("spa").is_ok() && clients.public("web").is_err());
+    }
+
+    #[test]
+    fn each_field_of_sign_in_that_is_wrong_is_named() {
+        let base = r#""id": "a", "name": "A""#;
+        let uris = r#""redirect_uris": ["https://a.example/cb"]"#;
+        let hashes = format!(r#""secret_hashes": ["{HASH}"]"#);
+        for (fields, told) in [
+            (format!("{base}, {hashes}, \"pkce\": \"optional\""), "pkce needs redirect_uris"),
+            (
+                format!("{base}, {hashes}, \"synthetic_email\": \"a.invalid\""),
+                "synthetic_email needs redirect_uris",
+            ),
+            (
+                format!("{base}, {hashes}, \"post_logout_redirect_uris\": []"),
+                "post_logout_redirect_uris needs redirect_uris",
+            ),
+            (format!("{base}, {uris}, \"introspect\": true"), "introspect needs secret_hashes"),
+            (
+                format!("{base}, {uris}, \"pkce\": \"optional\""),
+                "pkce has to be required where there are no secret_hashes",
+            ),
+            (format!("{base}, {uris}, \"pkce\": false"), "pkce has to be required or optional"),
+            (
+                format!("{base}, {uris}, \"synthetic_email\": \"@a.invalid\""),
+                "synthetic_email has to be a domain, like users.invalid",
+            ),
+            (
+                format!("{base}, \"redirect_uris\": []"),
+                "redirect_uris has to be a list of at least one",
+            ),
+            (
+                format!("{base}, {uris}, \"post_logout_redirect_uris\": [7]"),
+                "post_logout_redirect_uris[0] has to be an absolute URI in ASCII",
+            ),
+            (
+                format!("{base}, \"redirect_uris\": [\"http://a.example/hunter2\"]"),
+                "redirect_uris[0] has to be https, but for this machine itself",
+            ),
+        ] {
+            let faults = faults_of(&fields);
+            let told = format!("CLIENTS_FILE: client 1 (a): {told}");
+            assert!(faults.contains(&told), "{fields}: {faults:?}");
+            assert!(!faults.iter().any(|fault| fault.contains("hunter2")), "{faults:?}");
         }
     }
 

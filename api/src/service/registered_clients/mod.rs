@@ -1,7 +1,8 @@
-//! Programs of the operator's own that may ask about tokens: OAuth 2.0's confidential clients (RFC
-//! 6749, 2.1). They are read from `CLIENTS_FILE`.
+//! Programs of the operator's own that may ask about tokens, or that users sign in to: OAuth 2.0's
+//! clients (RFC 6749, 2). They are read from `CLIENTS_FILE`.
 
 mod file;
+mod redirect_uri;
 mod secret;
 
 use std::collections::HashMap;
@@ -13,6 +14,7 @@ use data_encoding::BASE32_NOPAD;
 use rand::RngExt;
 use serde::Serialize;
 
+pub use self::redirect_uri::RedirectUri;
 pub use self::secret::{ClientSecret, SecretHash};
 
 /// What stands for the service's own sign-in where a client is named.
@@ -58,12 +60,48 @@ pub struct RegisteredClient {
     pub id: ClientId,
     /// For people.
     pub name: PersonName,
-    /// Of the secrets that it may use; several while one takes the place of another.
+    /// Of the secrets that it may use; several while one takes the place of another. None where it
+    /// can keep no secret (a public client).
     secret_hashes: Vec<SecretHash>,
     /// May ask who holds a token, and end its session.
     pub introspect: bool,
     /// Is told the phone number with that.
     pub phone_number: bool,
+    /// Where users sign in to it.
+    pub openid: Option<OpenIdTerms>,
+}
+
+/// What a client that users sign in to has said of itself.
+#[derive(Clone, Debug)]
+pub struct OpenIdTerms {
+    redirect_uris: Vec<RedirectUri>,
+    post_logout_redirect_uris: Vec<RedirectUri>,
+    /// Whether a code is asked for with a challenge (RFC 7636) always.
+    pub needs_pkce: bool,
+    /// The domain of the e-mail addresses that it is told, which take no mail.
+    pub synthetic_email: Option<String>,
+}
+
+impl OpenIdTerms {
+    /// Whether users may be led there with a code.
+    #[must_use]
+    pub fn redirects_to(&self, uri: &str) -> bool {
+        self.redirect_uris.iter().any(|known| known.is(uri))
+    }
+
+    /// Whether users may be led there who have signed out.
+    #[must_use]
+    pub fn redirects_after_logout_to(&self, uri: &str) -> bool {
+        self.post_logout_redirect_uris.iter().any(|known| known.is(uri))
+    }
+}
+
+impl RegisteredClient {
+    /// Whether it can keep no secret.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.secret_hashes.is_empty()
+    }
 }
 
 /// Why somebody is not one of the clients. Nobody but the log is told.
@@ -78,6 +116,27 @@ pub enum WrongClient {
 pub struct RegisteredClients(HashMap<String, Arc<RegisteredClient>>);
 
 impl RegisteredClients {
+    /// A client that users sign in to, and its terms.
+    #[must_use]
+    pub fn openid(&self, id: &str) -> Option<(&Arc<RegisteredClient>, &OpenIdTerms)> {
+        let client = self.0.get(id)?;
+        Some((client, client.openid.as_ref()?))
+    }
+
+    /// Those that users sign in to.
+    pub fn all_openid(&self) -> impl Iterator<Item = &OpenIdTerms> {
+        self.0.values().filter_map(|client| client.openid.as_ref())
+    }
+
+    /// A client that can keep no secret.
+    ///
+    /// # Errors
+    /// [`WrongClient`].
+    pub fn public(&self, id: &str) -> Result<Arc<RegisteredClient>, WrongClient> {
+        let client = self.0.get(id).ok_or(WrongClient::UnknownId)?;
+        client.is_public().then(|| Arc::clone(client)).ok_or(WrongClient::WrongSecret)
+    }
+
     /// Whose id and secret these are.
     ///
     /// # Errors

@@ -1,0 +1,241 @@
+//! What a client asks for when it sends a browser here (OpenID Connect Core, 3.1.2.1).
+
+use std::collections::HashMap;
+
+use common::domain::ids::BrowserId;
+use common::domain::openid::is_base64url_of_32_bytes;
+use common::domain::phone::PhoneNumber;
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+
+use super::answer::{Answer, AuthorizationError, ResponseMode};
+use super::id_token::Hint;
+use super::{OpenId, SCOPES};
+use crate::service::sessions::CurrentUser;
+use crate::state::AppState;
+
+/// A request whose client and redirect URI are known to be good. `Debug` hides the number.
+#[derive(Clone, Deserialize, Serialize)]
+pub struct AuthorizationRequest {
+    pub client_id: String,
+    pub redirect_uri: String,
+    mode: ResponseMode,
+    state: Option<String>,
+    /// What is granted, separated by blanks.
+    pub scope: String,
+    pub nonce: Option<String>,
+    pub code_challenge: Option<String>,
+    /// The user has to sign in anew.
+    login: bool,
+    /// Nobody may be shown anything.
+    #[serde(skip)]
+    pub is_silent: bool,
+    /// Seconds that the user's OTP may be old.
+    max_age: Option<i64>,
+    /// The user whom it has to be.
+    subject: Option<String>,
+    /// The number that the user may have, in E.164.
+    pub number: Option<String>,
+    /// When it came, in Unix seconds.
+    began_at: i64,
+    /// The session that the browser had then.
+    session_before: Option<String>,
+}
+
+impl std::fmt::Debug for AuthorizationRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuthorizationRequest")
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a request goes no further.
+#[derive(Debug)]
+pub enum Refusal {
+    /// Nobody knows where it came from, so nobody is led there: people are told why, in words.
+    Page(&'static str),
+    /// The client is told.
+    Client(Answer),
+}
+
+/// What is kept of a request.
+#[derive(Deserialize, Serialize)]
+struct Kept<R> {
+    request: R,
+    /// SHA-256, in hexadecimal.
+    browser: String,
+}
+
+impl AuthorizationRequest {
+    /// Reads the parameters of a request, each of which is there once.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn read(
+        state: &AppState,
+        openid: &OpenId,
+        mut parameters: HashMap<String, String>,
+    ) -> Result<Self, Refusal> {
+        let mut take = |name: &str| parameters.remove(name);
+        let client_id = take("client_id").unwrap_or_default();
+        let clients = state.registered_clients.get();
+        let Some((_, terms)) = clients.openid(&client_id) else {
+            return Err(Refusal::Page("The app is not known here (client_id)."));
+        };
+        let redirect_uri = take("redirect_uri").unwrap_or_default();
+        if !terms.redirects_to(&redirect_uri) {
+            return Err(Refusal::Page(
+                "The app's address is not one that was registered for it (redirect_uri).",
+            ));
+        }
+        let mode = take("response_mode");
+        let known_mode = match mode.as_deref() {
+            None | Some("query") => Some(ResponseMode::Query),
+            Some("form_post") => Some(ResponseMode::FormPost),
+            Some(_) => None,
+        };
+        let client_state = take("state");
+        let answer = || {
+            let mode = known_mode.unwrap_or_default();
+            Answer::new(&redirect_uri, mode, client_state.as_deref(), &openid.issuer)
+        };
+        let refuse =
+            |error, description: &str| Refusal::Client(answer().with_error(error, description));
+        let invalid = |description: &str| refuse(AuthorizationError::InvalidRequest, description);
+        if known_mode.is_none() {
+            return Err(invalid("response_mode has to be query or form_post"));
+        }
+        for (name, error) in [
+            ("request", AuthorizationError::RequestNotSupported),
+            ("request_uri", AuthorizationError::RequestUriNotSupported),
+        ] {
+            if take(name).is_some() {
+                return Err(refuse(error, "Request objects are not supported"));
+            }
+        }
+        match take("response_type").as_deref() {
+            Some("code") => {}
+            Some(_) => {
+                let description = "response_type has to be code";
+                return Err(refuse(AuthorizationError::UnsupportedResponseType, description));
+            }
+            None => return Err(invalid("response_type is missing")),
+        }
+        let asked = take("scope").unwrap_or_default();
+        let asked: Vec<&str> = asked.split(' ').collect();
+        if !asked.contains(&"openid") {
+            let description = "scope has to have openid in it";
+            return Err(refuse(AuthorizationError::InvalidScope, description));
+        }
+        let has_email = terms.synthetic_email.is_some();
+        let granted = SCOPES.into_iter().filter(|scope| asked.contains(scope));
+        let granted = granted.filter(|scope| *scope != "email" || has_email);
+        let scope = granted.collect::<Vec<_>>().join(" ");
+
+        let code_challenge = take("code_challenge");
+        match (&code_challenge, take("code_challenge_method").as_deref()) {
+            (Some(challenge), Some("S256")) if is_base64url_of_32_bytes(challenge) => {}
+            (Some(_), Some("S256")) => {
+                return Err(invalid("code_challenge has to be a SHA-256 in base64url"));
+            }
+            (Some(_), _) => return Err(invalid("code_challenge_method has to be S256")),
+            (None, Some(_)) => return Err(invalid("code_challenge is missing")),
+            (None, None) if terms.needs_pkce => {
+                return Err(invalid("code_challenge is missing (PKCE, RFC 7636)"));
+            }
+            (None, None) => {}
+        }
+        let prompt = take("prompt").unwrap_or_default();
+        let prompts: Vec<&str> = prompt.split(' ').filter(|word| !word.is_empty()).collect();
+        let is_silent = prompts.contains(&"none");
+        if is_silent && prompts.len() > 1 {
+            return Err(invalid("prompt has none and something else"));
+        }
+        let max_age = take("max_age").map(|text| text.parse::<u32>());
+        let Ok(max_age) = max_age.transpose() else {
+            return Err(invalid("max_age has to be a number of seconds"));
+        };
+        let subject = match take("id_token_hint") {
+            Some(hint) => {
+                let keys = state.jwts.keys.get();
+                let hint = keys
+                    .as_ref()
+                    .as_ref()
+                    .and_then(|keys| Hint::read(keys, &openid.issuer, &hint))
+                    .filter(|hint| hint.aud == client_id);
+                let hint =
+                    hint.ok_or_else(|| invalid("id_token_hint is not an ID token of this client"))?;
+                Some(hint.sub)
+            }
+            None => None,
+        };
+        let number = take("login_hint")
+            .and_then(|hint| PhoneNumber::parse(&hint, state.default_country).ok());
+        let nonce = take("nonce");
+        let login = prompts.contains(&"login") || max_age == Some(0);
+        Ok(Self {
+            mode: known_mode.unwrap_or_default(),
+            state: client_state,
+            scope,
+            nonce,
+            code_challenge,
+            login,
+            is_silent,
+            max_age: max_age.map(i64::from),
+            subject,
+            number: number.map(|number| number.e164().as_str().to_owned()),
+            began_at: state.clock.now().unix_timestamp(),
+            session_before: None,
+            client_id,
+            redirect_uri,
+        })
+    }
+
+    /// The same, of a browser that had this session when it came: a sign-in for it is another one.
+    #[must_use]
+    pub fn after(self, current: Option<&CurrentUser>) -> Self {
+        let session_before = current.map(|current| current.session.id.to_string());
+        Self { session_before, ..self }
+    }
+
+    /// Whether a session is what the client asked for: of its user, and not too old.
+    #[must_use]
+    pub fn is_enough(&self, current: &CurrentUser, now: OffsetDateTime) -> bool {
+        let signed_in_at = current.session.created_at.unix_timestamp();
+        let is_other = self.session_before.as_deref() != Some(current.session.id.as_str());
+        let is_of_this = is_other && signed_in_at >= self.began_at;
+        let age = now.unix_timestamp() - signed_in_at;
+        let is_young = self.max_age.is_none_or(|longest| age <= longest);
+        self.is_of_subject(current) && (is_of_this || !self.login && is_young)
+    }
+
+    /// Whether it is the user whom the client asked for.
+    #[must_use]
+    pub fn is_of_subject(&self, current: &CurrentUser) -> bool {
+        self.subject.as_ref().is_none_or(|subject| *subject == current.user.id.to_string())
+    }
+
+    /// What the client is told, but for what became of it.
+    #[must_use]
+    pub fn answer(&self, issuer: &str) -> Answer {
+        Answer::new(&self.redirect_uri, self.mode, self.state.as_deref(), issuer)
+    }
+
+    pub(super) fn to_json(&self, browser: &BrowserId) -> String {
+        let kept = Kept { request: self, browser: hash(browser) };
+        serde_json::to_string(&kept).unwrap_or_default()
+    }
+
+    /// Reads what was kept; none for another browser.
+    pub(super) fn from_json(json: &str, browser: &BrowserId) -> Option<Self> {
+        let kept: Kept<Self> = serde_json::from_str(json).ok()?;
+        (kept.browser == hash(browser)).then_some(kept.request)
+    }
+}
+
+fn hash(browser: &BrowserId) -> String {
+    HEXLOWER.encode(&Sha256::digest(browser.as_str()))
+}

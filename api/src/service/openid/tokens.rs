@@ -1,0 +1,71 @@
+//! Codes become tokens.
+
+use common::accounts::{AccountsError, Redemption};
+use common::crypto::signing_keys::JwtKind;
+use common::domain::openid::{AccessToken, AuthorizationCode};
+use data_encoding::BASE64URL_NOPAD;
+use sha2::{Digest, Sha256};
+
+use super::OpenId;
+use super::id_token::IdTokenClaims;
+use crate::service::jwts::JwtError;
+use crate::state::AppState;
+
+/// What a client gets for a code. `Debug` hides both tokens.
+pub struct Tokens {
+    pub access_token: AccessToken,
+    /// How long that lives, in seconds.
+    pub expires_in: i64,
+    pub id_token: String,
+    /// Separated by blanks.
+    pub scope: String,
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tokens").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+/// Why it gets none.
+#[derive(Debug, thiserror::Error)]
+pub enum TokensError {
+    /// Unknown, expired, used or another client's, or redeemed by what does not fit.
+    #[error("the code is good for nothing")]
+    WrongCode,
+    #[error(transparent)]
+    Jwt(#[from] JwtError),
+    #[error(transparent)]
+    Accounts(#[from] AccountsError),
+}
+
+/// Redeems a code, once.
+///
+/// # Errors
+/// [`TokensError`].
+pub async fn redeem(
+    state: &AppState,
+    openid: &OpenId,
+    client_id: &str,
+    code: &str,
+    redirect_uri: &str,
+    verifier: Option<&str>,
+) -> Result<Tokens, TokensError> {
+    let code = AuthorizationCode::parse(code).ok_or(TokensError::WrongCode)?;
+    let challenge = verifier.map(|text| BASE64URL_NOPAD.encode(&Sha256::digest(text)));
+    let redemption =
+        Redemption { code: &code, client_id, redirect_uri, code_challenge: challenge.as_deref() };
+    let (access_token, now) = (AccessToken::random(), state.clock.now());
+    let redeemed = state.accounts.redeem(redemption, &access_token, now).await?;
+    let Some(redeemed) = redeemed else {
+        state.rejections.code(client_id);
+        return Err(TokensError::WrongCode);
+    };
+    let claims = IdTokenClaims::of(&redeemed, &openid.issuer, client_id, now);
+    Ok(Tokens {
+        id_token: state.jwts.sign(JwtKind::IdToken, redeemed.user_id, &claims).await?,
+        access_token,
+        expires_in: (redeemed.expires_at - now).whole_seconds(),
+        scope: redeemed.scope,
+    })
+}

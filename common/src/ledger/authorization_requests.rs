@@ -1,0 +1,101 @@
+//! What OpenID clients ask for, kept while their users sign in.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::domain::client::ClientAddress;
+use crate::domain::ids::RequestId;
+use crate::ledger::connection::RedisConnection;
+use crate::ledger::error::{LedgerError, within_deadline};
+use crate::ledger::keys;
+use crate::ledger::script::{Call, Script, Source, keys, named};
+use crate::ledger::scripts;
+use crate::runtime::clock::{Clock, millis};
+
+/// How long somebody may take to sign in.
+pub const KEEP: Duration = Duration::from_secs(10 * 60);
+/// How many requests an address may have; past that the oldest goes.
+pub const MOST_OF_AN_ADDRESS: u32 = 100;
+
+static KEEP_REQUEST: LazyLock<Script<KeepCall<'static>>> = LazyLock::new(|| Script::new(&()));
+
+keys!(RequestKeys { of_address, request });
+
+named! {
+    #[derive(Serialize)]
+    pub(crate) struct KeepCall<'a> {
+        now: i64,
+        content: &'a str,
+        kept_for: i64,
+        most: u32,
+    }
+}
+
+impl Call for KeepCall<'_> {
+    type Settings = ();
+    type Keys = RequestKeys;
+    type Reply = bool;
+    const SOURCE: Source = scripts::KEEP_REQUEST;
+}
+
+/// Those in Redis.
+#[derive(Clone, Debug)]
+pub struct AuthorizationRequests {
+    redis: RedisConnection,
+    clock: Clock,
+}
+
+impl AuthorizationRequests {
+    #[must_use]
+    pub fn new(redis: RedisConnection, clock: Clock) -> Self {
+        Self { redis, clock }
+    }
+
+    /// Keeps one for [`KEEP`].
+    ///
+    /// # Errors
+    /// [`LedgerError`]; it may be kept all the same.
+    pub async fn keep(
+        &self,
+        id: &RequestId,
+        content: &str,
+        client: ClientAddress,
+    ) -> Result<(), LedgerError> {
+        let call = KeepCall {
+            now: self.clock.unix_ms(),
+            content,
+            kept_for: millis(KEEP),
+            most: MOST_OF_AN_ADDRESS,
+        };
+        let keys = RequestKeys {
+            of_address: keys::authorization_requests_of_address(client),
+            request: keys::authorization_request(id),
+        };
+        let mut redis = self.redis.clone();
+        within_deadline(KEEP_REQUEST.run(&mut redis, keys, &call)).await.map(|_| ())
+    }
+
+    /// What is kept under that id; none where nothing is any more.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn find(&self, id: &RequestId) -> Result<Option<String>, LedgerError> {
+        let mut redis = self.redis.clone();
+        let mut call = redis::cmd("GET");
+        call.arg(keys::authorization_request(id));
+        within_deadline(call.query_async(&mut redis)).await
+    }
+
+    /// Forgets one.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; it may be forgotten all the same.
+    pub async fn forget(&self, id: &RequestId) -> Result<(), LedgerError> {
+        let mut redis = self.redis.clone();
+        let mut call = redis::cmd("DEL");
+        call.arg(keys::authorization_request(id));
+        within_deadline(call.query_async::<()>(&mut redis)).await
+    }
+}
