@@ -35,7 +35,7 @@ async fn changes_of_one_version(app: &App) {
     let user = user_of(app).await;
     for version in 1..=5 {
         let calls = crowd(app, &user, 10).into_iter().enumerate().map(|(n, one)| async move {
-            let body = json!({"name": format!("Asha {n}"), "version": version});
+            let body = json!({"name": format!("Asha {n} {version}"), "version": version});
             one.call(Method::PATCH, "/me", Some(&body)).await
         });
         let (done, refused) = split(join_all(calls).await, 200);
