@@ -176,7 +176,13 @@ def converse() -> None:
     events = list_events.sync(client=client, limit=100)
     assert isinstance(events, EventList), events
     kinds = [event.kind for event in events.data]
-    expected = [EventKind.RENEWED, EventKind.SIGNED_OUT, EventKind.SIGNED_IN, EventKind.SIGNED_UP]
+    expected = [
+        EventKind.RENEWED,
+        EventKind.SIGNED_OUT,
+        EventKind.NAME_CHANGED,
+        EventKind.SIGNED_IN,
+        EventKind.SIGNED_UP,
+    ]
     assert kinds == expected, kinds
     ask(sign_in())
     assert delete_tokens.sync_detailed(client=client, keep=Keep.CURRENT).status_code == HTTPStatus.NO_CONTENT

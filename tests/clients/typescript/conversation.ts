@@ -129,7 +129,7 @@ async function converse(log: string): Promise<void> {
   assert(renewal !== undefined && renewal.token !== first);
   const client = holderOf(renewal.token);
   const { data: events } = await client.GET("/me/events", { params: { query: { limit: 100 } } });
-  assert.deepEqual(events?.data.map((event) => event.kind), ["renewed", "signed_out", "signed_in", "signed_up"]);
+  assert.deepEqual(events?.data.map((event) => event.kind), ["renewed", "signed_out", "name_changed", "signed_in", "signed_up"]);
   await ask(await signIn(log));
   assert.equal((await client.DELETE("/tokens", { params: { query: { keep: "current" } } })).response.status, 204);
   assert.equal((await client.DELETE("/tokens/current")).response.status, 204);
