@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, ValueEnum};
 use common::config::{
-    AppConfig, CallbackConfig, DatabaseConfig, DestinationConfig, EventsConfig, LimitConfig,
-    OtpConfig, ProviderChoice, RedisConfig, SettingError, SigningConfig,
+    AppConfig, CallbackConfig, DatabaseConfig, DestinationConfig, EventsConfig, JwtConfig,
+    LimitConfig, OtpConfig, ProviderChoice, RedisConfig, SettingError, SigningConfig,
 };
 use common::crypto::challenge_keys::ChallengeKeys;
 use common::ledger::session_changes::SessionChanges;
@@ -104,6 +104,9 @@ pub struct Config {
     /// How JWTs are signed.
     #[command(flatten)]
     pub signing: SigningConfig,
+    /// How long JWTs live.
+    #[command(flatten)]
+    pub jwts: JwtConfig,
     /// Address and port of the metrics, or `off`; port `0` takes any that is free and logs it
     #[arg(long, env, default_value = "127.0.0.1:9464")]
     pub metrics_addr: MetricsAddress,

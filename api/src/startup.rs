@@ -193,7 +193,7 @@ pub async fn connect(
         jwts: JwtIssuer {
             keys: Reloadable::new(signing_keys),
             issuer: config.callbacks.issuer().map(str::to_owned),
-            ttl: config.signing.jwt_ttl(),
+            ttl: config.jwts.ttl(),
             turns: Turns::of_this_machine(),
         },
         registered_clients: Reloadable::new(config.registered_clients().map_err(told)?),

@@ -7,6 +7,7 @@ mod m20261123_keep_sessions;
 mod m20261128_add_outbox;
 mod m20261129_keep_grants;
 mod m20261129_post_events;
+mod m20261129_tell_of_logouts;
 
 use sea_orm_migration::IntoSchemaManagerConnection;
 pub use sea_orm_migration::MigratorTrait;
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_add_outbox::Migration),
             Box::new(m20261129_post_events::Migration),
             Box::new(m20261129_keep_grants::Migration),
+            Box::new(m20261129_tell_of_logouts::Migration),
         ]
     }
 }

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod authorization;
+mod back_channel;
 mod clients;
 mod conformance;
 mod end_session;
@@ -100,9 +101,13 @@ impl Provider {
     }
 
     async fn start_as(change: impl FnOnce(Plan) -> Plan, apis: usize) -> Self {
+        Self::start_with(&clients(), change, apis).await
+    }
+
+    async fn start_with(clients: &Value, change: impl FnOnce(Plan) -> Plan, apis: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("clients.json");
-        std::fs::write(&file, clients().to_string()).unwrap();
+        std::fs::write(&file, clients.to_string()).unwrap();
         let key = project().join("tests/support/keys/rsa.pem");
         let plan = sessions::plan(apis)
             .set("CLIENTS_FILE", file.to_str().unwrap())
@@ -343,11 +348,17 @@ fn is_error(answer: &Answer, status: u16, code: &str) {
 
 /// The claims of an ID token, once its signature is checked by the published keys.
 async fn id_token(client: &Client, tokens: &Value) -> Value {
-    let jwt = tokens["id_token"].as_str().unwrap();
+    let (header, claims) = claims_of(client, tokens["id_token"].as_str().unwrap()).await;
+    assert_eq!(header["typ"], "JWT");
+    claims
+}
+
+/// Header and claims of a JWT, once its signature is checked by the published keys.
+async fn claims_of(client: &Client, jwt: &str) -> (Value, Value) {
     let parts: Vec<&str> = jwt.split('.').collect();
     let bytes = |part: &str| BASE64URL_NOPAD.decode(part.as_bytes()).unwrap();
     let header: Value = serde_json::from_slice(&bytes(parts[0])).unwrap();
-    assert_eq!((&header["alg"], &header["typ"]), (&json!("RS256"), &json!("JWT")));
+    assert_eq!(header["alg"], "RS256");
     let keys = client.get("/oauth/jwks", None).await.expect(200).body["keys"].clone();
     let key = keys.as_array().unwrap().iter().find(|key| key["kid"] == header["kid"]).unwrap();
     let member = |name: &str| bytes(key[name].as_str().unwrap());
@@ -355,5 +366,5 @@ async fn id_token(client: &Client, tokens: &Value) -> Value {
     PublicKeyComponents { n: member("n"), e: member("e") }
         .verify(&RSA_PKCS1_2048_8192_SHA256, signed.as_bytes(), &bytes(parts[2]))
         .unwrap();
-    serde_json::from_slice(&bytes(parts[1])).unwrap()
+    (header, serde_json::from_slice(&bytes(parts[1])).unwrap())
 }

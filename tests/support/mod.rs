@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use self::clients::{client, operators, raw};
 pub(crate) use self::fakes::{
-    collector, fake_receiver, fake_site_verify, fake_twilio, fake_webhook,
+    collector, fake_receiver, fake_site_verify, fake_twilio, fake_webhook, http_server,
 };
 pub(crate) use self::network::{load_balancer, tcp_proxy, tls};
 pub(crate) use self::service::{app, in_process, process, settings};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::builder::RangedI64ValueParser;
 use clap::{Args, Parser};
 use common::config::{
-    AppConfig, CallbackConfig, DatabaseConfig, EventsConfig, OtpConfig, RedisConfig,
+    AppConfig, CallbackConfig, DatabaseConfig, EventsConfig, OtpConfig, RedisConfig, SigningConfig,
 };
 use common::queue::{DEFAULT_CONCURRENCY, MAX_CONCURRENCY};
 use common::runtime::metrics::MetricsAddress;
@@ -47,6 +47,8 @@ pub struct Config {
     pub events: EventsConfig,
     #[command(flatten)]
     pub events_secret: EventsSecretConfig,
+    #[command(flatten)]
+    pub signing: SigningConfig,
     #[command(flatten)]
     pub work: WorkConfig,
     /// Address and port of metrics, health and readiness, or `off`; port `0` takes any that is free

@@ -3,6 +3,7 @@
 pub mod commands;
 pub mod config;
 pub mod events;
+pub mod logouts;
 pub mod metrics;
 mod operations;
 mod outbox;

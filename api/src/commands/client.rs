@@ -45,6 +45,9 @@ pub struct NewClient {
     /// It is told e-mail addresses of this domain, which take no mail, like `users.invalid`
     #[arg(long, requires = "redirect_uri")]
     synthetic_email: Option<String>,
+    /// It is told there of sessions that end
+    #[arg(long, requires = "redirect_uri")]
+    backchannel_logout_uri: Option<String>,
     /// It may ask about tokens, although users sign in to it
     #[arg(long, conflicts_with = "public")]
     introspect: bool,
@@ -72,6 +75,7 @@ pub(super) fn run(ClientCommand::New(new): &ClientCommand) -> Result<(), Command
         post_logout_redirect_uris: new.post_logout_redirect_uri.clone(),
         pkce: new.pkce_optional.then_some("optional"),
         synthetic_email: new.synthetic_email.clone(),
+        backchannel_logout_uri: new.backchannel_logout_uri.clone(),
     };
     // As the API will read it.
     let list = serde_json::to_string(&[&entry]).unwrap_or_default();
@@ -100,6 +104,8 @@ struct Entry {
     pkce: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     synthetic_email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backchannel_logout_uri: Option<String>,
 }
 
 #[derive(Serialize)]

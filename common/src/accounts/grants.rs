@@ -222,6 +222,6 @@ impl Accounts {
 }
 
 /// A session that ends while the statement runs.
-fn is_of_ended_session(error: &DbErr) -> bool {
+pub(super) fn is_of_ended_session(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::ForeignKeyConstraintViolation(_)))
 }

@@ -7,6 +7,7 @@
 pub mod entities;
 mod events;
 mod grants;
+mod logouts;
 mod number_change;
 mod outbox;
 mod outgoing_events;
@@ -28,6 +29,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use self::events::Event;
 pub use self::grants::{AccessGrant, NewGrant, Redeemed, Redemption};
+pub use self::logouts::Logout;
 pub use self::number_change::{Moved, NumberMove};
 pub use self::outbox::OutboxEntry;
 use self::outgoing_events::Outgoing;

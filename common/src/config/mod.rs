@@ -27,7 +27,7 @@ pub use self::loopback::is_loopback;
 pub use self::otp::OtpConfig;
 pub use self::provider_choice::{ProviderChoice, ProviderName, ProviderOrder, is_twilio_sid};
 pub use self::redis::RedisConfig;
-pub use self::signing::SigningConfig;
+pub use self::signing::{JwtConfig, SigningConfig};
 pub use crate::ledger::limits::LimitConfig;
 
 /// A setting that is missing or wrong. Never holds the value, which may be a secret.

@@ -25,12 +25,17 @@ impl FromStr for KeyFiles {
 /// How JWTs are signed.
 #[derive(Args, Clone, Debug)]
 pub struct SigningConfig {
-    /// PEM files (PKCS#8) with the keys of JWTs, comma-separated: RSA of 2048 to 4096 bits, or
+    /// PEM files (PKCS#8) with the keys of JWTs and ID tokens, comma-separated: RSA of 2048 to 4096 bits, or
     /// P-256; all are published, and the first RSA key signs, or where there is none the first;
     /// they are read again on SIGHUP [default: a P-256 key, made and kept in DATA_DIR; none in
     /// production, and then there are no JWTs]
     #[arg(long, env)]
     pub signing_key_files: Option<KeyFiles>,
+}
+
+/// How long JWTs live that users ask for.
+#[derive(Args, Clone, Debug)]
+pub struct JwtConfig {
     /// Life of a JWT in seconds (30 to 3600), and never longer than its session's token
     #[arg(long, env, default_value_t = 300, value_parser = clap::value_parser!(u64).range(30..=3600))]
     pub jwt_ttl_seconds: u64,
@@ -52,9 +57,11 @@ impl SigningConfig {
             faults.iter().map(named).collect()
         })
     }
+}
 
+impl JwtConfig {
     #[must_use]
-    pub fn jwt_ttl(&self) -> Duration {
+    pub fn ttl(&self) -> Duration {
         Duration::from_secs(self.jwt_ttl_seconds)
     }
 }

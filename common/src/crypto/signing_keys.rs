@@ -53,6 +53,8 @@ pub enum JwtKind {
     OfUser,
     /// OpenID Connect Core, 2.
     IdToken,
+    /// OpenID Connect Back-Channel Logout, 2.4.
+    LogoutToken,
 }
 
 impl JwtKind {
@@ -60,6 +62,7 @@ impl JwtKind {
         match self {
             Self::OfUser => None,
             Self::IdToken => Some("JWT"),
+            Self::LogoutToken => Some("logout+jwt"),
         }
     }
 }

@@ -5,4 +5,4 @@ pub(crate) mod fake_receiver;
 pub(crate) mod fake_site_verify;
 pub(crate) mod fake_twilio;
 pub(crate) mod fake_webhook;
-mod http_server;
+pub(crate) mod http_server;

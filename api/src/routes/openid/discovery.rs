@@ -65,6 +65,8 @@ impl Provider {
             "code_challenge_methods_supported": ["S256"],
             "prompt_values_supported": ["none", "login"],
             "authorization_response_iss_parameter_supported": true,
+            "backchannel_logout_supported": true,
+            "backchannel_logout_session_supported": true,
             "claims_parameter_supported": false,
             "request_parameter_supported": false,
             "request_uri_parameter_supported": false,

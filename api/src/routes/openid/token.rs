@@ -24,10 +24,10 @@ impl Provider {
             let text = "grant_type has to be authorization_code";
             return Err(error(OAuthErrorKind::UnsupportedGrantType, text).into());
         }
-        if client.openid.is_none() {
+        let Some(terms) = &client.openid else {
             let text = "Nobody signs in to this client: it has no redirect_uris";
             return Err(error(OAuthErrorKind::UnauthorizedClient, text).into());
-        }
+        };
         let code = form.take("code").ok_or(missing("The parameter code is missing"))?;
         let redirect_uri =
             form.take("redirect_uri").ok_or(missing("The parameter redirect_uri is missing"))?;
@@ -36,6 +36,7 @@ impl Provider {
             &self.state,
             &self.openid,
             client.id.as_str(),
+            terms,
             &code,
             &redirect_uri,
             verifier.as_deref(),

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::OpenId;
 use super::id_token::IdTokenClaims;
 use crate::service::jwts::JwtError;
+use crate::service::registered_clients::OpenIdTerms;
 use crate::state::AppState;
 
 /// What a client gets for a code. `Debug` hides both tokens.
@@ -47,6 +48,7 @@ pub async fn redeem(
     state: &AppState,
     openid: &OpenId,
     client_id: &str,
+    terms: &OpenIdTerms,
     code: &str,
     redirect_uri: &str,
     verifier: Option<&str>,
@@ -61,6 +63,11 @@ pub async fn redeem(
         state.rejections.code(client_id);
         return Err(TokensError::WrongCode);
     };
+    if let Some(uri) = &terms.backchannel_logout_uri
+        && !state.accounts.tell_of_end(&redeemed, client_id, uri).await?
+    {
+        return Err(TokensError::WrongCode);
+    }
     let claims = IdTokenClaims::of(&redeemed, &openid.issuer, client_id, now);
     Ok(Tokens {
         id_token: state.jwts.sign(JwtKind::IdToken, redeemed.user_id, &claims).await?,

@@ -169,7 +169,8 @@ impl<'a> Fields<'a> {
 
     /// The terms of a client that users sign in to: it has `redirect_uris`.
     fn openid(&mut self) -> Option<Option<OpenIdTerms>> {
-        const OTHERS: [&str; 3] = ["post_logout_redirect_uris", "pkce", "synthetic_email"];
+        const OTHERS: [&str; 4] =
+            ["post_logout_redirect_uris", "pkce", "synthetic_email", "backchannel_logout_uri"];
         if !self.left.contains_key("redirect_uris") {
             for name in OTHERS {
                 if self.left.remove(name).is_some() {
@@ -199,11 +200,21 @@ impl<'a> Fields<'a> {
                 .map(Some),
             false => Some(None),
         };
+        let backchannel_logout_uri = match self.left.contains_key("backchannel_logout_uri") {
+            true => self
+                .required("backchannel_logout_uri", "an https URL", |value| {
+                    let uri = value.as_str().filter(|uri| uri.starts_with("http"))?;
+                    RedirectUri::parse(uri).ok().map(|_| uri.to_owned())
+                })
+                .map(Some),
+            false => Some(None),
+        };
         Some(Some(OpenIdTerms {
             redirect_uris: redirect_uris?,
             post_logout_redirect_uris: post_logout_redirect_uris?,
             needs_pkce: needs_pkce?,
             synthetic_email: synthetic_email?,
+            backchannel_logout_uri: backchannel_logout_uri?,
         }))
     }
 
@@ -434,6 +445,10 @@ mod tests {
             (
                 format!("{base}, {uris}, \"pkce\": \"optional\""),
                 "pkce has to be required where there are no secret_hashes",
+            ),
+            (
+                format!("{base}, {uris}, \"backchannel_logout_uri\": \"com.a:/b\""),
+                "backchannel_logout_uri has to be an https URL",
             ),
             (format!("{base}, {uris}, \"pkce\": false"), "pkce has to be required or optional"),
             (

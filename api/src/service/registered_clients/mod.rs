@@ -80,6 +80,8 @@ pub struct OpenIdTerms {
     pub needs_pkce: bool,
     /// The domain of the e-mail addresses that it is told, which take no mail.
     pub synthetic_email: Option<String>,
+    /// Where it is told of sessions that end.
+    pub backchannel_logout_uri: Option<String>,
 }
 
 impl OpenIdTerms {
