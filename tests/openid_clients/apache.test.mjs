@@ -1,0 +1,55 @@
+// mod_auth_openidc by the recipe, in front of an app.
+
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+
+import { startProgram } from "./support/apps.mjs";
+import { SECRET, client, signsInAndOut, startProvider } from "./support/provider.mjs";
+import { recipe } from "./support/recipes.mjs";
+
+const MODULES = ["mpm_event", "authn_core", "authz_core", "authz_user", "proxy", "proxy_http", "auth_openidc"];
+
+let provider, folder, app;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "apache-"));
+  provider = await startProvider([client("apache", "/oidc")]);
+  // Answers with the headers that reached it.
+  app = createServer((request, response) => response.end(JSON.stringify(request.headers)));
+  await new Promise((done) => app.listen(0, "127.0.0.1", done));
+});
+after(async () => {
+  app?.close();
+  await provider?.stop();
+  await rm(folder, { recursive: true });
+});
+
+test("mod_auth_openidc, by the recipe", async () => {
+  const args = async (port, url) => {
+    const addresses = { "https://signin.example.com": provider.url, "https://app.example.com": url };
+    await writeFile(join(folder, "app.conf"), await recipe("app.conf", addresses));
+    await writeFile(join(folder, "apache.conf"), `ServerRoot ${folder}
+      ServerName ${new URL(url).host}
+      Listen 127.0.0.1:${port}
+      PidFile ${folder}/apache.pid
+      DefaultRuntimeDir ${folder}
+      ErrorLog "|/bin/cat"
+      ${MODULES.map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`).join("\n")}
+      ProxyPass / http://127.0.0.1:${app.address().port}/
+      Include ${folder}/app.conf\n`);
+    return ["-X", "-f", join(folder, "apache.conf")];
+  };
+  const env = { CLIENT_SECRET: SECRET, PASSPHRASE: "of the tests" };
+  const apache = await startProgram("apache2", args, { cwd: folder, env, path: "/bye" });
+  const begin = (user) => user.open(`${apache.url}/`);
+  const claims = async (user) => {
+    const { url, text } = await begin(user);
+    if (!url.startsWith(`${apache.url}/`)) return undefined;
+    const { oidc_claim_sub: sub, oidc_claim_name: name, oidc_claim_phone_number: phone_number } = JSON.parse(text);
+    return { sub, name, phone_number };
+  };
+  const signOut = (user) => user.open(`${apache.url}/oidc?${new URLSearchParams({ logout: `${apache.url}/bye` })}`);
+  await apache.whileItRuns(() => signsInAndOut(provider, { url: apache.url, begin, claims, signOut }));
+});
