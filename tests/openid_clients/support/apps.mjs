@@ -60,12 +60,13 @@ export async function startExpress(routes) {
   return { ...atPaths(url), stop };
 }
 
-// A program on a free port, which it is told by `args` and PORT. It is there when it answers.
+// A program on a free port, which `args` is told. It is there when it answers.
 export async function startProgram(program, args, { cwd, env = {}, path = "/", seconds = 20 }) {
   const port = await freePort();
   const url = `http://localhost:${port}`;
-  const own = { PATH: `${process.env.PATH}:/usr/sbin`, HOME: cwd, PORT: String(port), APP_URL: url, ...env };
-  const child = spawn(program, await args(port, url), { cwd, env: own, stdio: ["ignore", "pipe", "pipe"] });
+  const parameters = await args(port, url);
+  const own = { PATH: `${process.env.PATH}:/usr/sbin`, HOME: cwd, ...env };
+  const child = spawn(program, parameters, { cwd, env: own, stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (said += text));
   let hasEnded = false;
