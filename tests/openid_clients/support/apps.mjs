@@ -60,9 +60,9 @@ export async function startExpress(routes) {
   return { ...atPaths(url), stop };
 }
 
-// A program on a free port, which `args` is told. It is there when it answers.
-export async function startProgram(program, args, { cwd, env = {}, path = "/", seconds = 20 }) {
-  const port = await freePort();
+// A program on that port or a free one, which `args` is told. It is there when it answers.
+export async function startProgram(program, args, { cwd, env = {}, path = "/", seconds = 20, port }) {
+  port ??= await freePort();
   const url = `http://localhost:${port}`;
   const parameters = await args(port, url);
   const own = { PATH: `${process.env.PATH}:/usr/sbin`, HOME: cwd, ...env };
