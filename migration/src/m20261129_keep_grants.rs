@@ -7,9 +7,10 @@ use crate::execute;
 pub(crate) struct Migration;
 
 // The sessions' table is referred to by its unique id, which a renewal keeps. That locks it against
-// writes for a moment, so it does not wait for its lock.
+// writes for a moment, and they wait while this does, so it does not wait for long. It is longer than
+// `deadlock_timeout`, 1 s unless somebody changed it, after which an autovacuum of the table yields.
 const POSTGRES: &str = "
-SET LOCAL lock_timeout = '1s';
+SET LOCAL lock_timeout = '1500ms';
 CREATE TABLE grants (
     code_hash bytea PRIMARY KEY,
     token_hash bytea UNIQUE,

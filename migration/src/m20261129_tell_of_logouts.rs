@@ -7,8 +7,9 @@ use crate::execute;
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
+// About the time see `keep_grants`.
 const POSTGRES: &str = "
-SET LOCAL lock_timeout = '1s';
+SET LOCAL lock_timeout = '1500ms';
 CREATE TABLE logouts (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     session_id text REFERENCES tokens (id) ON DELETE SET NULL,
