@@ -33,6 +33,14 @@ import json, sqlite3, sys
 print(json.dumps(sqlite3.connect(sys.argv[1]).execute("SELECT user_id, thing, value FROM facts ORDER BY user_id, thing").fetchall()))
 `;
 
+/** All that it has seen becomes so many seconds older; tells the ids that are there. */
+const AGED = `
+import json, sqlite3, sys
+database = sqlite3.connect(sys.argv[1])
+with database: database.execute("UPDATE seen SET at = at - ?", (int(sys.argv[2]),))
+print(json.dumps([id for id, in database.execute("SELECT id FROM seen ORDER BY id")]))
+`;
+
 const requests = [];
 let receiver, service, documented;
 
@@ -60,7 +68,7 @@ after(async () => {
   await documented?.stop();
 });
 
-/** The receiver of the page. `facts` answers what it keeps. */
+/** The receiver of the page. `facts` answers what it keeps, `aged` what it has seen. */
 async function startDocumented() {
   const folder = await mkdtemp(join(tmpdir(), "receiver-"));
   const [file, port] = [join(folder, "receiver.py"), await freePort()];
@@ -75,11 +83,13 @@ async function startDocumented() {
     const headers = { "content-type": "application/json", "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": signature };
     return (await fetch(`http://127.0.0.1:${port}/events`, { method: "POST", headers, body })).status;
   };
-  const facts = () => {
-    const { status, stdout, stderr } = spawnSync(process.env.PYTHON, ["-c", ALL_FACTS, env.DATABASE], { encoding: "utf8" });
+  const python = (code, ...args) => {
+    const { status, stdout, stderr } = spawnSync(process.env.PYTHON, ["-c", code, env.DATABASE, ...args], { encoding: "utf8" });
     assert.equal(status, 0, stderr);
     return JSON.parse(stdout);
   };
+  const facts = () => python(ALL_FACTS);
+  const aged = (seconds) => python(AGED, String(seconds));
   const stop = async () => {
     child.kill();
     await ended;
@@ -87,7 +97,7 @@ async function startDocumented() {
   };
   const refuses = () => fetch(`http://127.0.0.1:${port}/`).then(({ status }) => status === 404, () => false);
   await until("the receiver", refuses).catch((error) => assert.fail(`${error.message}: ${said}`));
-  return { post, facts, stop };
+  return { post, facts, aged, stop };
 }
 
 /** An event as the worker would post it. */
@@ -167,4 +177,15 @@ test("the receiver keeps the newest of each thing, in whatever order events come
   assert.equal(await post("user.updated", user(10, { name: "Late", version: 1 })), 204);
   assert.equal(await post("session.started", user(21, { session_id: "third", device: null, expires_at: "2026-12-03T07:05:00Z" })), 204);
   assert.deepEqual(ofUser(), [[7, "deleted", null]]);
+});
+
+test("the receiver forgets what comes no more", async () => {
+  const day = 24 * 60 * 60;
+  const event = (sequence) => post("something.later", { user_id: 8, sequence });
+  assert.equal(await event(30), 204);
+  documented.aged(3 * day);
+  assert.equal(await event(31), 204);
+  assert.ok(documented.aged(day + 60).includes("evt_30"), "it may come again");
+  assert.equal(await event(32), 204);
+  assert.deepEqual(documented.aged(0), ["evt_31", "evt_32"]);
 });

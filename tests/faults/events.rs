@@ -187,6 +187,27 @@ async fn kill(process: &mut Process) {
     process.ended(SOON).await;
 }
 
+/// Sequences grow from each event of a thing to the next, and so long as no session expires from
+/// the first of a user to the last.
+fn grow(events: &BTreeMap<&str, &Received>) {
+    let mut things: BTreeMap<String, Vec<(i64, i64)>> = BTreeMap::new();
+    for event in events.values() {
+        let (user, subject) = subject(event);
+        let (thing, step) = match event.kind() {
+            "user.created" => (user.to_string(), 1),
+            "user.updated" => (user.to_string(), event.body["data"]["version"].as_i64().unwrap()),
+            "user.deleted" => (user.to_string(), i64::MAX),
+            "session.started" => (subject, 0),
+            _ => (subject, 1),
+        };
+        things.entry(thing).or_default().push((event.sequence(), step));
+    }
+    for (thing, mut events) in things {
+        events.sort_unstable();
+        assert!(events.is_sorted_by_key(|(_, step)| *step), "{thing}: {events:?}");
+    }
+}
+
 /// Kind and subject of what is told, and how often.
 type Told = BTreeMap<(String, String), usize>;
 
@@ -271,6 +292,7 @@ async fn the_webhook_is_told_of_all_that_was_committed() {
     );
     assert!(by_id.len() > 100, "too few to tell");
     assert_eq!(of_living, committed);
+    grow(&by_id);
     assert!(of_gone.values().all(|times| *times == 1), "{of_gone:?}");
     for (kind, other) in [("user.created", "user.deleted"), ("session.started", "session.ended")] {
         let of = |kind: &str| -> BTreeSet<&String> {

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use worker::config::Cli;
 use worker::events::{EventPoster, EventsWebhook};
 
+use crate::api::sessions::{self, SignedIn};
 use crate::support::accounts::{AccountStores, client};
 use crate::support::app::{App, Plan, SOON};
 use crate::support::durations::{DAY, HOUR};
@@ -153,6 +154,51 @@ async fn each_change_is_told_once_with_what_it_was() {
     let logs = app.logs();
     for number in [NUMBER, OTHER_NUMBER, NEW] {
         assert!(!logs.contains(number), "a whole number in the logs");
+    }
+}
+
+#[async_test]
+async fn the_reason_says_who_ended_a_session() {
+    let receiver = FakeReceiver::start().await;
+    let app = sessions::plan(1)
+        .workers(1)
+        .set("EVENTS_WEBHOOK_URL", &receiver.url())
+        .set("EVENTS_WEBHOOK_SECRET", &fake_webhook::secret())
+        .start()
+        .await;
+    let mut expected = Vec::new();
+    let mut ends = async |user: &SignedIn, reason: &'static str| {
+        expected.push((user.session_id().await, reason));
+    };
+    let sign_in = async || SignedIn::with(app.client(), NUMBER, "").await;
+    let (first, there, here) = (sign_in().await, sign_in().await, sign_in().await);
+    ends(&first, "signed_out").await;
+    first.delete("/tokens/current").await.expect(204);
+    ends(&there, "ended_elsewhere").await;
+    here.delete(&format!("/tokens/{}", there.session_id().await)).await.expect(204);
+    ends(&here, "signed_out_everywhere").await;
+    here.delete("/tokens").await.expect(204);
+    ends(&sign_in().await, "ended_by_operator").await;
+    let arguments = ["sessions", "end", NUMBER];
+    let mut program = Process::spawn("end", "api", &arguments, &app.settings, app.folder());
+    assert!(program.ended(SOON).await.success(), "{}", program.stderr());
+
+    let events = receiver.wait_for(9, SOON).await;
+    let text =
+        |event: &Received, field: &str| event.body["data"][field].as_str().unwrap().to_owned();
+    let ended = events.iter().filter(|event| event.kind() == "session.ended");
+    let ended: Vec<_> =
+        ended.map(|event| (text(event, "session_id"), text(event, "reason"))).collect();
+    let ended: Vec<_> =
+        ended.iter().map(|(session, reason)| (session.clone(), reason.as_str())).collect();
+    assert_eq!(ended, expected, "in the order of their sequence");
+    assert_eq!((events.len(), events[0].kind()), (9, "user.created"));
+    for (session, _) in &expected {
+        let of_it = events.iter().filter(|event| event.body["data"]["session_id"] == **session);
+        assert_eq!(
+            kinds(&of_it.cloned().collect::<Vec<_>>()),
+            ["session.started", "session.ended"]
+        );
     }
 }
 

@@ -1,8 +1,11 @@
 //! Events for the operator's webhook: rows of the outbox, written by the transaction of what they
 //! tell of, and taken from there by workers.
 //!
-//! A row's id is the event's sequence. The database gives it after the user's row is locked, and
-//! whoever comes next has waited for the lock; so it grows from each event of a user to the next.
+//! A row's id is the event's sequence. The database gives it after the row of what changes is
+//! locked, and whoever changes that next has waited for the lock. So it grows from each event of a
+//! thing to the next: a user's name, their number, one session. The row is the user's, but where a
+//! worker removes expired sessions it is the session's alone: that event may have a smaller sequence
+//! than another of its user that was committed before.
 
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{

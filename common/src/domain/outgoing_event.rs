@@ -95,7 +95,8 @@ impl OutgoingEvent {
         json!(self).to_string()
     }
 
-    /// The body of the request. `sequence` grows from each event of a user to the next one.
+    /// The body of the request. `sequence` grows from each event of a thing to the next one: a name,
+    /// a number, a session.
     #[must_use]
     pub fn body(mut self, sequence: i64, happened_at: OffsetDateTime) -> String {
         self.data.insert("sequence".to_owned(), sequence.into());
