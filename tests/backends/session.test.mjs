@@ -32,11 +32,12 @@ after(async () => {
   await road?.stop();
   await service?.stop();
 });
-const OPEN = { lost: 0, inUse: 0, isClosed: false, status: undefined };
+const OPEN = { lost: 0, inUse: 0, isClosed: false, status: undefined, beforeRenewed: undefined };
 beforeEach(() => Object.assign(road, OPEN, { seen: [] }));
 
 // What is between the app and the service. It loses the next `lost` answers, says of the next `inUse` requests that they are
-// still running, loses all requests while it `isClosed`, and answers all with `status` where there is one.
+// still running, loses all requests while it `isClosed`, and answers all with `status` where there is one. `beforeRenewed`
+// happens before a renewal's answer goes on.
 async function startRoad(url) {
   const it = { ...OPEN, seen: [] };
   const server = createServer((request, response) => {
@@ -48,7 +49,8 @@ async function startRoad(url) {
       return response.writeHead(409).end(JSON.stringify({ code: "idempotency_key_in_use", error: "It runs" }));
     }
     const { method, headers } = request;
-    const passed = start(`${url}${request.url}`, { method, headers }, (answer) => {
+    const passed = start(`${url}${request.url}`, { method, headers }, async (answer) => {
+      if (request.url.endsWith("/renewal")) await it.beforeRenewed?.();
       if (it.lost > 0) {
         it.lost -= 1;
         answer.resume().once("end", () => request.socket.destroy());
@@ -163,6 +165,30 @@ test("calls at one time renew once", async () => {
   await Promise.all([...tabs, ...tabs].map(isUp));
   assert.equal(await statusOf((await kept(session)).token), 200);
   for (const tab of tabs) await isUp(tab);
+});
+
+test("signing out while a token is renewed ends the session", async () => {
+  const [session, other] = [await signIn(), await signIn()];
+  const before = (await other.sessions()).length;
+  await becomesDue(session);
+  road.beforeRenewed = () => session.signOut();
+  await assert.rejects(me(session), { status: 401 });
+  assert.equal(await session.isSignedIn(), false);
+  assert.equal((await other.sessions()).length, before - 1);
+});
+
+test("whoever signs in while the token before is renewed has the new session alone", async () => {
+  const [session, other] = [await signIn(), await signIn()];
+  const before = (await other.sessions()).length;
+  await becomesDue(session);
+  road.beforeRenewed = async () => {
+    road.beforeRenewed = undefined;
+    await session.signOut();
+    await signIn(session.store);
+  };
+  await isUp(session);
+  await isUp(session);
+  assert.equal((await other.sessions()).length, before);
 });
 
 test("waits for a renewal that another tab has begun", async () => {

@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use common::accounts::Accounts;
+use common::runtime::clock::Clock;
+use http::Method;
+use serde_json::{Value, json};
 
 use super::{
     BACKEND, NATIVE, OLD, Provider, Rp, SHOP, TOKEN, asking_with, basic, id_token, is_dead,
     is_error, parameters, post, redeem, redeem_form, redemption, user_info,
 };
+use crate::api::sessions::{NUMBER, OTHER_NUMBER, SignedIn};
+use crate::operators;
 use crate::support::durations::HOUR;
 
 #[async_test]
@@ -212,6 +217,54 @@ async fn an_access_token_goes_with_its_session() {
     }
     let left = provider.app.database.column::<i64>("SELECT COUNT(*) FROM grants").await;
     assert_eq!(left, [1]);
+}
+
+#[async_test]
+async fn an_access_token_goes_whoever_ends_its_session() {
+    const OTP: &str = "471147";
+    let provider = Provider::start_as(|plan| plan.set("SESSIONS_PER_USER", "2"), 2).await;
+    let (app, client) = (&provider.app, provider.client());
+    let accounts = Accounts::connect(&app.database.url().into(), 1).await.unwrap();
+    for way in ["cap", "operator", "number_changed", "user_deleted", "expired"] {
+        let (mut browser, user) = provider.signed_in().await;
+        let tokens = browser.tokens(SHOP).await;
+        let token = tokens["access_token"].as_str().unwrap();
+        user_info(app.client_of(1), token).await.expect(200);
+        let post = async |user: &SignedIn, path: &str, body: Value| {
+            user.call(Method::POST, path, Some(&body)).await.expect(200);
+        };
+        match way {
+            "cap" => {
+                for _ in 0..2 {
+                    SignedIn::with(client, NUMBER, "another").await;
+                }
+            }
+            "operator" => {
+                operators::json(app, &format!("api sessions end {NUMBER}")).await;
+            }
+            "number_changed" => {
+                let other = SignedIn::with(client, NUMBER, "another").await;
+                let (path, to) = ("/me/phone-number", OTHER_NUMBER);
+                post(&other, path, json!({"phone_number": to})).await;
+                let codes = json!({"phone_number": to, "current_otp": OTP, "new_otp": OTP});
+                post(&other, path, codes).await;
+            }
+            "user_deleted" => {
+                post(&user, "/me/deletion", json!({})).await;
+                post(&user, "/me/deletion", json!({"otp": OTP})).await;
+            }
+            // As a worker removes it.
+            _ => {
+                let now = Clock::default().now() + Duration::from_secs(72 * 60 * 60);
+                assert!(accounts.prune_expired_tokens(now, 1_000).await.unwrap() > 0);
+            }
+        }
+        for api in [0, 1] {
+            is_dead(app.client_of(api), token).await;
+        }
+        let left = app.database.column::<i64>("SELECT COUNT(*) FROM grants").await;
+        assert_eq!(left, [0], "{way}");
+    }
 }
 
 #[async_test]
