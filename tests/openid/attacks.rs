@@ -237,7 +237,7 @@ async fn an_address_has_so_many_requests_and_no_more() {
     }
     let lives = provider.app.redis.lives();
     let kept: Vec<_> = lives.keys().filter(|key| key.contains("authorization:")).collect();
-    assert_eq!(kept.len(), 101, "a hundred, and the list of them");
+    assert_eq!(kept.len(), 103, "a hundred, and the lists of address, network and all");
     for key in kept {
         assert!(lives[key].is_some_and(|life| life <= 600_000), "{key}");
     }
