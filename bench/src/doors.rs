@@ -27,7 +27,7 @@ use crate::stage::{CONNECTIONS, LOAD_TIME, Server, Stage};
 
 /// Sessions whose tokens are shown, in turn.
 const SESSIONS: usize = 1_000;
-const CLIENT: &str = "bench";
+pub(crate) const CLIENT: &str = "bench";
 const CLIENT_SECRET: &str = "bench-secret-of-sixteen-bytes-and-more";
 
 /// One question, asked of one API.
@@ -69,7 +69,7 @@ const DOORS: [(Question, &str, usize, bool); 8] = [
 const SERVERS: [(&str, &str); 3] = [("0", "rsa.pem"), ("2", "rsa.pem"), ("2", "p256.pem")];
 
 /// Of the tests.
-const KEYS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/support/keys");
+pub(crate) const KEYS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/support/keys");
 
 impl Question {
     fn path(self) -> &'static str {
@@ -174,11 +174,11 @@ pub(crate) async fn measure(stage: &Stage) -> anyhow::Result<Vec<Door>> {
     Ok(doors.collect())
 }
 
-fn credentials() -> String {
+pub(crate) fn credentials() -> String {
     BASE64.encode(format!("{CLIENT}:{CLIENT_SECRET}").as_bytes())
 }
 
-fn clients_file() -> serde_json::Value {
+pub(crate) fn clients_file() -> serde_json::Value {
     let hash = HEXLOWER.encode(&Sha256::digest(CLIENT_SECRET));
     json!([{
         "id": CLIENT,
@@ -190,7 +190,7 @@ fn clients_file() -> serde_json::Value {
 }
 
 /// A user for each session, straight into the database.
-async fn sign_in(stage: &Stage) -> anyhow::Result<Vec<Token>> {
+pub(crate) async fn sign_in(stage: &Stage) -> anyhow::Result<Vec<Token>> {
     let accounts = Accounts::connect(&stage.build.database.clone().into(), 4).await?;
     let name = PersonName::parse("Asha").ok().flatten().context("a name")?;
     let (now, mut tokens) = (Clock::default().now(), Vec::with_capacity(SESSIONS));

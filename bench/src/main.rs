@@ -13,6 +13,7 @@ mod load;
 mod machine;
 mod memory;
 mod open_loop;
+mod openid;
 mod operations;
 mod plot;
 mod process;
@@ -49,6 +50,7 @@ async fn main() -> anyhow::Result<()> {
             report::print(&report::scripts(&scripts::measure(&stage).await?));
         }
         Some("doors") => report::print(&doors::text(&doors::measure(&stage).await?)),
+        Some("openid") => report::print(&openid::text(&openid::measure(&stage).await?)),
         Some("memory") => report::print(&report::memory(&memory::measure(&stage).await?)),
         _ => everything(&stage).await?,
     }

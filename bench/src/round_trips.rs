@@ -76,7 +76,7 @@ pub(crate) async fn count(stage: &Stage) -> anyhow::Result<Vec<RoundTrips>> {
 
 /// A proxy before the server of `url`: its own URL, and how often a client has spoken after the
 /// server.
-async fn counting_proxy(url: &str) -> anyhow::Result<(String, Arc<AtomicU64>)> {
+pub(crate) async fn counting_proxy(url: &str) -> anyhow::Result<(String, Arc<AtomicU64>)> {
     let parsed = reqwest::Url::parse(url)?;
     let server = format!("127.0.0.1:{}", parsed.port().context("a URL without a port")?);
     let listener = TcpListener::bind("127.0.0.1:0").await?;

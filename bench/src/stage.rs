@@ -18,7 +18,7 @@ use crate::stores::Stores;
 /// Of all loads but those that look at what more of them do.
 pub(crate) const CONNECTIONS: u32 = 32;
 
-const OTP_SECRET: &str = "a-secret-of-the-benchmark-3f9a41c07be25d68";
+pub(crate) const OTP_SECRET: &str = "a-secret-of-the-benchmark-3f9a41c07be25d68";
 
 /// Checked with every request, and never reached.
 const LIMITS: [&str; 13] = [

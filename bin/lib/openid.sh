@@ -8,10 +8,12 @@ bring_openidc_module() {
 }
 
 test_openid_clients() {
-  local packages=$PWD/target/npm/openid
-  node_packages tests/openid_clients "$packages"
-  node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || fail "openid-client needs Node.js 20 or later."
+  local packages=$PWD/target/npm
+  node_packages tests/openid_clients "$packages/openid"
+  node_packages tests/browser "$packages/browser"
+  node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || fail \
+    "Next.js and openid-client need Node.js 20.9 or later."
   python_environment openid tests/openid_clients/requirements.txt
-  PROGRAMS=$PWD/target/debug PACKAGES=$packages PYTHON=$PYTHON_ENVIRONMENT/bin/python \
-    run node --test --test-reporter=spec tests/openid_clients/*.test.mjs
+  PROGRAMS=$PWD/target/debug PACKAGES=$packages/openid NPM_FOLDER=$packages/browser CHROMIUM=$(find_chromium) \
+    PYTHON=$PYTHON_ENVIRONMENT/bin/python run node --test --test-reporter=spec tests/openid_clients/*.test.mjs
 }

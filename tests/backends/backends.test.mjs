@@ -24,6 +24,8 @@ const PAGE = "integration.md";
 const NUMBER = "+919876543210";
 const CODE = "471147";
 const CLIENT = { id: "orders", secret: "a-secret-of-the-tests" };
+// Users sign in to it by OpenID Connect.
+const SHOP = { id: "shop", uri: "https://shop.example.com/callback" };
 const ISSUER = "https://signin.example.com";
 const AUDIENCE = "https://orders.example.com";
 
@@ -35,7 +37,8 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), "backends-"));
   const hash = createHash("sha256").update(CLIENT.secret).digest("hex");
   const entry = { id: CLIENT.id, name: "Orders", secret_hashes: [`sha256:${hash}`], introspect: true };
-  await writeFile(join(folder, "clients.json"), JSON.stringify([entry]));
+  const shop = { id: SHOP.id, name: "Shop", secret_hashes: entry.secret_hashes, redirect_uris: [SHOP.uri], pkce: "optional" };
+  await writeFile(join(folder, "clients.json"), JSON.stringify([entry, shop]));
   keys = [join(folder, "first.pem"), join(folder, "second.pem")];
   await copyFile(keyFile("rsa.pem"), keys[0]);
   await copyFile(keyFile("p256.pem"), keys[1]);
@@ -147,6 +150,28 @@ async function signIn() {
 const jwtFor = async (token, audience = AUDIENCE) =>
   (await post("/tokens/current/jwt", { audience }, token)).token;
 
+// What the shop gets when the user signs in to it. It is live, and the service's own sign-in did not give it out.
+async function accessTokenOfShop(token) {
+  const headers = { Authorization: `Bearer ${token}`, "Sec-Fetch-Site": "same-origin" };
+  const session = await fetch(`${service.url}/session`, { method: "POST", headers });
+  const [cookie] = session.headers.get("set-cookie").split(";");
+  const asked = new URLSearchParams({
+    client_id: SHOP.id,
+    redirect_uri: SHOP.uri,
+    response_type: "code",
+    scope: "openid",
+  });
+  const redirect = { headers: { Cookie: cookie }, redirect: "manual" };
+  const granted = await fetch(`${service.url}/oauth/authorize?${asked}`, redirect);
+  const code = new URL(granted.headers.get("location")).searchParams.get("code");
+  const answer = await fetch(`${service.url}/oauth/token`, {
+    method: "POST",
+    headers: { Authorization: `Basic ${Buffer.from(`${SHOP.id}:${CLIENT.secret}`).toString("base64")}` },
+    body: new URLSearchParams({ grant_type: "authorization_code", code, redirect_uri: SHOP.uri }),
+  });
+  return (await answer.json()).access_token;
+}
+
 async function signOut(token) {
   const headers = { Authorization: `Bearer ${token}` };
   const answer = await fetch(`${service.url}/tokens/current`, { method: "DELETE", headers });
@@ -155,9 +180,11 @@ async function signOut(token) {
 
 test("a backend that asks lets a session in until it ends", async () => {
   const { user, token } = await signIn();
+  const another = await accessTokenOfShop(token);
+  assert.match(another, /^[\w-]{43}$/);
   for (const { name, ask } of backends.introspection) {
     assert.deepEqual(await ask(token), { status: 200, user }, name);
-    for (const wrong of [undefined, "A", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", await jwtFor(token)]) {
+    for (const wrong of [undefined, "A", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", await jwtFor(token), another]) {
       assert.equal((await ask(wrong)).status, 401, `${name}: ${wrong}`);
     }
   }
@@ -169,7 +196,8 @@ test("Apache lets a session in until it ends", async () => {
   const { token } = await signIn();
   const status = async (sent) => (await backends.apache.ask(sent)).status;
   for (const right of [token, token]) assert.equal(await status(right), 200);
-  for (const wrong of [undefined, "A", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", await jwtFor(token)]) {
+  const another = await accessTokenOfShop(token);
+  for (const wrong of [undefined, "A", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", await jwtFor(token), another]) {
     assert.equal(await status(wrong), 401, wrong);
   }
   await signOut(token);

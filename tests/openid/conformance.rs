@@ -326,8 +326,8 @@ async fn oidcc_codereuse() {
     is_error(&redeem_form(provider.client(), SUITE, form).await, 400, "invalid_grant");
 }
 
-/// The suite waits for 30 s, so that a code may not be good again then; here it does not live that
-/// long in a cache, and what it brought has ended.
+/// The suite waits for 30 s, and wants what the code brought to have ended. The row that says so is
+/// kept for as long as that would live, so a second is as good.
 #[async_test]
 async fn oidcc_codereuse_30seconds() {
     let (provider, flow) = flow_alone(&[]).await;

@@ -53,7 +53,7 @@ test("mozilla-django-oidc, by the recipe", async () => {
     return [...django, "runserver", "--noreload", String(port)];
   };
   const app = await startProgram(python, server, { cwd: folder, env });
-  const paths = atPaths(app.url, { begin: "/oidc/authenticate/" });
+  const paths = atPaths(app.url, "/oidc/authenticate/");
   const signOut = (user) => user.open(`${app.url}/oidc/logout/`, {});
   const expected = (sub) => ({ email: `${sub}@users.invalid` });
   await app.whileItRuns(() => signsInAndOut(provider, { ...paths, signOut }, expected));

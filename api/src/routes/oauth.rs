@@ -95,7 +95,8 @@ impl OAuthApi {
     /// For the backends of the operator's own apps (RFC 7662): is this token live, and whose is it?
     /// Ask with each request that comes with a token, and a session that ends has ended there too.
     /// Whatever is not a live token is `{"active":false}`, and so is every token to a client whose
-    /// entry in `CLIENTS_FILE` does not say `"introspect": true`.
+    /// entry in `CLIENTS_FILE` does not say `"introspect": true`. The access token of an OpenID client
+    /// is live to that client alone, whatever its entry says.
     #[oai(
         path = "/oauth/introspect",
         method = "post",
@@ -151,7 +152,8 @@ impl Introspection {
     fn of_access(grant: AccessGrant, asking: &RegisteredClient) -> Self {
         let AccessGrant { user, session_id, client_id, scope, auth_time, created_at, expires_at } =
             grant;
-        let phone_number = asking.phone_number.then(|| user.phone_number.into_string());
+        let may_know = asking.phone_number || scope.split(' ').any(|scope| scope == "phone");
+        let phone_number = may_know.then(|| user.phone_number.into_string());
         Self {
             active: true,
             sub: Some(user.id.to_string()),

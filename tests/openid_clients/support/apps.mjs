@@ -11,26 +11,16 @@ import { until } from "../../browser/support/until.mjs";
 
 const packages = createRequire(join(process.env.PACKAGES, "package.json"));
 
-// A package that bin/test has installed, also one that has no CommonJS.
-export const load = (name) => import(pathToFileURL(resolve(name)).href);
+// A package that bin/test has installed.
+export const load = (name) => import(pathToFileURL(packages.resolve(name)).href);
 
-function resolve(name) {
-  try {
-    return packages.resolve(name);
-  } catch (error) {
-    if (error.code !== "ERR_PACKAGE_PATH_NOT_EXPORTED") throw error;
-    const { exports } = packages(join(process.env.PACKAGES, "node_modules", name, "package.json"));
-    return join(process.env.PACKAGES, "node_modules", name, exports["."].import ?? exports["."].default ?? exports["."]);
-  }
-}
-
-// What an app with these paths is to a user.
-export const atPaths = (url, { begin = "/login", me = "/me", signOut = "/logout" } = {}) => ({
+// What an app with such paths is to a user.
+export const atPaths = (url, begin = "/login") => ({
   url,
   begin: (user) => user.open(`${url}${begin}`),
-  signOut: (user) => user.open(`${url}${signOut}`),
+  signOut: (user) => user.open(`${url}/logout`),
   async claims(user) {
-    const { status, text } = await user.open(`${url}${me}`);
+    const { status, text } = await user.open(`${url}/me`);
     if (status === 401) return undefined;
     assert.equal(status, 200, text);
     return JSON.parse(text);
@@ -60,12 +50,13 @@ export async function startExpress(routes) {
   return { ...atPaths(url), stop };
 }
 
-// A program on a free port, which it is told by `args` and PORT. It is there when it answers.
-export async function startProgram(program, args, { cwd, env = {}, path = "/", seconds = 20 }) {
-  const port = await freePort();
+// A program on that port or a free one, which `args` is told. It is there when it answers.
+export async function startProgram(program, args, { cwd, env = {}, path = "/", seconds = 20, port }) {
+  port ??= await freePort();
   const url = `http://localhost:${port}`;
-  const own = { PATH: `${process.env.PATH}:/usr/sbin`, HOME: cwd, PORT: String(port), APP_URL: url, ...env };
-  const child = spawn(program, await args(port, url), { cwd, env: own, stdio: ["ignore", "pipe", "pipe"] });
+  const parameters = await args(port, url);
+  const own = { PATH: `${process.env.PATH}:/usr/sbin`, HOME: cwd, ...env };
+  const child = spawn(program, parameters, { cwd, env: own, stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (said += text));
   let hasEnded = false;

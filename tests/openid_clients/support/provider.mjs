@@ -99,8 +99,16 @@ export class User {
     await post("/signup", { body: { name: NAME, phone_number: NUMBER } });
     const { data, token } = await post("/signup", { body: { phone_number: NUMBER, otp: OTP } });
     await post("/session", { token });
+    this.token = token;
     this.id = String(data.id);
     return this.open(`${url}/oauth/continue?request=${new URL(page.url).searchParams.get("request")}`);
+  }
+
+  // As from another device: no browser takes part.
+  async endSession() {
+    const headers = { Authorization: `Bearer ${this.token}` };
+    const { status } = await send(new URL(this.provider.url).host, "/tokens/current", { method: "DELETE", headers });
+    assert.equal(status, 204);
   }
 }
 
