@@ -5,17 +5,20 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
+use http::Method;
 use ring::rsa::PublicKeyComponents;
 use ring::signature::{ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
+use crate::api::sessions::{self, SignedIn};
 use crate::documentation::project;
 use crate::support::app::{App, Plan, SOON};
 use crate::support::client::Client;
 use crate::support::durations::HOUR;
 use crate::support::eventually;
 use crate::support::in_process::{BEGIN, Setup};
-use crate::support::numbers::NUMBER;
+use crate::support::numbers::{NUMBER, OTHER_NUMBER};
 
 const JWT: &str = "/tokens/current/jwt";
 const JWKS: &str = "/oauth/jwks";
@@ -244,4 +247,31 @@ async fn keys_are_rotated_and_what_was_signed_stays_good() {
     kid_of(app.client(), &swapped).await;
     let key = std::fs::read_to_string(key_file("rsa_new.pem")).unwrap();
     assert!(key.lines().skip(1).take(20).all(|line| !app.logs().contains(line)));
+}
+
+#[async_test]
+async fn a_user_who_asks_for_many_is_in_nobodys_way() {
+    let app = sessions::plan(1).set("SIGNING_KEY_FILES", &key_files(&["rsa.pem"])).start().await;
+    let greedy = SignedIn::with(app.client(), NUMBER, "").await;
+    let other = SignedIn::with(app.client(), OTHER_NUMBER, "").await;
+    let mut flood = JoinSet::new();
+    for _ in 0..64 {
+        let greedy = greedy.clone();
+        flood.spawn(async move {
+            let mut refused = 0;
+            for _ in 0..10 {
+                let answer = greedy.call(Method::POST, JWT, Some(&json!({}))).await;
+                if answer.status != 200 {
+                    answer.expect_code(503, "overloaded");
+                    refused += 1;
+                }
+            }
+            refused
+        });
+    }
+    for _ in 0..20 {
+        other.call(Method::POST, JWT, Some(&json!({}))).await.expect(200);
+    }
+    let refused: usize = flood.join_all().await.into_iter().sum();
+    assert!((1..640).contains(&refused), "{refused} of 640 at once");
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -75,6 +75,15 @@ async fn start(receiver: &Receiver) -> Provider {
     let uri = format!("http://{}/logout", receiver.address);
     let mut list = clients();
     list[0]["backchannel_logout_uri"] = json!(uri);
+    Provider::start_with(&list, |plan| plan.workers(1), 1).await
+}
+
+/// Both clients want to be told, each at an address of its own.
+async fn start_both(shop: SocketAddr, old: SocketAddr) -> Provider {
+    let mut list = clients();
+    for (client, address) in [(0, shop), (1, old)] {
+        list[client]["backchannel_logout_uri"] = json!(format!("http://{address}/logout"));
+    }
     Provider::start_with(&list, |plan| plan.workers(1), 1).await
 }
 
@@ -181,4 +190,44 @@ async fn a_client_that_fails_is_told_again() {
     no_more(&receiver, 2).await;
     let told: Vec<Value> = provider.app.worker_events("logout_given_up");
     assert!(told.is_empty(), "{told:?}");
+}
+
+#[async_test]
+async fn a_client_that_hangs_delays_no_other() {
+    let dead = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let receiver = Receiver::start().await;
+    let provider = start_both(dead.local_addr().unwrap(), receiver.address).await;
+    let user_of = async |rp| {
+        let (mut browser, user) = provider.signed_in().await;
+        browser.tokens(rp).await;
+        user
+    };
+    let (slow, other) = (user_of(SHOP).await, user_of(OLD).await);
+    slow.delete("/tokens/current").await.expect(204);
+    // It is asked, and does not answer for five seconds.
+    let _asked = tokio::time::timeout(SOON, dead.accept()).await.expect("a request").unwrap();
+    let ended = Instant::now();
+    other.delete("/tokens/current").await.expect(204);
+    receiver.wait_for(1).await;
+    assert!(ended.elapsed() < Duration::from_secs(3), "{:?}", ended.elapsed());
+    assert!(provider.app.worker_events("logout_not_told").is_empty(), "it still hangs");
+}
+
+#[async_test]
+async fn a_worker_says_that_ends_wait_which_it_cannot_tell() {
+    let receiver = Receiver::start().await;
+    let uri = format!("http://{}/logout", receiver.address);
+    let mut list = clients();
+    list[0]["backchannel_logout_uri"] = json!(uri);
+    let mut provider = Provider::start_with(&list, |plan| plan, 1).await;
+    let (_, user) = signed_in(&provider).await;
+    user.delete("/tokens/current").await.expect(204);
+    provider.app.settings.remove("PUBLIC_URL");
+    provider.app.start_worker().await;
+    let told = eventually(SOON, "a warning", async || {
+        provider.app.worker_events("logouts_wait_for_public_url").pop()
+    })
+    .await;
+    assert_eq!((&told["waiting"], &told["setting"]), (&json!(1), &json!("PUBLIC_URL")));
+    assert!(receiver.told().is_empty());
 }

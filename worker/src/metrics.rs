@@ -145,7 +145,7 @@ impl Scrape {
             counter!(PROVIDER_CALLS, "provider" => *provider, "class" => class_label(None))
                 .absolute(0);
         }
-        for what in ["jobs", "tokens", "events", "dead_events"] {
+        for what in ["jobs", "tokens", "grants", "logouts", "events", "dead_events"] {
             removed(what, 0);
         }
         counter!(MAY_REPEAT).absolute(0);

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use common::accounts::{Accounts, AccountsError};
-use common::runtime::clock::Clock;
+use common::runtime::clock::{Clock, millis};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::metrics;
@@ -12,6 +12,8 @@ use crate::metrics;
 const INTERVAL: Duration = Duration::from_secs(60);
 /// How long events for the webhook that were given up stay on the list.
 const DEAD_EVENTS_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// How long a session's end waits that no worker tells an OpenID client of.
+const LOGOUTS_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// So few that no sign-in waits long for the statement.
 const ROWS_PER_STATEMENT: u64 = 1_000;
 
@@ -23,6 +25,11 @@ pub async fn prune_database(accounts: Accounts, clock: Clock, events_for: Durati
         ticks.tick().await;
         remove("tokens", || accounts.prune_expired_tokens(clock.now(), ROWS_PER_STATEMENT)).await;
         remove("grants", || accounts.prune_expired_grants(clock.now(), ROWS_PER_STATEMENT)).await;
+        remove("logouts", || {
+            let now = clock.unix_ms();
+            accounts.prune_untold_logouts(now - millis(LOGOUTS_FOR), now, ROWS_PER_STATEMENT)
+        })
+        .await;
         remove("events", || accounts.prune_events(clock.now() - events_for, ROWS_PER_STATEMENT))
             .await;
         let dead = clock.now() - DEAD_EVENTS_FOR;

@@ -13,7 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::Config;
 use crate::events::{EventPoster, EventsWebhook, warn_of_what_waits};
-use crate::logouts::LogoutPoster;
+use crate::logouts::{self, LogoutPoster};
 use crate::metrics::Scrape;
 use crate::operations;
 use crate::outbox::empty_outbox;
@@ -81,18 +81,20 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
         webhook,
         clock: clock.clone(),
     });
-    let logouts = match config.callbacks.issuer() {
-        Some(issuer) => Some(LogoutPoster {
-            accounts: accounts.clone(),
-            signing: config.signing.clone(),
-            app: config.app.clone(),
-            issuer: issuer.to_owned(),
-            http: LogoutPoster::client()?,
-            clock: clock.clone(),
-        }),
-        None => None,
-    };
-    let _logouts = logouts.map(|logouts| AbortOnDropHandle::new(tokio::spawn(logouts.run())));
+    let _logouts = AbortOnDropHandle::new(match config.callbacks.issuer() {
+        Some(issuer) => {
+            let poster = LogoutPoster {
+                accounts: accounts.clone(),
+                signing: config.signing.clone(),
+                app: config.app.clone(),
+                issuer: issuer.to_owned(),
+                http: LogoutPoster::client()?,
+                clock: clock.clone(),
+            };
+            tokio::spawn(poster.run())
+        }
+        None => tokio::spawn(logouts::warn_of_what_waits(accounts.clone())),
+    });
     let retention = prune_database(accounts, clock.clone(), config.work.event_retention());
     let _retention = AbortOnDropHandle::new(tokio::spawn(retention));
 

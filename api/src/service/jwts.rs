@@ -29,7 +29,7 @@ pub struct JwtIssuer {
 pub enum JwtError {
     #[error("there are no signing keys")]
     NoKeys,
-    /// Signatures that others asked for take all places, and for too long.
+    /// The user waits for as many already, or others take all places for too long.
     #[error("too many JWTs are being signed")]
     Busy,
     #[error(transparent)]
@@ -120,7 +120,7 @@ impl JwtIssuer {
         }
         let claims = serde_json::to_value(claims).map_err(SigningError::from)?;
         let sign = move || keys.as_ref().as_ref().map(|keys| keys.sign(kind, &claims));
-        let signed = self.turns.take(user_id, sign).await.ok_or(JwtError::Busy)?;
+        let signed = self.turns.take((kind, user_id), sign).await.ok_or(JwtError::Busy)?;
         Ok(signed.ok_or(JwtError::NoKeys)??)
     }
 }

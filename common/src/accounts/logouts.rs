@@ -52,13 +52,30 @@ impl Accounts {
         self.within_deadline(noted).await
     }
 
-    /// Takes at most `limit` ends that are to be told at `now`, until `lease` (both Unix ms). Of
-    /// simultaneous calls each goes to one.
+    /// The clients that are to be told of an end at `now` (Unix ms).
+    ///
+    /// # Errors
+    /// [`AccountsError`].
+    pub async fn clients_with_due_logouts(&self, now: i64) -> Result<Vec<String>, AccountsError> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            client_id: String,
+        }
+        const SQL: &str =
+            "SELECT DISTINCT client_id FROM logouts WHERE session_id IS NULL AND due_at <= $1";
+        let query = Row::find_by_statement(self.logouts_statement(SQL, [now.into()]));
+        let rows = self.within_deadline(query.all(&self.database)).await?;
+        Ok(rows.into_iter().map(|row| row.client_id).collect())
+    }
+
+    /// Takes at most `limit` ends of which a client is to be told at `now`, until `lease` (both
+    /// Unix ms). Of simultaneous calls each goes to one.
     ///
     /// # Errors
     /// [`AccountsError`]; some may be taken all the same.
     pub async fn take_due_logouts(
         &self,
+        client_id: &str,
         now: i64,
         lease: i64,
         limit: i64,
@@ -69,13 +86,57 @@ impl Accounts {
         };
         let sql = format!(
             "UPDATE logouts SET due_at = $1 WHERE id IN (
-                SELECT id FROM logouts WHERE session_id IS NULL AND due_at <= $2
-                ORDER BY due_at, id LIMIT $3 {lock}
+                SELECT id FROM logouts
+                WHERE session_id IS NULL AND due_at <= $2 AND client_id = $3
+                ORDER BY due_at, id LIMIT $4 {lock}
             ) RETURNING id, sid, user_id, client_id, uri, attempts"
         );
-        let values = [lease.into(), now.into(), limit.into()];
+        let values = [lease.into(), now.into(), client_id.into(), limit.into()];
         let query = Logout::find_by_statement(self.logouts_statement(&sql, values));
         self.within_deadline(query.all(&self.database)).await
+    }
+
+    /// How many sessions, live or ended, have a client that is to be told of their end.
+    ///
+    /// # Errors
+    /// [`AccountsError`].
+    pub async fn count_logouts(&self) -> Result<i64, AccountsError> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            count: i64,
+        }
+        let query = Row::find_by_statement(
+            self.logouts_statement("SELECT COUNT(*) AS count FROM logouts", []),
+        );
+        let row = self.within_deadline(query.one(&self.database)).await?;
+        Ok(row.map_or(0, |row| row.count))
+    }
+
+    /// Removes at most `limit` ends that have been due since `before` and of which nobody tells;
+    /// says how many. An end that nobody has taken yet is due from the first call (`now`) on. Both
+    /// are Unix ms.
+    ///
+    /// # Errors
+    /// [`AccountsError`].
+    pub async fn prune_untold_logouts(
+        &self,
+        before: i64,
+        now: i64,
+        limit: u64,
+    ) -> Result<u64, AccountsError> {
+        // When the session ended is not known: until then 0 stands there.
+        const NOTICE: &str = "UPDATE logouts SET due_at = $1 WHERE id IN (
+            SELECT id FROM logouts WHERE session_id IS NULL AND due_at = 0 LIMIT $2
+        ) AND due_at = 0";
+        const REMOVE: &str = "DELETE FROM logouts WHERE id IN (
+            SELECT id FROM logouts
+            WHERE session_id IS NULL AND due_at > 0 AND due_at <= $1 LIMIT $2
+        ) AND due_at <= $1";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let notice = self.logouts_statement(NOTICE, [now.into(), limit.into()]);
+        self.within_deadline(self.database.execute_raw(notice)).await?;
+        let removal = self.logouts_statement(REMOVE, [before.into(), limit.into()]);
+        Ok(self.within_deadline(self.database.execute_raw(removal)).await?.rows_affected())
     }
 
     /// Forgets an end: the client knows of it, or never will.

@@ -47,7 +47,7 @@ pub struct KeyFileError {
 
 /// What kind of JWT one is, which its header says (RFC 8725, 3.11), so that none of one kind passes
 /// for another.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum JwtKind {
     /// For whoever the user names. It has no `typ`: there is none for it that common libraries take.
     OfUser,
