@@ -40,6 +40,10 @@ async fn a_browser_that_is_signed_in_costs_no_sms() {
         redeem(provider.client(), rp, code).await.expect(200);
     }
     assert!(!provider.app.logs().contains("a nonce"));
+    // RFC 8707 has one twice that nobody reads here.
+    let resources = [("resource", "https://a.example"), ("resource", "https://b.example")];
+    let answer = browser.authorize(&[asking(SHOP), resources.to_vec()].concat()).await;
+    assert!(parameters(&answer, SHOP.redirect_uri).contains_key("code"));
 }
 
 #[async_test]
@@ -226,14 +230,14 @@ async fn what_is_wrong_is_told_to_the_client() {
 async fn a_state_or_nonce_that_is_too_long_is_refused() {
     let provider = Provider::start().await;
     let mut browser = provider.browser();
-    let long = "a".repeat(1_024);
-    let longer = "a".repeat(1_025);
+    let (long, longest) = ("a".repeat(1_024), "a".repeat(2_048));
+    let longer = format!("{longest}a");
     // Six bytes of JSON each.
     let costly = "\u{1}".repeat(400);
     for (state, nonce, is_good) in [
-        (&*long, &*long, true),
+        (&*longest, &*long, true),
         (&longer, "a", false),
-        ("a", &longer, false),
+        ("a", &longest, false),
         (&costly, &costly, false),
     ] {
         let mut asked = asking_with(SHOP, &[("state", ""), ("nonce", "")]);

@@ -99,13 +99,19 @@ impl Accounts {
         new: NewGrant<'_>,
         now: OffsetDateTime,
     ) -> Result<bool, AccountsError> {
-        const SQL: &str = "INSERT INTO grants (
+        const KEEP: &str = "INSERT INTO grants (
                 code_hash, session_id, user_id, client_id, redirect_uri, scope, nonce,
                 code_challenge, auth_time, created_at, expires_at
             ) SELECT $1, id, $2, $3, $4, $5, $6, $7, $8, $9, $10
             FROM tokens WHERE id = $11 AND expiry > $9";
+        let in_one = self.database.get_database_backend() == DbBackend::Postgres;
+        let sql = if in_one {
+            format!("WITH gone AS ({}) {KEEP}", self.make_room("$11"))
+        } else {
+            KEEP.to_owned()
+        };
         let statement = self.grants_statement(
-            SQL,
+            &sql,
             [
                 code.hash().into_bytes().into(),
                 new.user_id.into(),
@@ -121,7 +127,11 @@ impl Accounts {
             ],
         );
         let kept = async {
-            self.make_room(new.session_id).await?;
+            if !in_one {
+                let room = self.make_room("$1");
+                let room = self.grants_statement(&room, [new.session_id.as_str().into()]);
+                self.database.execute_raw(room).await?;
+            }
             match self.database.execute_raw(statement).await {
                 Ok(done) => Ok(done.rows_affected() > 0),
                 Err(error) if is_of_ended_session(&error) => Ok(false),
@@ -254,16 +264,16 @@ impl Accounts {
     }
 
     /// Makes room for one more grant of a session, where it has as many as it may.
-    async fn make_room(&self, session: &SessionId) -> Result<(), DbErr> {
-        let sql = format!(
+    fn make_room(&self, session: &str) -> String {
+        format!(
             "DELETE FROM grants WHERE code_hash IN (
-                SELECT code_hash FROM grants WHERE session_id = $1
-                ORDER BY created_at DESC LIMIT $2 OFFSET $3 {}
+                SELECT code_hash FROM grants WHERE session_id = {session}
+                ORDER BY created_at DESC LIMIT {} OFFSET {} {}
             )",
+            i64::MAX,
+            MOST_OF_A_SESSION - 1,
             self.skip_locked()
-        );
-        let values = [session.as_str().into(), i64::MAX.into(), (MOST_OF_A_SESSION - 1).into()];
-        self.database.execute_raw(self.grants_statement(&sql, values)).await.map(|_| ())
+        )
     }
 
     /// For a subselect of what is deleted: rows are locked in no order, and whoever waited for one

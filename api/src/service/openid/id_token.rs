@@ -56,6 +56,8 @@ pub struct Hint {
     pub aud: String,
     /// The session.
     pub sid: String,
+    /// In Unix seconds.
+    exp: i64,
 }
 
 impl Hint {
@@ -63,5 +65,11 @@ impl Hint {
     #[must_use]
     pub fn read(keys: &SigningKeys, issuer: &str, jwt: &str) -> Option<Self> {
         keys.verify(JwtKind::IdToken, jwt).filter(|hint: &Self| hint.iss == issuer)
+    }
+
+    /// Whether it is an old one, which others may have seen meanwhile.
+    #[must_use]
+    pub fn has_expired(&self, now: OffsetDateTime) -> bool {
+        self.exp <= now.unix_timestamp()
     }
 }

@@ -17,8 +17,10 @@ use super::{OpenId, SCOPES};
 use crate::service::sessions::CurrentUser;
 use crate::state::AppState;
 
-/// The longest `state` and `nonce` that clients send, in bytes.
-const LONGEST_VALUE: usize = 1_024;
+/// The longest `state` that clients send, in bytes. Some keep much in it.
+const LONGEST_STATE: usize = 2_048;
+/// The longest `nonce`, in bytes.
+const LONGEST_NONCE: usize = 1_024;
 /// Bytes of what is kept that nothing in the request makes longer: a browser's and a session's id.
 const KEPT_WITH_IT: usize = 200;
 
@@ -123,11 +125,14 @@ impl AuthorizationRequest {
             }
         }
         let nonce = take("nonce");
-        let is_long = |value: &Option<String>| {
-            value.as_ref().is_some_and(|value| value.len() > LONGEST_VALUE)
+        let is_long = |value: &Option<String>, longest: usize| {
+            value.as_ref().is_some_and(|value| value.len() > longest)
         };
-        if is_long(&client_state) || is_long(&nonce) {
-            return Err(invalid("state and nonce have 1024 bytes at most"));
+        if is_long(&client_state, LONGEST_STATE) {
+            return Err(invalid("state has 2048 bytes at most"));
+        }
+        if is_long(&nonce, LONGEST_NONCE) {
+            return Err(invalid("nonce has 1024 bytes at most"));
         }
         match take("response_type").as_deref() {
             Some("code") => {}
