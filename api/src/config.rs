@@ -16,7 +16,7 @@ use common::ledger::solved_challenges::SolvedChallenges;
 use common::runtime::clock::Clock;
 use common::runtime::metrics::MetricsAddress;
 use common::runtime::telemetry::TelemetryConfig;
-use poem::http::HeaderName;
+use poem::http::{HeaderName, Uri};
 use secrecy::SecretString;
 
 use crate::browser_config::BrowserConfig;
@@ -152,12 +152,24 @@ impl Config {
             (has_keys, "SIGNING_KEY_FILES"),
         ];
         let missing = missing.into_iter().filter(|(is_there, _)| !is_there);
-        let faults: Vec<_> = missing
+        let mut faults: Vec<_> = missing
             .map(|(_, name)| {
                 SettingError::new("CLIENTS_FILE", format!("has redirect_uris, which need {name}"))
             })
             .collect();
+        faults.extend(self.wrong_issuer());
         if faults.is_empty() { Ok(clients) } else { Err(faults) }
+    }
+
+    /// Why users cannot sign in to apps under the public URL.
+    fn wrong_issuer(&self) -> Option<SettingError> {
+        let url: Uri = self.callbacks.issuer()?.parse().ok()?;
+        let has_path = url.path() != "/";
+        let no_path = has_path.then(|| {
+            SettingError::new("PUBLIC_URL", "may have no path where CLIENTS_FILE has redirect_uris")
+        });
+        let (scheme, host) = (url.scheme_str().unwrap_or_default(), url.host());
+        no_path.or(self.app.check_encrypted("PUBLIC_URL", scheme, host).err())
     }
 
     /// Under which URL users sign in to apps, where they do.

@@ -150,7 +150,7 @@ async fn access_tokens(stage: &Stage, tokens: &[Token]) -> anyhow::Result<Vec<Ac
             redirect_uri: REDIRECT_URI,
             code_challenge: None,
         };
-        accounts.redeem(redemption, &access_token, now).await?.context("no tokens")?;
+        accounts.redeem(&redemption, &access_token, now).await?.context("no tokens")?;
         access_tokens.push(access_token);
     }
     Ok(access_tokens)

@@ -91,6 +91,33 @@ async fn it_ends_with_its_session_and_goes_on_with_a_renewed_one() {
 }
 
 #[async_test]
+async fn a_new_sign_in_ends_the_session_that_the_browser_held() {
+    let app = plan(1).start().await;
+    let [old, new, phone] = [
+        SignedIn::with(app.client(), NUMBER, "browser").await,
+        SignedIn::with(app.client(), NUMBER, "browser").await,
+        SignedIn::with(app.client(), NUMBER, "phone").await,
+    ];
+    let cookie = keep(&app, &old).await;
+    let begin = async |cookie: &str, one: &SignedIn| {
+        let headers = [OWN, ("cookie", cookie), ("authorization", &*bearer(one))];
+        ask(&app, Method::POST, "/session", &headers).await.expect(204)
+    };
+    // The same one again is no other one.
+    begin(&cookie, &old).await;
+    old.is_in().await;
+    begin(&cookie, &new).await;
+    old.is_out().await;
+    new.is_in().await;
+    phone.is_in().await;
+    // Nor does somebody end what another user has.
+    let cookie = keep(&app, &new).await;
+    let ravi = SignedIn::with(app.client(), OTHER_NUMBER, "browser").await;
+    begin(&cookie, &ravi).await;
+    new.is_in().await;
+}
+
+#[async_test]
 async fn signing_out_ends_what_the_page_and_the_browser_hold() {
     let app = plan(1).start().await;
     let [here, elsewhere, phone] = [

@@ -1,6 +1,7 @@
 //! In the test's own process, where time is moved instead of waited for.
 
 mod abuse;
+mod authorization_requests;
 mod challenge;
 mod challenges;
 mod connection;

@@ -40,6 +40,10 @@ async fn a_browser_that_is_signed_in_costs_no_sms() {
         redeem(provider.client(), rp, code).await.expect(200);
     }
     assert!(!provider.app.logs().contains("a nonce"));
+    // RFC 8707 has one twice that nobody reads here.
+    let resources = [("resource", "https://a.example"), ("resource", "https://b.example")];
+    let answer = browser.authorize(&[asking(SHOP), resources.to_vec()].concat()).await;
+    assert!(parameters(&answer, SHOP.redirect_uri).contains_key("code"));
 }
 
 #[async_test]
@@ -219,6 +223,56 @@ async fn what_is_wrong_is_told_to_the_client() {
     refused(&mut nobody, SHOP, &[("prompt", "none")], "login_required").await;
     refused(&mut nobody, OLD, &[("code_challenge_method", "")], "invalid_request").await;
     assert!(nobody.cookies.is_empty(), "nothing was begun");
+}
+
+/// What is kept of them while somebody signs in is bounded.
+#[async_test]
+async fn a_state_or_nonce_that_is_too_long_is_refused() {
+    let provider = Provider::start().await;
+    let mut browser = provider.browser();
+    let (long, longest) = ("a".repeat(1_024), "a".repeat(2_048));
+    let longer = format!("{longest}a");
+    // Six bytes of JSON each.
+    let costly = "\u{1}".repeat(400);
+    for (state, nonce, is_good) in [
+        (&*longest, &*long, true),
+        (&longer, "a", false),
+        ("a", &longest, false),
+        (&costly, &costly, false),
+    ] {
+        let mut asked = asking_with(SHOP, &[("state", ""), ("nonce", "")]);
+        asked.extend([("state", state), ("nonce", nonce)]);
+        let answer = browser.authorize(&asked).await;
+        if is_good {
+            sign_in_page(&answer);
+        } else {
+            let told = parameters(&answer, SHOP.redirect_uri);
+            assert_eq!((&*told["error"], &*told["state"]), ("invalid_request", state));
+        }
+    }
+}
+
+/// The file of clients may change while somebody signs in.
+#[async_test]
+async fn what_a_client_may_not_ask_for_any_more_goes_no_further() {
+    let provider = Provider::start().await;
+    let (mut browser, _) = provider.signed_in().await;
+    let old = [("prompt", "login"), ("code_challenge", ""), ("code_challenge_method", "")];
+    let asked = [asking_with(SHOP, &[old[0]]), asking_with(OLD, &old), asking_with(OLD, &old[..1])];
+    let mut requests = Vec::new();
+    for asked in &asked {
+        requests.push(sign_in_page(&browser.authorize(asked).await));
+    }
+    let mut clients = super::clients();
+    clients[0]["redirect_uris"] = json!(["https://shop.example.com/other"]);
+    clients[1]["pkce"] = json!("required");
+    provider.change_clients(&clients).await;
+    browser.sign_in(NUMBER).await;
+    for request in &requests[..2] {
+        is_page(&browser.go_on(request).await, 400);
+    }
+    let told = parameters(&browser.go_on(&requests[2]).await, OLD.redirect_uri);
+    assert!(told.contains_key("code"));
 }
 
 #[async_test]

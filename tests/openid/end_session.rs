@@ -1,9 +1,14 @@
 //! `GET|POST /oauth/end_session`.
 
+use common::crypto::signing_keys::{JwtKind, SigningKeys};
+use data_encoding::BASE64URL_NOPAD;
+use serde_json::{Value, json};
+
 use super::{
     AFTER_LOGOUT, Browser, END_SESSION, ISSUER, OLD, Provider, SHOP, encoded, is_dead, is_page,
 };
-use crate::api::sessions::OTHER_NUMBER;
+use crate::api::sessions::{NUMBER, OTHER_NUMBER};
+use crate::documentation::project;
 use crate::support::client::Answer;
 
 async fn end(browser: &mut Browser, parameters: &[(&str, &str)]) -> Answer {
@@ -51,6 +56,8 @@ async fn without_a_hint_the_user_is_asked() {
         let answer = end(&mut browser, parameters).await;
         is_page(&answer, 200);
         assert!(answer.text.contains("<button>Sign out</button>"), "{parameters:?}");
+        // Or browsers would post the form without saying that it is the page's own.
+        assert_eq!(answer.header("referrer-policy"), "same-origin");
         user.is_in().await;
     }
     // A page of another site cannot say it for the user.
@@ -63,6 +70,52 @@ async fn without_a_hint_the_user_is_asked() {
     is_page(&answer, 200);
     assert!(answer.text.contains("You are signed out"), "{}", answer.text);
     user.is_out().await;
+}
+
+/// The same ID token, as it is when it has expired.
+fn expired(hint: &str) -> String {
+    let claims = hint.split('.').nth(1).unwrap();
+    let claims = BASE64URL_NOPAD.decode(claims.as_bytes()).unwrap();
+    let mut claims: Value = serde_json::from_slice(&claims).unwrap();
+    claims["exp"] = json!(claims["iat"].as_i64().unwrap() - 1);
+    let key = project().join("tests/support/keys/rsa.pem");
+    SigningKeys::read(&[key]).unwrap().sign(JwtKind::IdToken, &claims).unwrap()
+}
+
+#[async_test]
+async fn an_old_hint_ends_no_session_but_that_of_the_browser_that_shows_it() {
+    let provider = Provider::start().await;
+    let (mut browser, user) = provider.signed_in().await;
+    let tokens = browser.tokens(SHOP).await;
+    let old = expired(tokens["id_token"].as_str().unwrap());
+    let parameters = [("id_token_hint", &*old), ("post_logout_redirect_uri", AFTER_LOGOUT)];
+    // Whoever has nothing is signed out already.
+    let answer = end(&mut provider.browser(), &parameters).await;
+    assert_eq!(answer.header("location"), AFTER_LOGOUT);
+    user.is_in().await;
+    // The same user's, at another device.
+    let mut elsewhere = provider.browser();
+    let there = elsewhere.sign_in(NUMBER).await;
+    is_page(&end(&mut elsewhere, &parameters).await, 200);
+    there.is_in().await;
+    user.is_in().await;
+    let answer = end(&mut browser, &parameters).await;
+    assert_eq!(answer.header("location"), AFTER_LOGOUT);
+    user.is_out().await;
+    there.is_in().await;
+}
+
+#[async_test]
+async fn a_database_that_is_away_is_told_of_on_a_page() {
+    let provider = Provider::start().await;
+    let (mut browser, user) = provider.signed_in().await;
+    let tokens = browser.tokens(SHOP).await;
+    let hint = [("id_token_hint", tokens["id_token"].as_str().unwrap())];
+    let outage = provider.app.database.fail().await;
+    is_page(&end(&mut browser, &hint).await, 503);
+    is_page(&browser.post_own(END_SESSION, &[("confirmed", "yes")]).await, 503);
+    provider.app.database.restore(outage).await;
+    user.is_in().await;
 }
 
 #[async_test]

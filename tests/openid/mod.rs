@@ -22,8 +22,9 @@ use tempfile::TempDir;
 
 use crate::api::sessions::{self, SignedIn};
 use crate::documentation::project;
-use crate::support::app::{App, Plan};
+use crate::support::app::{App, Plan, SOON};
 use crate::support::client::{Answer, Client};
+use crate::support::eventually;
 
 const AUTHORIZE: &str = "/oauth/authorize";
 const TOKEN: &str = "/oauth/token";
@@ -116,8 +117,16 @@ impl Provider {
         Self { app: change(plan).start().await, folder }
     }
 
-    fn write_clients(&self, clients: &Value) {
+    /// Changes the file, and waits until it has been read again.
+    async fn change_clients(&self, clients: &Value) {
+        let read = || {
+            let told = self.app.apis[0].events("setting_reloaded");
+            told.iter().filter(|line| line["setting"] == "CLIENTS_FILE").count()
+        };
+        let before = read();
         std::fs::write(self.folder.path().join("clients.json"), clients.to_string()).unwrap();
+        self.app.apis[0].signal("HUP");
+        eventually(SOON, "a new list", async || (read() > before).then_some(())).await;
     }
 
     fn client(&self) -> &Client {

@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use super::{DISCOVERY, ISSUER, Provider, clients};
+use crate::documentation::project;
 use crate::support::app::{Plan, SOON};
 use crate::support::process::Process;
-use crate::support::settings::Settings;
+use crate::support::settings::{OTP_SECRET, Settings};
 
 const PATHS: [&str; 5] =
     [DISCOVERY, "/oauth/authorize", "/oauth/continue", "/oauth/userinfo", "/oauth/end_session"];
@@ -67,6 +68,46 @@ async fn discovery_says_what_there_is() {
     let answer = provider.client().post(DISCOVERY, &json!({})).await;
     assert_eq!(answer.header("allow"), "GET, HEAD");
     answer.expect_code(405, "method_not_allowed");
+}
+
+#[async_test]
+async fn a_public_url_that_is_no_issuer_keeps_the_api_from_starting() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("clients.json");
+    std::fs::write(&path, clients().to_string()).unwrap();
+    let key = project().join("tests/support/keys/rsa.pem");
+    for (environment, url, told) in [
+        (
+            "development",
+            "https://example.com/auth",
+            "PUBLIC_URL: may have no path where CLIENTS_FILE has redirect_uris",
+        ),
+        (
+            "production",
+            "http://signin.example.com",
+            "PUBLIC_URL: has to start with https:// when APP_ENV=production, but for this machine \
+             itself",
+        ),
+    ] {
+        let settings: Settings = [
+            ("PORT", "0"),
+            ("METRICS_ADDR", "off"),
+            ("APP_ENV", environment),
+            ("DATABASE_URL", "sqlite::memory:"),
+            ("OTP_SECRET", OTP_SECRET),
+            ("REDIS_URL", "redis://127.0.0.1:1"),
+            ("SIGN_IN_PAGE", "on"),
+            ("TRUSTED_PROXIES", "none"),
+            ("SIGNING_KEY_FILES", key.to_str().unwrap()),
+            ("CLIENTS_FILE", path.to_str().unwrap()),
+            ("PUBLIC_URL", url),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        let mut api = Process::spawn("api", "api", &[], &settings, folder.path());
+        assert_eq!(api.ended(SOON).await.code(), Some(2));
+        assert_eq!(api.stderr().trim_end(), told);
+    }
 }
 
 #[async_test]

@@ -284,13 +284,7 @@ async fn a_client_that_is_taken_off_the_list_has_nothing_left() {
     let token = tokens["access_token"].as_str().unwrap();
     let mut clients = super::clients();
     clients.as_array_mut().unwrap().remove(0);
-    provider.write_clients(&clients);
-    provider.app.apis[0].signal("HUP");
-    crate::support::eventually(crate::support::app::SOON, "a new list", async || {
-        let told = provider.app.apis[0].events("setting_reloaded");
-        told.iter().any(|line| line["setting"] == "CLIENTS_FILE").then_some(())
-    })
-    .await;
+    provider.change_clients(&clients).await;
     is_dead(provider.client(), token).await;
     let answer =
         post(provider.client(), "/oauth/introspect", Some(&basic(BACKEND)), &[("token", token)])
@@ -345,10 +339,12 @@ async fn introspection_and_revocation_know_access_tokens() {
 
 mod in_process {
     use common::accounts::{NewGrant, Redemption};
+    use common::crypto::signing_keys::SigningKeys;
     use common::domain::openid::{AccessToken, AuthorizationCode};
     use common::domain::token::{Scope, Token};
 
     use super::*;
+    use crate::documentation::project;
     use crate::support::in_process::{InProcess, Setup};
     use crate::support::numbers::NUMBER;
 
@@ -383,8 +379,8 @@ mod in_process {
             code_challenge: None,
         };
         let (token, now) = (AccessToken::random(), app.clock.now());
-        let redeemed = app.state.accounts.redeem(redemption, &token, now).await.unwrap();
-        redeemed.map(|redeemed| (token, (redeemed.expires_at - now).whole_seconds()))
+        let expires_at = app.state.accounts.redeem(&redemption, &token, now).await.unwrap();
+        expires_at.map(|expires_at| (token, (expires_at - now).whole_seconds()))
     }
 
     #[async_test]
@@ -406,6 +402,36 @@ mod in_process {
         assert!(!live().await);
         let pruned = app.state.accounts.prune_expired_grants(app.clock.now(), 10).await.unwrap();
         assert_eq!(pruned, 1, "the other one went when it was shown");
+    }
+
+    #[async_test]
+    async fn a_code_that_nothing_was_signed_for_is_good_still() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("clients.json");
+        std::fs::write(&file, super::super::clients().to_string()).unwrap();
+        let setup = Setup::limits_off().set("PUBLIC_URL", super::super::ISSUER);
+        let app = setup.set("CLIENTS_FILE", file.to_str().unwrap()).start().await;
+        let code = code(&app).await;
+        let redeem = async || {
+            let form = [
+                ("grant_type", "authorization_code"),
+                ("code", code.expose()),
+                ("redirect_uri", "https://a.example"),
+            ];
+            let request = poem::Request::builder()
+                .method(http::Method::POST)
+                .uri_str(TOKEN)
+                .content_type(super::super::FORM)
+                .header("authorization", basic((SHOP.id, SHOP.secret.unwrap())));
+            app.call(request.body(super::super::encoded(&form))).await
+        };
+        let keys = &app.state.jwts.keys;
+        keys.replace("SIGNING_KEY_FILES", Ok(None));
+        assert_ne!(redeem().await.status, 200);
+        let file = project().join("tests/support/keys/rsa.pem");
+        keys.replace("SIGNING_KEY_FILES", Ok(Some(SigningKeys::read(&[file]).unwrap())));
+        redeem().await.expect(200);
+        is_error(&redeem().await, 400, "invalid_grant");
     }
 
     #[async_test]

@@ -38,11 +38,24 @@ pub struct BrowserSession {
 
 impl BrowserSession {
     /// Makes the browser hold the session of the token that its page sends. A foreign page could
-    /// have sent one of its own (login CSRF).
+    /// have sent one of its own (login CSRF). The session of the same user that the browser held
+    /// until then ends: nobody holds it any more.
     async fn begin(&self, request: &Request) -> Result<Response, ApiError> {
         let token = bearer_token(request.headers())?.ok_or(ErrorKind::Unauthorized)?;
         let current = sessions::find(&self.state, &token).await?;
         let current = current.ok_or(ErrorKind::InvalidAuthorizationHeader)?;
+        let before = match self.cookie.token_in(request.headers()) {
+            Some(token) => sessions::find(&self.state, &token).await?,
+            None => None,
+        };
+        let is_replaced = |before: &Arc<CurrentUser>| {
+            before.user.id == current.user.id && before.session.id != current.session.id
+        };
+        if let Some(before) = before.filter(is_replaced) {
+            let client = client_of(request, &self.address_rule);
+            let id = &before.session.id;
+            sessions::end(&self.state, before.user.id, id, id, &client).await?;
+        }
         let life = current.session.expires_at - self.state.clock.now();
         let life = Duration::try_from(life).unwrap_or_default();
         Ok(done(self.cookie.set(&token, life)))

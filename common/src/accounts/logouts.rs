@@ -4,7 +4,7 @@
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, Value};
 
 use super::grants::is_of_ended_session;
-use super::{Accounts, AccountsError, Redeemed};
+use super::{Accounts, AccountsError, Granted};
 
 /// A client that is to be told of an end.
 #[derive(Clone, Debug, FromQueryResult)]
@@ -28,7 +28,7 @@ impl Accounts {
     /// [`AccountsError`]; it may be noted all the same.
     pub async fn tell_of_end(
         &self,
-        redeemed: &Redeemed,
+        granted: &Granted,
         client_id: &str,
         uri: &str,
     ) -> Result<bool, AccountsError> {
@@ -36,8 +36,8 @@ impl Accounts {
             VALUES ($1, $1, $2, $3, $4)
             ON CONFLICT (session_id, client_id) DO UPDATE SET uri = excluded.uri";
         let values = [
-            redeemed.session_id.as_str().into(),
-            redeemed.user_id.into(),
+            granted.session_id.as_str().into(),
+            granted.user_id.into(),
             client_id.into(),
             uri.into(),
         ];

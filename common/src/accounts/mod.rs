@@ -28,7 +28,7 @@ use sea_orm::{
 use secrecy::{ExposeSecret, SecretString};
 
 pub use self::events::Event;
-pub use self::grants::{AccessGrant, NewGrant, Redeemed, Redemption};
+pub use self::grants::{AccessGrant, Granted, MOST_OF_A_SESSION, NewGrant, Redemption};
 pub use self::logouts::Logout;
 pub use self::number_change::{Moved, NumberMove};
 pub use self::outbox::OutboxEntry;

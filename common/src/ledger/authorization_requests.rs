@@ -16,12 +16,18 @@ use crate::runtime::clock::{Clock, millis};
 
 /// How long somebody may take to sign in.
 pub const KEEP: Duration = Duration::from_secs(10 * 60);
+/// The longest that is kept of one, in bytes.
+pub const LONGEST: usize = 4_000;
 /// How many requests an address may have; past that the oldest goes.
 pub const MOST_OF_AN_ADDRESS: u32 = 100;
+/// How many its network may have, in the same way.
+pub const MOST_OF_A_NETWORK: u32 = 2_000;
+/// How many there may be, in the same way. With their lists they take 150 MB of Redis at most.
+pub const MOST: u32 = 20_000;
 
 static KEEP_REQUEST: LazyLock<Script<KeepCall<'static>>> = LazyLock::new(|| Script::new(&()));
 
-keys!(RequestKeys { of_address, request });
+keys!(RequestKeys { all, of_address, of_network, request });
 
 named! {
     #[derive(Serialize)]
@@ -30,6 +36,8 @@ named! {
         content: &'a str,
         kept_for: i64,
         most: u32,
+        most_of_address: u32,
+        most_of_network: u32,
     }
 }
 
@@ -53,7 +61,7 @@ impl AuthorizationRequests {
         Self { redis, clock }
     }
 
-    /// Keeps one for [`KEEP`].
+    /// Keeps one, of [`LONGEST`] at most, for [`KEEP`].
     ///
     /// # Errors
     /// [`LedgerError`]; it may be kept all the same.
@@ -67,10 +75,14 @@ impl AuthorizationRequests {
             now: self.clock.unix_ms(),
             content,
             kept_for: millis(KEEP),
-            most: MOST_OF_AN_ADDRESS,
+            most: MOST,
+            most_of_address: MOST_OF_AN_ADDRESS,
+            most_of_network: MOST_OF_A_NETWORK,
         };
         let keys = RequestKeys {
+            all: keys::authorization_requests(),
             of_address: keys::authorization_requests_of_address(client),
+            of_network: keys::authorization_requests_of_network(client.network()),
             request: keys::authorization_request(id),
         };
         let mut redis = self.redis.clone();

@@ -83,6 +83,16 @@ pub(crate) fn authorization_requests_of_address(address: ClientAddress) -> Strin
     format!("{{cheershare}}:authorization:address:{address}")
 }
 
+/// The names of those that were begun from a network.
+pub(crate) fn authorization_requests_of_network(network: ClientNetwork) -> String {
+    format!("{{cheershare}}:authorization:network:{network}")
+}
+
+/// The names of all of them.
+pub(crate) fn authorization_requests() -> String {
+    "{cheershare}:authorization:all".to_owned()
+}
+
 /// The names of the requests that were refused and may be repeated.
 pub(crate) fn idempotency_refusals() -> String {
     "{cheershare}:idempotency:refusals".to_owned()

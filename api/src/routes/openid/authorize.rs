@@ -77,8 +77,7 @@ impl Provider {
         let asked = openid::find(&self.openid, &id, &browser).await?;
         let Some(asked) = asked else { return Ok(None) };
         let issuer = &self.openid.issuer;
-        if openid::name_of(&self.state, &asked.client_id).is_none() {
-            // It was taken off the list meanwhile.
+        if !asked.is_still_good(&self.state) {
             return Ok(None);
         }
         let current = self.browsers_session(request.headers()).await?;

@@ -2,7 +2,7 @@
 
 use common::domain::client::Client;
 use common::domain::ids::SessionId;
-use poem::http::{Method, StatusCode, header};
+use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::{Request, Response};
 
 use super::{END_SESSION_PATH, LONGEST_REQUEST, Provider, parameters, see_other, with_header};
@@ -22,7 +22,8 @@ impl Provider {
                 let body = request.take_body();
                 let mut form = form::read(&request, body).await?;
                 if form.take(CONFIRMED).is_some() {
-                    return Ok(self.sign_out(&request, None).await?);
+                    let done = self.sign_out(&request, None).await;
+                    return Ok(done.unwrap_or_else(|_| self.unavailable()));
                 }
                 let query = form.encoded();
                 if query.len() <= LONGEST_REQUEST {
@@ -33,7 +34,10 @@ impl Provider {
             return self.as_get(END_SESSION_PATH, &mut request).await;
         }
         match parameters(&request) {
-            Ok(form) => Ok(self.end_as_asked(&request, form).await?),
+            Ok(form) => {
+                let done = self.end_as_asked(&request, form).await;
+                Ok(done.unwrap_or_else(|_| self.unavailable()))
+            }
             Err(text) => Ok(self.refusal(text)),
         }
     }
@@ -47,10 +51,15 @@ impl Provider {
         // A client that says to be another one than the hint's is not believed.
         let hint = hint.filter(|hint| client_id.as_ref().is_none_or(|id| *id == hint.aud));
         let current = self.browsers_session(request.headers()).await?;
-        let is_others = |hint: &Hint| {
-            current.as_ref().is_some_and(|current| current.user.id.to_string() != hint.sub)
+        let now = self.state.clock.now();
+        // An old one speaks for its own session alone: others may have seen it meanwhile.
+        let fits = |hint: &Hint| {
+            current.as_ref().is_none_or(|current| {
+                let is_its_own = current.session.id.as_str() == hint.sid;
+                is_its_own || !hint.has_expired(now) && current.user.id.to_string() == hint.sub
+            })
         };
-        let Some(hint) = hint.filter(|hint| !is_others(hint)) else { return Ok(self.ask()) };
+        let Some(hint) = hint.filter(fits) else { return Ok(self.ask()) };
         let uri = form.take("post_logout_redirect_uri");
         if let Some(uri) = &uri {
             let clients = self.state.registered_clients.get();
@@ -61,7 +70,8 @@ impl Provider {
                 return Ok(self.refusal(text));
             }
         }
-        let response = self.sign_out(request, Some(&hint)).await?;
+        let fresh = Some(&hint).filter(|hint| !hint.has_expired(now));
+        let response = self.sign_out(request, fresh).await?;
         let Some(uri) = uri else { return Ok(response) };
         let state = form.take("state");
         let cleared = response.headers().get(header::SET_COOKIE).cloned();
@@ -76,10 +86,14 @@ impl Provider {
             submits_itself: false,
         };
         let text = "You stay signed in unless you say so here.";
-        self.notices.page(StatusCode::OK, "Sign out?", text, Some(&form))
+        let page = self.notices.page(StatusCode::OK, "Sign out?", text, Some(&form));
+        // With `no-referrer` browsers post its form with `Origin: null`, and some say nothing else
+        // of where it comes from.
+        let policy = HeaderValue::from_static("same-origin");
+        with_header(page, header::REFERRER_POLICY, Some(policy))
     }
 
-    /// Ends the browser's session, and that of the hint, mostly one.
+    /// Ends the browser's session, and that of a hint that has not expired, mostly one.
     async fn sign_out(&self, request: &Request, hint: Option<&Hint>) -> Result<Response, ApiError> {
         let client: &Client = request.data().ok_or(ErrorKind::Internal)?;
         let state = &*self.state;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::accounts::Redeemed;
+use common::accounts::Granted;
 use common::crypto::signing_keys::{JwtKind, SigningKeys};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -28,20 +28,20 @@ pub struct IdTokenClaims<'a> {
 impl<'a> IdTokenClaims<'a> {
     /// For a client, of what its code was good for.
     pub(super) fn of(
-        redeemed: &'a Redeemed,
+        granted: &'a Granted,
         issuer: &'a str,
         client_id: &'a str,
         now: OffsetDateTime,
     ) -> Self {
         Self {
             iss: issuer,
-            sub: redeemed.user_id.to_string(),
+            sub: granted.user_id.to_string(),
             aud: client_id,
             iat: now.unix_timestamp(),
             exp: (now + LIFE).unix_timestamp(),
-            auth_time: redeemed.auth_time.unix_timestamp(),
-            sid: &redeemed.session_id,
-            nonce: redeemed.nonce.as_deref(),
+            auth_time: granted.auth_time.unix_timestamp(),
+            sid: &granted.session_id,
+            nonce: granted.nonce.as_deref(),
             amr: ["otp", "sms"],
         }
     }
@@ -56,6 +56,8 @@ pub struct Hint {
     pub aud: String,
     /// The session.
     pub sid: String,
+    /// In Unix seconds.
+    exp: i64,
 }
 
 impl Hint {
@@ -63,5 +65,11 @@ impl Hint {
     #[must_use]
     pub fn read(keys: &SigningKeys, issuer: &str, jwt: &str) -> Option<Self> {
         keys.verify(JwtKind::IdToken, jwt).filter(|hint: &Self| hint.iss == issuer)
+    }
+
+    /// Whether it is an old one, which others may have seen meanwhile.
+    #[must_use]
+    pub fn has_expired(&self, now: OffsetDateTime) -> bool {
+        self.exp <= now.unix_timestamp()
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use common::domain::ids::BrowserId;
 use common::domain::openid::is_base64url_of_32_bytes;
 use common::domain::phone::PhoneNumber;
+use common::ledger::authorization_requests::LONGEST;
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -15,6 +16,13 @@ use super::id_token::Hint;
 use super::{OpenId, SCOPES};
 use crate::service::sessions::CurrentUser;
 use crate::state::AppState;
+
+/// The longest `state` that clients send, in bytes. Some keep much in it.
+const LONGEST_STATE: usize = 2_048;
+/// The longest `nonce`, in bytes.
+const LONGEST_NONCE: usize = 1_024;
+/// Bytes of what is kept that nothing in the request makes longer: a browser's and a session's id.
+const KEPT_WITH_IT: usize = 200;
 
 /// A request whose client and redirect URI are known to be good. `Debug` hides the number.
 #[derive(Clone, Deserialize, Serialize)]
@@ -116,6 +124,16 @@ impl AuthorizationRequest {
                 return Err(refuse(error, "Request objects are not supported"));
             }
         }
+        let nonce = take("nonce");
+        let is_long = |value: &Option<String>, longest: usize| {
+            value.as_ref().is_some_and(|value| value.len() > longest)
+        };
+        if is_long(&client_state, LONGEST_STATE) {
+            return Err(invalid("state has 2048 bytes at most"));
+        }
+        if is_long(&nonce, LONGEST_NONCE) {
+            return Err(invalid("nonce has 1024 bytes at most"));
+        }
         match take("response_type").as_deref() {
             Some("code") => {}
             Some(_) => {
@@ -174,11 +192,10 @@ impl AuthorizationRequest {
         };
         let number = take("login_hint")
             .and_then(|hint| PhoneNumber::parse(&hint, state.default_country).ok());
-        let nonce = take("nonce");
         let login = prompts.contains(&"login") || max_age == Some(0);
-        Ok(Self {
+        let asked = Self {
             mode: known_mode.unwrap_or_default(),
-            state: client_state,
+            state: client_state.clone(),
             scope,
             nonce,
             code_challenge,
@@ -189,8 +206,24 @@ impl AuthorizationRequest {
             number: number.map(|number| number.e164().as_str().to_owned()),
             began_at: state.clock.now().unix_timestamp(),
             session_before: None,
-            client_id,
-            redirect_uri,
+            client_id: client_id.clone(),
+            redirect_uri: redirect_uri.clone(),
+        };
+        // JSON has several bytes for some characters.
+        let length = serde_json::to_string(&asked).map_or(usize::MAX, |json| json.len());
+        if length > LONGEST - KEPT_WITH_IT {
+            return Err(invalid("The request is too long"));
+        }
+        Ok(asked)
+    }
+
+    /// Whether its client, as the file has it now, may still ask for it.
+    #[must_use]
+    pub fn is_still_good(&self, state: &AppState) -> bool {
+        let clients = state.registered_clients.get();
+        clients.openid(&self.client_id).is_some_and(|(_, terms)| {
+            let has_challenge = self.code_challenge.is_some() || !terms.needs_pkce;
+            has_challenge && terms.redirects_to(&self.redirect_uri)
         })
     }
 

@@ -58,21 +58,25 @@ pub async fn redeem(
     let redemption =
         Redemption { code: &code, client_id, redirect_uri, code_challenge: challenge.as_deref() };
     let (access_token, now) = (AccessToken::random(), state.clock.now());
-    let redeemed = state.accounts.redeem(redemption, &access_token, now).await?;
-    let Some(redeemed) = redeemed else {
+    let refused = || {
         state.rejections.code(client_id);
-        return Err(TokensError::WrongCode);
+        TokensError::WrongCode
     };
+    let granted = state.accounts.granted(&redemption, now).await?.ok_or_else(refused)?;
     if let Some(uri) = &terms.backchannel_logout_uri
-        && !state.accounts.tell_of_end(&redeemed, client_id, uri).await?
+        && !state.accounts.tell_of_end(&granted, client_id, uri).await?
     {
         return Err(TokensError::WrongCode);
     }
-    let claims = IdTokenClaims::of(&redeemed, &openid.issuer, client_id, now);
+    let claims = IdTokenClaims::of(&granted, &openid.issuer, client_id, now);
+    let id_token = state.jwts.sign(JwtKind::IdToken, granted.user_id, &claims).await?;
+    // Last, so that a client whose request failed before can repeat it.
+    let expires_at = state.accounts.redeem(&redemption, &access_token, now).await?;
+    let expires_at = expires_at.ok_or_else(refused)?;
     Ok(Tokens {
-        id_token: state.jwts.sign(JwtKind::IdToken, redeemed.user_id, &claims).await?,
+        id_token,
         access_token,
-        expires_in: (redeemed.expires_at - now).whole_seconds(),
-        scope: redeemed.scope,
+        expires_in: (expires_at - now).whole_seconds(),
+        scope: granted.scope,
     })
 }
