@@ -9,7 +9,9 @@ use super::{
 };
 use crate::api::sessions::{NUMBER, OTHER_NUMBER};
 use crate::documentation::project;
+use crate::support::app::SOON;
 use crate::support::client::Answer;
+use crate::support::eventually;
 
 async fn end(browser: &mut Browser, parameters: &[(&str, &str)]) -> Answer {
     browser.get(&format!("{END_SESSION}?{}", encoded(parameters))).await
@@ -115,7 +117,10 @@ async fn a_database_that_is_away_is_told_of_on_a_page() {
     is_page(&end(&mut browser, &hint).await, 503);
     is_page(&browser.post_own(END_SESSION, &[("confirmed", "yes")]).await, 503);
     provider.app.database.restore(outage).await;
-    user.is_in().await;
+    eventually(SOON, "the session, which lives", async || {
+        (user.get("/protected").await.status == 200).then_some(())
+    })
+    .await;
 }
 
 #[async_test]
