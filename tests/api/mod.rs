@@ -6,7 +6,7 @@ mod document;
 mod http;
 pub(crate) mod idempotency;
 mod jwts;
-mod oauth;
+pub(crate) mod oauth;
 mod outages;
 mod own_account;
 mod pages;

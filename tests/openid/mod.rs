@@ -12,7 +12,7 @@ mod user_info;
 
 use std::collections::BTreeMap;
 
-use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use http::{HeaderMap, HeaderName, Method};
 use ring::rsa::PublicKeyComponents;
 use ring::signature::RSA_PKCS1_2048_8192_SHA256;
@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+use crate::api::oauth::{basic, post_form as post};
 use crate::api::sessions::{self, SignedIn};
 use crate::documentation::project;
 use crate::support::app::{App, Plan, SOON};
@@ -294,24 +295,6 @@ fn is_page(answer: &Answer, status: u16) {
     for part in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"] {
         assert!(policy.split("; ").any(|one| one == part), "{policy}");
     }
-}
-
-fn basic((id, secret): (&str, &str)) -> String {
-    format!("Basic {}", BASE64.encode(format!("{id}:{secret}").as_bytes()))
-}
-
-async fn post(
-    client: &Client,
-    path: &str,
-    authorization: Option<&str>,
-    form: &[(&str, &str)],
-) -> Answer {
-    let mut headers = HeaderMap::new();
-    headers.insert("content-type", FORM.parse().unwrap());
-    if let Some(value) = authorization {
-        headers.insert("authorization", value.parse().unwrap());
-    }
-    client.send(Method::POST, path, headers, encoded(form)).await
 }
 
 /// What a client posts for a code.

@@ -69,12 +69,12 @@ fn hash_of(secret: &str) -> String {
     format!("sha256:{}", HEXLOWER.encode(&Sha256::digest(secret)))
 }
 
-fn basic((id, secret): (&str, &str)) -> String {
+pub(crate) fn basic((id, secret): (&str, &str)) -> String {
     format!("Basic {}", BASE64.encode(format!("{id}:{secret}").as_bytes()))
 }
 
 /// POST of a form, by HTTP Basic where a client is given.
-async fn post_form(
+pub(crate) async fn post_form(
     client: &Client,
     path: &str,
     authorization: Option<&str>,
