@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, SqlErr, Statement, Value};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, SqlErr, Value};
 use time::OffsetDateTime;
 
 use super::{Accounts, AccountsError};
@@ -110,7 +110,7 @@ impl Accounts {
         } else {
             KEEP.to_owned()
         };
-        let statement = self.grants_statement(
+        let statement = self.statement(
             &sql,
             [
                 code.hash().into_bytes().into(),
@@ -129,7 +129,7 @@ impl Accounts {
         let kept = async {
             if !in_one {
                 let room = self.make_room("$1");
-                let room = self.grants_statement(&room, [new.session_id.as_str().into()]);
+                let room = self.statement(&room, [new.session_id.as_str().into()]);
                 self.database.execute_raw(room).await?;
             }
             match self.database.execute_raw(statement).await {
@@ -155,7 +155,7 @@ impl Accounts {
             let columns = "session_id, user_id, scope, nonce, auth_time";
             format!("SELECT {columns} FROM grants WHERE {FITS}")
         });
-        let query = Granted::find_by_statement(self.grants_statement(&SQL, redemption.values(now)));
+        let query = Granted::find_by_statement(self.statement(&SQL, redemption.values(now)));
         let granted = self.within_deadline(query.one(&self.database)).await?;
         if granted.is_none() {
             self.end_code(redemption.code).await?;
@@ -187,7 +187,7 @@ impl Accounts {
         let [code, at, client, uri, challenge] = redemption.values(now);
         let (token, longest) = (token.hash().into_bytes().into(), (now + TOKEN_LIFE).into());
         let values = [code, at, client, uri, challenge, token, longest];
-        let update = self.database.query_one_raw(self.grants_statement(&sql, values));
+        let update = self.database.query_one_raw(self.statement(&sql, values));
         let Some(row) = self.within_deadline(update).await? else {
             self.end_code(redemption.code).await?;
             return Ok(None);
@@ -197,8 +197,7 @@ impl Accounts {
 
     async fn end_code(&self, code: &AuthorizationCode) -> Result<(), AccountsError> {
         const SQL: &str = "DELETE FROM grants WHERE code_hash = $1";
-        let end = self.grants_statement(SQL, [code.hash().into_bytes().into()]);
-        self.within_deadline(self.database.execute_raw(end)).await?;
+        self.run(SQL, [code.hash().into_bytes().into()]).await?;
         Ok(())
     }
 
@@ -222,7 +221,7 @@ impl Accounts {
             )
         });
         let values = [token.hash().into_bytes().into(), now.into()];
-        let query = AccessGrant::find_by_statement(self.grants_statement(&SQL, values));
+        let query = AccessGrant::find_by_statement(self.statement(&SQL, values));
         self.within_deadline(query.one(&self.database)).await
     }
 
@@ -237,8 +236,7 @@ impl Accounts {
     ) -> Result<(), AccountsError> {
         const SQL: &str = "DELETE FROM grants WHERE token_hash = $1 AND client_id = $2";
         let values = [token.hash().into_bytes().into(), client_id.into()];
-        let end = self.grants_statement(SQL, values);
-        self.within_deadline(self.database.execute_raw(end)).await?;
+        self.run(SQL, values).await?;
         Ok(())
     }
 
@@ -259,8 +257,7 @@ impl Accounts {
             self.skip_locked()
         );
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let removal = self.grants_statement(&sql, [now.into(), limit.into()]);
-        Ok(self.within_deadline(self.database.execute_raw(removal)).await?.rows_affected())
+        self.run(&sql, [now.into(), limit.into()]).await
     }
 
     /// Makes room for one more grant of a session, where it has as many as it may.
@@ -283,10 +280,6 @@ impl Accounts {
             DbBackend::Postgres => "FOR UPDATE SKIP LOCKED",
             _ => "",
         }
-    }
-
-    fn grants_statement<const N: usize>(&self, sql: &str, values: [Value; N]) -> Statement {
-        Statement::from_sql_and_values(self.database.get_database_backend(), sql, values)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which OpenID clients are to be told of a session's end. A row stands for a session and a client;
 //! the database notes that the session has ended, whatever ended it.
 
-use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult};
 
 use super::grants::is_of_ended_session;
 use super::{Accounts, AccountsError, Granted};
@@ -41,7 +41,7 @@ impl Accounts {
             client_id.into(),
             uri.into(),
         ];
-        let statement = self.logouts_statement(SQL, values);
+        let statement = self.statement(SQL, values);
         let noted = async {
             match self.database.execute_raw(statement).await {
                 Ok(_) => Ok(true),
@@ -63,7 +63,7 @@ impl Accounts {
         }
         const SQL: &str =
             "SELECT DISTINCT client_id FROM logouts WHERE session_id IS NULL AND due_at <= $1";
-        let query = Row::find_by_statement(self.logouts_statement(SQL, [now.into()]));
+        let query = Row::find_by_statement(self.statement(SQL, [now.into()]));
         let rows = self.within_deadline(query.all(&self.database)).await?;
         Ok(rows.into_iter().map(|row| row.client_id).collect())
     }
@@ -92,7 +92,7 @@ impl Accounts {
             ) RETURNING id, sid, user_id, client_id, uri, attempts"
         );
         let values = [lease.into(), now.into(), client_id.into(), limit.into()];
-        let query = Logout::find_by_statement(self.logouts_statement(&sql, values));
+        let query = Logout::find_by_statement(self.statement(&sql, values));
         self.within_deadline(query.all(&self.database)).await
     }
 
@@ -105,9 +105,8 @@ impl Accounts {
         struct Row {
             count: i64,
         }
-        let query = Row::find_by_statement(
-            self.logouts_statement("SELECT COUNT(*) AS count FROM logouts", []),
-        );
+        let query =
+            Row::find_by_statement(self.statement("SELECT COUNT(*) AS count FROM logouts", []));
         let row = self.within_deadline(query.one(&self.database)).await?;
         Ok(row.map_or(0, |row| row.count))
     }
@@ -133,10 +132,8 @@ impl Accounts {
             WHERE session_id IS NULL AND due_at > 0 AND due_at <= $1 LIMIT $2
         ) AND due_at <= $1";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let notice = self.logouts_statement(NOTICE, [now.into(), limit.into()]);
-        self.within_deadline(self.database.execute_raw(notice)).await?;
-        let removal = self.logouts_statement(REMOVE, [before.into(), limit.into()]);
-        Ok(self.within_deadline(self.database.execute_raw(removal)).await?.rows_affected())
+        self.run(NOTICE, [now.into(), limit.into()]).await?;
+        self.run(REMOVE, [before.into(), limit.into()]).await
     }
 
     /// Forgets an end: the client knows of it, or never will.
@@ -144,7 +141,8 @@ impl Accounts {
     /// # Errors
     /// [`AccountsError`]; then the client is told again.
     pub async fn forget_logout(&self, id: i64) -> Result<(), AccountsError> {
-        self.change_logout("DELETE FROM logouts WHERE id = $1", [id.into()]).await
+        self.run("DELETE FROM logouts WHERE id = $1", [id.into()]).await?;
+        Ok(())
     }
 
     /// Puts off the next attempt to tell of an end until then (Unix ms).
@@ -153,20 +151,7 @@ impl Accounts {
     /// [`AccountsError`]; then the client is told after the lease.
     pub async fn logout_failed(&self, id: i64, at: i64) -> Result<(), AccountsError> {
         const SQL: &str = "UPDATE logouts SET attempts = attempts + 1, due_at = $1 WHERE id = $2";
-        self.change_logout(SQL, [at.into(), id.into()]).await
-    }
-
-    async fn change_logout<const N: usize>(
-        &self,
-        sql: &str,
-        values: [Value; N],
-    ) -> Result<(), AccountsError> {
-        let statement = self.logouts_statement(sql, values);
-        self.within_deadline(self.database.execute_raw(statement)).await?;
+        self.run(SQL, [at.into(), id.into()]).await?;
         Ok(())
-    }
-
-    fn logouts_statement<const N: usize>(&self, sql: &str, values: [Value; N]) -> Statement {
-        Statement::from_sql_and_values(self.database.get_database_backend(), sql, values)
     }
 }

@@ -23,7 +23,8 @@ use std::time::Duration;
 use sea_orm::sqlx::{self, Connection, SqliteConnection};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    DbErr, IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    DbErr, IsolationLevel, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    Value,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -124,6 +125,21 @@ impl Accounts {
             ..Default::default()
         };
         self.database.begin_with_options(options).await
+    }
+
+    fn statement<const N: usize>(&self, sql: &str, values: [Value; N]) -> Statement {
+        Statement::from_sql_and_values(self.database.get_database_backend(), sql, values)
+    }
+
+    /// Runs a statement; says how many rows it changed.
+    async fn run<const N: usize>(
+        &self,
+        sql: &str,
+        values: [Value; N],
+    ) -> Result<u64, AccountsError> {
+        let statement = self.statement(sql, values);
+        let done = self.within_deadline(self.database.execute_raw(statement)).await?;
+        Ok(done.rows_affected())
     }
 
     /// Asks the database for nothing, to learn whether it answers and takes writes.

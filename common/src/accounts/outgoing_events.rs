@@ -10,7 +10,6 @@
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, FromQueryResult,
-    Statement, Value,
 };
 use time::OffsetDateTime;
 
@@ -263,19 +262,5 @@ impl Accounts {
         );
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.run(&sql, [before.into(), limit.into()]).await
-    }
-
-    fn statement<const N: usize>(&self, sql: &str, values: [Value; N]) -> Statement {
-        Statement::from_sql_and_values(self.database.get_database_backend(), sql, values)
-    }
-
-    async fn run<const N: usize>(
-        &self,
-        sql: &str,
-        values: [Value; N],
-    ) -> Result<u64, AccountsError> {
-        let statement = self.statement(sql, values);
-        let done = self.within_deadline(self.database.execute_raw(statement)).await?;
-        Ok(done.rows_affected())
     }
 }
