@@ -1,4 +1,3 @@
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -32,10 +31,10 @@ impl FilesConfig {
                 _ => FileStorage::cloud(url),
             },
             None if app.is_production() => return Ok(None),
-            None => FileStorage::folder(
-                std::path::absolute(app.data_dir.join("files"))
-                    .map_or_else(|_| PathBuf::from("files"), |folder| folder),
-            ),
+            None => {
+                let folder = app.data_dir.join("files");
+                FileStorage::folder(std::path::absolute(&folder).unwrap_or(folder))
+            }
         };
         let name = if self.files_url.is_some() { "FILES_URL" } else { "DATA_DIR" };
         opened
