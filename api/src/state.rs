@@ -12,6 +12,7 @@ use common::runtime::readiness::Readiness;
 
 use crate::rejections::Rejections;
 use crate::reload::Reloadable;
+use crate::service::files::Files;
 use crate::service::jwts::JwtIssuer;
 use crate::service::otp_service::OtpService;
 use crate::service::registered_clients::RegisteredClients;
@@ -33,8 +34,17 @@ pub struct AppState {
     pub session_terms: SessionTerms,
     pub session_cache: SessionCache,
     pub jwts: JwtIssuer,
+    pub files: Files,
     pub registered_clients: Reloadable<RegisteredClients>,
     /// Of numbers without a country code.
     pub default_country: Country,
     pub clock: Clock,
+}
+
+impl AppState {
+    /// The URL of a path, as far as the settings say where browsers reach the service.
+    #[must_use]
+    pub fn public_url(&self, path: &str) -> String {
+        format!("{}{path}", self.jwts.issuer.as_deref().unwrap_or_default())
+    }
 }

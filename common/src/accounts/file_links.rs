@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, Value};
-use sea_orm::{ColumnTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, Value};
 use time::OffsetDateTime;
 
 use super::events::NewEvent;

@@ -40,6 +40,19 @@ pub enum PictureState {
     Gone,
 }
 
+/// A picture whose bytes are to come.
+#[derive(Clone, Copy, Debug)]
+pub struct PictureToPut<'a> {
+    pub user_id: i64,
+    pub id: &'a PictureId,
+    pub session: &'a SessionId,
+    pub client: &'a Client,
+    /// How many are taken of a user within an hour; 0 is no limit.
+    pub most: u32,
+    /// When its bytes have to be there (Unix ms).
+    pub until: i64,
+}
+
 /// A picture that can be seen.
 #[derive(Clone, Debug, Eq, FromQueryResult, PartialEq)]
 pub struct MadePicture {
@@ -96,20 +109,14 @@ struct Id {
 }
 
 impl Accounts {
-    /// Writes that a user puts a picture, of which `most` are taken within an hour; 0 is no limit.
-    /// Its bytes have to be there at `until` (Unix ms).
+    /// Writes that a user puts a picture.
     ///
     /// # Errors
     /// [`AccountsError`]; it may be written all the same, and expires.
     pub async fn begin_picture(
         &self,
-        user_id: i64,
-        id: &PictureId,
-        session: &SessionId,
-        client: &Client,
-        most: u64,
+        put: &PictureToPut<'_>,
         now: OffsetDateTime,
-        until: i64,
     ) -> Result<PutBegun, AccountsError> {
         const NTH: &str = "SELECT created_at FROM pictures
             WHERE user_id = $1 AND created_at > $2 ORDER BY serial DESC LIMIT 1 OFFSET $3";
@@ -122,24 +129,24 @@ impl Accounts {
         }
         self.within_deadline(async {
             let transaction = self.begin_write().await?;
-            if lock_user(&transaction, user_id).await?.is_none() {
+            if lock_user(&transaction, put.user_id).await?.is_none() {
                 return Ok(PutBegun::NoUser);
             }
             let earliest = now - AN_HOUR;
-            if let Some(offset) = most.checked_sub(1) {
-                let offset = i64::try_from(offset).unwrap_or(i64::MAX);
-                let values = [user_id.into(), earliest.into(), offset.into()];
+            if let Some(offset) = put.most.checked_sub(1) {
+                let offset = i64::from(offset);
+                let values = [put.user_id.into(), earliest.into(), offset.into()];
                 let nth = Row::find_by_statement(self.statement(NTH, values));
                 if let Some(row) = nth.one(&transaction).await? {
                     return Ok(PutBegun::TooOften((row.created_at - earliest).unsigned_abs()));
                 }
             }
             let values: [Value; 6] = [
-                id.as_str().into(),
-                user_id.into(),
-                until.into(),
-                session.as_str().into(),
-                client.address.to_string().into(),
+                put.id.as_str().into(),
+                put.user_id.into(),
+                put.until.into(),
+                put.session.as_str().into(),
+                put.client.address.to_string().into(),
                 now.into(),
             ];
             transaction.execute_raw(self.statement(INSERT, values)).await?;
@@ -355,7 +362,9 @@ impl Accounts {
         self.within_deadline(async {
             let transaction = self.begin_write().await?;
             lock_user(&transaction, put.user_id).await?;
-            transaction.execute_raw(self.statement(REPLACE, [put.user_id.into(), due.into()])).await?;
+            transaction
+                .execute_raw(self.statement(REPLACE, [put.user_id.into(), due.into()]))
+                .await?;
             let values: [Value; 6] = [
                 size.into(),
                 sha256.into(),
