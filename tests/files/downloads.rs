@@ -96,7 +96,8 @@ async fn the_type_is_what_the_bytes_say_and_nothing_runs() {
         ("empty.html", b"", "application/octet-stream", false),
     ] {
         let id = owner.keep(name, bytes).await;
-        let got = owner.get(Method::GET, &format!("/files/{id}?inline=true"), &[]).await.expect(200);
+        let got =
+            owner.get(Method::GET, &format!("/files/{id}?inline=true"), &[]).await.expect(200);
         assert_eq!(got.bytes, bytes);
         assert_eq!(got.header("content-type"), told, "{name}");
         assert_eq!(got.header("content-disposition").starts_with("inline"), shown, "{name}");

@@ -61,12 +61,7 @@ impl Got {
 }
 
 /// Any request, whose answer is bytes.
-pub(crate) async fn get(
-    app: &App,
-    method: Method,
-    path: &str,
-    headers: &[(&str, &str)],
-) -> Got {
+pub(crate) async fn get(app: &App, method: Method, path: &str, headers: &[(&str, &str)]) -> Got {
     let http = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())

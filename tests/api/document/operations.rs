@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{
-    BYTES, Operation, alternatives, is_snake_case, is_text, json_schema, only_body, operations, resolved,
-    served,
+    BYTES, Operation, alternatives, is_snake_case, is_text, json_schema, only_body, operations,
+    resolved, served,
 };
 
 #[async_test]
