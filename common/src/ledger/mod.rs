@@ -7,6 +7,7 @@ pub mod deliveries;
 pub mod delivery_status;
 pub mod dev_inbox;
 pub mod error;
+pub mod happened;
 pub mod idempotency;
 pub(crate) mod keys;
 pub mod limits;
