@@ -184,7 +184,7 @@ pub async fn connect(
         accounts,
         otp,
         notices: notices::Notices::new(redis.clone()),
-        delivery_statuses: DeliveryStatuses::new(redis.clone())
+        delivery_statuses: DeliveryStatuses::new(redis.clone(), clock.clone())
             .telling_webhook(config.events.is_set()),
         idempotency: Arc::new(IdempotencyStore::new(redis, idempotency_keys, clock.clone())),
         rejections,
