@@ -4,6 +4,7 @@
 pub(crate) mod durations;
 pub(crate) mod markdown;
 pub(crate) mod numbers;
+pub(crate) mod pictures;
 
 mod clients;
 mod fakes;

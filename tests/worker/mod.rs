@@ -2,6 +2,7 @@
 
 mod events;
 mod outbox;
+mod pictures;
 mod provider;
 mod queue_under_failure;
 mod retention;

@@ -7,6 +7,7 @@ pub mod logouts;
 pub mod metrics;
 mod operations;
 mod outbox;
+pub mod pictures;
 pub mod provider;
 pub mod queue;
 mod retention;

@@ -10,8 +10,12 @@ use worker::config::Cli;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+fn main() -> ExitCode {
+    worker::pictures::apart::child().unwrap_or_else(work)
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn work() -> ExitCode {
     startup::prepare();
     match common::config::load::<Cli>() {
         Err(error) => startup::refuse(&error),

@@ -20,6 +20,7 @@ use crate::outbox::empty_outbox;
 use crate::provider::SmsProvider;
 use crate::queue::runner::{self, RESPONSE_TIMEOUT, RunnerSettings};
 use crate::retention::prune_database;
+use crate::send::recent_attempts::RecentAttempts;
 use crate::send::send_otp::{CLAIM_MARGIN, OtpSender};
 
 /// Runs jobs until the first signal to stop, then finishes those that run and gives the others
@@ -51,6 +52,7 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
         providers,
         text: config.text.text(&config.app, &config.otp)?,
         clock: clock.clone(),
+        recent: RecentAttempts::default(),
     };
     let url = config.database.url(&config.app)?;
     let accounts = Accounts::connect(&url, config.database.database_connections)

@@ -15,6 +15,7 @@ pub mod otp;
 pub mod outgoing_event;
 pub mod person_name;
 pub mod phone;
+pub mod picture;
 pub mod purpose;
 pub mod token;
 pub mod twilio_error_codes;

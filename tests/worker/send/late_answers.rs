@@ -16,6 +16,7 @@ use futures_util::future::BoxFuture;
 use redis::Commands;
 use worker::config::Cli;
 use worker::provider::{Providers, SendError, Sms, SmsProvider};
+use worker::send::recent_attempts::RecentAttempts;
 use worker::send::send_otp::OtpSender;
 use worker::send::sms_text::SmsText;
 
@@ -61,6 +62,7 @@ fn sender(port: u16, counter: &Arc<Counter>) -> OtpSender {
         providers: Providers::new(vec![Arc::clone(counter) as Arc<dyn SmsProvider>]),
         text: usual_text(),
         clock: Clock::default(),
+        recent: RecentAttempts::default(),
     }
 }
 

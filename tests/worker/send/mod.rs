@@ -5,5 +5,6 @@ mod claims;
 mod dead_letters;
 mod jobs;
 mod late_answers;
+mod lost_attempts;
 mod notices;
 mod recovery;

@@ -15,6 +15,7 @@ use ulid::Ulid;
 
 use crate::metrics;
 use crate::provider::{FailureClass, Providers, SendError, Sms, SmsProvider};
+use crate::send::recent_attempts::RecentAttempts;
 use crate::send::retry::{self, Next};
 use crate::send::sms_text::SmsText;
 use crate::send::trace;
@@ -35,6 +36,7 @@ pub struct OtpSender {
     pub providers: Providers,
     pub text: SmsText,
     pub clock: Clock,
+    pub recent: RecentAttempts,
 }
 
 impl OtpSender {
@@ -64,7 +66,8 @@ impl OtpSender {
             }
             Claim::Ended => return "ended_before",
         };
-        let outcome = self.send(job, &attempt).await;
+        let send = self.send(job, &attempt);
+        let outcome = self.recent.run(delivery_id, attempt.number, send).await;
         let record = || self.deliveries.record(job, claimant, &outcome);
         let breaker =
             retry_until_ok(REDIS_BACKOFF, record, |error| log_retry("record", &error)).await;

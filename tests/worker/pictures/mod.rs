@@ -1,0 +1,4 @@
+//! Pictures of users.
+
+mod apart;
+mod make;
