@@ -1,5 +1,7 @@
 //! `GET /admin/actions`
 
+#![expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
+
 use std::sync::Arc;
 
 use common::accounts::{self, AdminActionFilter};

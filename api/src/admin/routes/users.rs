@@ -1,5 +1,7 @@
 //! `GET /admin/users` and one of them.
 
+#![expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
+
 use std::sync::Arc;
 
 use common::accounts::{self, UserFilter, UserOrder};
