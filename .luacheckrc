@@ -12,6 +12,6 @@ files["common/src"].read_globals = {
     D = layout, N = layout, C = layout,
     -- The parts that scripts share: `common/src/ledger/scripts.rs`.
     "block", "breaker", "bucket", "cooldown", "decide_send", "decide_verify", "delivery",
-    "known_addresses", "log", "names", "number", "queue", "rate", "tidy", "undelivered",
+    "happened", "known_addresses", "log", "names", "number", "queue", "rate", "tidy", "undelivered",
     "unsent",
 }

@@ -188,7 +188,7 @@ pub async fn connect(
         accounts,
         otp,
         notices: notices::Notices::new(redis.clone()),
-        delivery_statuses: DeliveryStatuses::new(redis.clone())
+        delivery_statuses: DeliveryStatuses::new(redis.clone(), clock.clone())
             .telling_webhook(config.events.is_set()),
         idempotency: Arc::new(IdempotencyStore::new(redis, idempotency_keys, clock.clone())),
         rejections,
@@ -200,6 +200,7 @@ pub async fn connect(
             ttl: config.jwts.ttl(),
             turns: Turns::of_this_machine(),
         },
+        files: config.file_limits.files(&config.app, &config.files)?,
         registered_clients: Reloadable::new(config.registered_clients().map_err(told)?),
         default_country: config.destinations.default_country,
         clock,

@@ -9,6 +9,7 @@ mod decisions;
 mod destinations;
 mod fuzz;
 mod guess_limits;
+mod happened;
 mod hygiene;
 mod invalid_numbers;
 mod owners;

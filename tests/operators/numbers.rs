@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use common::admin::numbers::Numbers;
-use common::ledger::settings::LedgerSettings;
 use redis::Commands;
 use serde_json::json;
 
@@ -237,13 +235,7 @@ mod in_process {
         let app = Setup::limits_off().start().await;
         let client = app.at("203.0.113.7");
         let code = client.code_for(NUMBER).await;
-        let country = "IN".parse().unwrap();
-        let number = NUMBER.parse().unwrap();
-        let redis = common::ledger::connection::Redis::new(&app.redis.url()).unwrap();
-        let limits = <api::config::Cli as clap::Parser>::parse_from(["api"]).config.limits;
-        let settings = LedgerSettings::new(&limits, Duration::from_secs(300), country);
-        let numbers =
-            Numbers::new(redis.connection(Duration::from_secs(20)), settings, app.clock.clone());
+        let (numbers, number) = (app.numbers(), NUMBER.parse().unwrap());
         numbers.block(&number, Some(Duration::from_secs(60))).await.unwrap();
         app.advance(Duration::from_millis(59_999));
         client.ask(NUMBER).await.expect_code(403, "number_blocked");

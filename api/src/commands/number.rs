@@ -128,6 +128,9 @@ impl fmt::Display for Shown {
             }
             writeln!(f)?;
         }
+        for happening in &record.history {
+            writeln!(f, "  happened         {happening}")?;
+        }
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod breakers;
 pub mod buckets;
+pub mod counts;
 pub mod numbers;
 pub mod queue_stats;
 pub mod users;

@@ -9,6 +9,7 @@ use crate::admin::buckets::{Bucket, Level};
 use crate::admin::{OperatorError, ask_redis};
 use crate::domain::phone::{E164, PhoneNumber};
 use crate::ledger::connection::RedisConnection;
+use crate::ledger::happened::Happening;
 use crate::ledger::keys;
 use crate::ledger::limits::GUESSES_PER_CHALLENGE;
 use crate::ledger::records::{self, Delivery};
@@ -37,6 +38,8 @@ pub struct NumberRecord {
     pub buckets: Vec<Level>,
     /// The SMS of these codes, oldest first.
     pub deliveries: Vec<DeliveryRecord>,
+    /// The last 50 things that happened, oldest first, for a day after the last.
+    pub history: Vec<Happening>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -99,7 +102,7 @@ pub struct Unlocked {
     pub burned_codes: u64,
 }
 
-keys!(RecordKeys { number, known, range, country, service });
+keys!(RecordKeys { number, known, history, range, country, service });
 
 named! {
     #[derive(Serialize)]
@@ -120,6 +123,7 @@ pub(crate) struct RecordReply {
     levels: Vec<f64>,
     challenges: Vec<FoundChallenge>,
     deliveries: Vec<FoundDelivery>,
+    history: Vec<ByteBuf>,
 }
 
 #[derive(Deserialize)]
@@ -177,7 +181,7 @@ impl Call for BlockCall {
     const SOURCE: Source = scripts::BLOCK_NUMBER;
 }
 
-keys!(EraseKeys { number, known });
+keys!(EraseKeys { number, known, history });
 
 named! {
     #[derive(Serialize)]
@@ -218,6 +222,7 @@ impl Numbers {
         let keys = RecordKeys {
             number: keys::number(number),
             known: keys::known_addresses(number),
+            history: keys::history(number),
             range: keys::range_bucket(number),
             country: keys::country_bucket(country),
             service: keys::service_bucket(),
@@ -244,6 +249,7 @@ impl Numbers {
                 .map(|(bucket, level)| bucket.level(level, &self.settings))
                 .collect(),
             deliveries: found.deliveries.into_iter().filter_map(DeliveryRecord::of).collect(),
+            history: found.history.iter().filter_map(|entry| Happening::read(entry)).collect(),
         })
     }
 
@@ -287,7 +293,11 @@ impl Numbers {
     /// # Errors
     /// [`OperatorError`].
     pub async fn erase(&self, number: &E164) -> Result<Erased, OperatorError> {
-        let keys = EraseKeys { number: keys::number(number), known: keys::known_addresses(number) };
+        let keys = EraseKeys {
+            number: keys::number(number),
+            known: keys::known_addresses(number),
+            history: keys::history(number),
+        };
         let call = EraseCall { now: self.clock.unix_ms() };
         let mut redis = self.redis.clone();
         ask_redis(Script::new(&self.settings).run(&mut redis, keys, &call)).await

@@ -14,6 +14,7 @@ use crate::domain::message::Message;
 use crate::domain::phone::E164;
 use crate::domain::purpose::PurposeKind;
 use crate::ledger::connection::RedisConnection;
+use crate::ledger::happened::HappenedSettings;
 use crate::ledger::keys;
 use crate::ledger::limits::GUESSES_PER_CHALLENGE;
 use crate::ledger::outcome::{BreakerEvent, Outcome};
@@ -129,6 +130,8 @@ pub(crate) struct DeliverySettings {
     number_prefix: &'static str,
     breaker_prefix: &'static str,
     rate_prefix: &'static str,
+    #[serde(flatten)]
+    happened: HappenedSettings,
 }
 
 impl DeliverySettings {
@@ -149,6 +152,7 @@ impl DeliverySettings {
             number_prefix: keys::NUMBER_PREFIX,
             breaker_prefix: keys::BREAKER_PREFIX,
             rate_prefix: keys::RATE_PREFIX,
+            happened: HappenedSettings::default(),
         }
     }
 }

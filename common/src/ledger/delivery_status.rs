@@ -9,16 +9,20 @@ use crate::domain::ids::DeliveryId;
 use crate::ledger::connection::RedisConnection;
 use crate::ledger::deliveries::DeliveryKey;
 use crate::ledger::error::{LedgerError, within_deadline};
+use crate::ledger::happened::HappenedSettings;
 use crate::ledger::keys;
 use crate::ledger::records::{self, Delivery};
 use crate::ledger::script::{Call, Script, Source, named};
 use crate::ledger::scripts;
+use crate::runtime::clock::Clock;
 
-static REPORT: LazyLock<Script<ReportCall<'static>>> = LazyLock::new(|| Script::new(&()));
+static REPORT: LazyLock<Script<ReportCall<'static>>> =
+    LazyLock::new(|| Script::new(&HappenedSettings::default()));
 
 named! {
     #[derive(Serialize)]
     pub(crate) struct ReportCall<'a> {
+        now: i64,
         status: &'static str,
         reason: Option<&'static str>,
         provider_id: &'a str,
@@ -29,7 +33,7 @@ named! {
 }
 
 impl Call for ReportCall<'_> {
-    type Settings = ();
+    type Settings = HappenedSettings;
     type Keys = DeliveryKey;
     type Reply = bool;
     const SOURCE: Source = scripts::REPORT;
@@ -59,14 +63,15 @@ pub struct DeliveryReport {
 #[derive(Clone, Debug)]
 pub struct DeliveryStatuses {
     redis: RedisConnection,
+    clock: Clock,
     undelivered: Option<&'static str>,
 }
 
 impl DeliveryStatuses {
     /// The deliveries in this Redis.
     #[must_use]
-    pub fn new(redis: RedisConnection) -> Self {
-        Self { redis, undelivered: None }
+    pub fn new(redis: RedisConnection, clock: Clock) -> Self {
+        Self { redis, clock, undelivered: None }
     }
 
     /// The same, keeping what will not arrive for the operator's webhook, where it is set.
@@ -108,6 +113,7 @@ impl DeliveryStatuses {
     ) -> Result<(), LedgerError> {
         let mut redis = self.redis.clone();
         let call = ReportCall {
+            now: self.clock.unix_ms(),
             status: report.status.into_str(),
             reason: report.reason.map(|reason| reason.into_str()),
             provider_id: &report.provider_id,

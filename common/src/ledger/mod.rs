@@ -7,6 +7,8 @@ pub mod deliveries;
 pub mod delivery_status;
 pub mod dev_inbox;
 pub mod error;
+pub mod file_sweeps;
+pub mod happened;
 pub mod idempotency;
 pub(crate) mod keys;
 pub mod limits;

@@ -1,7 +1,7 @@
 //! The OTP ledger as the API uses it: codes asked for, guessed, used up and put back, and all
 //! limits on that.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -30,8 +30,6 @@ use crate::runtime::retry::{Backoff, retry_until_ok};
 /// How long a lost use of a code is tried to be taken back, and the pause between two tries.
 const RESTORE_FOR: Duration = Duration::from_secs(30);
 const RESTORE_PAUSE: Duration = Duration::from_millis(250);
-
-static RESTORE: LazyLock<Script<RestoreCall<'static>>> = LazyLock::new(|| Script::new(&()));
 
 /// Who asks, for which number and for what.
 #[derive(Clone, Copy, Debug)]
@@ -173,6 +171,7 @@ named! {
         purpose: String,
         number: &'a str,
         name: &'a str,
+        country: String,
         country_capacity: u32,
         /// These five are of the challenge that begins, unless the last one's code is sent again.
         challenge_id: ChallengeId,
@@ -239,6 +238,7 @@ named! {
     pub(crate) struct VerifyCall<'a> {
         now: i64,
         purpose: &'a str,
+        number: &'a str,
         address: String,
         address_tags: Vec<String>,
         attempt: &'a str,
@@ -265,13 +265,14 @@ keys!(NumberKey { number });
 named! {
     #[derive(Serialize)]
     pub(crate) struct RestoreCall<'a> {
+        now: i64,
         purpose: &'a str,
         attempt: &'a str,
     }
 }
 
 impl Call for RestoreCall<'_> {
-    type Settings = ();
+    type Settings = LedgerSettings;
     type Keys = NumberKey;
     type Reply = bool;
     const SOURCE: Source = scripts::RESTORE;
@@ -297,6 +298,7 @@ impl Call for EndCall<'_> {
 struct Scripts {
     send: Script<SendCall<'static>>,
     verify: Script<VerifyCall<'static>>,
+    restore: Script<RestoreCall<'static>>,
     end: Script<EndCall<'static>>,
 }
 
@@ -305,6 +307,7 @@ impl Scripts {
         Self {
             send: Script::new(settings),
             verify: Script::new(settings),
+            restore: Script::new(settings),
             end: Script::new(settings),
         }
     }
@@ -437,6 +440,7 @@ impl OtpStore {
             purpose: purpose.text(),
             number: number.as_str(),
             name: name.map_or("", PersonName::as_str),
+            country: country.map(|country| country.to_string()).unwrap_or_default(),
             country_capacity: self.settings.country_capacity(country),
             challenge_id,
             key_id: new.key_id,
@@ -481,6 +485,7 @@ impl OtpStore {
         let call = VerifyCall {
             now: self.clock.unix_ms(),
             purpose: &redemption.purpose,
+            number: number.as_str(),
             address: address.to_string(),
             address_tags: self.keys.address_tags(number, address),
             attempt: &redemption.id,
@@ -534,8 +539,12 @@ impl OtpStore {
 
     async fn restore_redemption(&self, redemption: &Redemption) -> Result<bool, LedgerError> {
         let mut redis = self.redis.clone();
-        let call = RestoreCall { purpose: &redemption.purpose, attempt: &redemption.id };
-        within_deadline(RESTORE.run(&mut redis, redemption.key(), &call)).await
+        let call = RestoreCall {
+            now: self.clock.unix_ms(),
+            purpose: &redemption.purpose,
+            attempt: &redemption.id,
+        };
+        within_deadline(self.scripts.restore.run(&mut redis, redemption.key(), &call)).await
     }
 
     /// Tries in the background, until the attempt is taken back or Redis has said twice that there

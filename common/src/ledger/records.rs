@@ -184,6 +184,8 @@ record! {
         unrecorded: bool,
         /// The provider's id of it.
         provider_id: String,
+        /// Of the number, "" where it has none. Neither a notice nor a test number's has it.
+        country: String,
     }
 }
 

@@ -11,6 +11,7 @@ const DECIDE_SEND: Part = Part { name: "decide_send", text: include_str!("lua/de
 const DECIDE_VERIFY: Part =
     Part { name: "decide_verify", text: include_str!("lua/decide/verify.lua") };
 const DELIVERY: Part = Part { name: "delivery", text: include_str!("lua/lib/delivery.lua") };
+const HAPPENED: Part = Part { name: "happened", text: include_str!("lua/lib/happened.lua") };
 const KNOWN_ADDRESSES: Part =
     Part { name: "known_addresses", text: include_str!("lua/lib/known_addresses.lua") };
 const LOG: Part = Part { name: "log", text: include_str!("lua/lib/log.lua") };
@@ -46,20 +47,21 @@ macro_rules! scripts {
 
 scripts! {
     SEND "lua/send.lua" [
-        BLOCK, BUCKET, COOLDOWN, LOG, DECIDE_SEND, QUEUE, DELIVERY, KNOWN_ADDRESSES, NAMES, NUMBER,
-        TIDY
+        BLOCK, BUCKET, COOLDOWN, LOG, DECIDE_SEND, QUEUE, DELIVERY, HAPPENED, KNOWN_ADDRESSES,
+        NAMES, NUMBER, TIDY
     ];
     VERIFY "lua/verify.lua" [
-        BLOCK, BUCKET, COOLDOWN, LOG, DECIDE_VERIFY, KNOWN_ADDRESSES, NAMES, NUMBER, TIDY
+        BLOCK, BUCKET, COOLDOWN, LOG, DECIDE_VERIFY, DELIVERY, HAPPENED, KNOWN_ADDRESSES, NAMES,
+        NUMBER, TIDY
     ];
-    RESTORE "lua/restore.lua" [NUMBER];
+    RESTORE "lua/restore.lua" [NUMBER, DELIVERY, HAPPENED];
     END_CHALLENGE "lua/end_challenge.lua" [BLOCK, COOLDOWN, NUMBER, TIDY];
     NOTIFY "lua/notify.lua" [QUEUE, DELIVERY];
     CLAIM "lua/claim.lua"
-        [BREAKER, BUCKET, LOG, NUMBER, QUEUE, DELIVERY, UNDELIVERED, UNSENT, RATE];
+        [BREAKER, BUCKET, LOG, NUMBER, QUEUE, DELIVERY, HAPPENED, UNDELIVERED, UNSENT, RATE];
     RECORD "lua/record.lua"
-        [BREAKER, BUCKET, LOG, NUMBER, QUEUE, DELIVERY, UNDELIVERED, UNSENT];
-    REPORT "lua/report.lua" [DELIVERY, UNDELIVERED];
+        [BREAKER, BUCKET, LOG, NUMBER, QUEUE, DELIVERY, HAPPENED, UNDELIVERED, UNSENT];
+    REPORT "lua/report.lua" [DELIVERY, HAPPENED, UNDELIVERED];
     RIGHTS "lua/rights.lua" [];
     IDEMPOTENCY_BEGIN "lua/idempotency_begin.lua" [];
     IDEMPOTENCY_END "lua/idempotency_end.lua" [];
@@ -88,6 +90,7 @@ mod tests {
     use super::*;
     use crate::admin;
     use crate::ledger::deliveries::DeliverySettings;
+    use crate::ledger::happened::HappenedSettings;
     use crate::ledger::limits::{LIMITS, LimitConfig, LimitKind};
     use crate::ledger::records::LAYOUTS;
     use crate::ledger::script::{Call, Named, fields_of};
@@ -96,7 +99,7 @@ mod tests {
     };
     use crate::queue::{self, maintenance};
 
-    const PARTS: [Part; 16] = [
+    const PARTS: [Part; 17] = [
         BLOCK,
         BREAKER,
         BUCKET,
@@ -104,6 +107,7 @@ mod tests {
         DECIDE_SEND,
         DECIDE_VERIFY,
         DELIVERY,
+        HAPPENED,
         KNOWN_ADDRESSES,
         LOG,
         NAMES,
@@ -198,12 +202,12 @@ mod tests {
         let checked = [
             check::<otp::SendCall<'_>>(&ledger),
             check::<otp::VerifyCall<'_>>(&ledger),
-            check::<otp::RestoreCall<'_>>(&()),
+            check::<otp::RestoreCall<'_>>(&ledger),
             check::<otp::EndCall<'_>>(&ledger),
             check::<notices::NotifyCall<'_>>(&()),
             check::<deliveries::ClaimCall<'_>>(&deliveries),
             check::<deliveries::RecordCall<'_>>(&deliveries),
-            check::<delivery_status::ReportCall<'_>>(&()),
+            check::<delivery_status::ReportCall<'_>>(&HappenedSettings::default()),
             check::<rights::RightsCall<'_>>(&()),
             check::<idempotency::BeginCall<'_>>(&()),
             check::<idempotency::EndCall<'_>>(&()),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::domain::phone::Country;
+use crate::ledger::happened::HappenedSettings;
 use crate::ledger::keys;
 use crate::ledger::limits::{GUESSES_PER_CHALLENGE, LIMITS, Limit, LimitConfig};
 use crate::runtime::clock::millis;
@@ -32,6 +33,8 @@ pub struct LedgerSettings {
     bucket_prefix: &'static str,
     delivery_prefix: &'static str,
     #[serde(flatten)]
+    happened: HappenedSettings,
+    #[serde(flatten)]
     pub(crate) limits: LimitConfig,
     /// `sends_per_number_hour_window` and its like.
     #[serde(flatten)]
@@ -56,6 +59,7 @@ impl LedgerSettings {
             wrong_guesses_per_number_day_own: own_part(limits.wrong_guesses_per_number_day),
             bucket_prefix: keys::BUCKET_PREFIX,
             delivery_prefix: keys::DELIVERY_PREFIX,
+            happened: HappenedSettings::default(),
             limits: limits.clone(),
             windows: LIMITS.iter().map(window).collect(),
             default_country,

@@ -1,12 +1,16 @@
 //! The app in the test's own process: a real Redis, SQLite in memory, and a clock that the test
 //! moves.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::config::{Cli, Config};
 use api::state::AppState;
 use clap::{CommandFactory, FromArgMatches};
+use common::admin::counts;
+use common::admin::numbers::Numbers;
+use common::ledger::connection::{Redis as Server, RedisConnection};
 use common::ledger::deliveries::{Claim, DeliveryStore, ProviderTerms};
 use common::ledger::outcome::Outcome;
 use common::queue::job::SendOtp;
@@ -126,6 +130,30 @@ impl InProcess {
 
     pub(crate) fn at(&self, address: &str) -> Caller<'_> {
         Caller { app: self, address: address.to_owned() }
+    }
+
+    /// The ledger as operators see it.
+    pub(crate) fn numbers(&self) -> Numbers {
+        let settings = Setup::defaults().config().ledger_settings();
+        Numbers::new(self.redis_connection(), settings, self.clock.clone())
+    }
+
+    /// How often each thing happened, by country, provider and what: `IN test sent`, with `-` for
+    /// none.
+    pub(crate) async fn counts(&self) -> BTreeMap<String, i64> {
+        let now = self.clock.unix_ms();
+        let mut counts = BTreeMap::new();
+        for count in counts::read(&mut self.redis_connection(), 0, now).await.unwrap() {
+            let [country, provider] =
+                [count.country, count.provider].map(|text| text.unwrap_or_else(|| "-".to_owned()));
+            *counts.entry(format!("{country} {provider} {}", count.what)).or_default() +=
+                count.times;
+        }
+        counts
+    }
+
+    fn redis_connection(&self) -> RedisConnection {
+        Server::new(&self.redis.url()).unwrap().connection(SOON)
     }
 
     /// Sends the SMS as a worker does; returns its OTP.

@@ -65,7 +65,7 @@ impl Ledger {
             settings,
             clock.clone(),
         );
-        let statuses = DeliveryStatuses::new(connection.clone());
+        let statuses = DeliveryStatuses::new(connection.clone(), clock.clone());
         let worker = worker(&connection, &keys, &clock, providers, rate);
         let notices = Notices::new(connection.clone());
         Self { redis, clock, worker, notices, connection, keys, otp, statuses }

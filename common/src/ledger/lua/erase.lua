@@ -12,5 +12,5 @@ end
 record[N.challenges] = {}
 tidy.save(keys.number, record, call.now)
 local addresses = redis.call('ZCARD', keys.known)
-redis.call('DEL', keys.known)
+redis.call('DEL', keys.known, keys.history)
 return { codes = codes, known_addresses = addresses }

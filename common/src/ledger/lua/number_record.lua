@@ -42,5 +42,6 @@ return {
     cooldown = math.max(0, streak[2] + cooldown.after(streak[1]) - now),
     sends = count(record[N.sends]), wrong_guesses = count(record[N.wrong]),
     known_addresses = redis.call('ZCOUNT', keys.known, known_since, '+inf'),
+    history = redis.call('LRANGE', keys.history, 0, -1),
     levels = levels, challenges = challenges, deliveries = deliveries,
 }

@@ -20,6 +20,7 @@ if outcome.status == 'sent' then
     sms[D.provider_id] = outcome.provider_id
     if delivery.may_move(sms, 'sent') then
         sms[D.status], sms[D.reason], sms[D.claimed_until] = 'sent', false, false
+        happened.to_sms(now, call.delivery_id, sms, 'sent', outcome.provider)
     end
     delivery.save(keys.delivery, sms)
     return news
@@ -36,6 +37,7 @@ if outcome.status == 'queued' then
         local excluded = sms[D.excluded]
         sms[D.excluded] = (excluded and excluded .. ' ' or '') .. outcome.provider
     end
+    happened.to_sms(now, call.delivery_id, sms, 'attempt_failed', outcome.provider, outcome.reason)
     local at = outcome.retry_at > now and outcome.retry_at
     unsent.put_off(keys.delivery, sms, at, call.next_job_id, call.next_job)
     return news

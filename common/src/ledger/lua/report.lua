@@ -12,6 +12,7 @@ if not delivery.may_move(sms, call.status) then
 end
 sms[D.status], sms[D.reason], sms[D.claimed_until] = call.status, call.reason or false, false
 delivery.save(keys.delivery, sms, delivery.is_over(call.status) and DAY)
+happened.to_sms(call.now, call.delivery_id, sms, call.status, sms[D.provider] or '', call.reason)
 if call.status == 'failed' or call.status == 'undelivered' then
     undelivered.tell(call.delivery_id, sms)
 end

@@ -8,4 +8,5 @@ if not challenge or challenge[C.used] ~= call.attempt then
 end
 challenge[C.used] = false
 number.put(keys.number, record)
+happened.to_code(call.now, challenge, 'restored', -1)
 return true

@@ -69,6 +69,9 @@ local function write(request, record, known, streak, charged)
     sms[D.number], sms[D.challenge] = request.number, challenge[C.id]
     sms[D.requested_at], sms[D.known_address] = now, known
     sms[D.charged] = {}
+    if not request.is_test then
+        sms[D.country] = request.country
+    end
     for i, one in ipairs(charged) do
         local name = string.sub(one[1], #settings.bucket_prefix + 1)
         sms[D.charged][i] = name
@@ -78,6 +81,7 @@ local function write(request, record, known, streak, charged)
     -- this one takes memory.
     delivery.save(key.delivery, sms,
         request.is_test and settings.ttl + 60000 or settings.keep_delivery)
+    happened.to_sms(now, request.delivery_id, sms, 'asked', '')
     if request.is_test then
         tidy.save(key.number, record, now)
         return { expires_in = settings.ttl, resend_in = 0 }
@@ -123,6 +127,10 @@ for i, request in ipairs(call.requests) do
     end
 end
 if refused then
+    local request = call.requests[refused.index + 1]
+    if not request.is_test then
+        happened.refused(now, request.country, request.number, refused.kind, refused.retry_after)
+    end
     return refused
 end
 for i, send in ipairs(sends) do

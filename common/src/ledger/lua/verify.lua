@@ -12,6 +12,7 @@ local outcome, closed, known = decide_verify.outcome(call, {
     find_known = find_known,
 }, now)
 if outcome == 'blocked' or outcome == 'closed' then
+    happened.wrong_guess(now, call.number, outcome)
     return { outcome = 'refused', why = outcome }
 end
 local challenge = record[N.challenges][call.purpose]
@@ -50,6 +51,7 @@ if outcome ~= 'right' then
                 bucket.life(level + 1, of_network))
         end
     end
+    happened.wrong_guess(now, call.number, outcome)
     return { outcome = 'refused', why = outcome }
 end
 
@@ -70,4 +72,5 @@ if redis.call('ZCARD', keys.known) > 1 then
     redis.call('ZREMRANGEBYRANK', keys.known, 0, -1 - settings.known_addresses)
 end
 redis.call('PEXPIRE', keys.known, known_addresses.KEPT_FOR)
+happened.to_code(now, challenge, 'verified', 1)
 return { outcome = 'right', name = names.of_address(challenge[C.names], call.address_tags) }

@@ -14,6 +14,7 @@ function unsent.finish(id, key, sms, status, reason, provider, provider_code, no
     end
     sms[D.status], sms[D.reason], sms[D.claimed_until] = status, reason, false
     delivery.save(key, sms, DAY)
+    happened.to_sms(now, id, sms, status, provider or '', reason)
     if status == 'failed' or reason == 'expired' then
         undelivered.tell(id, sms)
     end
