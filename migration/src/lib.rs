@@ -8,8 +8,8 @@ mod m20261128_add_outbox;
 mod m20261129_keep_grants;
 mod m20261129_post_events;
 mod m20261129_tell_of_logouts;
-mod m20261130_keep_files;
 mod m20261130_keep_admin_keys;
+mod m20261130_keep_files;
 
 use sea_orm_migration::IntoSchemaManagerConnection;
 pub use sea_orm_migration::MigratorTrait;
