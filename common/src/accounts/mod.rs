@@ -4,6 +4,8 @@
 //! changes a user or their sessions locks the user's row first, so that nobody waits for each other
 //! in a circle, and sees what those before have committed.
 
+mod admin_actions;
+mod admin_keys;
 pub mod entities;
 mod events;
 mod files;
@@ -16,6 +18,7 @@ pub mod pool;
 mod postgres;
 mod sessions;
 mod sign_in;
+mod user_lists;
 mod users;
 
 use std::future::Future;
@@ -29,6 +32,8 @@ use sea_orm::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
+pub use self::admin_actions::{AdminAction, AdminActionFilter};
+pub use self::admin_keys::{KeptAdminKey, NewAdminKey};
 pub use self::events::Event;
 pub use self::files::{Created, FileRoom, Leased, NewFile, Progress};
 pub use self::grants::{AccessGrant, Granted, MOST_OF_A_SESSION, NewGrant, Redemption};
@@ -40,6 +45,7 @@ pub use self::outgoing_events::{DeadEvent, EventCounts, EventToPost};
 use self::postgres::Primary;
 pub use self::sessions::{Session, SessionFilter};
 pub use self::sign_in::{NewSession, SignedIn};
+pub use self::user_lists::{ListedUser, UserFilter, UserOrder};
 pub use self::users::Renamed;
 use crate::config::SettingError;
 use crate::ledger::session_changes::SessionChanges;
