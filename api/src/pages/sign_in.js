@@ -533,6 +533,8 @@ on($("sign-out"), "click", async () => {
   $("news").textContent = "You are signed out.";
 });
 
+// upload.js stands here where there are files.
+
 // The development inbox, in another tab, offers its codes
 
 if (settings.inbox) {
