@@ -6,6 +6,7 @@
 
 pub mod entities;
 mod events;
+mod files;
 mod grants;
 mod logouts;
 mod number_change;
@@ -29,6 +30,7 @@ use sea_orm::{
 use secrecy::{ExposeSecret, SecretString};
 
 pub use self::events::Event;
+pub use self::files::{Created, FileRoom, Leased, NewFile, Progress};
 pub use self::grants::{AccessGrant, Granted, MOST_OF_A_SESSION, NewGrant, Redemption};
 pub use self::logouts::Logout;
 pub use self::number_change::{Moved, NumberMove};

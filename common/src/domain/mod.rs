@@ -5,6 +5,7 @@ pub mod client;
 pub mod cursor;
 pub mod delivery;
 pub mod event;
+pub mod file_name;
 pub mod ids;
 pub mod message;
 pub mod openid;
