@@ -25,7 +25,7 @@ pub(super) fn page(config: &Config) -> StaticContent {
     let example_number =
         usual.and_then(NumberingPlan::of).map(|plan| plan.example_number()).unwrap_or_default();
     let inbox = config.has_dev_inbox().then_some(dev_inbox::PATH);
-    let uploads = if config.has_files() { UPLOADS } else { "" };
+    let uploads = if config.files.is_on(&config.app) { UPLOADS } else { "" };
     let solver = if config.challenge.is_altcha() { SOLVER } else { "" };
     Parts {
         html: include_str!("sign_in.html"),
