@@ -6,7 +6,7 @@ use clap::Args;
 use common::accounts::FileRoom;
 use common::config::{AppConfig, FilesConfig, SettingError};
 
-use crate::service::files::{FileKinds, Files};
+use crate::service::files::{FileKinds, Files, UploadEnd};
 
 /// How much users may upload, and what. A limit may be raised as far as one likes and is still
 /// checked; 0 turns one off.
@@ -43,7 +43,12 @@ impl FileLimitConfig {
     ///
     /// # Errors
     /// A place for files that cannot be used.
-    pub fn files(&self, app: &AppConfig, files: &FilesConfig) -> Result<Files, SettingError> {
+    pub fn files(
+        &self,
+        app: &AppConfig,
+        files: &FilesConfig,
+        end: UploadEnd,
+    ) -> Result<Files, SettingError> {
         Ok(Files {
             storage: files.storage(app)?,
             most_bytes: self.file_max_bytes,
@@ -52,6 +57,7 @@ impl FileLimitConfig {
             kinds: self.file_types.clone(),
             slowest: self.upload_min_bytes_per_second.into(),
             expiry: files.upload_expiry(),
+            end,
         })
     }
 }

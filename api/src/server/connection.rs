@@ -4,7 +4,6 @@
 use std::{
     convert::Infallible,
     future::{Future, poll_fn},
-    io,
     net::SocketAddr,
     pin::pin,
     sync::Arc,
@@ -12,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{TryStreamExt, future::OptionFuture, stream::try_unfold};
+use futures_util::future::OptionFuture;
 use http::{HeaderValue, StatusCode, header::CONNECTION, uri::Scheme};
 use hyper::{
     body::{Body as _, Incoming},
@@ -21,17 +20,18 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use poem::{
-    Body, Endpoint, Request, Response,
+    Endpoint, Request, Response,
     web::{LocalAddr, RemoteAddr},
 };
 use tokio::{
     net::TcpStream,
     sync::OwnedSemaphorePermit,
-    time::{Instant, sleep, sleep_until, timeout_at},
+    time::{sleep, sleep_until},
 };
 
 use super::{
-    Server,
+    BodyPace, Server,
+    body_pace::paced,
     close::{close, send_error},
     connection_state::{Activity, ConnectionState, SharedState, WatchedStream},
     received::BodyLength,
@@ -90,7 +90,7 @@ pub(super) async fn run<E>(
 }
 
 /// Ends when the connection has to be cut, and says why. The app bounds its own work, and a body
-/// has a deadline of its own (see [`with_deadline`]).
+/// has a deadline of its own (see [`paced`]).
 async fn cut<E>(state: &SharedState, server: &Server<E>) -> &'static str {
     let limits = &server.limits;
     let mut last_request_window = pin!(async {
@@ -142,7 +142,9 @@ where
     let mut request = Request::from((request, local, remote, Scheme::HTTP));
     let body = request.take_body();
     if !body.is_empty() {
-        request.set_body(with_deadline(body, began + server.limits.request, state.clone()));
+        let pace = BodyPace::default();
+        request.extensions_mut().insert(pace.clone());
+        request.set_body(paced(body, began, server.limits.request, pace, state.clone()));
     }
     let mut response = server.app.get_response(request).await;
     // After these two the rest of the body is not waited for.
@@ -153,18 +155,4 @@ where
     }
     state.set(Activity::Writing);
     response
-}
-
-/// The same body, but past `deadline` waiting for more of it fails with
-/// [`io::ErrorKind::TimedOut`].
-fn with_deadline(body: Body, deadline: Instant, state: SharedState) -> Body {
-    let chunks = try_unfold(body.into_bytes_stream(), move |mut chunks| {
-        let state = state.clone();
-        async move {
-            let _waiting = state.wait_for_body();
-            let chunk = timeout_at(deadline, chunks.try_next()).await??;
-            io::Result::Ok(chunk.map(|chunk| (chunk, chunks)))
-        }
-    });
-    Body::from_bytes_stream(chunks)
 }

@@ -1,6 +1,7 @@
 //! Files of users: what may be uploaded, and how much.
 
 mod kinds;
+pub mod uploads;
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use common::accounts::FileRoom;
 use common::files::FileStorage;
 
 pub use self::kinds::FileKinds;
+pub use self::uploads::UploadEnd;
 
 /// What uploads and downloads work with.
 #[derive(Clone, Debug)]
@@ -25,4 +27,6 @@ pub struct Files {
     pub slowest: u64,
     /// How long an upload may stand still.
     pub expiry: Duration,
+    /// When uploads end that run, because the process stops.
+    pub end: UploadEnd,
 }
