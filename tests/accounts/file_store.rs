@@ -102,7 +102,8 @@ async fn one_request_at_a_time_writes_to_a_file() {
     let file = model(leased);
 
     // Its holder writes, and prolongs it until 10,000; nobody else does either.
-    let progress = Progress { size: 100, received: 40, hash_state: Some(vec![1, 2]), ..Progress::default() };
+    let progress =
+        Progress { size: 100, received: 40, hash_state: Some(vec![1, 2]), ..Progress::default() };
     assert!(!stores.keep(&file, &LeaseId::random(), progress.clone()).await);
     assert!(stores.keep(&file, &lease, progress).await);
     assert_eq!(take(accounts, user, &id, 9_999, 0).await.1, Leased::Locked);

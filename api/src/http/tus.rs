@@ -102,8 +102,7 @@ impl Metadata {
             let value = BASE64.decode(value.as_bytes()).map_err(|_| ErrorKind::InvalidUpload)?;
             match key {
                 "filename" => {
-                    let text =
-                        String::from_utf8(value).map_err(|_| ErrorKind::InvalidFileName)?;
+                    let text = String::from_utf8(value).map_err(|_| ErrorKind::InvalidFileName)?;
                     metadata.name = Some(file_name(&text)?);
                 }
                 "filetype" => metadata.media_type = String::from_utf8(value).ok(),
@@ -169,8 +168,7 @@ impl Checksum {
             "sha256" => Hash::Sha256(Sha256::new()),
             _ => return Err(ErrorKind::InvalidUpload),
         };
-        let expected =
-            BASE64.decode(expected.as_bytes()).map_err(|_| ErrorKind::InvalidUpload)?;
+        let expected = BASE64.decode(expected.as_bytes()).map_err(|_| ErrorKind::InvalidUpload)?;
         Ok(Self { hash, expected })
     }
 

@@ -1,6 +1,7 @@
 //! How slowly the body of a request may come.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -13,7 +14,13 @@ use super::connection_state::SharedState;
 /// Lets one request's body come for longer than others may, as long as it moves. Handlers find it in
 /// their request's data.
 #[derive(Clone, Debug, Default)]
-pub struct BodyPace(Arc<OnceLock<u64>>);
+pub struct BodyPace(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    bytes_per_second: OnceLock<u64>,
+    is_read: AtomicBool,
+}
 
 impl BodyPace {
     /// In place of its deadline the body has to bring so many bytes a second, on average over the
@@ -21,11 +28,17 @@ impl BodyPace {
     /// for.
     pub fn allow(&self, bytes_per_second: u64) {
         // Who is first says so.
-        let _ = self.0.set(bytes_per_second);
+        let _ = self.0.bytes_per_second.set(bytes_per_second);
+    }
+
+    /// Whether somebody has read the body to its end.
+    pub(super) fn is_read(&self) -> bool {
+        self.0.is_read.load(Ordering::Relaxed)
     }
 
     fn bytes_within(&self, window: Duration) -> Option<u64> {
-        let bytes = u128::from(*self.0.get()?).saturating_mul(window.as_millis()) / 1000;
+        let bytes =
+            u128::from(*self.0.bytes_per_second.get()?).saturating_mul(window.as_millis()) / 1000;
         Some(u64::try_from(bytes).unwrap_or(u64::MAX).max(1))
     }
 }
@@ -54,7 +67,10 @@ pub(super) fn paced(
                 let _waiting = state.wait_for_body();
                 timeout(patience, chunks.try_next()).await??
             };
-            let Some(chunk) = chunk else { return Ok(None) };
+            let Some(chunk) = chunk else {
+                pace.0.is_read.store(true, Ordering::Relaxed);
+                return Ok(None);
+            };
             if let Some(least) = least {
                 waited += now.elapsed();
                 brought += chunk.len() as u64;

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::OptionFuture;
+use futures_util::{TryStreamExt, future::OptionFuture};
 use http::{HeaderValue, StatusCode, header::CONNECTION, uri::Scheme};
 use hyper::{
     body::{Body as _, Incoming},
@@ -20,7 +20,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use poem::{
-    Endpoint, Request, Response,
+    Body, Endpoint, Request, Response,
     web::{LocalAddr, RemoteAddr},
 };
 use tokio::{
@@ -30,7 +30,7 @@ use tokio::{
 };
 
 use super::{
-    BodyPace, Server,
+    BodyPace, PacedAnswer, Server,
     body_pace::paced,
     close::{close, send_error},
     connection_state::{Activity, ConnectionState, SharedState, WatchedStream},
@@ -135,24 +135,42 @@ async fn answer<E>(
 where
     E: Endpoint<Output = Response>,
 {
-    let body = request.body().size_hint().exact().map_or(BodyLength::Chunked, BodyLength::Bytes);
-    let began = state.begin_request(body);
+    let body_length =
+        request.body().size_hint().exact().map_or(BodyLength::Chunked, BodyLength::Bytes);
+    let began = state.begin_request(body_length);
     let local = LocalAddr(server.local_addr.into());
     let remote = RemoteAddr(peer.into());
     let mut request = Request::from((request, local, remote, Scheme::HTTP));
     let body = request.take_body();
-    if !body.is_empty() {
-        let pace = BodyPace::default();
+    let pace = BodyPace::default();
+    let has_body = !body.is_empty();
+    if has_body {
         request.extensions_mut().insert(pace.clone());
-        request.set_body(paced(body, began, server.limits.request, pace, state.clone()));
+        request.set_body(paced(body, began, server.limits.request, pace.clone(), state.clone()));
     }
     let mut response = server.app.get_response(request).await;
-    // After these two the rest of the body is not waited for.
+    // After these two the rest of the body is not waited for, and of a long one never.
     let is_body_unread =
-        matches!(response.status(), StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE);
+        matches!(response.status(), StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE)
+            || has_body && !pace.is_read() && is_long(body_length);
     if is_body_unread || server.draining.is_cancelled() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    state.set(Activity::Writing);
+    match response.data::<PacedAnswer>().copied() {
+        Some(PacedAnswer { least_rate }) => {
+            let least = least_rate.saturating_mul(server.limits.answer.as_secs());
+            let paced = state.begin_paced_answer(least);
+            let chunks = response.take_body().into_bytes_stream();
+            response.set_body(Body::from_bytes_stream(chunks.inspect_ok(move |_| {
+                let _until_it_ends = &paced;
+            })));
+        }
+        None => state.set(Activity::Writing),
+    }
     response
+}
+
+/// Whether a body is too long for hyper to have it all in memory.
+fn is_long(body: BodyLength) -> bool {
+    matches!(body, BodyLength::Bytes(length) if length > MAX_HEAD_BYTES as u64)
 }

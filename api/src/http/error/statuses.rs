@@ -101,8 +101,23 @@ pub enum ErrorKind {
     UploadLocked,
     #[error("The bytes do not fit the checksum")]
     ChecksumMismatch,
+    #[error("The service stops; go on with the upload in a moment")]
+    Stopping,
     #[error("The file store is full")]
     FileStoreFull,
+    #[error(
+        "Invalid link: it has to live for 60 seconds to as long as the service allows, and to be used 1 to 1,000,000 times"
+    )]
+    InvalidLink,
+    #[error("The file has as many links as it may have")]
+    TooManyLinks,
+    #[error("Too many new links within an hour; try again later")]
+    TooManyNewLinks,
+    /// `If-Match` or `If-Unmodified-Since` is about another file.
+    #[error("The file is another one by now")]
+    PreconditionFailed,
+    #[error("The file has no bytes there")]
+    RangeNotSatisfiable,
     #[error("The request took too long to arrive")]
     RequestTimeout,
     #[error("Invalid request payload")]
@@ -135,6 +150,8 @@ pub enum ErrorKind {
     OtpStoreUnavailable,
     #[error("The user store is unavailable")]
     UserStoreUnavailable,
+    #[error("The file store is unavailable")]
+    FileStoreUnavailable,
     /// The head of the request is no HTTP/1.1.
     #[error("This is no HTTP/1.1 request")]
     BadRequest,
@@ -202,6 +219,13 @@ impl ErrorKind {
             Self::UploadLocked => (StatusCode::LOCKED, "upload_locked"),
             Self::ChecksumMismatch => (checksum_mismatch(), "checksum_mismatch"),
             Self::FileStoreFull => (StatusCode::INSUFFICIENT_STORAGE, "file_store_full"),
+            Self::InvalidLink => (StatusCode::BAD_REQUEST, "invalid_link"),
+            Self::TooManyLinks => (StatusCode::CONFLICT, "too_many_links"),
+            Self::TooManyNewLinks => (StatusCode::TOO_MANY_REQUESTS, "link_limit"),
+            Self::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "precondition_failed"),
+            Self::RangeNotSatisfiable => {
+                (StatusCode::RANGE_NOT_SATISFIABLE, "range_not_satisfiable")
+            }
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
             Self::PayloadTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
             Self::UnsupportedMediaType => {
@@ -220,6 +244,8 @@ impl ErrorKind {
             }
             Self::OtpStoreUnavailable
             | Self::UserStoreUnavailable
+            | Self::FileStoreUnavailable
+            | Self::Stopping
             | Self::ChallengeNotChecked(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::BadRequest | Self::InvalidHost => (StatusCode::BAD_REQUEST, "bad_request"),
             Self::ForeignPage => (StatusCode::FORBIDDEN, "foreign_page"),
@@ -239,10 +265,9 @@ impl ErrorKind {
     /// How soon another try may help, where the failure itself does not say.
     pub(crate) fn usual_retry_after(self) -> Option<Duration> {
         let (status, _) = self.status_and_code();
-        let passes = matches!(
-            self,
-            Self::IdempotencyKeyInUse | Self::UploadLocked | Self::TooManyUploads
-        ) || status == StatusCode::SERVICE_UNAVAILABLE;
+        let passes =
+            matches!(self, Self::IdempotencyKeyInUse | Self::UploadLocked | Self::TooManyUploads)
+                || status == StatusCode::SERVICE_UNAVAILABLE;
         passes.then_some(Duration::from_secs(1))
     }
 
@@ -250,7 +275,7 @@ impl ErrorKind {
     pub(super) fn says_when(self) -> bool {
         match self {
             Self::Refused(kind) => kind != LimitKind::Blocked,
-            Self::ChallengeRequired | Self::TooManyNames => true,
+            Self::ChallengeRequired | Self::TooManyNames | Self::TooManyNewLinks => true,
             _ => self.usual_retry_after().is_some(),
         }
     }

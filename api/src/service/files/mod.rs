@@ -1,5 +1,6 @@
 //! Files of users: what may be uploaded, and how much.
 
+pub mod downloads;
 mod kinds;
 pub mod uploads;
 
@@ -29,4 +30,15 @@ pub struct Files {
     pub expiry: Duration,
     /// When uploads end that run, because the process stops.
     pub end: UploadEnd,
+    /// Bytes a second of a download.
+    pub slowest_download: u64,
+    pub link_terms: LinkTerms,
+}
+
+/// What links to files may be.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkTerms {
+    /// Live ones that a file may have; 0 is no limit.
+    pub most_of_a_file: i64,
+    pub longest: Duration,
 }

@@ -138,15 +138,8 @@ pub async fn announce(
     user_id: i64,
     file: Announcement,
 ) -> Result<file::Model, UploadError> {
+    let size = check(state, &file)?;
     let files = &state.files;
-    files.storage()?;
-    let size = i64::try_from(file.size).map_err(|_| UploadError::TooLarge)?;
-    if files.most_bytes > 0 && size > files.most_bytes {
-        return Err(UploadError::TooLarge);
-    }
-    if file.declared_type.as_deref().is_some_and(|told| !is_allowed(files, told)) {
-        return Err(UploadError::NotAllowed);
-    }
     let (id, now) = (FileId::random(), state.clock.now());
     let new = NewFile {
         id: &id,
@@ -164,6 +157,23 @@ pub async fn announce(
     }
     tracing::info!(event = "upload_announced", file = %id, user_id, size);
     state.accounts.file(user_id, &id).await?.ok_or(UploadError::Unknown)
+}
+
+/// Whether a file may be announced, but for what its user has already. Says its bytes.
+///
+/// # Errors
+/// [`UploadError`].
+pub(crate) fn check(state: &AppState, file: &Announcement) -> Result<i64, UploadError> {
+    let files = &state.files;
+    files.storage()?;
+    let size = i64::try_from(file.size).map_err(|_| UploadError::TooLarge)?;
+    if files.most_bytes > 0 && size > files.most_bytes {
+        return Err(UploadError::TooLarge);
+    }
+    if file.declared_type.as_deref().is_some_and(|told| !is_allowed(files, told)) {
+        return Err(UploadError::NotAllowed);
+    }
+    Ok(size)
 }
 
 /// A client that tells nothing but bytes is believed when they are there.
@@ -185,7 +195,7 @@ pub async fn status(
     if file.completed_at.is_some() {
         return Ok(file);
     }
-    let is_leased = file.lease.is_some() && file.leased_until > state.clock.unix_ms();
+    let is_leased = is_leased(state, &file);
     if file.received == file.size && file.sha256.is_some() {
         if !is_leased {
             common::files::complete(&state.accounts, storage, &file, state.clock.now()).await?;
@@ -194,6 +204,11 @@ pub async fn status(
         return Err(UploadError::Expired);
     }
     Ok(file)
+}
+
+/// Whether a request writes to a file.
+pub(crate) fn is_leased(state: &AppState, file: &file::Model) -> bool {
+    file.lease.is_some() && file.leased_until > state.clock.unix_ms()
 }
 
 /// Writes the bytes of a request to a file of a user; says how far it has come. It is complete once
@@ -214,8 +229,7 @@ where
     let now = state.clock.unix_ms();
     let until = now + millis(LEASE);
     let (user_id, most) = (writing.user_id, state.files.at_once);
-    let leased =
-        state.accounts.lease_file(user_id, &writing.id, &lease, now, until, most).await?;
+    let leased = state.accounts.lease_file(user_id, &writing.id, &lease, now, until, most).await?;
     let file = match leased {
         Leased::To(file) => *file,
         Leased::Locked => return Err(UploadError::Locked),
@@ -291,9 +305,7 @@ impl Writer<'_> {
         match &pushed {
             // Another request may be writing by now.
             Err(UploadError::Locked) => return pushed,
-            Err(
-                UploadError::File(_) | UploadError::ChecksumMismatch | UploadError::NotAllowed,
-            ) => {
+            Err(UploadError::File(_) | UploadError::ChecksumMismatch | UploadError::NotAllowed) => {
                 upload.discard().await;
                 return pushed;
             }
