@@ -21,6 +21,7 @@ mod conversation;
 mod deploy;
 mod documentation;
 mod fault_table;
+mod files;
 mod ledger;
 mod migration;
 mod openid;

@@ -6,12 +6,14 @@
 
 pub mod entities;
 mod events;
+mod file_links;
 mod files;
 mod grants;
 mod logouts;
 mod number_change;
 mod outbox;
 mod outgoing_events;
+mod pictures;
 pub mod pool;
 mod postgres;
 mod sessions;
@@ -30,6 +32,7 @@ use sea_orm::{
 use secrecy::{ExposeSecret, SecretString};
 
 pub use self::events::Event;
+pub use self::file_links::{FileLink, Linked, LinkedFile, NewFileLink};
 pub use self::files::{Created, FileRoom, Leased, NewFile, Progress};
 pub use self::grants::{AccessGrant, Granted, MOST_OF_A_SESSION, NewGrant, Redemption};
 pub use self::logouts::Logout;
@@ -37,6 +40,7 @@ pub use self::number_change::{Moved, NumberMove};
 pub use self::outbox::OutboxEntry;
 use self::outgoing_events::Outgoing;
 pub use self::outgoing_events::{DeadEvent, EventCounts, EventToPost};
+pub use self::pictures::{DuePicture, MadePicture, OwnPicture, PictureToPut, PutBegun, PutPicture};
 use self::postgres::Primary;
 pub use self::sessions::{Session, SessionFilter};
 pub use self::sign_in::{NewSession, SignedIn};

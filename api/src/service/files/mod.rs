@@ -1,6 +1,8 @@
 //! Files of users: what may be uploaded, and how much.
 
+pub mod downloads;
 mod kinds;
+pub mod uploads;
 
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use common::accounts::FileRoom;
 use common::files::FileStorage;
 
 pub use self::kinds::FileKinds;
+pub use self::uploads::UploadEnd;
 
 /// What uploads and downloads work with.
 #[derive(Clone, Debug)]
@@ -25,4 +28,17 @@ pub struct Files {
     pub slowest: u64,
     /// How long an upload may stand still.
     pub expiry: Duration,
+    /// When uploads end that run, because the process stops.
+    pub end: UploadEnd,
+    /// Bytes a second of a download.
+    pub slowest_download: u64,
+    pub link_terms: LinkTerms,
+}
+
+/// What links to files may be.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkTerms {
+    /// Live ones that a file may have; 0 is no limit.
+    pub most_of_a_file: i64,
+    pub longest: Duration,
 }

@@ -1,0 +1,6 @@
+//! Files of users.
+
+mod downloads;
+mod links;
+mod stored;
+mod uploads;
