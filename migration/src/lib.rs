@@ -8,6 +8,7 @@ mod m20261128_add_outbox;
 mod m20261129_keep_grants;
 mod m20261129_post_events;
 mod m20261129_tell_of_logouts;
+mod m20261130_keep_admin_keys;
 mod m20261130_keep_files;
 mod m20261130_share_files;
 
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_keep_grants::Migration),
             Box::new(m20261129_tell_of_logouts::Migration),
             Box::new(m20261130_keep_files::Migration),
+            Box::new(m20261130_keep_admin_keys::Migration),
             Box::new(m20261130_share_files::Migration),
         ]
     }

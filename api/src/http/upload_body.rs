@@ -69,6 +69,11 @@ fn binary() -> MetaSchemaRef {
     MetaSchemaRef::Inline(Box::new(MetaSchema::new_with_format("string", "binary")))
 }
 
+fn described(description: &'static str) -> MetaSchemaRef {
+    let schema = MetaSchema::new_with_format("string", "binary");
+    MetaSchemaRef::Inline(Box::new(MetaSchema { description: Some(description), ..schema }))
+}
+
 fn content(content_type: &'static str, schema: MetaSchemaRef) -> MetaMediaType {
     MetaMediaType { content_type, schema }
 }
@@ -83,7 +88,7 @@ impl<'a> ApiExtractor<'a> for FileBody {
     fn request_meta() -> Option<MetaRequest> {
         let form = MetaSchema {
             required: vec!["file"],
-            properties: vec![("file", binary())],
+            properties: vec![("file", described("The file"))],
             ..MetaSchema::new("object")
         };
         let form = MetaSchemaRef::Inline(Box::new(form));
