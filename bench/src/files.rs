@@ -131,8 +131,7 @@ async fn fetch<'a>(
 }
 
 fn head(method: &str, path: &str, token: Option<&Token>, fields: &[(&str, &str)]) -> String {
-    let mut head =
-        format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n");
+    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n");
     if let Some(token) = token {
         head += &format!("Authorization: Bearer {}\r\n", token.expose());
     }
