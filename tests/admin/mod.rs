@@ -1,6 +1,7 @@
 //! The admin API: who may use it, what it shows, and what it changes.
 
 mod hosts;
+mod import;
 mod keys;
 mod numbers;
 mod queue;

@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod document;
+mod import;
 mod key_check;
 pub mod listener;
 pub mod roles;
@@ -29,8 +30,11 @@ const SWAGGER_UI_PATH: &str = "/docs";
 const DOCUMENT_PATH: &str = "/openapi.json";
 
 /// What the document does not list.
-const OTHER_ROUTES: [(&str, &[Method]); 2] =
-    [(SWAGGER_UI_PATH, &[Method::GET]), (DOCUMENT_PATH, &[Method::GET])];
+const OTHER_ROUTES: [(&str, &[Method]); 3] = [
+    (SWAGGER_UI_PATH, &[Method::GET]),
+    (DOCUMENT_PATH, &[Method::GET]),
+    (import::PATH, &[Method::POST]),
+];
 
 /// The app behind the admin API's address.
 pub fn endpoint(state: Arc<AdminState>) -> impl Endpoint<Output = Response> + use<> {
@@ -81,6 +85,9 @@ async fn around_operation<E: Endpoint<Output = Response>>(
         if route.answers(request.method()) {
             key_check::check(&mut request, state, needed).await?;
         }
+    }
+    if request.uri().path() == import::PATH && request.method() == Method::POST {
+        return Ok(import::answer(request, state).await?);
     }
     request.extensions_mut().insert(Arc::clone(state));
     next.call(request).await
