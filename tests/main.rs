@@ -16,6 +16,7 @@
 extern crate async_test;
 
 mod accounts;
+mod admin;
 mod api;
 mod conversation;
 mod deploy;

@@ -9,6 +9,7 @@ use poem::http::Method;
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, RouteMethod, get, post};
 use serde_json::Value;
 
+use crate::admin::state::AdminState;
 use crate::document;
 use crate::http::browser_cookie::BrowserCookie;
 use crate::http::client_address::AddressRule;
@@ -43,6 +44,8 @@ const OTHER_ROUTES: [(&str, &[Method]); 7] = [
 #[derive(Clone, Debug)]
 pub struct App {
     pub state: Arc<AppState>,
+    /// What is served on the admin API's address.
+    pub admin: Arc<AdminState>,
     pub address_rule: AddressRule,
     pub origins: AllowedOrigins,
     pub pages: Pages,

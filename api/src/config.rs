@@ -14,11 +14,12 @@ use common::ledger::session_changes::SessionChanges;
 use common::ledger::settings::LedgerSettings;
 use common::ledger::solved_challenges::SolvedChallenges;
 use common::runtime::clock::Clock;
-use common::runtime::metrics::MetricsAddress;
+use common::runtime::listen_address::ListenAddress;
 use common::runtime::telemetry::TelemetryConfig;
 use poem::http::{HeaderName, Uri};
 use secrecy::SecretString;
 
+use crate::admin::config::AdminConfig;
 use crate::browser_config::BrowserConfig;
 use crate::commands::Command;
 use crate::http::client_address::{AddressRule, TrustedProxies};
@@ -109,7 +110,10 @@ pub struct Config {
     pub jwts: JwtConfig,
     /// Address and port of the metrics, or `off`; port `0` takes any that is free and logs it
     #[arg(long, env, default_value = "127.0.0.1:9464")]
-    pub metrics_addr: MetricsAddress,
+    pub metrics_addr: ListenAddress,
+    /// Where operators reach the admin API.
+    #[command(flatten)]
+    pub admin: AdminConfig,
     #[command(flatten)]
     telemetry: TelemetryConfig,
 }

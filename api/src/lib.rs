@@ -1,5 +1,6 @@
 //! The HTTP API.
 
+pub mod admin;
 pub mod app;
 pub mod browser_config;
 pub mod commands;

@@ -14,12 +14,15 @@ use common::ledger::otp::OtpStore;
 use common::ledger::session_changes::SessionChanges;
 use common::ledger::solved_challenges::SolvedChallenges;
 use common::runtime::clock::Clock;
+use common::runtime::listen_address;
 use common::runtime::readiness::{Needs, Readiness};
 use common::runtime::{startup, startup_checks};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::admin::state::AdminState;
+use crate::admin::{self, WrongKeys};
 use crate::app::App;
 use crate::browser_config::is_secure;
 use crate::config::Config;
@@ -81,6 +84,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let pages = app.pages.clone();
     tokio::task::spawn_blocking(move || pages.prepare());
     let _metrics = serve_metrics(&config, &app.state).await?;
+    let _admin = admin::listener::serve(&config.admin, Arc::clone(&app.admin)).await;
     let address = config.server.address();
     let listener =
         server::bind(address).with_context(|| format!("PORT: cannot listen on {address}"))?;
@@ -116,7 +120,7 @@ async fn serve_metrics(
     state: &AppState,
 ) -> anyhow::Result<Option<AbortOnDropHandle<()>>> {
     let scrape = Scrape::start(state.readiness.clone(), state.rejections.clone())?;
-    let listener = config.metrics_addr.listen().await;
+    let listener = config.metrics_addr.listen(listen_address::METRICS).await;
     Ok(listener.map(|listener| {
         let limits = ConnectionLimits {
             max_connections: MAX_METRICS_CONNECTIONS,
@@ -149,7 +153,7 @@ pub async fn connect(
 ) -> anyhow::Result<App> {
     let redis = config.redis.server()?.connection(REDIS_RESPONSE_TIMEOUT);
     let url = config.database.url(&config.app)?;
-    let session_changes = SessionChanges::new(redis.clone());
+    let (session_changes, admin_redis) = (SessionChanges::new(redis.clone()), redis.clone());
     let accounts = Accounts::connect(&url, config.database.database_connections)
         .await?
         .telling(session_changes.clone())
@@ -204,10 +208,19 @@ pub async fn connect(
         let (statuses, rejections) = (state.delivery_statuses.clone(), state.rejections.clone());
         TwilioStatus::new(public_url, auth_token.clone(), statuses, rejections)
     });
+    let state = Arc::new(state);
+    let admin = AdminState {
+        app: Arc::clone(&state),
+        redis: admin_redis,
+        ledger: config.ledger_settings(),
+        hosts: config.admin.hosts()?,
+        wrong_keys: WrongKeys::default(),
+    };
     let public_url = config.callbacks.public_url.as_deref();
     let own = public_url.map(|url| Origin::of_url(url).ok_or_else(no_origin)).transpose()?;
     Ok(App {
-        state: Arc::new(state),
+        state,
+        admin: Arc::new(admin),
         address_rule: config.server.address_rule(&config.app)?,
         origins: config.server.origins(),
         pages: Pages::new(config),

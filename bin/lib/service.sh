@@ -15,7 +15,7 @@ start_service() {
   start_redis "$1/redis"
   printf '[{"id":"%s","name":"Tests","secret_hashes":["%s"],"introspect":true,"phone_number":true}]' \
     "$CLIENT_ID" "$CLIENT_SECRET_HASH" >"$1/clients.json"
-  settings=("CLIENTS_FILE=$1/clients.json" "REDIS_URL=redis://127.0.0.1:$REDIS_PORT" "DATA_DIR=$1/data" HOST=127.0.0.1 PORT=0 METRICS_ADDR=off
+  settings=("CLIENTS_FILE=$1/clients.json" "REDIS_URL=redis://127.0.0.1:$REDIS_PORT" "DATA_DIR=$1/data" HOST=127.0.0.1 PORT=0 METRICS_ADDR=off ADMIN_ADDR=127.0.0.1:0
     LOG_FORMAT=json "TEST_NUMBERS=$OPEN_NUMBER=$TEST_CODE@2099-12-31,$TEST_NUMBER=$TEST_CODE@2099-12-31")
   for program in $(limit_settings); do settings+=("$program=0"); done
   for program in api worker; do

@@ -8,6 +8,7 @@ mod m20261128_add_outbox;
 mod m20261129_keep_grants;
 mod m20261129_post_events;
 mod m20261129_tell_of_logouts;
+mod m20261130_keep_admin_keys;
 
 use sea_orm_migration::IntoSchemaManagerConnection;
 pub use sea_orm_migration::MigratorTrait;
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_post_events::Migration),
             Box::new(m20261129_keep_grants::Migration),
             Box::new(m20261129_tell_of_logouts::Migration),
+            Box::new(m20261130_keep_admin_keys::Migration),
         ]
     }
 }

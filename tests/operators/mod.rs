@@ -20,15 +20,15 @@ const MASKED: &str = "+91********10";
 
 /// A command that ran to its end.
 #[derive(Debug)]
-struct Ended {
-    code: i32,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 /// In production, where nothing has a default, with no more than the stores and the limits: no
 /// secret, no provider.
-fn settings_of(app: &App) -> Settings {
+pub(crate) fn settings_of(app: &App) -> Settings {
     let mut settings = app.settings.clone();
     let limits = limits(0);
     settings.retain(|name, _| {
@@ -39,7 +39,7 @@ fn settings_of(app: &App) -> Settings {
 }
 
 /// Runs `line`, a program and its arguments.
-async fn run_with(app: &App, settings: &Settings, line: &str) -> Ended {
+pub(crate) async fn run_with(app: &App, settings: &Settings, line: &str) -> Ended {
     let words: Vec<&str> = line.split_whitespace().collect();
     let mut process =
         Process::spawn(&line.replace('/', "-"), words[0], &words[1..], settings, app.folder());

@@ -61,6 +61,17 @@ fresh() {
   export PORT DATA_DIR
 }
 
+# admin_answers: whether the admin API answers whoever holds the key that was printed.
+admin_answers() {
+  local address key
+  address=$(sed -nE 's|^Admin API +http://([^/]+)/docs$|\1|p' "$OUT")
+  key=$(sed -nE 's|^Admin key +(csa_[a-z2-7]+) .*|\1|p' "$OUT")
+  [ -n "$key" ] || return 1
+  exec 6<>"/dev/tcp/${address%:*}/${address##*:}" || return 1
+  printf 'GET /admin/key HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nConnection: close\r\n\r\n' "$address" "$key" >&6
+  grep -q '"role":"owner"' <&6
+}
+
 is_ready() { within 300 said_or_over 'Ready after' && said 'Ready after'; }
 said_or_over() { said "$1" || ! alive "$DEV"; }
 
@@ -121,6 +132,7 @@ test_a_whole_run() {
   check "the inbox is there" http_ok 127.0.0.1 "$PORT" /dev/inbox
   check "each step is told with its time" grep -qE '^   Build: [0-9]+ s$' "$OUT"
   check "the API answers" http_ok 127.0.0.1 "$PORT" /healthz
+  check "it says where the admin API is, and a key that opens it" admin_answers
   check "it has started a Redis that keeps what it is told" test -d "$DATA_DIR/redis/appendonlydir"
   check "it has made a SQLite database" test -s "$DATA_DIR/cheershare.db"
   test_beside_a_running_one

@@ -8,7 +8,7 @@ use common::config::{
     AppConfig, CallbackConfig, DatabaseConfig, EventsConfig, OtpConfig, RedisConfig, SigningConfig,
 };
 use common::queue::{DEFAULT_CONCURRENCY, MAX_CONCURRENCY};
-use common::runtime::metrics::MetricsAddress;
+use common::runtime::listen_address::ListenAddress;
 use common::runtime::telemetry::TelemetryConfig;
 
 use crate::commands::Command;
@@ -54,7 +54,7 @@ pub struct Config {
     /// Address and port of metrics, health and readiness, or `off`; port `0` takes any that is free
     /// and logs it
     #[arg(long, env, default_value = "127.0.0.1:9465")]
-    pub metrics_addr: MetricsAddress,
+    pub metrics_addr: ListenAddress,
     #[command(flatten)]
     pub telemetry: TelemetryConfig,
 }

@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use common::runtime::metrics::{CONTENT_TYPE, MetricsAddress};
+use common::runtime::listen_address::{self, ListenAddress};
+use common::runtime::metrics::CONTENT_TYPE;
 use common::runtime::readiness::{Check, Readiness};
 use poem::http::StatusCode;
 use poem::http::uri::Scheme;
@@ -28,11 +29,11 @@ const PAUSE_AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(100);
 
 /// Serves at `address` until the returned handle is dropped.
 pub(crate) async fn serve(
-    address: MetricsAddress,
+    address: ListenAddress,
     scrape: Scrape,
     readiness: Readiness,
 ) -> Option<AbortOnDropHandle<io::Result<()>>> {
-    let listener = TcpAcceptor::from_tokio(address.listen().await?).ok()?;
+    let listener = TcpAcceptor::from_tokio(address.listen(listen_address::METRICS).await?).ok()?;
     let server = Server::new_with_acceptor(OperationsAcceptor(listener));
     let routes = Route::new()
         .at("/metrics", get(metrics).data(scrape))

@@ -1,6 +1,7 @@
 //! What the program does for operators instead of serving: one file a command, all of them listed
 //! in [`Command`] and [`run`].
 
+mod admin_key;
 mod bucket;
 mod client;
 mod health;
@@ -13,6 +14,7 @@ use common::config::SettingError;
 use common::domain::phone::PhoneNumber;
 use common::runtime::command::CommandError;
 
+pub use self::admin_key::AdminKeyCommand;
 pub use self::bucket::BucketCommand;
 pub use self::client::ClientCommand;
 pub use self::health::HealthCommand;
@@ -24,7 +26,11 @@ use crate::config::Config;
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Print the OpenAPI document
-    Openapi,
+    Openapi {
+        /// The admin API's
+        #[arg(long)]
+        admin: bool,
+    },
     /// Ask the API that runs on this machine, at HOST and PORT, whether it lives
     Health(HealthCommand),
     /// See what is known of a number; unlock, block and unblock it
@@ -39,6 +45,9 @@ pub enum Command {
     /// Make an entry for CLIENTS_FILE
     #[command(subcommand)]
     Client(ClientCommand),
+    /// See, add and remove the keys of the admin API
+    #[command(subcommand)]
+    AdminKey(AdminKeyCommand),
 }
 
 /// Does it and prints the answer. Asks for no setting but those that it needs.
@@ -47,12 +56,13 @@ pub enum Command {
 /// [`CommandError`].
 pub async fn run(command: &Command, config: &Config) -> Result<(), CommandError> {
     match command {
-        Command::Openapi => openapi::run(),
+        Command::Openapi { admin } => openapi::run(*admin),
         Command::Health(command) => health::run(command, config).await,
         Command::Number(command) => number::run(command, config).await,
         Command::Bucket(command) => bucket::run(command, config).await,
         Command::Sessions(command) => sessions::run(command, config).await,
         Command::Client(command) => client::run(command),
+        Command::AdminKey(command) => admin_key::run(command, config).await,
     }
 }
 

@@ -32,7 +32,12 @@ pub(crate) fn service() -> OpenApiService<impl OpenApi + 'static, ()> {
 /// The document, with what poem-openapi has no words for.
 #[must_use]
 pub fn document() -> Value {
-    let mut document: Value = serde_json::from_str(&service().spec()).unwrap_or_default();
+    completed(&service().spec())
+}
+
+/// A document as poem-openapi writes it, with what that has no words for.
+pub(crate) fn completed(spec: &str) -> Value {
+    let mut document: Value = serde_json::from_str(spec).unwrap_or_default();
     postprocess::complete(&mut document);
     document
 }
@@ -43,7 +48,7 @@ pub fn document_text() -> String {
     text(&document())
 }
 
-fn text(document: &Value) -> String {
+pub(crate) fn text(document: &Value) -> String {
     format!("{document:#}\n")
 }
 
@@ -63,14 +68,27 @@ pub(crate) fn served_text(document: &Value, example_number: &str) -> String {
 /// Swagger UI as one page that needs nothing else, and its Content-Security-Policy. It opens on the
 /// sign-up, ready to be tried.
 pub(crate) fn swagger_ui(document: &Value, example_number: &str) -> (String, String) {
-    const OPENED: &str = "deepLinking: true, tryItOutEnabled: true, \
-        onComplete: () => location.hash || ui.layoutActions.show(['operations', 'Sign-up', 'signUp'], true),";
     let service = service();
-    let page = service
-        .swagger_ui_html()
-        .replace(&service.spec(), &document.to_string().replace(EXAMPLE_NUMBER, example_number))
+    let shown = document.to_string().replace(EXAMPLE_NUMBER, example_number);
+    swagger_page(&service.swagger_ui_html(), &service.spec(), &shown, ["Sign-up", "signUp"])
+}
+
+/// The same, of poem-openapi's page `html`, which shows `spec`: it shows another document, and opens
+/// on one operation, named by its group and its id.
+pub(crate) fn swagger_page(
+    html: &str,
+    spec: &str,
+    shown: &str,
+    [group, operation]: [&str; 2],
+) -> (String, String) {
+    let opened = format!(
+        "deepLinking: true, tryItOutEnabled: true, onComplete: () => location.hash || \
+         ui.layoutActions.show(['operations', '{group}', '{operation}'], true),"
+    );
+    let page = html
+        .replace(spec, shown)
         .replacen("    SwaggerUIBundle({\n", "    const ui = SwaggerUIBundle({\n", 1)
-        .replacen("deepLinking: true,", OPENED, 1)
+        .replacen("deepLinking: true,", &opened, 1)
         // Or the browser asks for one that is not there.
         .replacen("<head>", "<head><link rel=\"icon\" href=\"data:,\">", 1);
     let policy = content_security_policy(&page);

@@ -24,12 +24,16 @@ pub(crate) fn check(request: &Request) -> Result<(), ErrorKind> {
 /// its browser sends that name.
 pub(crate) fn for_this_machine<E: Endpoint + 'static>(endpoint: E) -> impl Endpoint {
     endpoint.before(|request| async move {
-        let asked = request.uri().authority().cloned().or_else(|| host_of(request.headers()));
-        match asked {
+        match asked(&request) {
             Some(authority) if is_loopback(authority.host()) => Ok(request),
             _ => Err(ApiError::from(ErrorKind::NotThisMachine).into()),
         }
     })
+}
+
+/// The name that a client asked, and the port.
+pub(crate) fn asked(request: &Request) -> Option<Authority> {
+    request.uri().authority().cloned().or_else(|| host_of(request.headers()))
 }
 
 fn host_of(headers: &HeaderMap) -> Option<Authority> {

@@ -66,6 +66,12 @@ impl MatchedRoute {
         }
     }
 
+    /// Whether it knows the method.
+    pub(crate) fn answers(&self, method: &Method) -> bool {
+        let allow = self.allow.as_ref().and_then(|allow| allow.to_str().ok());
+        allow.is_none_or(|methods| methods.split(", ").any(|known| known == method.as_str()))
+    }
+
     fn matches(&self, path: &str) -> bool {
         let mut parts = path.split('/');
         let matches = |segment: &String| {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use common::accounts;
+use common::domain::cursor::Page;
 use common::domain::event;
 use poem::web::Data;
 use poem_openapi::param::Query;
@@ -119,9 +120,14 @@ impl EventsApi {
         cursor: Query<Option<String>>,
     ) -> Result<Json<EventList>, Failure<EventFailures>> {
         let page = paging::request(*limit, cursor.as_deref())?;
-        let page = state.accounts.events(current.0.user.id, page).await?;
+        Ok(Json(state.accounts.events(current.0.user.id, page).await?.into()))
+    }
+}
+
+impl From<Page<accounts::Event>> for EventList {
+    fn from(page: Page<accounts::Event>) -> Self {
         let next_cursor = NullableText(page.next.map(|cursor| cursor.to_string()));
-        Ok(Json(EventList { data: page.rows.into_iter().map(Event::from).collect(), next_cursor }))
+        Self { data: page.rows.into_iter().map(Event::from).collect(), next_cursor }
     }
 }
 

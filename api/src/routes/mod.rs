@@ -9,7 +9,7 @@ pub mod jwts;
 pub mod me;
 pub mod oauth;
 pub(crate) mod openid;
-mod paging;
+pub(crate) mod paging;
 pub mod payloads;
 pub mod phone_number;
 pub mod protected;

@@ -5,7 +5,7 @@ use common::domain::cursor::{Cursor, PageRequest};
 use crate::http::error::ErrorKind;
 
 /// Where `limit` is not given.
-pub(super) fn default_limit() -> u32 {
+pub(crate) fn default_limit() -> u32 {
     20
 }
 
@@ -13,7 +13,7 @@ pub(super) fn default_limit() -> u32 {
 ///
 /// # Errors
 /// A cursor that no answer held.
-pub(super) fn request(limit: u32, cursor: Option<&str>) -> Result<PageRequest, ErrorKind> {
+pub(crate) fn request(limit: u32, cursor: Option<&str>) -> Result<PageRequest, ErrorKind> {
     let cursor =
         cursor.map(|text| Cursor::parse(text).ok_or(ErrorKind::InvalidParameter)).transpose()?;
     Ok(PageRequest { cursor, limit: limit.into() })

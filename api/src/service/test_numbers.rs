@@ -3,10 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use common::domain::last_day;
 use common::domain::otp::Otp;
 use common::domain::phone::{Country, E164, PhoneNumber};
-use time::macros::{format_description, time};
-use time::{Date, OffsetDateTime, PrimitiveDateTime};
+use time::OffsetDateTime;
 
 /// `number=code@date`, comma-separated: each with its fixed code and the last day (UTC) on which it
 /// works.
@@ -52,10 +52,7 @@ fn parse(entry: &str) -> Result<TestNumber, &'static str> {
         return Err("each number has to be one in E.164, like +919876543210");
     };
     let otp = Otp::parse(code).ok_or("each code has to have 4 to 10 digits")?;
-    let last_day = Date::parse(date, format_description!("[year]-[month]-[day]"))
-        .map_err(|_| "each end date has to be like 2027-01-31")?;
-    let ends = last_day.next_day().ok_or("each end date has to be like 2027-01-31")?;
-    let ends_at = PrimitiveDateTime::new(ends, time!(0:00)).assume_utc();
+    let ends_at = last_day::end_of(date).ok_or("each end date has to be like 2027-01-31")?;
     Ok(TestNumber { number: number.e164().clone(), otp, ends_at })
 }
 

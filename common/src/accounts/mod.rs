@@ -4,6 +4,8 @@
 //! changes a user or their sessions locks the user's row first, so that nobody waits for each other
 //! in a circle, and sees what those before have committed.
 
+mod admin_actions;
+mod admin_keys;
 pub mod entities;
 mod events;
 mod grants;
@@ -15,6 +17,7 @@ pub mod pool;
 mod postgres;
 mod sessions;
 mod sign_in;
+mod user_lists;
 mod users;
 
 use std::future::Future;
@@ -28,6 +31,8 @@ use sea_orm::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
+pub use self::admin_actions::{AdminAction, AdminActionFilter};
+pub use self::admin_keys::{KeptAdminKey, NewAdminKey};
 pub use self::events::Event;
 pub use self::grants::{AccessGrant, Granted, MOST_OF_A_SESSION, NewGrant, Redemption};
 pub use self::logouts::Logout;
@@ -38,6 +43,7 @@ pub use self::outgoing_events::{DeadEvent, EventCounts, EventToPost};
 use self::postgres::Primary;
 pub use self::sessions::{Session, SessionFilter};
 pub use self::sign_in::{NewSession, SignedIn};
+pub use self::user_lists::{ListedUser, UserFilter, UserOrder};
 pub use self::users::Renamed;
 use crate::config::SettingError;
 use crate::ledger::session_changes::SessionChanges;

@@ -43,6 +43,18 @@ pub struct PageRequest {
     pub limit: u64,
 }
 
+impl PageRequest {
+    /// The rows of the page have smaller numbers than this.
+    pub(crate) fn before(self) -> i64 {
+        self.cursor.map_or(i64::MAX, Cursor::row)
+    }
+
+    /// One more than the limit, which tells whether there is a next page.
+    pub(crate) fn rows_asked(self) -> i64 {
+        i64::try_from(self.limit).unwrap_or(i64::MAX).saturating_add(1)
+    }
+}
+
 /// A part of a list.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Page<T> {

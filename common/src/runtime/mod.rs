@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod command;
 pub mod health;
+pub mod listen_address;
 pub mod metrics;
 pub mod readiness;
 pub mod retry;

@@ -17,6 +17,14 @@ async fn served() -> (App, Value) {
     (app, answer.body)
 }
 
+/// Calls `check` with the document of the public API, and with that of the admin API.
+async fn for_each_document(check: impl Fn(&Value)) {
+    let (mut app, document) = served().await;
+    check(&document);
+    let admin = crate::admin::client(&mut app.apis[0]).await;
+    check(&admin.get("/openapi.json", None).await.expect(200).body);
+}
+
 struct Operation<'a> {
     method: String,
     path: &'a str,
@@ -128,7 +136,10 @@ fn is_snake_case(name: &str) -> bool {
 
 #[async_test]
 async fn it_says_what_it_is() {
-    let (_app, document) = served().await;
+    for_each_document(says_what_it_is).await;
+}
+
+fn says_what_it_is(document: &Value) {
     assert!(
         document["openapi"].as_str().is_some_and(|version| version.starts_with("3.0")),
         "{}",
@@ -147,11 +158,11 @@ async fn it_says_what_it_is() {
         "relative, so that it is right wherever the API runs"
     );
 
-    let operations = operations(&document);
+    let operations = operations(document);
     let codes: BTreeSet<_> = operations
         .iter()
         .flat_map(|operation| operation.responses().map(move |(status, _)| (operation, status)))
-        .flat_map(|(operation, status)| operation.codes(&document, status))
+        .flat_map(|(operation, status)| operation.codes(document, status))
         .collect();
     println!("{} operations, {} error codes: {codes:?}", operations.len(), codes.len());
     assert!(codes.iter().all(|code| is_snake_case(code)), "{codes:?}");

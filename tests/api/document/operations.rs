@@ -5,20 +5,23 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{
-    Operation, alternatives, is_snake_case, is_text, json_schema, only_body, operations, resolved,
-    served,
+    Operation, alternatives, for_each_document, is_snake_case, is_text, json_schema, only_body,
+    operations, resolved,
 };
 
 #[async_test]
 async fn every_operation_is_named_and_grouped() {
-    let (_app, document) = served().await;
+    for_each_document(check_that_every_operation_is_named_and_grouped).await;
+}
+
+fn check_that_every_operation_is_named_and_grouped(document: &Value) {
     let tags = document["tags"].as_array().unwrap();
     assert!(
         tags.iter().all(|tag| is_text(&tag["name"]) && is_text(&tag["description"])),
         "{tags:?}"
     );
     let mut ids = BTreeSet::new();
-    for operation in operations(&document) {
+    for operation in operations(document) {
         let (name, value) = (operation.name(), operation.value);
         assert!(is_text(&value["summary"]), "{name} has no summary");
         let id = value["operationId"].as_str().unwrap_or_default();
@@ -34,8 +37,11 @@ async fn every_operation_is_named_and_grouped() {
 
 #[async_test]
 async fn every_parameter_and_body_is_described() {
-    let (_app, document) = served().await;
-    for operation in operations(&document) {
+    for_each_document(check_that_every_parameter_and_body_is_described).await;
+}
+
+fn check_that_every_parameter_and_body_is_described(document: &Value) {
+    for operation in operations(document) {
         let name = operation.name();
         for parameter in operation.parameters() {
             let at = format!("{name} {}", parameter["name"]);
@@ -65,12 +71,12 @@ async fn every_parameter_and_body_is_described() {
         );
         assert!(body["required"] == true, "{name}: {body}");
         assert!(
-            has_example(content, resolved(&document, &content["schema"])),
+            has_example(content, resolved(document, &content["schema"])),
             "{name} has no example"
         );
         let codes: BTreeSet<_> = ["400", "408", "413", "415"]
             .into_iter()
-            .flat_map(|status| operation.codes(&document, status))
+            .flat_map(|status| operation.codes(document, status))
             .collect();
         let told = if operation.needs_client() {
             &["invalid_request", "request_timeout", "payload_too_large"][..]
@@ -92,8 +98,11 @@ fn has_example(owner: &Value, schema: &Value) -> bool {
 
 #[async_test]
 async fn every_answer_is_described() {
-    let (_app, document) = served().await;
-    for operation in operations(&document) {
+    for_each_document(check_that_every_answer_is_described).await;
+}
+
+fn check_that_every_answer_is_described(document: &Value) {
+    for operation in operations(document) {
         let statuses: BTreeSet<&str> = operation.responses().map(|(status, _)| status).collect();
         assert!(
             statuses.iter().any(|status| status.starts_with('2')),
@@ -104,11 +113,11 @@ async fn every_answer_is_described() {
             assert!(statuses.contains(usual), "{}: {statuses:?}", operation.name());
         }
         for (status, response) in operation.responses() {
-            is_described(&document, &operation, status, response);
+            is_described(document, &operation, status, response);
         }
-        let codes = operation.codes(&document, "503");
+        let codes = operation.codes(document, "503");
         assert!(codes.contains("overloaded"), "{}: {codes:?}", operation.name());
-        let codes = operation.codes(&document, "401");
+        let codes = operation.codes(document, "401");
         let refused = if operation.needs_client() {
             "invalid_client"
         } else {
@@ -166,14 +175,17 @@ fn is_header(at: &str, response: &Value, name: &str, always: bool) {
 /// Lists have one shape: `limit` and `cursor` in, `data` and `next_cursor` out.
 #[async_test]
 async fn every_list_has_the_same_pages() {
-    let (_app, document) = served().await;
-    for operation in operations(&document) {
+    for_each_document(check_that_every_list_has_the_same_pages).await;
+}
+
+fn check_that_every_list_has_the_same_pages(document: &Value) {
+    for operation in operations(document) {
         let name = operation.name();
         let parameter = |wanted: &str| {
             operation.parameters().find(|one| one["name"] == wanted && one["in"] == "query")
         };
         let answer = json_schema(&operation.value["responses"]["200"])
-            .map(|schema| resolved(&document, schema));
+            .map(|schema| resolved(document, schema));
         let answers_pages = answer.is_some_and(|schema| {
             schema["properties"].get("next_cursor").is_some()
                 || schema["properties"]["data"]["type"] == "array"
@@ -194,6 +206,6 @@ async fn every_list_has_the_same_pages() {
         );
         let next = &answer["properties"]["next_cursor"];
         assert!(next["type"] == "string" && next["nullable"] == true, "{name}: {next}");
-        assert!(operation.codes(&document, "400").contains("invalid_parameter"), "{name}");
+        assert!(operation.codes(document, "400").contains("invalid_parameter"), "{name}");
     }
 }

@@ -42,6 +42,7 @@ export async function startService(settings = {}) {
     HOST: "127.0.0.1",
     PORT: "0",
     METRICS_ADDR: "off",
+    ADMIN_ADDR: "off",
     LOG_FORMAT: "json",
     REDIS_URL: `redis://127.0.0.1:${redisPort}`,
     SENDS_PER_ADDRESS_HOUR: "0",

@@ -313,6 +313,7 @@ fn settings_of(redis: &Redis, database: &Database, twilio: &FakeTwilio) -> Setti
         ("HOST", "127.0.0.1"),
         ("PORT", "0"),
         ("METRICS_ADDR", "127.0.0.1:0"),
+        ("ADMIN_ADDR", "127.0.0.1:0"),
         ("DATABASE_URL", &database.url()),
         ("REDIS_URL", &redis.url()),
         ("OTP_SECRET", OTP_SECRET),

@@ -9,7 +9,7 @@ use clap::Subcommand;
 use common::admin;
 use common::config::SettingError;
 use common::runtime::command::{self, CommandError, Output};
-use common::runtime::metrics::MetricsAddress;
+use common::runtime::listen_address::ListenAddress;
 
 pub use self::breaker::BreakerCommand;
 pub use self::events::EventsCommand;
@@ -53,7 +53,7 @@ pub async fn run(command: Command, config: &Config) -> Result<(), CommandError> 
         }
         Command::Events(command) => events::run(command, config).await,
         Command::Health { ready } => match config.metrics_addr {
-            MetricsAddress::At(address) if address.port() != 0 => {
+            ListenAddress::At(address) if address.port() != 0 => {
                 command::ask_health(address, ready).await
             }
             _ => {

@@ -1,6 +1,7 @@
 //! Which error of ours, of common's and of poem's is which [`ErrorKind`].
 
 use common::accounts::AccountsError;
+use common::admin::OperatorError;
 use common::domain::person_name::InvalidPersonName;
 use common::domain::phone::InvalidPhoneNumber;
 use common::ledger::error::LedgerError;
@@ -132,6 +133,27 @@ impl From<AccountsError> for ApiError {
     fn from(error: AccountsError) -> Self {
         tracing::error!(event = "user_store_unavailable", %error);
         ErrorKind::UserStoreUnavailable.into()
+    }
+}
+
+/// Operators are told which of the stores it is.
+impl From<OperatorError> for ApiError {
+    fn from(error: OperatorError) -> Self {
+        match error {
+            OperatorError::Redis(_) | OperatorError::RedisAway => {
+                tracing::error!(event = "otp_store_unavailable", %error);
+                ErrorKind::RedisUnavailable.into()
+            }
+            OperatorError::Accounts(error) => error.into(),
+            OperatorError::Database(_) | OperatorError::DatabaseAway => {
+                tracing::error!(event = "user_store_unavailable", %error);
+                ErrorKind::UserStoreUnavailable.into()
+            }
+            OperatorError::Setting(error) => {
+                tracing::error!(event = "unforeseen_error", %error);
+                ErrorKind::Internal.into()
+            }
+        }
     }
 }
 

@@ -99,6 +99,8 @@ pub enum ErrorKind {
     OtpStoreUnavailable,
     #[error("The user store is unavailable")]
     UserStoreUnavailable,
+    #[error("Redis is unavailable")]
+    RedisUnavailable,
     /// The head of the request is no HTTP/1.1.
     #[error("This is no HTTP/1.1 request")]
     BadRequest,
@@ -108,6 +110,22 @@ pub enum ErrorKind {
     /// The development inbox was asked for under a name that others may lead here.
     #[error("This answers only under this machine's own names, such as localhost")]
     NotThisMachine,
+    /// The admin API was asked for under a name that others may lead there.
+    #[error("This answers only under its own names: this machine's, its address, and ADMIN_HOSTS")]
+    HostNotAllowed,
+    /// An admin key that may not do this.
+    #[error("This key's role may not do this")]
+    RoleTooLow,
+    #[error("Too many wrong keys; try again soon")]
+    TooManyWrongKeys,
+    #[error("Another key has this name")]
+    KeyNameTaken,
+    #[error("The last day has to be like 2027-01-31, and not to be over")]
+    InvalidLastDay,
+    #[error("There is no such user")]
+    UserNotFound,
+    #[error("There is no such key")]
+    KeyNotFound,
     /// A page of another origin made a browser ask.
     #[error("Only the service's own pages may ask this")]
     ForeignPage,
@@ -164,8 +182,16 @@ impl ErrorKind {
             }
             Self::OtpStoreUnavailable
             | Self::UserStoreUnavailable
+            | Self::RedisUnavailable
             | Self::ChallengeNotChecked(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::BadRequest | Self::InvalidHost => (StatusCode::BAD_REQUEST, "bad_request"),
+            Self::HostNotAllowed => (StatusCode::FORBIDDEN, "host_not_allowed"),
+            Self::RoleTooLow => (StatusCode::FORBIDDEN, "role_too_low"),
+            Self::TooManyWrongKeys => (StatusCode::TOO_MANY_REQUESTS, "too_many_wrong_keys"),
+            Self::KeyNameTaken => (StatusCode::CONFLICT, "key_name_taken"),
+            Self::InvalidLastDay => (StatusCode::BAD_REQUEST, "invalid_last_day"),
+            Self::UserNotFound => (StatusCode::NOT_FOUND, "user_not_found"),
+            Self::KeyNotFound => (StatusCode::NOT_FOUND, "key_not_found"),
             Self::ForeignPage => (StatusCode::FORBIDDEN, "foreign_page"),
             Self::NotThisMachine => (StatusCode::FORBIDDEN, "not_this_machine"),
             Self::RequestHeadTooLarge => {
@@ -191,7 +217,7 @@ impl ErrorKind {
     pub(super) fn says_when(self) -> bool {
         match self {
             Self::Refused(kind) => kind != LimitKind::Blocked,
-            Self::ChallengeRequired | Self::TooManyNames => true,
+            Self::ChallengeRequired | Self::TooManyNames | Self::TooManyWrongKeys => true,
             _ => self.usual_retry_after().is_some(),
         }
     }

@@ -1,16 +1,11 @@
-//! Metrics in Prometheus' text format: their tables, the exporter, and the address where they are
-//! shown.
+//! Metrics in Prometheus' text format: their tables and the exporter.
 
 mod stores;
 
-use std::io;
-use std::net::SocketAddr;
-use std::str::FromStr;
 use std::time::Duration;
 
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tokio::net::TcpListener;
 
 pub use metrics_exporter_prometheus::BuildError;
 pub use stores::{STORE_METRICS, observe_stores};
@@ -94,58 +89,5 @@ impl Exporter {
     #[must_use]
     pub fn text(&self) -> String {
         self.0.render()
-    }
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum MetricsAddress {
-    Off,
-    /// Port 0 takes any that is free.
-    At(SocketAddr),
-}
-
-impl FromStr for MetricsAddress {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "off" => Ok(Self::Off),
-            _ => text.parse().map(Self::At).map_err(|_| "has to be like 127.0.0.1:9464, or off"),
-        }
-    }
-}
-
-impl MetricsAddress {
-    /// Listens there. An address that is taken is a warning: the program is of use without its
-    /// metrics.
-    pub async fn listen(self) -> Option<TcpListener> {
-        let Self::At(address) = self else { return None };
-        bind(address)
-            .await
-            .inspect_err(|error| {
-                tracing::warn!(event = "metrics_not_listening", setting = "METRICS_ADDR", %address, %error);
-            })
-            .ok()
-    }
-}
-
-async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let listener = TcpListener::bind(address).await?;
-    tracing::info!(event = "metrics_listening", address = %listener.local_addr()?);
-    Ok(listener)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_one_or_off() {
-        assert_eq!("off".parse(), Ok(MetricsAddress::Off));
-        let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        assert_eq!("127.0.0.1:0".parse(), Ok(MetricsAddress::At(address)));
-        for wrong in ["", "no", "9464", "127.0.0.1", ":9464", "localhost:9464"] {
-            assert!(wrong.parse::<MetricsAddress>().is_err(), "{wrong}");
-        }
     }
 }

@@ -1,0 +1,87 @@
+//! The admin API: what operators see and change, on an address of its own.
+
+pub mod config;
+pub mod document;
+mod key_check;
+pub mod listener;
+pub mod roles;
+mod routes;
+pub mod state;
+mod wrong_keys;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use poem::http::Method;
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Request, Response, RouteMethod, get};
+use serde_json::Value;
+
+use self::state::AdminState;
+pub use self::wrong_keys::WrongKeys;
+use crate::http::cors::AllowedOrigins;
+use crate::http::error::{ApiError, ErrorKind};
+use crate::http::host;
+use crate::http::middleware::around_everything;
+use crate::http::route_lookup::RouteLookup;
+use crate::http::static_content::StaticContent;
+
+const SWAGGER_UI_PATH: &str = "/docs";
+const DOCUMENT_PATH: &str = "/openapi.json";
+
+/// What the document does not list.
+const OTHER_ROUTES: [(&str, &[Method]); 2] =
+    [(SWAGGER_UI_PATH, &[Method::GET]), (DOCUMENT_PATH, &[Method::GET])];
+
+/// The app behind the admin API's address.
+pub fn endpoint(state: Arc<AdminState>) -> impl Endpoint<Output = Response> + use<> {
+    let document = document::document();
+    let lookup = RouteLookup::new(&document, &OTHER_ROUTES);
+    let shared = Arc::new((others(&document), state, lookup.clone()));
+    let routes = document::operations().into_endpoint().around(move |operation, request| {
+        let shared = Arc::clone(&shared);
+        async move {
+            let (others, state, lookup) = &*shared;
+            check_host(&request, state)?;
+            match others.get(request.uri().path()) {
+                Some(other) => other.call(request).await,
+                None => around_operation(&*operation, request, state, lookup).await,
+            }
+        }
+    });
+    // No other website's scripts may read an answer.
+    around_everything(routes, lookup, AllowedOrigins::default())
+}
+
+fn others(document: &Value) -> HashMap<&'static str, RouteMethod> {
+    let text = crate::document::text(document);
+    let document_json = StaticContent::new("application/json; charset=utf-8", text, None);
+    let (page, policy) = document::swagger_ui(document);
+    let swagger_ui = StaticContent::new("text/html; charset=utf-8", page, Some(&policy));
+    HashMap::from([(SWAGGER_UI_PATH, get(swagger_ui)), (DOCUMENT_PATH, get(document_json))])
+}
+
+fn check_host(request: &Request, state: &AdminState) -> Result<(), ApiError> {
+    let asked = host::asked(request);
+    if asked.is_some_and(|asked| state.hosts.allow(asked.host())) {
+        Ok(())
+    } else {
+        Err(ErrorKind::HostNotAllowed.into())
+    }
+}
+
+/// The key is asked for before anything of a request is read, where there is such an operation.
+async fn around_operation<E: Endpoint<Output = Response>>(
+    next: &E,
+    mut request: Request,
+    state: &Arc<AdminState>,
+    lookup: &RouteLookup,
+) -> poem::Result<Response> {
+    if let Some(route) = lookup.find(request.uri().path()) {
+        let needed = roles::needed(request.method(), &route.pattern);
+        if route.answers(request.method()) {
+            key_check::check(&mut request, state, needed).await?;
+        }
+    }
+    request.extensions_mut().insert(Arc::clone(state));
+    next.call(request).await
+}

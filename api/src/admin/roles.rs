@@ -1,0 +1,25 @@
+//! Who may what: the least role of each operation, by method and path.
+
+use common::domain::admin_key::AdminRole::{self, Owner, Viewer};
+use poem::http::Method;
+
+/// The one place that says it. docs/admin.md has the same table, and a test holds the two together.
+pub const NEEDED: &[(&str, &str, AdminRole)] = &[
+    ("GET", "/admin/key", Viewer),
+    ("GET", "/admin/users", Viewer),
+    ("GET", "/admin/users/{user_id}", Viewer),
+    ("GET", "/admin/users/{user_id}/sessions", Viewer),
+    ("GET", "/admin/users/{user_id}/events", Viewer),
+    ("GET", "/admin/actions", Viewer),
+    ("GET", "/admin/keys", Owner),
+    ("POST", "/admin/keys", Owner),
+    ("DELETE", "/admin/keys/{key_id}", Owner),
+];
+
+/// What nobody has thought of is the owner's.
+pub(super) fn needed(method: &Method, pattern: &str) -> AdminRole {
+    // Whoever may GET may HEAD.
+    let method = if *method == Method::HEAD { "GET" } else { method.as_str() };
+    let entry = NEEDED.iter().find(|(known, path, _)| *known == method && *path == pattern);
+    entry.map_or(Owner, |(_, _, role)| *role)
+}

@@ -1,0 +1,25 @@
+//! The operations of the admin API, one file a group: payloads and handlers, nothing else.
+
+mod actions;
+mod failures;
+mod keys;
+mod payloads;
+mod users;
+
+use poem_openapi::{OpenApi, Tags};
+
+/// All operations, in the order of the document.
+pub(super) fn operations() -> impl OpenApi + 'static {
+    (users::UsersApi, actions::ActionsApi, keys::KeysApi)
+}
+
+/// How the document groups the operations.
+#[derive(Tags)]
+enum Tag {
+    /// Who has signed in with a phone number.
+    Users,
+    /// What the holders of keys have done.
+    Actions,
+    /// Who may use this API.
+    Keys,
+}

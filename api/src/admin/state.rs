@@ -1,0 +1,22 @@
+//! What the operations of the admin API work with.
+
+use std::sync::Arc;
+
+use common::ledger::connection::RedisConnection;
+use common::ledger::settings::LedgerSettings;
+
+use super::config::AdminHosts;
+use super::wrong_keys::WrongKeys;
+use crate::state::AppState;
+
+/// One for the whole process.
+#[derive(Clone, Debug)]
+pub struct AdminState {
+    /// What the public API works with: the same stores, and the same memory of sessions.
+    pub app: Arc<AppState>,
+    pub redis: RedisConnection,
+    /// The limits, as the ledger's scripts are told them.
+    pub ledger: LedgerSettings,
+    pub hosts: AdminHosts,
+    pub wrong_keys: WrongKeys,
+}

@@ -1,0 +1,100 @@
+//! What the holders of admin keys do. The rows outlive keys and users.
+
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
+use time::OffsetDateTime;
+
+use super::{Accounts, AccountsError};
+use crate::domain::admin_action::{AdminActionKind, NewAdminAction};
+use crate::domain::cursor::{Page, PageRequest};
+
+#[derive(Clone, Debug, Eq, FromQueryResult, PartialEq)]
+pub struct AdminAction {
+    /// Grows with time.
+    pub id: i64,
+    pub created_at: OffsetDateTime,
+    pub key_id: i64,
+    /// What the key was called.
+    pub key_name: String,
+    /// A word of [`AdminActionKind`].
+    pub kind: String,
+    pub user_id: Option<i64>,
+    pub subject: Option<String>,
+    pub reason: Option<String>,
+}
+
+/// Some of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AdminActionFilter {
+    pub kind: Option<AdminActionKind>,
+    pub key_id: Option<i64>,
+    pub user_id: Option<i64>,
+}
+
+pub(super) async fn insert(
+    connection: &impl ConnectionTrait,
+    action: &NewAdminAction<'_>,
+    now: OffsetDateTime,
+) -> Result<(), DbErr> {
+    const SQL: &str = "INSERT INTO admin_actions
+        (created_at, key_id, key_name, kind, user_id, subject, reason)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let values: [Value; 7] = [
+        now.into(),
+        action.actor.key_id.into(),
+        action.actor.key_name.as_str().into(),
+        action.kind.into_str().into(),
+        action.user_id.into(),
+        action.subject.clone().into(),
+        action.reason.clone().into(),
+    ];
+    let backend = connection.get_database_backend();
+    connection.execute_raw(Statement::from_sql_and_values(backend, SQL, values)).await?;
+    Ok(())
+}
+
+impl Accounts {
+    /// Writes an action that changes nothing in the database, before it is done.
+    ///
+    /// # Errors
+    /// [`AccountsError`]; it may be written all the same.
+    pub async fn note_admin_action(
+        &self,
+        action: &NewAdminAction<'_>,
+        now: OffsetDateTime,
+    ) -> Result<(), AccountsError> {
+        self.within_deadline(insert(&self.database, action, now)).await
+    }
+
+    /// What the holders of keys have done, newest first.
+    ///
+    /// # Errors
+    /// [`AccountsError`].
+    pub async fn admin_actions(
+        &self,
+        filter: AdminActionFilter,
+        page: PageRequest,
+    ) -> Result<Page<AdminAction>, AccountsError> {
+        let mut sql = "SELECT id, created_at, key_id, key_name, kind, user_id, subject, reason
+            FROM admin_actions WHERE id < $1"
+            .to_owned();
+        let mut values: Vec<Value> = vec![page.before().into()];
+        let kind = filter.kind.map(|kind| kind.into_str().into());
+        let conditions = [
+            ("kind", kind),
+            ("key_id", filter.key_id.map(Value::from)),
+            ("user_id", filter.user_id.map(Value::from)),
+        ];
+        for (column, value) in conditions {
+            if let Some(value) = value {
+                values.push(value);
+                sql.push_str(&format!(" AND {column} = ${}", values.len()));
+            }
+        }
+        sql.push_str(&format!(" ORDER BY id DESC LIMIT {}", page.rows_asked()));
+        let backend = self.database.get_database_backend();
+        let statement = Statement::from_sql_and_values(backend, sql, values);
+        let query = AdminAction::find_by_statement(statement).all(&self.database);
+        let rows = self.within_deadline(query).await?;
+        Ok(Page::new(rows, page.limit, |row| row.id))
+    }
+}
