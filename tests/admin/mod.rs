@@ -1,7 +1,9 @@
 //! The admin API: who may use it, what it shows, and what it changes.
 
+mod console;
 mod hosts;
 mod keys;
+mod overview;
 mod roles;
 mod users;
 

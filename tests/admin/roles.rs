@@ -16,14 +16,17 @@ const ROLES: [&str; 3] = ["viewer", "operator", "owner"];
 /// The least role of each operation.
 const NEEDED: &[(&str, &str)] = &[
     ("DELETE /admin/keys/{key_id}", "owner"),
+    ("DELETE /admin/session", "viewer"),
     ("GET /admin/actions", "viewer"),
     ("GET /admin/key", "viewer"),
     ("GET /admin/keys", "owner"),
+    ("GET /admin/overview", "viewer"),
     ("GET /admin/users", "viewer"),
     ("GET /admin/users/{user_id}", "viewer"),
     ("GET /admin/users/{user_id}/events", "viewer"),
     ("GET /admin/users/{user_id}/sessions", "viewer"),
     ("POST /admin/keys", "owner"),
+    ("POST /admin/session", "viewer"),
 ];
 
 /// All operations of a document as `<method> <path>`, with what they are.

@@ -4,6 +4,7 @@ pub mod breakers;
 pub mod buckets;
 pub mod counts;
 pub mod numbers;
+pub mod overview;
 pub mod queue_stats;
 pub mod users;
 

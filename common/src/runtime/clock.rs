@@ -67,6 +67,21 @@ impl Timestamp {
     pub fn of_unix_ms(unix_ms: i64) -> Self {
         Self(unix_ms)
     }
+
+    /// Milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn unix_ms(self) -> i64 {
+        self.0
+    }
+}
+
+impl Timestamp {
+    /// The instant, in whole seconds.
+    #[must_use]
+    pub fn time(self) -> OffsetDateTime {
+        let seconds = self.0.div_euclid(1000);
+        OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    }
 }
 
 impl From<OffsetDateTime> for Timestamp {

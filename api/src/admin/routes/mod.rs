@@ -3,19 +3,29 @@
 mod actions;
 mod failures;
 mod keys;
+pub(super) mod overview;
 mod payloads;
+mod session;
 mod users;
 
 use poem_openapi::{OpenApi, Tags};
 
 /// All operations, in the order of the document.
 pub(super) fn operations() -> impl OpenApi + 'static {
-    (users::UsersApi, actions::ActionsApi, keys::KeysApi)
+    (
+        overview::OverviewApi,
+        users::UsersApi,
+        actions::ActionsApi,
+        keys::KeysApi,
+        session::SessionApi,
+    )
 }
 
 /// How the document groups the operations.
 #[derive(Tags)]
 enum Tag {
+    /// What happens, in numbers.
+    Overview,
     /// Who has signed in with a phone number.
     Users,
     /// What the holders of keys have done.
