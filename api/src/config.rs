@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, ValueEnum};
 use common::config::{
-    AppConfig, CallbackConfig, DatabaseConfig, DestinationConfig, EventsConfig, JwtConfig,
-    LimitConfig, OtpConfig, ProviderChoice, RedisConfig, SettingError, SigningConfig,
+    AppConfig, CallbackConfig, DatabaseConfig, DestinationConfig, EventsConfig, FilesConfig,
+    JwtConfig, LimitConfig, OtpConfig, ProviderChoice, RedisConfig, SettingError, SigningConfig,
 };
 use common::crypto::challenge_keys::ChallengeKeys;
 use common::ledger::session_changes::SessionChanges;
@@ -22,6 +22,7 @@ use secrecy::SecretString;
 use crate::admin::config::AdminConfig;
 use crate::browser_config::BrowserConfig;
 use crate::commands::Command;
+use crate::files_config::FileLimitConfig;
 use crate::http::client_address::{AddressRule, TrustedProxies};
 use crate::http::cors::AllowedOrigins;
 use crate::server::{ConnectionLimits, Drain};
@@ -108,6 +109,12 @@ pub struct Config {
     /// How long JWTs live.
     #[command(flatten)]
     pub jwts: JwtConfig,
+    /// Where files of users are kept.
+    #[command(flatten)]
+    pub files: FilesConfig,
+    /// What users may upload.
+    #[command(flatten)]
+    pub file_limits: FileLimitConfig,
     /// Address and port of the metrics, or `off`; port `0` takes any that is free and logs it
     #[arg(long, env, default_value = "127.0.0.1:9464")]
     pub metrics_addr: ListenAddress,

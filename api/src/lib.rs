@@ -6,6 +6,7 @@ pub mod browser_config;
 pub mod commands;
 pub mod config;
 pub mod document;
+pub mod files_config;
 pub mod http;
 pub mod metrics;
 pub mod pages;

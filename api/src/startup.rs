@@ -205,6 +205,7 @@ pub async fn connect(
             ttl: config.jwts.ttl(),
             turns: Turns::of_this_machine(),
         },
+        files: config.file_limits.files(&config.app, &config.files)?,
         registered_clients: Reloadable::new(config.registered_clients().map_err(told)?),
         default_country: config.destinations.default_country,
         clock,

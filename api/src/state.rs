@@ -12,6 +12,7 @@ use common::runtime::readiness::Readiness;
 
 use crate::rejections::Rejections;
 use crate::reload::Reloadable;
+use crate::service::files::Files;
 use crate::service::jwts::JwtIssuer;
 use crate::service::otp_service::OtpService;
 use crate::service::registered_clients::RegisteredClients;
@@ -33,6 +34,7 @@ pub struct AppState {
     pub session_terms: SessionTerms,
     pub session_cache: SessionCache,
     pub jwts: JwtIssuer,
+    pub files: Files,
     pub registered_clients: Reloadable<RegisteredClients>,
     /// Of numbers without a country code.
     pub default_country: Country,

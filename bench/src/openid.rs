@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use common::accounts::{Accounts, NewGrant, Redemption};
-use common::crypto::cookie_keys::CookieKeys;
+use common::crypto::cookie_keys::{CookieAudience, CookieKeys};
 use common::domain::openid::{AccessToken, AuthorizationCode};
 use common::domain::token::{Scope, Token};
 use common::runtime::clock::Clock;
@@ -46,7 +46,8 @@ pub(crate) async fn measure(stage: &Stage) -> anyhow::Result<Vec<OpenIdLoad>> {
     let tokens = doors::sign_in(stage).await?;
     let access_tokens = access_tokens(stage, &tokens).await?;
     let keys = CookieKeys::derive(OTP_SECRET)?;
-    let cookies: Vec<String> = tokens.iter().map(|token| keys.seal(token)).collect();
+    let cookies: Vec<String> =
+        tokens.iter().map(|token| keys.seal(token, CookieAudience::OwnHost)).collect();
     let file = |name: &str| stage.folder.join(name);
     challenges::write_lua(&file("cookies.lua"), cookies.iter().map(String::as_str))?;
     let shown = access_tokens.iter().map(AccessToken::expose);

@@ -6,6 +6,7 @@ pub mod admin;
 pub mod config;
 pub mod crypto;
 pub mod domain;
+pub mod files;
 pub mod ledger;
 pub mod outbox;
 pub mod queue;

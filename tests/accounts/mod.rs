@@ -1,5 +1,6 @@
 //! The tables of accounts, through the store that the programs use.
 
+mod file_store;
 mod grants;
 mod number_store;
 mod outgoing_events;

@@ -221,8 +221,8 @@ async fn its_attributes_follow_the_settings() {
         (&[("PUBLIC_URL", "https://signin.example.com")], "__Host-cheershare", secure.to_owned()),
         (
             &[("PUBLIC_URL", "https://signin.example.com"), ("COOKIE_DOMAIN", "example.com")],
-            "__Secure-cheershare",
-            format!("{secure}; Domain=example.com"),
+            "__Host-cheershare",
+            secure.to_owned(),
         ),
         (
             &[("APP_ENV", "production"), ("TRUSTED_PROXIES", "none"), ("SIGN_IN_PAGE", "on")],
@@ -248,6 +248,39 @@ async fn its_attributes_follow_the_settings() {
     // It is the page's own, and there is none where there is no page.
     let app = plan(1).set("SIGN_IN_PAGE", "off").start().await;
     ask(&app, Method::POST, "/session", &[OWN]).await.expect_code(404, "not_found");
+}
+
+/// Whoever has a host below the domain gets the cookie for apps, and enters nothing else by it.
+#[async_test]
+async fn apps_of_the_domain_get_a_cookie_of_their_own() {
+    let app = redirecting().set("COOKIE_DOMAIN", "example.com").start().await;
+    let asha = SignedIn::with(app.client(), NUMBER, "browser").await;
+    let headers = [OWN, ("authorization", &*bearer(&asha))];
+    let set = ask(&app, Method::POST, "/session", &headers).await.expect(204);
+    let [own, shared] = cookies(&set);
+    assert!(own.starts_with("__Host-cheershare=") && shared.starts_with("__Secure-cheershare="));
+    verify(&app, &shared).await.expect(200);
+    verify(&app, &own).await.expect_code(401, "unauthorized");
+    let shown = async |cookie: &str| {
+        ask(&app, Method::GET, "/session", &[OWN, ("cookie", cookie)]).await.expect(200).body
+    };
+    assert_eq!(shown(&own).await["data"]["phone_number"], NUMBER);
+    assert!(shown(&shared).await["data"].is_null());
+    let value = shared.split_once('=').unwrap().1;
+    assert!(shown(&format!("__Host-cheershare={value}")).await["data"].is_null());
+
+    let headers = [OWN, ("cookie", &*shared)];
+    let cleared = ask(&app, Method::DELETE, "/session", &headers).await.expect(204);
+    assert_eq!(cookies(&cleared), ["__Host-cheershare=", "__Secure-cheershare="]);
+    verify(&app, &shared).await.expect_code(401, "unauthorized");
+}
+
+/// Both cookies that an answer sets, without their attributes.
+fn cookies(answer: &Answer) -> [String; 2] {
+    let set = answer.headers.get_all("set-cookie").iter();
+    let set: Vec<_> =
+        set.map(|set| set.to_str().unwrap().split_once(';').unwrap().0.to_owned()).collect();
+    set.try_into().unwrap()
 }
 
 #[async_test]

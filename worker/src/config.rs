@@ -5,7 +5,8 @@ use std::time::Duration;
 use clap::builder::RangedI64ValueParser;
 use clap::{Args, Parser};
 use common::config::{
-    AppConfig, CallbackConfig, DatabaseConfig, EventsConfig, OtpConfig, RedisConfig, SigningConfig,
+    AppConfig, CallbackConfig, DatabaseConfig, EventsConfig, FilesConfig, OtpConfig, RedisConfig,
+    SigningConfig,
 };
 use common::queue::{DEFAULT_CONCURRENCY, MAX_CONCURRENCY};
 use common::runtime::listen_address::ListenAddress;
@@ -48,6 +49,8 @@ pub struct Config {
     #[command(flatten)]
     pub events_secret: EventsSecretConfig,
     #[command(flatten)]
+    pub files: FilesConfig,
+    #[command(flatten)]
     pub signing: SigningConfig,
     #[command(flatten)]
     pub work: WorkConfig,
@@ -70,6 +73,9 @@ pub struct WorkConfig {
     /// Seconds that running jobs have to finish after SIGTERM (1 to 300)
     #[arg(long, env, default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=300))]
     shutdown_grace: u64,
+    /// Seconds between sweeps of what uploads, removed files and crashes leave behind (1 to 3600)
+    #[arg(long, env, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    file_sweep_seconds: u64,
     /// Days that events of accounts are kept (1 to 3650)
     #[arg(long, env, default_value_t = 90, value_parser = clap::value_parser!(u64).range(1..=3650))]
     event_retention_days: u64,
@@ -79,6 +85,11 @@ impl WorkConfig {
     #[must_use]
     pub fn shutdown_grace(&self) -> Duration {
         Duration::from_secs(self.shutdown_grace)
+    }
+
+    #[must_use]
+    pub fn sweep_every(&self) -> Duration {
+        Duration::from_secs(self.file_sweep_seconds)
     }
 
     #[must_use]

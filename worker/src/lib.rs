@@ -3,6 +3,7 @@
 pub mod commands;
 pub mod config;
 pub mod events;
+pub mod files;
 pub mod logouts;
 pub mod metrics;
 mod operations;

@@ -40,7 +40,7 @@ common::metrics! { WORKER_METRICS:
         "Deliveries on the list of those that ended without being sent; it holds the last 1000.";
     REMOVED: Counter = "cheershare_housekeeping_removed_total",
         "What this worker cleaned away: ended jobs, expired tokens, old events, events of the webhook \
-        that were given up a month ago.";
+        that were given up a month ago, files, bytes that nobody knew.";
     EVENT_JOBS: Counter = "cheershare_event_posts_total",
         "Attempts to post an event to the webhook, by outcome: accepted, failed (tried again later), \
         dead (given up), gone (410), ended_before, unrecorded.";

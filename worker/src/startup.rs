@@ -3,6 +3,7 @@
 use common::accounts::Accounts;
 use common::ledger::deliveries::{DeliveryStore, ProviderTerms};
 use common::ledger::dev_inbox::InboxPublisher;
+use common::ledger::file_sweeps::FileSweeps;
 use common::ledger::notices::Notices;
 use common::ledger::outgoing_events::EventQueue;
 use common::queue::job::SendOtp;
@@ -13,6 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::Config;
 use crate::events::{EventPoster, EventsWebhook, warn_of_what_waits};
+use crate::files::FileKeeper;
 use crate::logouts::{self, LogoutPoster};
 use crate::metrics::Scrape;
 use crate::operations;
@@ -97,6 +99,15 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
         }
         None => tokio::spawn(logouts::warn_of_what_waits(accounts.clone())),
     });
+    let keeper = config.files.storage(&config.app)?.map(|storage| FileKeeper {
+        accounts: accounts.clone(),
+        storage,
+        sweeps: FileSweeps::new(connection.clone()),
+        redis: connection.clone(),
+        expiry: config.files.upload_expiry(),
+        sweep_every: config.work.sweep_every(),
+        clock: clock.clone(),
+    });
     let retention = prune_database(accounts, clock.clone(), config.work.event_retention());
     let _retention = AbortOnDropHandle::new(tokio::spawn(retention));
 
@@ -115,9 +126,14 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
             poster.run(&redis, config.work.shutdown_grace(), stop.clone()).await;
         }
     };
+    let files = async {
+        if let Some(keeper) = keeper {
+            keeper.run(&redis, config.work.shutdown_grace(), stop.clone()).await;
+        }
+    };
     let sms = runner::run(&redis, settings, clock, handler, stop.clone());
     tokio::select! {
-        ((), ()) = async { tokio::join!(sms, events) } => {}
+        ((), (), ()) = async { tokio::join!(sms, events, files) } => {}
         Ok(Err(unusable)) = startup_checks => return Err(unusable.into()),
     }
     tracing::info!(event = "stopped");

@@ -3,59 +3,88 @@
 
 use std::time::Duration;
 
-use common::crypto::cookie_keys::CookieKeys;
+use common::crypto::cookie_keys::{CookieAudience, CookieKeys};
 use common::domain::token::Token;
 use poem::http::{HeaderMap, HeaderValue, header};
 
+/// What a browser holds: one for the sign-in page's own host, and where apps stand on other hosts of
+/// a domain, another for these. What one of them sees of it opens no door of the sign-in page's.
 #[derive(Clone, Debug)]
 pub struct SessionCookie {
-    name: &'static str,
-    attributes: String,
+    own: Cookie,
+    shared: Option<Cookie>,
     keys: CookieKeys,
 }
 
-impl SessionCookie {
-    /// A cookie of the host that sets it alone, or of a domain and all below it.
-    #[must_use]
-    pub fn new(keys: CookieKeys, domain: Option<&str>, is_secure: bool) -> Self {
-        // By these prefixes browsers take it from nobody else (RFC 6265bis, 4.1.3): `__Host-` not
-        // from a sibling domain, either not by http.
-        let name = match (is_secure, domain) {
-            (true, None) => "__Host-cheershare",
-            (true, Some(_)) => "__Secure-cheershare",
-            (false, _) => "cheershare",
-        };
-        let mut attributes = "; Path=/; HttpOnly; SameSite=Lax".to_owned();
-        if is_secure {
-            attributes.push_str("; Secure");
-        }
-        if let Some(domain) = domain {
-            attributes.push_str("; Domain=");
-            attributes.push_str(domain);
-        }
-        Self { name, attributes, keys }
-    }
+#[derive(Clone, Debug)]
+struct Cookie {
+    name: &'static str,
+    attributes: String,
+    audience: CookieAudience,
+}
 
-    /// The token that a browser holds, live or not. Of two cookies with this name one is not ours,
-    /// so neither counts.
-    pub(crate) fn token_in(&self, headers: &HeaderMap) -> Option<Token> {
-        self.keys.open(only_cookie(headers, self.name)?)
-    }
-
-    /// Makes a browser hold a token for so long.
-    pub(crate) fn set(&self, token: &Token, life: Duration) -> Option<HeaderValue> {
-        self.header(&self.keys.seal(token), life.as_secs())
-    }
-
-    /// Makes a browser forget what it holds.
-    pub(crate) fn clear(&self) -> Option<HeaderValue> {
-        self.header("", 0)
+impl Cookie {
+    fn new(name: &'static str, audience: CookieAudience, is_secure: bool) -> Self {
+        let secure = if is_secure { "; Secure" } else { "" };
+        let attributes = format!("; Path=/; HttpOnly; SameSite=Lax{secure}");
+        Self { name, attributes, audience }
     }
 
     /// The value of `Set-Cookie`.
     fn header(&self, value: &str, seconds: u64) -> Option<HeaderValue> {
         let Self { name, attributes, .. } = self;
         HeaderValue::try_from(format!("{name}={value}; Max-Age={seconds}{attributes}")).ok()
+    }
+}
+
+impl SessionCookie {
+    /// A cookie of the host that sets it alone, and one of a domain and all below it.
+    #[must_use]
+    pub fn new(keys: CookieKeys, domain: Option<&str>, is_secure: bool) -> Self {
+        // By these prefixes browsers take it from nobody else (RFC 6265bis, 4.1.3): `__Host-` not
+        // from a sibling domain, either not by http.
+        let (own, shared) = if is_secure {
+            ("__Host-cheershare", "__Secure-cheershare")
+        } else {
+            ("cheershare", "cheershare-shared")
+        };
+        let shared = domain.map(|domain| {
+            let mut cookie = Cookie::new(shared, CookieAudience::Domain, is_secure);
+            cookie.attributes.push_str("; Domain=");
+            cookie.attributes.push_str(domain);
+            cookie
+        });
+        Self { own: Cookie::new(own, CookieAudience::OwnHost, is_secure), shared, keys }
+    }
+
+    /// The token that a browser holds for the sign-in page's host, live or not. Of two cookies with
+    /// this name one is not ours, so neither counts.
+    pub(crate) fn token_in(&self, headers: &HeaderMap) -> Option<Token> {
+        self.open(&self.own, headers)
+    }
+
+    /// The token that a browser holds for apps.
+    pub(crate) fn token_for_apps_in(&self, headers: &HeaderMap) -> Option<Token> {
+        self.open(self.shared.as_ref().unwrap_or(&self.own), headers)
+    }
+
+    fn open(&self, cookie: &Cookie, headers: &HeaderMap) -> Option<Token> {
+        self.keys.open(only_cookie(headers, cookie.name)?, cookie.audience)
+    }
+
+    /// Makes a browser hold a token for so long.
+    pub(crate) fn set(&self, token: &Token, life: Duration) -> Vec<HeaderValue> {
+        let value = |cookie: &Cookie| self.keys.seal(token, cookie.audience);
+        self.cookies().filter_map(|it| it.header(&value(it), life.as_secs())).collect()
+    }
+
+    /// Makes a browser forget what it holds.
+    pub(crate) fn clear(&self) -> Vec<HeaderValue> {
+        self.cookies().filter_map(|it| it.header("", 0)).collect()
+    }
+
+    fn cookies(&self) -> impl Iterator<Item = &Cookie> {
+        std::iter::once(&self.own).chain(&self.shared)
     }
 }
 
@@ -82,23 +111,45 @@ mod tests {
 
     #[test]
     fn its_name_says_who_may_set_it() {
-        let with = |domain, is_secure| {
-            SessionCookie::new(cookie().keys, domain, is_secure).clear().unwrap()
-        };
+        let with = |domain, is_secure| SessionCookie::new(cookie().keys, domain, is_secure).clear();
         let usual = "Path=/; HttpOnly; SameSite=Lax";
-        assert_eq!(with(None, true), format!("__Host-cheershare=; Max-Age=0; {usual}; Secure"));
-        assert_eq!(
-            with(Some("example.com"), true),
-            format!("__Secure-cheershare=; Max-Age=0; {usual}; Secure; Domain=example.com")
-        );
-        assert_eq!(with(None, false), format!("cheershare=; Max-Age=0; {usual}"));
+        let own = format!("__Host-cheershare=; Max-Age=0; {usual}; Secure");
+        assert_eq!(with(None, true), [own.as_str()]);
+        let shared =
+            format!("__Secure-cheershare=; Max-Age=0; {usual}; Secure; Domain=example.com");
+        assert_eq!(with(Some("example.com"), true), [own, shared]);
+        assert_eq!(with(None, false), [format!("cheershare=; Max-Age=0; {usual}")]);
+    }
+
+    /// An app that gets the domain's cookie can send it to us under any name.
+    #[test]
+    fn a_domain_s_cookie_opens_nothing_of_the_page_s_host() {
+        let cookie = SessionCookie::new(cookie().keys, Some("example.com"), true);
+        let token = Token::random();
+        let set = cookie.set(&token, Duration::from_secs(60));
+        let values: Vec<&str> = set
+            .iter()
+            .map(|set| set.to_str().unwrap().split_once(';').unwrap().0.split_once('=').unwrap().1)
+            .collect();
+        let headers = |line: String| {
+            [(header::COOKIE, HeaderValue::try_from(line).unwrap())].into_iter().collect()
+        };
+        let both =
+            headers(format!("__Host-cheershare={}; __Secure-cheershare={}", values[0], values[1]));
+        for found in [cookie.token_in(&both), cookie.token_for_apps_in(&both)] {
+            assert_eq!(found.map(|token| token.hash()), Some(token.hash()));
+        }
+        let swapped =
+            headers(format!("__Host-cheershare={}; __Secure-cheershare={}", values[1], values[0]));
+        assert!(cookie.token_in(&swapped).is_none());
+        assert!(cookie.token_for_apps_in(&swapped).is_none());
     }
 
     #[test]
     fn it_is_found_among_others_and_only_once() {
         let token = Token::random();
-        let set = cookie().set(&token, Duration::from_secs(172_800)).unwrap();
-        let (own, attributes) = set.to_str().unwrap().split_once("; ").unwrap();
+        let set = cookie().set(&token, Duration::from_secs(172_800));
+        let (own, attributes) = set[0].to_str().unwrap().split_once("; ").unwrap();
         assert!(attributes.starts_with("Max-Age=172800; "), "{attributes}");
         let found = |lines: &[&[u8]]| {
             let values = lines.iter().map(|line| HeaderValue::from_bytes(line).unwrap());

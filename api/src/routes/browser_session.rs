@@ -64,7 +64,12 @@ impl BrowserSession {
     /// Ends the sessions that the page and the browser hold, mostly one, and makes the browser
     /// forget it.
     async fn end(&self, request: &Request) -> Result<Response, ApiError> {
-        let tokens = [bearer_token(request.headers())?, self.cookie.token_in(request.headers())];
+        let headers = request.headers();
+        let tokens = [
+            bearer_token(headers)?,
+            self.cookie.token_in(headers),
+            self.cookie.token_for_apps_in(headers),
+        ];
         let client = client_of(request, &self.address_rule);
         let state = &*self.state;
         for token in tokens.into_iter().flatten() {
@@ -116,9 +121,11 @@ impl BrowserSession {
     }
 }
 
-fn done(cookie: Option<HeaderValue>) -> Response {
+fn done(cookies: Vec<HeaderValue>) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
-    response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+    for cookie in cookies {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
     response
 }
 

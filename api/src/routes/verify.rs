@@ -77,7 +77,7 @@ impl Verify {
     ) -> Result<Arc<CurrentUser>, ApiError> {
         let (token, refusal) = match bearer_token(request.headers())? {
             Some(token) => (Some(token), ErrorKind::InvalidAuthorizationHeader),
-            None => (self.cookie.token_in(request.headers()), ErrorKind::Unauthorized),
+            None => (self.cookie.token_for_apps_in(request.headers()), ErrorKind::Unauthorized),
         };
         let Some(token) = token else { return Err(refusal.into()) };
         Ok(sessions::find(state, &token).await?.ok_or(refusal)?)

@@ -4,6 +4,7 @@
 pub(crate) mod background;
 pub mod challenge;
 pub mod deletion;
+pub mod files;
 pub mod introspection;
 pub mod jwts;
 pub mod number_change;

@@ -7,6 +7,22 @@ use data_encoding::BASE64URL_NOPAD;
 use crate::crypto::secret::{SealKey, Secret, SecretTooShort};
 use crate::domain::token::Token;
 
+/// Who gets a cookie. One for all hosts of a domain does not open what is for its own host.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CookieAudience {
+    OwnHost,
+    Domain,
+}
+
+impl CookieAudience {
+    fn context(self) -> &'static [u8] {
+        match self {
+            Self::OwnHost => b"",
+            Self::Domain => b"domain",
+        }
+    }
+}
+
 /// The keys derived from `OTP_SECRET`: the first seals, all open.
 #[derive(Clone)]
 pub struct CookieKeys(Vec<SealKey>);
@@ -24,16 +40,17 @@ impl CookieKeys {
 
     /// The value of a cookie, in characters that need no quotes.
     #[must_use]
-    pub fn seal(&self, token: &Token) -> String {
-        let sealed = self.0.first().map(|key| key.seal(token.expose().as_bytes(), b""));
+    pub fn seal(&self, token: &Token, audience: CookieAudience) -> String {
+        let sealed =
+            self.0.first().map(|key| key.seal(token.expose().as_bytes(), audience.context()));
         BASE64URL_NOPAD.encode(&sealed.unwrap_or_default())
     }
 
-    /// The token in a cookie that one of the keys has sealed.
+    /// The token in a cookie that one of the keys has sealed for that audience.
     #[must_use]
-    pub fn open(&self, value: &[u8]) -> Option<Token> {
+    pub fn open(&self, value: &[u8], audience: CookieAudience) -> Option<Token> {
         let sealed = BASE64URL_NOPAD.decode(value).ok()?;
-        let opened = self.0.iter().find_map(|key| key.open(&sealed, b""))?;
+        let opened = self.0.iter().find_map(|key| key.open(&sealed, audience.context()))?;
         Token::parse(std::str::from_utf8(&opened).ok()?)
     }
 }
@@ -46,6 +63,7 @@ impl fmt::Debug for CookieKeys {
 
 #[cfg(test)]
 mod tests {
+    use super::CookieAudience::{Domain, OwnHost};
     use super::*;
 
     const OLD: &str = "an old secret with more than 32 characters";
@@ -55,11 +73,12 @@ mod tests {
     fn a_token_comes_out_with_one_of_the_secrets_alone() {
         let old = CookieKeys::derive(OLD).unwrap();
         let token = Token::random();
-        let value = old.seal(&token);
-        assert_ne!(value, old.seal(&token), "each is another");
+        let value = old.seal(&token, OwnHost);
+        assert_ne!(value, old.seal(&token, OwnHost), "each is another");
         assert!(!value.contains(token.expose()));
         let opened = |secrets: &str, value: &str| {
-            CookieKeys::derive(secrets).unwrap().open(value.as_bytes()).map(|token| token.hash())
+            let keys = CookieKeys::derive(secrets).unwrap();
+            keys.open(value.as_bytes(), OwnHost).map(|token| token.hash())
         };
         assert_eq!(opened(OLD, &value), Some(token.hash()));
         assert_eq!(opened(&format!("{NEW},{OLD}"), &value), Some(token.hash()));
@@ -69,5 +88,7 @@ mod tests {
         {
             assert_eq!(opened(OLD, wrong), None, "{wrong}");
         }
+        assert!(old.open(value.as_bytes(), Domain).is_none());
+        assert!(old.open(old.seal(&token, Domain).as_bytes(), OwnHost).is_none());
     }
 }

@@ -64,6 +64,14 @@ random_id! {
     JwtId
 }
 random_id! {
+    /// A file of a user.
+    FileId
+}
+random_id! {
+    /// One request that writes to an upload, and that nobody else does meanwhile.
+    LeaseId
+}
+random_id! {
     /// What an OpenID client asks for, while its user signs in.
     RequestId
 }

@@ -7,6 +7,7 @@ pub mod client;
 pub mod cursor;
 pub mod delivery;
 pub mod event;
+pub mod file_name;
 pub mod ids;
 pub mod last_day;
 pub mod message;

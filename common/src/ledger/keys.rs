@@ -25,6 +25,11 @@ pub(crate) const TAKING_UNDELIVERED: &str = "{cheershare}:events:taking";
 /// That the operator's webhook wants no more events.
 pub(crate) const EVENTS_OFF: &str = "{cheershare}:events:off";
 
+/// The sweep of files that runs, or ran lately.
+pub(crate) const SWEEP: &str = "{cheershare}:files:sweep";
+/// That all bytes of files were looked at lately.
+pub(crate) const FILES_LISTED: &str = "{cheershare}:files:listed";
+
 /// What the names of a minute's counts start with; the minute follows, counted from 1970.
 pub(crate) const COUNTS_PREFIX: &str = "{cheershare}:counts:";
 /// What the names of numbers' histories start with; the number follows.

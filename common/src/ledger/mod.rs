@@ -7,6 +7,7 @@ pub mod deliveries;
 pub mod delivery_status;
 pub mod dev_inbox;
 pub mod error;
+pub mod file_sweeps;
 pub mod happened;
 pub mod idempotency;
 pub(crate) mod keys;

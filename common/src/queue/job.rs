@@ -25,6 +25,25 @@ impl Job for PostEvent {
     }
 }
 
+/// Do something with files of users.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum FileJob {
+    /// Tidy up after uploads that were given up, files that were removed and crashes.
+    Sweep {
+        /// The only sweep that may run now has this name.
+        sweep: String,
+    },
+}
+
+impl Job for FileJob {
+    fn subject(&self) -> String {
+        match self {
+            Self::Sweep { sweep } => sweep.clone(),
+        }
+    }
+}
+
 /// Send the SMS of one delivery: a one-time password, or a notice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SendOtp {

@@ -25,6 +25,8 @@ pub enum Queue {
     Sms,
     /// Events to be posted to the operator's webhook.
     Events,
+    /// What is to be done with files of users.
+    Files,
 }
 
 impl Queue {
@@ -33,6 +35,7 @@ impl Queue {
         match self {
             Self::Sms => "{cheershare}:sms",
             Self::Events => "{cheershare}:events",
+            Self::Files => "{cheershare}:files",
         }
     }
 
@@ -41,6 +44,7 @@ impl Queue {
         match self {
             Self::Sms => &NAMES,
             Self::Events => &EVENT_NAMES,
+            Self::Files => &FILE_NAMES,
         }
     }
 }
@@ -110,6 +114,7 @@ impl Names {
 /// The names of the queue of SMS.
 pub static NAMES: LazyLock<Names> = LazyLock::new(|| names_of(Queue::Sms));
 static EVENT_NAMES: LazyLock<Names> = LazyLock::new(|| names_of(Queue::Events));
+static FILE_NAMES: LazyLock<Names> = LazyLock::new(|| names_of(Queue::Files));
 
 fn names_of(queue: Queue) -> Names {
     let name = queue.name();

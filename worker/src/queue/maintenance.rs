@@ -26,8 +26,8 @@ pub(crate) async fn maintain(redis: RedisConnection, queue: Queue, clock: Clock)
             Ok(removed)
         }
     });
-    if queue == Queue::Events {
-        // Their retries wait in the database.
+    if queue != Queue::Sms {
+        // Retries of the others wait in the database.
         return prune.await;
     }
     let promote = repeat("bring due retries back", PROMOTE_EVERY, || {

@@ -107,8 +107,11 @@ impl Provider {
             sessions::end(state, user_id, &id, &id, client).await?;
         }
         let text = "You can close this page.";
-        let page = self.notices.page(StatusCode::OK, "You are signed out", text, None);
-        Ok(with_header(page, header::SET_COOKIE, self.session_cookie.clear()))
+        let mut page = self.notices.page(StatusCode::OK, "You are signed out", text, None);
+        for cookie in self.session_cookie.clear() {
+            page.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        Ok(page)
     }
 }
 

@@ -1,0 +1,65 @@
+//! What users may upload.
+
+use std::str::FromStr;
+
+use clap::Args;
+use common::accounts::FileRoom;
+use common::config::{AppConfig, FilesConfig, SettingError};
+
+use crate::service::files::{FileKinds, Files};
+
+/// How much users may upload, and what. A limit may be raised as far as one likes and is still
+/// checked; 0 turns one off.
+#[derive(Args, Clone, Debug)]
+pub struct FileLimitConfig {
+    /// Bytes of one file; `0` is no limit
+    #[arg(long, env, default_value_t = 5 * 1024 * 1024 * 1024, value_parser = bytes())]
+    file_max_bytes: i64,
+    /// Files of one user, unfinished ones included; `0` is no limit
+    #[arg(long, env, default_value_t = 1_000)]
+    files_per_user: u32,
+    /// Bytes of all files of one user, unfinished ones included; `0` is no limit
+    #[arg(long, env, default_value_t = 10 * 1024 * 1024 * 1024, value_parser = bytes())]
+    file_bytes_per_user: i64,
+    /// Uploads of one user at once; `0` is no limit
+    #[arg(long, env, default_value_t = 5)]
+    uploads_per_user: u32,
+    /// Media types of files that may be uploaded, comma-separated, as their first bytes tell them:
+    /// `image/*,video/*,application/pdf`; `*` for all, also those that cannot be told
+    #[arg(long, env, default_value = "*")]
+    file_types: FileKinds,
+    /// Bytes a second that an upload brings at least, on average over ten seconds (1 to 1000000);
+    /// a slower one is cut, and can be resumed
+    #[arg(long, env, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    upload_min_bytes_per_second: u32,
+}
+
+fn bytes() -> clap::builder::RangedI64ValueParser<i64> {
+    clap::value_parser!(i64).range(0..)
+}
+
+impl FileLimitConfig {
+    /// What keeps files.
+    ///
+    /// # Errors
+    /// A place for files that cannot be used.
+    pub fn files(&self, app: &AppConfig, files: &FilesConfig) -> Result<Files, SettingError> {
+        Ok(Files {
+            storage: files.storage(app)?,
+            most_bytes: self.file_max_bytes,
+            room: FileRoom { files: self.files_per_user.into(), bytes: self.file_bytes_per_user },
+            at_once: self.uploads_per_user.into(),
+            kinds: self.file_types.clone(),
+            slowest: self.upload_min_bytes_per_second.into(),
+            expiry: files.upload_expiry(),
+        })
+    }
+}
+
+impl FromStr for FileKinds {
+    type Err = &'static str;
+
+    fn from_str(list: &str) -> Result<Self, Self::Err> {
+        Self::parse(list).ok_or("has to be a list like image/*,video/*,application/pdf, or *")
+    }
+}

@@ -1,0 +1,28 @@
+//! Files of users: what may be uploaded, and how much.
+
+mod kinds;
+
+use std::time::Duration;
+
+use common::accounts::FileRoom;
+use common::files::FileStorage;
+
+pub use self::kinds::FileKinds;
+
+/// What uploads and downloads work with.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// The bytes; none where there are no files.
+    pub storage: Option<FileStorage>,
+    /// Of one file, in bytes; 0 is no limit.
+    pub most_bytes: i64,
+    /// Of a user.
+    pub room: FileRoom,
+    /// Uploads of a user; 0 is no limit.
+    pub at_once: i64,
+    pub kinds: FileKinds,
+    /// Bytes a second of an upload.
+    pub slowest: u64,
+    /// How long an upload may stand still.
+    pub expiry: Duration,
+}

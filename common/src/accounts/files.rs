@@ -1,0 +1,396 @@
+//! Files of users: what is known of them. Their bytes are in [`crate::files`].
+//!
+//! The row comes before the first byte and goes after the last one, so there are no bytes without a
+//! row. One request at a time writes, by a lease; only its holder changes what is kept.
+
+use std::collections::HashSet;
+
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult,
+    QueryFilter, QueryOrder, QuerySelect, Value,
+};
+use time::OffsetDateTime;
+
+use super::sessions::lock_user;
+use super::{Accounts, AccountsError};
+use crate::accounts::entities::file;
+use crate::domain::file_name::FileName;
+use crate::domain::ids::{FileId, LeaseId};
+
+/// A file that a user announces.
+#[derive(Clone, Debug)]
+pub struct NewFile<'a> {
+    pub id: &'a FileId,
+    pub user_id: i64,
+    pub name: &'a FileName,
+    pub declared_type: Option<&'a str>,
+    /// In bytes.
+    pub size: i64,
+    pub expires_at: OffsetDateTime,
+}
+
+/// How much a user may have, unfinished files included; 0 is no limit.
+#[derive(Clone, Copy, Debug)]
+pub struct FileRoom {
+    pub files: i64,
+    /// In bytes, as they were announced.
+    pub bytes: i64,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Created {
+    Done,
+    TooMany,
+    NoRoom,
+    /// The user is gone.
+    NoUser,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Leased {
+    /// The file as it is, for the holder alone.
+    To(Box<file::Model>),
+    /// Another request writes to it.
+    Locked,
+    /// The user writes to as many files as they may.
+    TooMany,
+    /// The user has no such file.
+    Unknown,
+}
+
+/// What is kept of a file now.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// In bytes.
+    pub received: i64,
+    pub hash_state: Option<Vec<u8>>,
+    pub sha256: Option<Vec<u8>>,
+    pub sniffed_type: Option<String>,
+    pub multipart_id: Option<String>,
+    pub tail: i64,
+    /// Parts since the last time, by their number from 0.
+    pub parts: Vec<(i64, String)>,
+}
+
+impl Accounts {
+    /// Writes a new file, if its user still has room.
+    ///
+    /// # Errors
+    /// [`AccountsError`]; it may be written all the same, and expires.
+    pub async fn create_file(
+        &self,
+        file: &NewFile<'_>,
+        room: FileRoom,
+        now: OffsetDateTime,
+    ) -> Result<Created, AccountsError> {
+        const INSERT: &str = "INSERT INTO files
+                (id, user_id, name, declared_type, size, created_at, expires_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        self.within_deadline(async {
+            let transaction = self.begin_write().await?;
+            if lock_user(&transaction, file.user_id).await?.is_none() {
+                return Ok(Created::NoUser);
+            }
+            let (count, bytes) = self.used(&transaction, file.user_id).await?;
+            if room.files > 0 && count >= room.files {
+                return Ok(Created::TooMany);
+            }
+            if room.bytes > 0 && bytes.saturating_add(file.size) > room.bytes {
+                return Ok(Created::NoRoom);
+            }
+            let values = [
+                file.id.as_str().into(),
+                file.user_id.into(),
+                file.name.as_str().into(),
+                file.declared_type.map(str::to_owned).into(),
+                file.size.into(),
+                now.into(),
+                file.expires_at.into(),
+            ];
+            transaction.execute_raw(self.statement(INSERT, values)).await?;
+            transaction.commit().await?;
+            Ok(Created::Done)
+        })
+        .await
+    }
+
+    /// How many files a user has, and how many bytes, unfinished files included.
+    async fn used(
+        &self,
+        transaction: &DatabaseTransaction,
+        user_id: i64,
+    ) -> Result<(i64, i64), DbErr> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            count: i64,
+            bytes: i64,
+        }
+        const SQL: &str =
+            "SELECT COUNT(*) AS count, CAST(COALESCE(SUM(size), 0) AS bigint) AS bytes
+            FROM files WHERE user_id = $1";
+        let query = Row::find_by_statement(self.statement(SQL, [user_id.into()]));
+        let row = query.one(transaction).await?;
+        Ok(row.map_or((0, 0), |row| (row.count, row.bytes)))
+    }
+
+    /// A file of a user.
+    ///
+    /// # Errors
+    /// [`AccountsError`].
+    pub async fn file(
+        &self,
+        user_id: i64,
+        id: &FileId,
+    ) -> Result<Option<file::Model>, AccountsError> {
+        let query = file::Entity::find()
+            .filter(file::Column::Id.eq(id.as_str()))
+            .filter(file::Column::UserId.eq(user_id));
+        self.within_deadline(query.one(&self.database)).await
+    }
+
+    /// Gives a request the right to write to a file until `until`, if no other one has it at `now`
+    /// (both Unix ms). A user has `most` at once; 0 is no limit.
+    ///
+    /// # Errors
+    /// [`AccountsError`]; it may have it all the same, until then.
+    pub async fn lease_file(
+        &self,
+        user_id: i64,
+        id: &FileId,
+        lease: &LeaseId,
+        now: i64,
+        until: i64,
+        most: i64,
+    ) -> Result<Leased, AccountsError> {
+        const COUNT: &str = "SELECT COUNT(*) AS count FROM files
+            WHERE user_id = $1 AND leased_until > $2 AND lease IS NOT NULL";
+        const TAKE: &str = "UPDATE files SET lease = $1, leased_until = $2 WHERE serial = $3";
+        #[derive(FromQueryResult)]
+        struct Row {
+            count: i64,
+        }
+        self.within_deadline(async {
+            let transaction = self.begin_write().await?;
+            // All leases of a user are given one after the other.
+            lock_user(&transaction, user_id).await?;
+            let found = file::Entity::find()
+                .filter(file::Column::Id.eq(id.as_str()))
+                .filter(file::Column::UserId.eq(user_id))
+                .one(&transaction)
+                .await?;
+            let Some(mut found) = found else { return Ok(Leased::Unknown) };
+            if found.lease.is_some() && found.leased_until > now {
+                return Ok(Leased::Locked);
+            }
+            let count = self.statement(COUNT, [user_id.into(), now.into()]);
+            let held = Row::find_by_statement(count).one(&transaction).await?;
+            if most > 0 && held.is_some_and(|row| row.count >= most) {
+                return Ok(Leased::TooMany);
+            }
+            let values = [lease.as_str().into(), until.into(), found.serial.into()];
+            transaction.execute_raw(self.statement(TAKE, values)).await?;
+            transaction.commit().await?;
+            found.lease = Some(lease.as_str().to_owned());
+            found.leased_until = until;
+            Ok(Leased::To(Box::new(found)))
+        })
+        .await
+    }
+
+    /// Gives the right to write back, however that ended.
+    ///
+    /// # Errors
+    /// [`AccountsError`]; then it ends by itself.
+    pub async fn end_lease(&self, serial: i64, lease: &LeaseId) -> Result<(), AccountsError> {
+        const SQL: &str = "UPDATE files SET lease = NULL, leased_until = 0
+            WHERE serial = $1 AND lease = $2";
+        self.run(SQL, [serial.into(), lease.as_str().into()]).await?;
+        Ok(())
+    }
+
+    /// Writes down what is kept of a file, and prolongs the lease until then (Unix ms). Says whether
+    /// the file is still the holder's.
+    ///
+    /// # Errors
+    /// [`AccountsError`]; it may be written all the same.
+    pub async fn keep_progress(
+        &self,
+        serial: i64,
+        lease: &LeaseId,
+        progress: &Progress,
+        until: i64,
+        expires_at: OffsetDateTime,
+    ) -> Result<bool, AccountsError> {
+        const KEEP: &str = "UPDATE files SET received = $1, hash_state = $2, sha256 = $3,
+                sniffed_type = $4, multipart_id = $5, tail = $6, leased_until = $7, expires_at = $8
+            WHERE serial = $9 AND lease = $10 AND user_id IS NOT NULL";
+        const ADD_PART: &str = "INSERT INTO file_parts (file_serial, number, part)
+            VALUES ($1, $2, $3)
+            ON CONFLICT (file_serial, number) DO UPDATE SET part = excluded.part";
+        let values: [Value; 10] = [
+            progress.received.into(),
+            progress.hash_state.clone().into(),
+            progress.sha256.clone().into(),
+            progress.sniffed_type.clone().into(),
+            progress.multipart_id.clone().into(),
+            progress.tail.into(),
+            until.into(),
+            expires_at.into(),
+            serial.into(),
+            lease.as_str().into(),
+        ];
+        self.within_deadline(async {
+            let transaction = self.begin_write().await?;
+            let kept = transaction.execute_raw(self.statement(KEEP, values)).await?;
+            if kept.rows_affected() == 0 {
+                return Ok(false);
+            }
+            for (number, part) in &progress.parts {
+                let values = [serial.into(), (*number).into(), part.as_str().into()];
+                transaction.execute_raw(self.statement(ADD_PART, values)).await?;
+            }
+            transaction.commit().await?;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Notes that all bytes of a file are kept where they stay. Says whether it was so for the first
+    /// time, and the file is not to be removed.
+    ///
+    /// # Errors
+    /// [`AccountsError`]; it may be noted all the same.
+    pub async fn complete_file(
+        &self,
+        serial: i64,
+        now: OffsetDateTime,
+    ) -> Result<bool, AccountsError> {
+        const COMPLETE: &str = "UPDATE files
+            SET completed_at = $1, hash_state = NULL, multipart_id = NULL, tail = 0
+            WHERE serial = $2 AND received = size AND completed_at IS NULL
+                AND user_id IS NOT NULL";
+        let done = self.run(COMPLETE, [now.into(), serial.into()]).await? > 0;
+        if done {
+            self.run("DELETE FROM file_parts WHERE file_serial = $1", [serial.into()]).await?;
+        }
+        Ok(done)
+    }
+
+    /// The parts of a file that are kept in an object store, in their order.
+    ///
+    /// # Errors
+    /// [`AccountsError`].
+    pub async fn file_parts(&self, serial: i64) -> Result<Vec<String>, AccountsError> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            part: String,
+        }
+        const SQL: &str = "SELECT part FROM file_parts WHERE file_serial = $1 ORDER BY number";
+        let query = Row::find_by_statement(self.statement(SQL, [serial.into()]));
+        let rows = self.within_deadline(query.all(&self.database)).await?;
+        Ok(rows.into_iter().map(|row| row.part).collect())
+    }
+
+    /// Takes a file from its user. It is gone for them at once; its bytes and its row are still to be
+    /// removed. Says which file it was.
+    ///
+    /// # Errors
+    /// [`AccountsError`]; it may be taken all the same.
+    pub async fn remove_file(
+        &self,
+        user_id: i64,
+        id: &FileId,
+    ) -> Result<Option<file::Model>, AccountsError> {
+        const SQL: &str =
+            "UPDATE files SET user_id = NULL WHERE id = $1 AND user_id = $2 RETURNING *";
+        let statement = self.statement(SQL, [id.as_str().into(), user_id.into()]);
+        let query = file::Model::find_by_statement(statement);
+        self.within_deadline(query.one(&self.database)).await
+    }
+
+    /// Takes at most `limit` files from their users that have expired unfinished at `now`, and that
+    /// nobody writes to at `now_ms` (Unix ms); says how many.
+    ///
+    /// # Errors
+    /// [`AccountsError`].
+    pub async fn remove_expired_files(
+        &self,
+        now: OffsetDateTime,
+        now_ms: i64,
+        limit: i64,
+    ) -> Result<u64, AccountsError> {
+        const SQL: &str = "UPDATE files SET user_id = NULL WHERE serial IN (
+                SELECT serial FROM files
+                WHERE completed_at IS NULL AND expires_at <= $1 AND received < size
+                    AND user_id IS NOT NULL
+                LIMIT $3
+            ) AND leased_until <= $2";
+        self.run(SQL, [now.into(), now_ms.into(), limit.into()]).await
+    }
+
+    /// At most `limit` files after `serial` that are to be removed, and that nobody writes to at
+    /// `now` (Unix ms).
+    ///
+    /// # Errors
+    /// [`AccountsError`].
+    pub async fn removed_files(
+        &self,
+        after: i64,
+        now: i64,
+        limit: u64,
+    ) -> Result<Vec<file::Model>, AccountsError> {
+        let query = file::Entity::find()
+            .filter(file::Column::UserId.is_null())
+            .filter(file::Column::LeasedUntil.lte(now))
+            .filter(file::Column::Serial.gt(after))
+            .order_by_asc(file::Column::Serial)
+            .limit(limit);
+        self.within_deadline(query.all(&self.database)).await
+    }
+
+    /// At most `limit` files after `serial` whose bytes are all kept and not yet where they stay,
+    /// and that nobody writes to at `now` (Unix ms).
+    ///
+    /// # Errors
+    /// [`AccountsError`].
+    pub async fn files_to_complete(
+        &self,
+        after: i64,
+        now: i64,
+        limit: u64,
+    ) -> Result<Vec<file::Model>, AccountsError> {
+        use sea_orm::sea_query::{Expr, ExprTrait};
+        let query = file::Entity::find()
+            .filter(file::Column::CompletedAt.is_null())
+            .filter(file::Column::UserId.is_not_null())
+            .filter(Expr::col(file::Column::Received).eq(Expr::col(file::Column::Size)))
+            .filter(file::Column::LeasedUntil.lte(now))
+            .filter(file::Column::Serial.gt(after))
+            .order_by_asc(file::Column::Serial)
+            .limit(limit);
+        self.within_deadline(query.all(&self.database)).await
+    }
+
+    /// Forgets a file whose bytes are gone.
+    ///
+    /// # Errors
+    /// [`AccountsError`]; then its bytes are removed again.
+    pub async fn forget_file(&self, serial: i64) -> Result<(), AccountsError> {
+        const SQL: &str = "DELETE FROM files WHERE serial = $1 AND user_id IS NULL";
+        self.run(SQL, [serial.into()]).await?;
+        Ok(())
+    }
+
+    /// Which of these files there are, removed ones included.
+    ///
+    /// # Errors
+    /// [`AccountsError`].
+    pub async fn known_files(&self, ids: &[String]) -> Result<HashSet<String>, AccountsError> {
+        let query = file::Entity::find()
+            .select_only()
+            .column(file::Column::Id)
+            .filter(file::Column::Id.is_in(ids))
+            .into_tuple::<String>();
+        Ok(self.within_deadline(query.all(&self.database)).await?.into_iter().collect())
+    }
+}

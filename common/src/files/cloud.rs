@@ -1,0 +1,157 @@
+//! An object store, with its multipart uploads.
+
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt};
+use object_store::aws::AmazonS3Builder;
+use object_store::azure::MicrosoftAzureBuilder;
+use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::multipart::{MultipartStore, PartId};
+use object_store::path::Path;
+use object_store::signer::{Method, SignedUrlOptions, Signer};
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreScheme, RetryConfig};
+use reqwest::Url;
+use tokio::sync::Semaphore;
+
+use super::StorageError;
+
+/// How long one call may be tried for. A client waits meanwhile.
+const RETRY_FOR: Duration = Duration::from_secs(15);
+const MOST_RETRIES: usize = 4;
+/// Uploads that have a part in memory, each of 5 MiB or somewhat more.
+const MOST_PARTS_IN_MEMORY: usize = 64;
+
+#[derive(Debug)]
+pub(super) struct Cloud {
+    store: Arc<dyn ObjectStore>,
+    parts: Parts,
+    signer: Option<Arc<dyn Signer>>,
+    prefix: Path,
+    memory: Arc<Semaphore>,
+}
+
+struct Parts(Arc<dyn MultipartStore>);
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Parts(…)")
+    }
+}
+
+impl Cloud {
+    pub(super) fn open(url: &Url) -> Result<Self, StorageError> {
+        let unreadable =
+            |error: &dyn std::fmt::Display| StorageError::Unavailable(error.to_string());
+        let (scheme, prefix) = ObjectStoreScheme::parse(url).map_err(|error| unreadable(&error))?;
+        let retry = RetryConfig {
+            max_retries: MOST_RETRIES,
+            retry_timeout: RETRY_FOR,
+            ..RetryConfig::default()
+        };
+        let memory = Arc::new(Semaphore::new(MOST_PARTS_IN_MEMORY));
+        match scheme {
+            ObjectStoreScheme::AmazonS3 => {
+                let builder = AmazonS3Builder::from_env().with_url(url.as_str());
+                let store = builder.with_retry(retry).build()?;
+                let store = Arc::new(store);
+                let signer = Some(Arc::clone(&store) as Arc<dyn Signer>);
+                Ok(Self { parts: Parts(store.clone()), store, signer, prefix, memory })
+            }
+            ObjectStoreScheme::GoogleCloudStorage => {
+                let builder = GoogleCloudStorageBuilder::from_env().with_url(url.as_str());
+                let store = builder.with_retry(retry).build()?;
+                let store = Arc::new(store);
+                let signer = Some(Arc::clone(&store) as Arc<dyn Signer>);
+                Ok(Self { parts: Parts(store.clone()), store, signer, prefix, memory })
+            }
+            ObjectStoreScheme::MicrosoftAzure => {
+                let builder = MicrosoftAzureBuilder::from_env().with_url(url.as_str());
+                let store = builder.with_retry(retry).build()?;
+                let store = Arc::new(store);
+                // Its URLs cannot set the answer's headers, so downloads go through us.
+                Ok(Self { parts: Parts(store.clone()), store, signer: None, prefix, memory })
+            }
+            _ => Err(StorageError::Unavailable("no object store of a known kind".to_owned())),
+        }
+    }
+
+    pub(super) fn store(&self) -> &dyn ObjectStore {
+        &*self.store
+    }
+
+    pub(super) fn prefix(&self) -> &Path {
+        &self.prefix
+    }
+
+    pub(super) fn memory(&self) -> &Arc<Semaphore> {
+        &self.memory
+    }
+
+    pub(super) async fn read(
+        &self,
+        path: &Path,
+        range: Range<u64>,
+    ) -> Result<BoxStream<'static, io::Result<Bytes>>, StorageError> {
+        if range.is_empty() {
+            return Ok(futures_util::stream::empty().boxed());
+        }
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
+        let found = self.store.get_opts(path, options).await?;
+        Ok(found.into_stream().map_err(io::Error::other).boxed())
+    }
+
+    pub(super) async fn begin(&self, path: &Path) -> Result<String, StorageError> {
+        Ok(self.parts.0.create_multipart(path).await?)
+    }
+
+    pub(super) async fn put_part(
+        &self,
+        path: &Path,
+        multipart_id: &str,
+        number: usize,
+        bytes: Bytes,
+    ) -> Result<String, StorageError> {
+        let part =
+            self.parts.0.put_part(path, &multipart_id.to_owned(), number, bytes.into()).await?;
+        Ok(part.content_id)
+    }
+
+    pub(super) async fn complete(
+        &self,
+        path: &Path,
+        multipart_id: &str,
+        parts: Vec<String>,
+    ) -> Result<(), StorageError> {
+        let parts = parts.into_iter().map(|content_id| PartId { content_id }).collect();
+        self.parts.0.complete_multipart(path, &multipart_id.to_owned(), parts).await?;
+        Ok(())
+    }
+
+    /// One that the store does not know has ended already.
+    pub(super) async fn abort(&self, path: &Path, multipart_id: &str) -> Result<(), StorageError> {
+        match self.parts.0.abort_multipart(path, &multipart_id.to_owned()).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) async fn presigned_get(
+        &self,
+        path: &Path,
+        life: Duration,
+        content_type: &str,
+        content_disposition: &str,
+    ) -> Result<Option<Url>, StorageError> {
+        let Some(signer) = &self.signer else { return Ok(None) };
+        let options = SignedUrlOptions::new().with_query([
+            ("response-content-type", content_type),
+            ("response-content-disposition", content_disposition),
+        ]);
+        Ok(Some(signer.signed_url_opts(Method::GET, path, life, &options).await?))
+    }
+}

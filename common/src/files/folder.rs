@@ -1,0 +1,107 @@
+//! A folder of this machine. Files are written in place, so what a crash leaves of one is what the
+//! database says of it and perhaps more, which the next write begins over.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::Stream;
+use futures_util::stream::try_unfold;
+use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
+use tokio::task::spawn_blocking;
+
+use super::StorageError;
+
+/// How much is read at once.
+const CHUNK: u64 = 256 * 1024;
+
+#[derive(Debug)]
+pub(super) struct Folder {
+    root: PathBuf,
+    store: LocalFileSystem,
+}
+
+impl Folder {
+    pub(super) fn open(root: PathBuf) -> Result<Self, StorageError> {
+        fs::create_dir_all(&root)?;
+        let store = LocalFileSystem::new_with_prefix(&root)?.with_fsync(true);
+        Ok(Self { root, store })
+    }
+
+    pub(super) fn store(&self) -> &dyn ObjectStore {
+        &self.store
+    }
+
+    /// Keys are ours, and have no `..` in them.
+    fn path(&self, key: &str) -> PathBuf {
+        self.root.join(key)
+    }
+
+    /// A file to write to, cut off after the bytes that are said to be kept.
+    pub(super) async fn open_for_writing(
+        &self,
+        key: &str,
+        kept: u64,
+    ) -> Result<Arc<File>, StorageError> {
+        let (root, path) = (self.root.clone(), self.path(key));
+        blocking(move || {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).mode(0o600);
+            let file = match options.open(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && kept == 0 => {
+                    let file = options.create(true).open(&path)?;
+                    // So that the name outlives a crash of the machine as the bytes do.
+                    File::open(root)?.sync_all()?;
+                    file
+                }
+                opened => opened?,
+            };
+            let length = file.metadata()?.len();
+            if length < kept {
+                return Err(io::Error::other("the file is shorter than what was kept of it"));
+            }
+            if length > kept {
+                file.set_len(kept)?;
+            }
+            Ok(Arc::new(file))
+        })
+        .await
+    }
+
+    pub(super) async fn read(
+        &self,
+        key: &str,
+        range: Range<u64>,
+    ) -> Result<impl Stream<Item = io::Result<Bytes>> + Send + use<>, StorageError> {
+        let path = self.path(key);
+        let file = blocking(move || File::open(path).map(Arc::new)).await?;
+        let chunks = try_unfold((file, range), |(file, range)| async move {
+            if range.is_empty() {
+                return Ok(None);
+            }
+            let length = (range.end - range.start).min(CHUNK);
+            let at = range.start;
+            let source = Arc::clone(&file);
+            let read = spawn_blocking(move || {
+                let mut chunk = BytesMut::zeroed(usize::try_from(length).unwrap_or_default());
+                source.read_exact_at(&mut chunk, at).map(|()| chunk.freeze())
+            });
+            let chunk = read.await.map_err(io::Error::other)??;
+            Ok(Some((chunk, (file, at + length..range.end))))
+        });
+        Ok(chunks)
+    }
+}
+
+/// Runs what waits for the disk where it holds nobody up.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, StorageError> {
+    let done = spawn_blocking(work).await;
+    Ok(done.map_err(io::Error::other)??)
+}
