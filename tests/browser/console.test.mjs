@@ -1,4 +1,4 @@
-// The operators' console: a user who gets no SMS, found and helped; the keyboard; how it looks.
+// The operators' console: a user who gets no SMS, found and helped; and the keyboard.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -62,8 +62,6 @@ test("cooldown: a person asked again at once; the history says so, and unlocking
   }
   assert.match(await holds(page).innerText(), /Cooldown: the next SMS may be asked for in \d+ seconds\./);
   await isAccessible(page, "a person");
-  await page.setViewportSize({ width: 1280, height: 860 });
-  await picture(page, "console-person");
   await page.getByRole("button", { name: "Unlock", exact: true }).click();
   await page.getByLabel("Why (a ticket, say)").fill("Ticket 4711");
   await isAccessible(page, "a question");
@@ -211,37 +209,3 @@ test("a wrong key, and one that is removed, are told", async () => {
   await isAccessible(page, "the sign-in");
   await ravi.leave();
 });
-
-const LOOKS = {
-  narrow: { viewport: { width: 360, height: 740 } },
-  dark: { viewport: { width: 1280, height: 860 }, colorScheme: "dark" },
-  "narrow-dark": { viewport: { width: 360, height: 740 }, colorScheme: "dark" },
-  wide: { viewport: { width: 1280, height: 860 } },
-};
-const VIEWS = {
-  overview: "overview", day: "overview?range=day", person: "person?q=%2B919876543201", people: "person?q=a",
-  deliveries: "deliveries?phone_number=%2B919876543201", "dead-letters": "dead-letters", events: "events?user_id=1",
-  actions: "actions", clients: "clients", keys: "keys",
-};
-
-for (const [name, options] of Object.entries(LOOKS)) {
-  test(`every view, ${name}`, async () => {
-    const ravi = await operator(browser, service, "owner", options);
-    const { page } = ravi;
-    for (const [view, hash] of Object.entries(VIEWS)) {
-      await page.goto(`${service.admin}/#/${hash}`);
-      await page.waitForFunction(() => document.querySelector("#content")?.children.length && !/^(Looking|Loading)$/.test(document.querySelector("#content").innerText));
-      if (view === "overview") await page.getByText("Live", { exact: true }).waitFor();
-      const [needs, has] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
-      assert.ok(needs <= has, `${view} is ${needs} px wide on ${has}`);
-      await isAccessible(page, `${view}, ${name}`);
-      await picture(page, `console-${name}-${view}`, { fullPage: true });
-    }
-    if (name === "wide") {
-      await page.goto(`${service.admin}/#/overview`);
-      await page.getByText("Live", { exact: true }).waitFor();
-      await picture(page, "console-overview");
-    }
-    await ravi.leave();
-  });
-}

@@ -25,6 +25,7 @@ pub(crate) fn files() -> impl Iterator<Item = (&'static str, StaticContent)> {
         "dom.js",
         "overview.js",
         "person.js",
+        "person_actions.js",
         "person_words.js",
         "service.js",
         "tables.js",

@@ -1,8 +1,8 @@
 // One person: what happened, what holds them up now, and the buttons that end it.
 
-import { button, country, element, failure, link, moment, plural, table, tell, time } from "./dom.js";
-import { ask } from "./dialogs.js";
-import { call, get, may, problem } from "./service.js";
+import { button, country, element, failure, link, moment, plural, table, time } from "./dom.js";
+import { always, endSessions, ending, revealing } from "./person_actions.js";
+import { get, may, problem } from "./service.js";
 import { happened, holds } from "./person_words.js";
 import { STATUSES, reason } from "./words.js";
 
@@ -18,11 +18,11 @@ export async function person({ content, title, query, me, again }) {
   if (!text && !id) return say(element("p", { className: "soft", textContent: "Type a number in any spelling, a name, or a user's id." }));
   say(element("p", { className: "soft", textContent: "Looking" }));
   if (id || looksLikeNumber(text)) return one({ say, title, me, again, selector: id ? `user:${id}` : text });
-  return many({ say, title, text, cursor: query.get("cursor") });
+  return many({ say, title, me, text, cursor: query.get("cursor") });
 }
 
 // Of several with such a name, one is chosen; the only one is shown at once.
-async function many({ say, title, text, cursor }) {
+async function many({ say, title, me, text, cursor }) {
   const answer = await get("/admin/users", { name: text, limit: 20, cursor });
   if (!answer.ok) return say(failure(problem(answer)));
   if (answer.data.length === 1 && !cursor) {
@@ -30,7 +30,7 @@ async function many({ say, title, text, cursor }) {
     return undefined;
   }
   title.textContent = `People called “${text}”`;
-  const rows = answer.data.map((user) => [link(user.name, `#/person?id=${user.id}`), user.phone_number, `${user.id}`, time(user.created_at),
+  const rows = answer.data.map((user) => [link(user.name, `#/person?id=${user.id}`), revealing(user, me), `${user.id}`, time(user.created_at),
     user.last_sign_in_at ? time(user.last_sign_in_at) : ""]);
   return say(element("section", { className: "panel" },
     rows.length ? table("People", ["Name", "Number", "#Id", "Since", "Last sign-in"], rows)
@@ -67,82 +67,23 @@ function holdsPanel(all) {
       : element("p", { className: "fine", textContent: "Nothing: they can ask for a code and sign in." }));
 }
 
-const because = ["reason", "Why (a ticket, say)", { maxLength: 500 }];
-const given = ({ reason: why }) => (why ? { reason: why } : {});
-
-// The button that ends a hold, where the role may.
-function ending({ number, path, me, again }, action, of) {
-  if (!may(me, "operator")) return element("p", { className: "soft", textContent: "An operator may end this." });
-  const who = number.phone_number;
-  const ways = {
-    unblock: ["Unblock", async () => {
-      const left = number.blocked.ends_at && Math.max(1, Math.round((Date.parse(number.blocked.ends_at) - Date.now()) / 60_000));
-      const done = await ask({ title: `Unblock ${who}?`, text: "It can ask for codes and sign in again at once.", action: "Unblock", isDangerous: false,
-        fields: [because], work: (values) => call("POST", `${path}/unblock`, given(values)) });
-      if (done) finish("The number is unblocked.", again, () => call("POST", `${path}/block`, left ? { minutes: left } : {}));
-    }],
-    unlock: ["Unlock", async () => {
-      const done = await ask({ title: `Unlock ${who}?`, text: "Its cooldown, its count of SMS, its wrong codes and burned codes are forgotten. That cannot be undone; they count anew from now on.",
-        action: "Unlock", isDangerous: false, fields: [because], work: (values) => call("POST", `${path}/unlock`, given(values)) });
-      if (done) finish("The number is unlocked.", again);
-    }],
-    reset: [`Reset the breaker of ${of}`, async () => {
-      const done = await ask({ title: `Reset the breaker of ${of}?`, text: `${of} is called again at once, for everybody. If it still fails, it is stopped again.`,
-        action: "Reset", isDangerous: false, fields: [because], work: (values) => call("POST", `/admin/breakers/${of}/reset`, given(values)) });
-      if (done) finish(`${of} is called again.`, again);
-    }],
-    empty: ["Empty it", async () => {
-      const [kind, ...rest] = of.split(" ");
-      const which = { country: rest[0], range: path.split("/").pop() }[kind];
-      const done = await ask({ title: `Empty the limit for ${of}?`, text: "SMS that brought no sign-in count anew there, for everybody. Whoever asks in bad faith gets as many again.",
-        action: "Empty it", fields: [because], work: (values) => call("POST", `/admin/buckets/${kind}/empty${which ? `?of=${which}` : ""}`, given(values)) });
-      if (done) finish(`The limit for ${of} is emptied.`, again);
-    }],
-  };
-  const [text, work] = ways[action];
-  return element("p", { className: "actions" }, button(text, work));
-}
-
-async function finish(text, again, undo) {
-  await again();
-  tell(text, undo && (async () => {
-    const answer = await undo();
-    await again();
-    tell(answer.ok ? "Undone." : problem(answer));
-  }));
-}
-
-function factsPanel({ number, path, me, again, user }) {
-  const facts = [["Number", number.phone_number], number.country && ["Country", country(number.country)], user ? ["User", `${user.id}, since ${moment(user.created_at)}`] : ["User", "No account has this number"],
+function factsPanel(all) {
+  const { number, user, me } = all;
+  const facts = [["Number", user ? revealing(user, me) : number.phone_number], number.country && ["Country", country(number.country)],
+    user ? ["User", `${user.id}, since ${moment(user.created_at)}`] : ["User", "No account has this number"],
     user?.last_sign_in_at && ["Last sign-in", moment(user.last_sign_in_at)], ["SMS asked for", `${number.sends.hour} within an hour, ${number.sends.day} within a day`],
     ["Wrong codes", `${number.wrong_guesses.hour} within an hour, ${number.wrong_guesses.day} within a day`], ["Known addresses", `${number.known_addresses}`]].filter(Boolean);
-  const buttons = [];
-  if (may(me, "operator") && !number.blocked) buttons.push(button("Block the number", () => block(number, path, again)));
-  if (may(me, "owner")) buttons.push(button("Erase what is known", () => erase(number, path, again)));
   return element("section", { className: "panel" }, element("h2", { textContent: "Who" }),
-    element("dl", { className: "facts" }, facts.flatMap(([name, value]) => [element("dt", { textContent: name }), element("dd", { textContent: value })])),
-    buttons.length ? element("p", { className: "actions" }, buttons) : "");
+    element("dl", { className: "facts" }, facts.flatMap(([name, value]) => [element("dt", { textContent: name }), element("dd", {}, value)])), always(all));
 }
 
-const LONG = [["60", "For an hour"], ["1440", "For a day"], ["10080", "For a week"], ["", "Until somebody unblocks it"]];
-
-async function block(number, path, again) {
-  const done = await ask({ title: `Block ${number.phone_number}?`, text: "It can neither ask for a code nor sign in until the block ends. Sessions that it has stay.", action: "Block",
-    fields: [["minutes", "How long", { options: LONG }], because],
-    work: ({ minutes, ...values }) => call("POST", `${path}/block`, { ...given(values), ...(minutes ? { minutes: Number(minutes) } : {}) }) });
-  if (done) finish("The number is blocked.", again, () => call("POST", `${path}/unblock`, {}));
-}
-
-async function erase(number, path, again) {
-  const done = await ask({ title: `Erase what is known of ${number.phone_number}?`, text: "Its codes, SMS, history and known addresses are forgotten; its account and a block stay. This cannot be undone.",
-    action: "Erase", fields: [because], work: (values) => call("POST", `${path}/erase`, given(values)) });
-  if (done) finish("What was known of the number is erased.", again);
-}
-
-function sessionsPanel(all, sessions) {
-  const rows = sessions.map((one) => [one.device || "Unknown device", time(one.created_at), time(one.last_used_at)]);
+function sessionsPanel({ user, me, again }, sessions) {
+  const mayEnd = may(me, "operator");
+  const rows = sessions.map((one) => [one.device || "Unknown device", time(one.created_at), time(one.last_used_at),
+    ...(mayEnd ? [button("End", () => endSessions(user, one, again), { "aria-label": `End the session on ${one.device || "an unknown device"}` })] : [])]);
   return element("section", { className: "panel" }, element("h2", { textContent: "Where they are signed in" }),
-    rows.length ? table("Sessions", ["Device", "Since", "Last used"], rows) : element("p", { className: "soft", textContent: "Nowhere." }));
+    rows.length ? table("Sessions", ["Device", "Since", "Last used", ...(mayEnd ? ["End"] : [])], rows) : element("p", { className: "soft", textContent: "Nowhere." }),
+    rows.length && mayEnd ? element("p", { className: "actions left" }, button("Sign out everywhere", () => endSessions(user, undefined, again))) : "");
 }
 
 function smsPanel(number) {

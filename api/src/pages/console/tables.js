@@ -2,7 +2,7 @@
 
 import { button, element, failure, link, table, tell, time } from "./dom.js";
 import { ask, show as showSecret } from "./dialogs.js";
-import { call, get, problem, question } from "./service.js";
+import { call, get, may, problem, question } from "./service.js";
 import { REASONS, STATUSES, reason, remedy } from "./words.js";
 
 // A list. `filters` are [name, label, options or properties of the input]; `row` makes cells of what the service answers.
@@ -157,16 +157,47 @@ export const clients = list({
   empty: "No client is registered. They are listed in CLIENTS_FILE.",
 });
 
-// What happened to accounts.
+// What happened to accounts, and what the operator's webhook did not take.
 export async function events(view) {
+  const { content, query } = view;
+  const isOut = query.get("of") === "webhook";
+  const choices = [["Of an account", "#/events", !isOut], ["That the webhook did not take", "#/events?of=webhook", isOut]].map(([text, hash, isChosen]) => {
+    const choice = link(text, hash);
+    if (isChosen) choice.setAttribute("aria-current", "true");
+    return choice;
+  });
+  content.append(element("div", { className: "bar" }, element("nav", { className: "choices", "aria-label": "Which events" }, choices)));
+  return isOut ? givenUp(view) : ofAccount(view);
+}
+
+function ofAccount(view) {
   const id = view.query.get("user_id");
-  const filters = [["user_id", "User's id", { inputMode: "numeric", required: true }]];
-  const show = list({
-    name: "events", path: `/admin/users/${encodeURIComponent(id ?? "")}/events`, title: "What happened to the account, newest first", filters,
-    asks: ({ user_id: _, ...rest }) => rest, isEmpty: !id, unasked: "Events are kept by account. Find the person first, or type the user's id.",
+  return list({
+    name: "events", path: `/admin/users/${encodeURIComponent(id ?? "")}/events`, title: "What happened to the account, newest first",
+    filters: [["user_id", "User's id", { inputMode: "numeric", required: true }]],
+    asks: ({ user_id: _, ...rest }) => rest, isEmpty: !id, unasked: "Events are kept by account. Find the person above, or type the user's id.",
     columns: ["When", "What", "Device", "Address"],
     row: (one) => [time(one.created_at), words(one.kind), one.details.device, one.address],
     empty: "Nothing happened to this account.",
+  })(view);
+}
+
+const givenUp = list({
+  name: "events", path: "/admin/outgoing-events", title: "Events that were given up, newest first", asks: ({ of: _, ...rest }) => rest,
+  columns: ["Happened", "What", "#Tries", "Why it failed", "Id", "Again"],
+  row: (one, { me, again }) => [time(one.happened_at), one.type, `${one.attempts}`, one.failure, element("code", { textContent: one.id }),
+    may(me, "operator") ? button("Post again", () => replay(one, again), { "aria-label": `Post ${one.id} again` }) : ""],
+  empty: "The webhook took every event.",
+  before: ({ me, again }) => may(me, "operator") && element("p", { className: "actions left" }, button("Post all again", () => replay(undefined, again))),
+});
+
+async function replay(one, again) {
+  const answer = await ask({
+    title: one ? "Post this event again?" : "Post all events again?", action: "Post again", isDangerous: false,
+    text: "Your webhook gets them as if they had just happened, under the ids that they had. Mend it first.",
+    work: () => call("POST", "/admin/outgoing-events/replay", one ? { sequence: one.sequence } : {}),
   });
-  return show(view);
+  if (!answer) return;
+  await again();
+  tell(`Posted again: ${answer.replayed}.`);
 }
