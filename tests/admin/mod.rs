@@ -2,6 +2,8 @@
 
 mod hosts;
 mod keys;
+mod numbers;
+mod queue;
 mod roles;
 mod users;
 

@@ -17,13 +17,26 @@ const ROLES: [&str; 3] = ["viewer", "operator", "owner"];
 const NEEDED: &[(&str, &str)] = &[
     ("DELETE /admin/keys/{key_id}", "owner"),
     ("GET /admin/actions", "viewer"),
+    ("GET /admin/breakers", "viewer"),
+    ("GET /admin/buckets/{kind}", "viewer"),
+    ("GET /admin/clients", "viewer"),
+    ("GET /admin/dead-letters", "viewer"),
+    ("GET /admin/deliveries/{delivery_id}", "viewer"),
     ("GET /admin/key", "viewer"),
     ("GET /admin/keys", "owner"),
+    ("GET /admin/numbers/{phone_number}", "viewer"),
+    ("GET /admin/queue", "viewer"),
     ("GET /admin/users", "viewer"),
     ("GET /admin/users/{user_id}", "viewer"),
     ("GET /admin/users/{user_id}/events", "viewer"),
     ("GET /admin/users/{user_id}/sessions", "viewer"),
+    ("POST /admin/breakers/{provider}/reset", "operator"),
+    ("POST /admin/buckets/{kind}/empty", "operator"),
     ("POST /admin/keys", "owner"),
+    ("POST /admin/numbers/{phone_number}/block", "operator"),
+    ("POST /admin/numbers/{phone_number}/erase", "owner"),
+    ("POST /admin/numbers/{phone_number}/unblock", "operator"),
+    ("POST /admin/numbers/{phone_number}/unlock", "operator"),
 ];
 
 /// All operations of a document as `<method> <path>`, with what they are.

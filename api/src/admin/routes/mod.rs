@@ -1,16 +1,30 @@
 //! The operations of the admin API, one file a group: payloads and handlers, nothing else.
 
 mod actions;
+mod buckets;
+mod clients;
+mod deliveries;
 mod failures;
 mod keys;
+mod numbers;
 mod payloads;
+mod queue;
 mod users;
 
 use poem_openapi::{OpenApi, Tags};
 
 /// All operations, in the order of the document.
 pub(super) fn operations() -> impl OpenApi + 'static {
-    (users::UsersApi, actions::ActionsApi, keys::KeysApi)
+    (
+        users::UsersApi,
+        numbers::NumbersApi,
+        deliveries::DeliveriesApi,
+        queue::QueueApi,
+        buckets::BucketsApi,
+        clients::ClientsApi,
+        actions::ActionsApi,
+        keys::KeysApi,
+    )
 }
 
 /// How the document groups the operations.
@@ -18,6 +32,16 @@ pub(super) fn operations() -> impl OpenApi + 'static {
 enum Tag {
     /// Who has signed in with a phone number.
     Users,
+    /// What is known of numbers, whether a user has them or not.
+    Numbers,
+    /// SMS that were asked for.
+    Deliveries,
+    /// What waits to be sent, and who sends it.
+    Queue,
+    /// What counts unverified sends.
+    Buckets,
+    /// Programs that may ask about tokens, or that users sign in to.
+    Clients,
     /// What the holders of keys have done.
     Actions,
     /// Who may use this API.
