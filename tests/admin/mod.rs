@@ -3,7 +3,9 @@
 mod console;
 mod hosts;
 mod keys;
+mod numbers;
 mod overview;
+mod queue;
 mod roles;
 mod users;
 

@@ -14,6 +14,12 @@ pub struct Actor {
 pub enum AdminActionKind {
     KeyAdded,
     KeyRemoved,
+    NumberUnlocked,
+    NumberBlocked,
+    NumberUnblocked,
+    NumberErased,
+    BreakerReset,
+    BucketEmptied,
 }
 
 /// Something that a key's holder does. It is written with what it changes in the database, and before

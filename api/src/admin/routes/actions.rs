@@ -65,6 +65,12 @@ struct Action {
 enum ActionKind {
     KeyAdded,
     KeyRemoved,
+    NumberUnlocked,
+    NumberBlocked,
+    NumberUnblocked,
+    NumberErased,
+    BreakerReset,
+    BucketEmptied,
 }
 
 failures! {

@@ -1,10 +1,15 @@
 //! The operations of the admin API, one file a group: payloads and handlers, nothing else.
 
 mod actions;
+mod buckets;
+mod clients;
+mod deliveries;
 mod failures;
 mod keys;
+mod numbers;
 pub(super) mod overview;
 mod payloads;
+mod queue;
 mod session;
 mod users;
 
@@ -15,6 +20,11 @@ pub(super) fn operations() -> impl OpenApi + 'static {
     (
         overview::OverviewApi,
         users::UsersApi,
+        numbers::NumbersApi,
+        deliveries::DeliveriesApi,
+        queue::QueueApi,
+        buckets::BucketsApi,
+        clients::ClientsApi,
         actions::ActionsApi,
         keys::KeysApi,
         session::SessionApi,
@@ -28,6 +38,16 @@ enum Tag {
     Overview,
     /// Who has signed in with a phone number.
     Users,
+    /// What is known of numbers, whether a user has them or not.
+    Numbers,
+    /// SMS that were asked for.
+    Deliveries,
+    /// What waits to be sent, and who sends it.
+    Queue,
+    /// What counts unverified sends.
+    Buckets,
+    /// Programs that may ask about tokens, or that users sign in to.
+    Clients,
     /// What the holders of keys have done.
     Actions,
     /// Who may use this API.

@@ -2,6 +2,7 @@
 
 use common::accounts::AccountsError;
 use common::admin::OperatorError;
+use common::admin::buckets::WrongBucket;
 use common::domain::person_name::InvalidPersonName;
 use common::domain::phone::InvalidPhoneNumber;
 use common::ledger::error::LedgerError;
@@ -133,6 +134,15 @@ impl From<AccountsError> for ApiError {
     fn from(error: AccountsError) -> Self {
         tracing::error!(event = "user_store_unavailable", %error);
         ErrorKind::UserStoreUnavailable.into()
+    }
+}
+
+impl From<WrongBucket> for ApiError {
+    fn from(error: WrongBucket) -> Self {
+        match error {
+            WrongBucket::Number(error) => error.into(),
+            WrongBucket::Of(_) => ErrorKind::InvalidBucket.into(),
+        }
     }
 }
 

@@ -122,6 +122,13 @@ pub enum ErrorKind {
     KeyNameTaken,
     #[error("The last day has to be like 2027-01-31, and not to be over")]
     InvalidLastDay,
+    #[error("Invalid reason: it has to have 1 to 500 characters, none of them a control character")]
+    InvalidReason,
+    /// What is said of whose bucket it is.
+    #[error("There is no such bucket")]
+    InvalidBucket,
+    #[error("There is no such delivery")]
+    DeliveryNotFound,
     #[error("There is no such user")]
     UserNotFound,
     #[error("There is no such key")]
@@ -190,6 +197,9 @@ impl ErrorKind {
             Self::TooManyWrongKeys => (StatusCode::TOO_MANY_REQUESTS, "too_many_wrong_keys"),
             Self::KeyNameTaken => (StatusCode::CONFLICT, "key_name_taken"),
             Self::InvalidLastDay => (StatusCode::BAD_REQUEST, "invalid_last_day"),
+            Self::InvalidReason => (StatusCode::BAD_REQUEST, "invalid_reason"),
+            Self::InvalidBucket => (StatusCode::BAD_REQUEST, "invalid_bucket"),
+            Self::DeliveryNotFound => (StatusCode::NOT_FOUND, "delivery_not_found"),
             Self::UserNotFound => (StatusCode::NOT_FOUND, "user_not_found"),
             Self::KeyNotFound => (StatusCode::NOT_FOUND, "key_not_found"),
             Self::ForeignPage => (StatusCode::FORBIDDEN, "foreign_page"),
