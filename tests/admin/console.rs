@@ -7,6 +7,7 @@ use super::Operator;
 use crate::operators::text;
 use crate::support::app::{Plan, SOON};
 use crate::support::client::{Answer, Client};
+use crate::support::numbers::NUMBER;
 use crate::support::raw::Connection;
 
 const OWN: (&str, &str) = ("sec-fetch-site", "same-origin");
@@ -180,4 +181,33 @@ async fn its_files_run_nothing_else() {
     }
     assert!(read > 5, "{paths:?}");
     app.client().get("/console/app.js", None).await.expect_code(404, "not_found");
+}
+
+#[async_test]
+async fn a_person_whose_number_is_masked_is_helped_by_their_id() {
+    let mut app = Plan::new().start().await;
+    let operator = Operator::of(&mut app, "operator").await;
+    app.sign_in("Asha", NUMBER).await;
+    let listed = operator.get("/admin/users?name=asha").await.expect(200).body;
+    let path = format!("/admin/numbers/user:{}", listed["data"][0]["id"]);
+    let number = operator.get(&path).await.expect(200).body["data"].clone();
+    assert_eq!(
+        (&number["phone_number"], &number["country"]),
+        (&"+91********10".into(), &"IN".into())
+    );
+    assert_eq!(
+        (&number["user_id"], &number["is_served"]),
+        (&listed["data"][0]["id"], &true.into())
+    );
+    operator.post(&format!("{path}/block"), &json!({})).await.expect(200);
+    app.client().ask("Asha", NUMBER).await.expect_code(403, "number_blocked");
+    for nobody in ["user:999999", "user:", "user:x"] {
+        let path = format!("/admin/numbers/{nobody}");
+        operator.get(&path).await.expect_code(404, "user_not_found");
+    }
+    let abroad = operator.get("/admin/numbers/%2B33612345678").await.expect(200).body;
+    assert_eq!(
+        (&abroad["data"]["country"], &abroad["data"]["is_served"]),
+        (&"FR".into(), &false.into())
+    );
 }

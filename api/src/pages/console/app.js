@@ -51,6 +51,7 @@ function showSignIn(text) {
   end = () => {};
   me = undefined;
   $("top").hidden = true;
+  $("toast").hidden = true;
   document.title = "Sign in · Console";
   const trouble = element("div", {}, text ? failure(text) : "");
   const key = element("input", { id: "key", type: "password", autocomplete: "off", spellcheck: false, maxLength: 100, "aria-describedby": "key-help" });

@@ -78,7 +78,7 @@ function fill(parts, data, range, me) {
   if (parts.unusual.dataset.seen !== seen || !parts.unusual.children.length) {
     parts.unusual.dataset.seen = seen;
     parts.unusual.replaceChildren(data.unusual.length
-      ? element("div", { className: "warning" }, element("h2", { textContent: "Unusual" }), element("ul", { role: "status" }, data.unusual.map(noted)))
+      ? element("div", { className: "warning", role: "status" }, element("h2", { textContent: "Unusual" }), element("ul", {}, data.unusual.map(noted)))
       : element("p", { className: "fine", role: "status", textContent: "Nothing unusual." }));
   }
   const { all, points } = data;
@@ -140,5 +140,5 @@ const nothing = (text) => element("p", { className: "soft", textContent: text })
 
 function breaker({ breaker: state, open_until: until }) {
   if (state === "open") return element("span", { className: "bad", textContent: `stopped until ${moment(until)}` });
-  return state === "half_open" ? "one call decides" : "go through";
+  return state === "half_open" ? "one call decides" : "normal";
 }

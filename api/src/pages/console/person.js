@@ -49,13 +49,12 @@ async function one({ say, title, me, again, selector }) {
   title.textContent = user.data ? user.data.name : number.phone_number;
   const all = { number, path, me, again, user: user.data, breakers: breakers.breakers, queue: queue.ok ? queue : undefined };
   const entries = happened(number.history, events.data);
+  const story = element("section", { className: "panel" }, element("h2", { textContent: "What happened, newest first" }),
+    entries.length ? element("ol", { className: "happened" }, entries.map(({ at, text }) => element("li", {}, time(at), element("span", { textContent: text }))))
+      : element("p", { className: "soft", textContent: "Nothing within a day. Refusals of a number that no SMS was sent to are not kept." }));
   return say(element("div", { className: "person" },
-    element("div", { className: "aside" }, holdsPanel(all)),
-    element("div", { className: "aside" }, factsPanel(all), user.data ? sessionsPanel(all, sessions.data ?? []) : ""),
-    element("section", { className: "panel" }, element("h2", { textContent: "What happened, newest first" }),
-      entries.length ? element("ol", { className: "happened", reversed: true }, entries.map(({ at, text }) => element("li", {}, time(at), element("span", { textContent: text }))))
-        : element("p", { className: "soft", textContent: "Nothing within a day. Refusals of a number that no SMS was sent to are not kept." })),
-    number.deliveries.length ? smsPanel(number) : ""));
+    element("div", { className: "column" }, holdsPanel(all), story, number.deliveries.length ? smsPanel(number) : ""),
+    element("div", { className: "column" }, factsPanel(all), user.data ? sessionsPanel(all, sessions.data ?? []) : "")));
 }
 
 function holdsPanel(all) {

@@ -41,13 +41,17 @@ export function happened(history, events = []) {
       bySms.set(one.delivery_id, sms);
       sms.steps.push(one);
     } else {
-      entries.push({ at: one.happened_at, text: OTHERS[one.what]?.(one) ?? one.what.replaceAll("_", " ") });
+      entries.push({ at: one.happened_at, text: OTHERS[one.what]?.(one) ?? one.what.replaceAll("_", " "), isRight: one.what === "verified" });
     }
   }
   for (const sms of bySms.values()) sms.text = smsWords(sms.steps);
-  for (const event of events) entries.push({ at: event.created_at, text: eventWords(event), isAccount: true });
-  return entries.map((entry, order) => ({ ...entry, order }))
-    .sort((one, other) => Date.parse(other.at) - Date.parse(one.at) || other.order - one.order);
+  const told = entries.map((entry, order) => ({ ...entry, order }));
+  // Of the same second: a sign-in follows the code that brought it.
+  for (const event of events) {
+    const code = told.find(({ at, isRight }) => isRight && at === event.created_at);
+    told.push({ at: event.created_at, text: eventWords(event), order: code ? code.order + 0.5 : -1 });
+  }
+  return told.sort((one, other) => Date.parse(other.at) - Date.parse(one.at) || other.order - one.order);
 }
 
 function smsWords(steps) {
