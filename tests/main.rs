@@ -22,6 +22,7 @@ mod conversation;
 mod deploy;
 mod documentation;
 mod fault_table;
+mod files;
 mod ledger;
 mod migration;
 mod openid;

@@ -1,12 +1,13 @@
 //! What users may upload.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::Args;
 use common::accounts::FileRoom;
 use common::config::{AppConfig, FilesConfig, SettingError};
 
-use crate::service::files::{FileKinds, Files};
+use crate::service::files::{FileKinds, Files, LinkTerms};
 
 /// How much users may upload, and what. A limit may be raised as far as one likes and is still
 /// checked; 0 turns one off.
@@ -32,6 +33,16 @@ pub struct FileLimitConfig {
     /// a slower one is cut, and can be resumed
     #[arg(long, env, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     upload_min_bytes_per_second: u32,
+    /// Bytes a second that a download's client takes at least, on average over half a minute (1 to
+    /// 1000000); a slower one is cut, and can ask for the rest
+    #[arg(long, env, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    download_min_bytes_per_second: u32,
+    /// Live links of a file; `0` is no limit
+    #[arg(long, env, default_value_t = 20)]
+    links_per_file: u32,
+    /// Days that a link to a file is good at most (1 to 3650)
+    #[arg(long, env, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3650))]
+    link_max_days: u64,
 }
 
 fn bytes() -> clap::builder::RangedI64ValueParser<i64> {
@@ -52,6 +63,11 @@ impl FileLimitConfig {
             kinds: self.file_types.clone(),
             slowest: self.upload_min_bytes_per_second.into(),
             expiry: files.upload_expiry(),
+            slowest_download: self.download_min_bytes_per_second.into(),
+            link_terms: LinkTerms {
+                most_of_a_file: self.links_per_file.into(),
+                longest: Duration::from_secs(self.link_max_days * 24 * 60 * 60),
+            },
         })
     }
 }

@@ -40,3 +40,11 @@ pub struct AppState {
     pub default_country: Country,
     pub clock: Clock,
 }
+
+impl AppState {
+    /// The URL of a path, as far as the settings say where browsers reach the service.
+    #[must_use]
+    pub fn public_url(&self, path: &str) -> String {
+        format!("{}{path}", self.jwts.issuer.as_deref().unwrap_or_default())
+    }
+}

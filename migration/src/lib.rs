@@ -10,6 +10,7 @@ mod m20261129_post_events;
 mod m20261129_tell_of_logouts;
 mod m20261130_keep_admin_keys;
 mod m20261130_keep_files;
+mod m20261130_share_files;
 mod m20261201_keep_console_sessions;
 
 use sea_orm_migration::IntoSchemaManagerConnection;
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_tell_of_logouts::Migration),
             Box::new(m20261130_keep_files::Migration),
             Box::new(m20261130_keep_admin_keys::Migration),
+            Box::new(m20261130_share_files::Migration),
             Box::new(m20261201_keep_console_sessions::Migration),
         ]
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use common::domain::client::{Client, Device};
-use poem::http::{HeaderValue, header};
+use poem::http::{HeaderValue, Method, header};
 use poem::{Endpoint, EndpointExt, IntoEndpoint, IntoResponse, Request, Response};
 
 use super::bearer;
@@ -79,6 +79,10 @@ pub(crate) fn client_of(request: &Request, address_rule: &AddressRule) -> Client
     Client { address, device: Device::from_user_agent(user_agent) }
 }
 
+/// The method of a request, as it came: poem leads a `HEAD` to an operation as a `GET`.
+#[derive(Clone, Debug)]
+pub(crate) struct AskedBy(pub(crate) Method);
+
 /// Around the operations of the OpenAPI document: the client's address and device, the state, and
 /// the check of the bearer token, unless a registered client asks.
 pub(crate) async fn around_operation<E: Endpoint<Output = Response>>(
@@ -88,7 +92,9 @@ pub(crate) async fn around_operation<E: Endpoint<Output = Response>>(
     address_rule: &AddressRule,
 ) -> poem::Result<Response> {
     let client = client_of(&request, address_rule);
+    let method = AskedBy(request.method().clone());
     let data = request.extensions_mut();
+    data.insert(method);
     data.insert(client);
     data.insert(Arc::clone(&state.idempotency));
     data.insert(Arc::clone(state));

@@ -7,6 +7,7 @@ pub mod client_address;
 pub(crate) mod client_credentials;
 pub mod cors;
 pub mod error;
+pub(crate) mod file_answer;
 pub(crate) mod form;
 pub(crate) mod host;
 pub mod idempotent_requests;

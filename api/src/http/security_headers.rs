@@ -26,12 +26,16 @@ impl SecurityHeaders {
         Self { with_token: request.headers().contains_key(header::AUTHORIZATION) }
     }
 
-    /// What was asked for with a token is never stored, whatever its route says.
+    /// What was asked for with a token is stored by nobody, whatever its route says, but for what
+    /// says that it is its user's own.
     pub(crate) fn add_to(&self, headers: &mut HeaderMap) {
         for (name, value) in SECURITY_HEADERS {
             headers.entry(name).or_insert(HeaderValue::from_static(value));
         }
-        if self.with_token {
+        let is_private = headers
+            .get(header::CACHE_CONTROL)
+            .is_some_and(|value| value.as_bytes().starts_with(b"private"));
+        if self.with_token && !is_private {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(NO_STORE));
         }
     }

@@ -67,7 +67,8 @@ pub struct EventDetails {
 
 /// `signed_up`: the number signed in for the first time. `signed_in`: it did again. `renewed`: a session got a new token.
 /// `signed_out`: a session was ended. `number_changed`: the account has another number. `name_changed`: the user has another
-/// name.
+/// name. `picture_changed`: the user has another picture, or none any more. `file_link_made`: there
+/// is a link by which others get a file.
 #[derive(Clone, Copy, Debug, Enum, Eq, PartialEq)]
 #[oai(rename_all = "snake_case", remote = "event::EventKind")]
 pub enum EventKind {
@@ -77,6 +78,8 @@ pub enum EventKind {
     SignedOut,
     NumberChanged,
     NameChanged,
+    PictureChanged,
+    FileLinkMade,
 }
 
 /// `signed_out`: the session ended itself. `ended_elsewhere`: another one ended it. `signed_out_everywhere`: with all, or all

@@ -4,6 +4,9 @@ pub mod browser_session;
 pub mod deletion;
 pub mod deliveries;
 pub mod events;
+mod file_download;
+pub mod file_links;
+pub mod files;
 pub mod health;
 pub mod jwts;
 pub mod me;
@@ -30,6 +33,8 @@ pub(crate) fn operations() -> impl OpenApi + 'static {
         deletion::DeletionApi,
         events::EventsApi,
         tokens::TokensApi,
+        files::FilesApi,
+        file_links::FileLinksApi,
         jwts::JwtsApi,
         protected::ProtectedApi,
         verify::VerifyApi,
@@ -48,6 +53,8 @@ pub enum Tag {
     Account,
     /// Where the user is signed in, by the tokens that they hold.
     Sessions,
+    /// What users keep here and share.
+    Files,
     /// What a token opens.
     Protected,
     /// For gateways in front of other programs.

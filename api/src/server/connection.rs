@@ -31,7 +31,7 @@ use tokio::{
 };
 
 use super::{
-    Server,
+    PacedAnswer, Server,
     close::{close, send_error},
     connection_state::{Activity, ConnectionState, SharedState, WatchedStream},
     received::BodyLength,
@@ -151,7 +151,17 @@ where
     if is_body_unread || server.draining.is_cancelled() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    state.set(Activity::Writing);
+    match response.data::<PacedAnswer>().copied() {
+        Some(PacedAnswer { least_rate }) => {
+            let least = least_rate.saturating_mul(server.limits.answer.as_secs());
+            let paced = state.begin_paced_answer(least);
+            let chunks = response.take_body().into_bytes_stream();
+            response.set_body(Body::from_bytes_stream(chunks.inspect_ok(move |_| {
+                let _until_it_ends = &paced;
+            })));
+        }
+        None => state.set(Activity::Writing),
+    }
     response
 }
 

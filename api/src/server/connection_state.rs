@@ -5,6 +5,7 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use tokio::{
@@ -49,13 +50,26 @@ pub(super) struct SharedState(Arc<Mutex<Inner>>);
 struct Inner {
     now: ConnectionState,
     received: Received,
+    /// Of a paced answer whose body has not ended.
+    pace: Option<Pace>,
 }
+
+/// How an answer has moved since [`ConnectionState::since`].
+#[derive(Debug)]
+struct Pace {
+    /// Bytes that it has to move by before the time for an answer is over.
+    least: u64,
+    moved: u64,
+}
+
+/// How often the time for a paced answer begins anew at most.
+const PACE_NOTED_EVERY: Duration = Duration::from_secs(1);
 
 impl SharedState {
     /// The state of a connection that was just accepted.
     pub(super) fn new() -> Self {
-        let inner =
-            Inner { now: ConnectionState::begin(Activity::Head), received: Received::new() };
+        let now = ConnectionState::begin(Activity::Head);
+        let inner = Inner { now, received: Received::new(), pace: None };
         Self(Arc::new(Mutex::new(inner)))
     }
 
@@ -65,13 +79,6 @@ impl SharedState {
 
     pub(super) fn set(&self, activity: Activity) {
         self.lock().now = ConnectionState::begin(activity);
-    }
-
-    fn change(&self, from: Activity, to: Activity) {
-        let mut inner = self.lock();
-        if inner.now.activity == from {
-            inner.now = ConnectionState::begin(to);
-        }
     }
 
     /// hyper has found a request. Returns when its first byte came, as far as that is known.
@@ -94,10 +101,51 @@ impl SharedState {
         }
     }
 
+    /// An answer begins whose time begins anew whenever `least` bytes of it have left, until the
+    /// returned guard is dropped.
+    pub(super) fn begin_paced_answer(&self, least: u64) -> PacedBody {
+        let mut inner = self.lock();
+        inner.pace = Some(Pace { least, moved: 0 });
+        inner.now = ConnectionState::begin(Activity::Writing);
+        PacedBody(self.clone())
+    }
+
+    fn end_pace(&self) {
+        let mut inner = self.lock();
+        inner.pace = None;
+        if inner.now.activity == Activity::Handling {
+            inner.now = ConnectionState::begin(Activity::Writing);
+        }
+    }
+
+    fn begin_write(&self) {
+        let mut inner = self.lock();
+        let goes_on = inner.pace.is_some() && inner.now.activity == Activity::Handling;
+        if goes_on || inner.now.activity == Activity::Idle {
+            inner.now = ConnectionState::begin(Activity::Writing);
+        }
+    }
+
+    fn wrote(&self, count: usize) {
+        let mut inner = self.lock();
+        let Inner { now, pace: Some(pace), .. } = &mut *inner else { return };
+        pace.moved = pace.moved.saturating_add(count as u64);
+        if pace.moved >= pace.least
+            && now.activity == Activity::Writing
+            && now.since.elapsed() >= PACE_NOTED_EVERY
+        {
+            pace.moved = 0;
+            *now = ConnectionState::begin(Activity::Writing);
+        }
+    }
+
     /// All of an answer that there is so far has left.
     fn end_answer(&self) {
         let mut inner = self.lock();
-        if inner.now.activity == Activity::Writing {
+        if inner.now.activity == Activity::Writing && inner.pace.is_some() {
+            // It waits for what is to be sent, not for the client.
+            inner.now = ConnectionState::begin(Activity::Handling);
+        } else if inner.now.activity == Activity::Writing {
             let used_up = inner.received.forget_if_used_up();
             inner.now =
                 ConnectionState::begin(if used_up { Activity::Idle } else { Activity::Head });
@@ -124,6 +172,15 @@ impl Drop for WaitForBody<'_> {
     }
 }
 
+/// Ends a paced answer when it is dropped.
+pub(super) struct PacedBody(SharedState);
+
+impl Drop for PacedBody {
+    fn drop(&mut self) {
+        self.0.end_pace();
+    }
+}
+
 /// A socket that changes the state when a head begins to arrive and when an answer has left.
 pub(super) struct WatchedStream {
     pub(super) tcp: TcpStream,
@@ -145,6 +202,12 @@ impl WatchedStream {
             });
         }
         self.head_error.is_some()
+    }
+
+    fn note(&self, written: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(count)) = written {
+            self.state.wrote(*count);
+        }
     }
 }
 
@@ -173,8 +236,10 @@ impl AsyncWrite for WatchedStream {
         if self.is_head_error(buf) {
             return Poll::Ready(Ok(buf.len()));
         }
-        self.state.change(Activity::Idle, Activity::Writing);
-        Pin::new(&mut self.tcp).poll_write(cx, buf)
+        self.state.begin_write();
+        let written = Pin::new(&mut self.tcp).poll_write(cx, buf);
+        self.note(&written);
+        written
     }
 
     fn poll_write_vectored(
@@ -185,8 +250,10 @@ impl AsyncWrite for WatchedStream {
         if self.is_head_error(bufs.first().map_or(&[], |buf| buf)) {
             return Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()));
         }
-        self.state.change(Activity::Idle, Activity::Writing);
-        Pin::new(&mut self.tcp).poll_write_vectored(cx, bufs)
+        self.state.begin_write();
+        let written = Pin::new(&mut self.tcp).poll_write_vectored(cx, bufs);
+        self.note(&written);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -12,7 +12,8 @@ pub struct ConnectionLimits {
     /// time too. A late body is answered with 408, as the body's reader gets an
     /// [`std::io::ErrorKind::TimedOut`]; a late head is cut without an answer. Default 10 s.
     pub request: Duration,
-    /// How long a client may take to accept an answer once it is ready. Default 30 s.
+    /// How long a client may take to accept an answer once it is ready, or as much of a
+    /// [`PacedAnswer`] as it has to accept in this time. Default 30 s.
     pub answer: Duration,
     /// How many connections may be open. With fewer than a tenth of them free, each new connection
     /// ends the one that has kept the server waiting longest (an idle one, or a slow client's), so
@@ -30,4 +31,13 @@ impl Default for ConnectionLimits {
             max_connections: 10_000,
         }
     }
+}
+
+/// Among the data of a long answer: its client may take as long as it likes, as long as the answer
+/// moves.
+#[derive(Clone, Copy, Debug)]
+pub struct PacedAnswer {
+    /// Bytes a second that the client accepts at least, on average over the time for an answer. The
+    /// kernels of both sides hold some more than what it has read.
+    pub least_rate: u64,
 }

@@ -25,7 +25,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use self::connection_limit::ConnectionLimit;
-pub use self::deadlines::ConnectionLimits;
+pub use self::deadlines::{ConnectionLimits, PacedAnswer};
 use crate::http::error::ErrorKind;
 
 /// How long nothing is accepted after an accept error such as "too many open files", which would
@@ -35,6 +35,11 @@ const PAUSE_AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(100);
 /// How many connections the kernel may hold until they are accepted; it may hold fewer
 /// (`net.core.somaxconn`).
 const BACKLOG: u32 = 4096;
+
+/// How much of an answer the kernel takes before it is on its way. Else it takes megabytes at once,
+/// and nothing tells for minutes that a slow client goes on reading.
+#[cfg(target_os = "linux")]
+const MAX_UNSENT_BYTES: u32 = 256 * 1024;
 
 /// How many connections that were answered with 503 may wait for their clients to close them.
 const MAX_REJECTED_CONNECTIONS: usize = 100;
@@ -136,6 +141,10 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
     ) {
         if let Err(error) = tcp.set_nodelay(true) {
             tracing::debug!(event = "nodelay_failed", %error);
+        }
+        #[cfg(target_os = "linux")]
+        if let Err(error) = socket2::SockRef::from(&tcp).set_tcp_notsent_lowat(MAX_UNSENT_BYTES) {
+            tracing::debug!(event = "unsent_bytes_not_bound", %error);
         }
         match self.connection_limit.try_acquire() {
             Some(permit) => connections.spawn(connection::run(tcp, peer, self.clone(), permit)),

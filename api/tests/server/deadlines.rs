@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use api::server::ConnectionLimits;
 use tokio::io::AsyncReadExt;
 
-use crate::support::{GREET_HEAD, LARGE, QUICK, Server, WAIT, limits, pass};
+use crate::support::{GREET_HEAD, HALT, LARGE, PIECE, QUICK, Server, WAIT, limits, pass};
 
 const SHORT: Duration = Duration::from_millis(400);
 const DRIP: Duration = Duration::from_millis(20);
@@ -189,4 +189,56 @@ async fn a_client_that_reads_gets_all_of_a_large_answer() {
     assert_eq!(client.answer().await.body.len(), LARGE);
     client.send(QUICK).await;
     assert_eq!(client.answer().await.body, "quick");
+}
+
+/// In 3 s this one reads some 8 of 64 MB, and then the rest at once.
+#[tokio::test]
+async fn a_paced_answer_is_not_cut_while_it_moves() {
+    const LIMIT: Duration = Duration::from_secs(1);
+    let server = Server::start(ConnectionLimits { answer: LIMIT, ..limits() }).await;
+    let mut client = server.connect().await;
+    client.send("GET /paced HTTP/1.1\r\nHost: test\r\n\r\n").await;
+    let began = Instant::now();
+    let mut buffer = vec![0; 64 * 1024];
+    let mut received = client.0.read(&mut buffer).await.unwrap();
+    let head = buffer.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+    while received < head + LARGE {
+        if began.elapsed() < LIMIT * 3 {
+            tokio::time::sleep(DRIP).await;
+            assert!(received < LARGE / 2, "too quick for this test");
+        }
+        match client.0.read(&mut buffer).await {
+            Ok(count @ 1..) => received += count,
+            ended => panic!("cut after {:?} and {received} bytes: {ended:?}", began.elapsed()),
+        }
+    }
+    client.send(QUICK).await;
+    assert_eq!(client.answer().await.body, "quick");
+}
+
+#[tokio::test]
+async fn a_paced_answer_is_cut_where_nobody_reads() {
+    const LIMIT: Duration = Duration::from_secs(2);
+    let server = Server::start(ConnectionLimits { answer: LIMIT, ..limits() }).await;
+    let mut client = server.connect().await;
+    client.send("GET /paced HTTP/1.1\r\nHost: test\r\n\r\n").await;
+    tokio::time::sleep(LIMIT * 2 + Duration::from_secs(1)).await;
+    let (_, received) = client.closed().await;
+    assert!(received.len() < LARGE, "{}", received.len());
+}
+
+/// The time for an answer is the client's: what the app waits for does not count, nor is the
+/// connection idle meanwhile.
+#[tokio::test]
+async fn a_paced_answer_may_come_in_pieces_with_long_pauses() {
+    let short = HALT / 2;
+    let limits = ConnectionLimits { answer: short, idle: short, ..limits() };
+    let server = Server::start(limits).await;
+    let mut client = server.connect().await;
+    client.send("GET /halting HTTP/1.1\r\nHost: test\r\n\r\n").await;
+    assert_eq!(client.answer().await.body.len(), 10 * PIECE);
+    client.send(QUICK).await;
+    assert_eq!(client.answer().await.body, "quick");
+    let (elapsed, _) = client.closed().await;
+    assert_at(short - DRIP, elapsed);
 }

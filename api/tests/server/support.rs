@@ -10,9 +10,9 @@ use std::{
 
 use api::{
     http::strict_json::StrictJson,
-    server::{self, ConnectionLimits, Drain},
+    server::{self, ConnectionLimits, Drain, PacedAnswer},
 };
-use poem::{Body, EndpointExt, IntoEndpoint, Route, get, handler, post, web::Data};
+use poem::{Body, EndpointExt, IntoEndpoint, Response, Route, get, handler, post, web::Data};
 use poem_openapi::{Object, OpenApi, OpenApiService, payload::PlainText};
 use serde::Deserialize;
 use tokio::{
@@ -30,6 +30,10 @@ const NO_DELAY: Drain = Drain { delay: Duration::ZERO, grace: PATIENCE };
 /// Bytes of the answer to `GET /large`: far more than two kernels hold for a client that does not
 /// read.
 pub(crate) const LARGE: usize = 64 * 1024 * 1024;
+
+pub(crate) const PIECE: usize = 256 * 1024;
+/// Longer than what a test of it allows for anything.
+pub(crate) const HALT: Duration = Duration::from_millis(600);
 
 pub(crate) const QUICK: &str = "GET /quick HTTP/1.1\r\nHost: test\r\n\r\n";
 pub(crate) const WAIT: &str = "GET /wait HTTP/1.1\r\nHost: test\r\n\r\n";
@@ -89,6 +93,31 @@ fn large() -> Body {
     Body::from_vec(vec![0; LARGE])
 }
 
+/// As long as the other one, in pieces, at a kilobyte a second at least.
+#[handler]
+fn paced() -> Response {
+    let pieces = (0..LARGE / PIECE).map(|_| Ok::<_, io::Error>(vec![0; PIECE]));
+    let mut response = Response::builder()
+        .header("content-length", LARGE)
+        .body(Body::from_bytes_stream(futures_util::stream::iter(pieces)));
+    response.set_data(PacedAnswer { least_rate: 1_000 });
+    response
+}
+
+/// Ten pieces, each of which is there a while after the one before.
+#[handler]
+fn halting() -> Response {
+    let pieces = futures_util::stream::unfold(10, |left: usize| async move {
+        tokio::time::sleep(HALT).await;
+        (left > 0).then(|| (Ok::<_, io::Error>(vec![0; PIECE]), left - 1))
+    });
+    let mut response = Response::builder()
+        .header("content-length", 10 * PIECE)
+        .body(Body::from_bytes_stream(pieces));
+    response.set_data(PacedAnswer { least_rate: 1_000 });
+    response
+}
+
 #[handler]
 async fn wait(Data(gate): Data<&Arc<Gate>>) -> &'static str {
     gate.entered.add_permits(1);
@@ -130,6 +159,8 @@ impl Server {
         let app = Route::new()
             .at("/quick", get(quick))
             .at("/large", get(large))
+            .at("/paced", get(paced))
+            .at("/halting", get(halting))
             .at("/wait", get(wait))
             .at("/wait_with_body", post(wait_with_body))
             .at("/panics", get(panics))

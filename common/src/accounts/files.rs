@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 use super::sessions::lock_user;
 use super::{Accounts, AccountsError};
 use crate::accounts::entities::file;
+use crate::domain::cursor::{Page, PageRequest};
 use crate::domain::file_name::FileName;
 use crate::domain::ids::{FileId, LeaseId};
 
@@ -146,6 +147,24 @@ impl Accounts {
             .filter(file::Column::Id.eq(id.as_str()))
             .filter(file::Column::UserId.eq(user_id));
         self.within_deadline(query.one(&self.database)).await
+    }
+
+    /// The files of a user, also those that are not complete.
+    ///
+    /// # Errors
+    /// [`AccountsError`].
+    pub async fn files(
+        &self,
+        user_id: i64,
+        page: PageRequest,
+    ) -> Result<Page<file::Model>, AccountsError> {
+        let mut query = file::Entity::find().filter(file::Column::UserId.eq(user_id));
+        if let Some(cursor) = page.cursor {
+            query = query.filter(file::Column::Serial.lt(cursor.row()));
+        }
+        let query = query.order_by_desc(file::Column::Serial).limit(page.limit.saturating_add(1));
+        let rows = self.within_deadline(query.all(&self.database)).await?;
+        Ok(Page::new(rows, page.limit, |row| row.serial))
     }
 
     /// Gives a request the right to write to a file until `until`, if no other one has it at `now`

@@ -71,6 +71,11 @@ impl From<IpAddr> for ClientAddress {
 }
 
 impl ClientAddress {
+    /// Reads what its `Display` wrote.
+    pub(crate) fn from_store(text: &str) -> Option<Self> {
+        text.split('/').next()?.parse::<IpAddr>().ok().map(Self::from)
+    }
+
     /// What usually one owner of many addresses has.
     #[must_use]
     pub fn network(self) -> ClientNetwork {

@@ -17,6 +17,10 @@ pub enum EventKind {
     NumberChanged,
     /// The user has another name.
     NameChanged,
+    /// The user has another picture, or none any more.
+    PictureChanged,
+    /// There is a link by which others get a file.
+    FileLinkMade,
 }
 
 /// Why a session was ended.

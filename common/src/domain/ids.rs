@@ -64,6 +64,14 @@ random_id! {
     JwtId
 }
 random_id! {
+    /// One link to a file. It is not what the link shows.
+    FileLinkId
+}
+random_id! {
+    /// A picture of a user. Whoever knows it sees the picture.
+    PictureId
+}
+random_id! {
     /// A file of a user.
     FileId
 }

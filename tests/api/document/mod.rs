@@ -90,12 +90,18 @@ fn operations(document: &Value) -> Vec<Operation<'_>> {
         .collect()
 }
 
-/// The schema of a JSON body; it has one media type at most.
+/// The schema of a JSON body; it has one media type at most. Bytes of files have none.
 fn json_schema(owner: &Value) -> Option<&Value> {
     let (kind, body) = only_body(owner)?;
+    if kind == BYTES {
+        return None;
+    }
     assert!(kind.starts_with("application/json"), "{kind}");
     Some(&body["schema"])
 }
+
+/// The media type of a file's bytes.
+const BYTES: &str = "application/octet-stream";
 
 /// The media type of a body, and what is said of it.
 fn only_body(owner: &Value) -> Option<(&str, &Value)> {

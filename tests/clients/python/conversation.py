@@ -13,6 +13,7 @@ from http import HTTPStatus
 
 from cheershare_client import AuthenticatedClient, Client
 from cheershare_client.api.account import get_me, list_events, update_me
+from cheershare_client.api.files import create_file_link, download_file, list_files
 from cheershare_client.api.gateways import verify
 from cheershare_client.api.programs import get_jwks, introspect_token, revoke_token
 from cheershare_client.api.protected import get_protected
@@ -26,30 +27,34 @@ from cheershare_client.api.sessions import (
 )
 from cheershare_client.api.sign_up import get_delivery, sign_up
 from cheershare_client.models import (
+    CreateFileLinkResponse404,
     Delivery,
+    DownloadFileResponse404,
     EventKind,
     EventList,
+    FileList,
     GetMeResponse401,
     GetMeResponse401Code,
     GetProtectedResponse401,
     GetProtectedResponse401Code,
-    Introspection,
     IntrospectTokenResponse401,
+    Introspection,
     Jwks,
     Jwt,
     JwtRequest,
     Keep,
     Me,
+    NewLink,
     OtpSent,
     ProfileChange,
     Protected,
     Renewal,
     Session,
     SessionList,
-    SignedIn,
     SignUpRequest,
     SignUpResponse401,
     SignUpResponse401Code,
+    SignedIn,
     Status,
     TokenForm,
     UpdateMeResponse409,
@@ -153,6 +158,17 @@ def is_refused(client: AuthenticatedClient) -> None:
     assert refused.code is GetMeResponse401Code.INVALID_AUTHORIZATION_HEADER, refused
 
 
+def read_files(client: AuthenticatedClient) -> None:
+    """Files and links of somebody who has none."""
+    files = list_files.sync(client=client)
+    assert isinstance(files, FileList) and files.data == [] and files.next_cursor is None, files
+    nowhere = "m4q7n2w5zc6x3v2b7t6h4y5xke"
+    none = download_file.sync(nowhere, client=client)
+    assert isinstance(none, DownloadFileResponse404), none
+    link = create_file_link.sync(nowhere, client=client, body=NewLink(expires_in=3600, max_downloads=1))
+    assert isinstance(link, CreateFileLinkResponse404), link
+
+
 def converse() -> None:
     unsigned = get_protected.sync(client=AuthenticatedClient(base_url=SERVICE_URL, token="A" * 26))
     assert isinstance(unsigned, GetProtectedResponse401), unsigned
@@ -184,6 +200,7 @@ def converse() -> None:
         EventKind.SIGNED_UP,
     ]
     assert kinds == expected, kinds
+    read_files(client)
     ask(sign_in())
     assert delete_tokens.sync_detailed(client=client, keep=Keep.CURRENT).status_code == HTTPStatus.NO_CONTENT
     assert delete_current_token.sync_detailed(client=client).status_code == HTTPStatus.NO_CONTENT

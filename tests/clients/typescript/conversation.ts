@@ -105,6 +105,19 @@ async function ask(token: string): Promise<void> {
   assert.deepEqual(await introspect(token), { active: false });
 }
 
+/** Files and links of somebody who has none. */
+async function readFiles(token: string): Promise<void> {
+  const client = holderOf(token);
+  const { data: files } = await client.GET("/files");
+  assert.deepEqual(files, { data: [], next_cursor: null });
+  const params = { path: { file_id: "m4q7n2w5zc6x3v2b7t6h4y5xke" } };
+  const none = await client.GET("/files/{file_id}", { params });
+  assert.deepEqual([none.response.status, none.error?.code], [404, "not_found"]);
+  const body = { expires_in: 3600, max_downloads: 1 };
+  const link = await client.POST("/files/{file_id}/links", { params, body });
+  assert.deepEqual([link.response.status, link.error?.code], [404, "not_found"]);
+}
+
 async function converse(log: string): Promise<void> {
   const unsigned = await stranger.GET("/protected");
   assert.deepEqual([unsigned.response.status, unsigned.error?.code], [401, "unauthorized"]);
@@ -130,6 +143,7 @@ async function converse(log: string): Promise<void> {
   const client = holderOf(renewal.token);
   const { data: events } = await client.GET("/me/events", { params: { query: { limit: 100 } } });
   assert.deepEqual(events?.data.map((event) => event.kind), ["renewed", "signed_out", "name_changed", "signed_in", "signed_up"]);
+  await readFiles(renewal.token);
   await ask(await signIn(log));
   assert.equal((await client.DELETE("/tokens", { params: { query: { keep: "current" } } })).response.status, 204);
   assert.equal((await client.DELETE("/tokens/current")).response.status, 204);

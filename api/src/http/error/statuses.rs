@@ -67,6 +67,19 @@ pub enum ErrorKind {
     EditConflict,
     #[error("Too many new names within an hour; try again later")]
     TooManyNames,
+    #[error(
+        "Invalid link: it has to live for 60 seconds to as long as the service allows, and to be used 1 to 1,000,000 times"
+    )]
+    InvalidLink,
+    #[error("The file has as many links as it may have")]
+    TooManyLinks,
+    #[error("Too many new links within an hour; try again later")]
+    TooManyNewLinks,
+    /// `If-Match` or `If-Unmodified-Since` is about another file.
+    #[error("The file is another one by now")]
+    PreconditionFailed,
+    #[error("The file has no bytes there")]
+    RangeNotSatisfiable,
     #[error("The request took too long to arrive")]
     RequestTimeout,
     #[error("Invalid request payload")]
@@ -99,6 +112,8 @@ pub enum ErrorKind {
     OtpStoreUnavailable,
     #[error("The user store is unavailable")]
     UserStoreUnavailable,
+    #[error("The file store is unavailable")]
+    FileStoreUnavailable,
     #[error("Redis is unavailable")]
     RedisUnavailable,
     /// The head of the request is no HTTP/1.1.
@@ -171,6 +186,13 @@ impl ErrorKind {
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::EditConflict => (StatusCode::CONFLICT, "edit_conflict"),
             Self::TooManyNames => (StatusCode::TOO_MANY_REQUESTS, "name_limit"),
+            Self::InvalidLink => (StatusCode::BAD_REQUEST, "invalid_link"),
+            Self::TooManyLinks => (StatusCode::CONFLICT, "too_many_links"),
+            Self::TooManyNewLinks => (StatusCode::TOO_MANY_REQUESTS, "link_limit"),
+            Self::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "precondition_failed"),
+            Self::RangeNotSatisfiable => {
+                (StatusCode::RANGE_NOT_SATISFIABLE, "range_not_satisfiable")
+            }
             Self::RequestTimeout => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
             Self::PayloadTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
             Self::UnsupportedMediaType => {
@@ -189,6 +211,7 @@ impl ErrorKind {
             }
             Self::OtpStoreUnavailable
             | Self::UserStoreUnavailable
+            | Self::FileStoreUnavailable
             | Self::RedisUnavailable
             | Self::ChallengeNotChecked(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::BadRequest | Self::InvalidHost => (StatusCode::BAD_REQUEST, "bad_request"),
@@ -227,7 +250,10 @@ impl ErrorKind {
     pub(super) fn says_when(self) -> bool {
         match self {
             Self::Refused(kind) => kind != LimitKind::Blocked,
-            Self::ChallengeRequired | Self::TooManyNames | Self::TooManyWrongKeys => true,
+            Self::ChallengeRequired
+            | Self::TooManyNames
+            | Self::TooManyNewLinks
+            | Self::TooManyWrongKeys => true,
             _ => self.usual_retry_after().is_some(),
         }
     }

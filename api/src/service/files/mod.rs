@@ -1,5 +1,6 @@
 //! Files of users: what may be uploaded, and how much.
 
+pub mod downloads;
 mod kinds;
 
 use std::time::Duration;
@@ -25,4 +26,15 @@ pub struct Files {
     pub slowest: u64,
     /// How long an upload may stand still.
     pub expiry: Duration,
+    /// Bytes a second of a download.
+    pub slowest_download: u64,
+    pub link_terms: LinkTerms,
+}
+
+/// What links to files may be.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkTerms {
+    /// Live ones that a file may have; 0 is no limit.
+    pub most_of_a_file: i64,
+    pub longest: Duration,
 }

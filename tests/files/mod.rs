@@ -1,0 +1,5 @@
+//! Files of users.
+
+mod downloads;
+mod links;
+mod stored;
