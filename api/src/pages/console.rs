@@ -39,3 +39,29 @@ pub(crate) fn files() -> impl Iterator<Item = (&'static str, StaticContent)> {
         ("/console/console.css", StaticContent::new("text/css; charset=utf-8", style, None)),
     ])
 }
+
+#[cfg(test)]
+mod tests {
+    use common::ledger::limits::LimitKind;
+    use strum::VariantArray;
+
+    const WORDS: &str = include_str!("console/words.js");
+
+    /// The keys of an object that a script has.
+    fn keys<'a>(script: &'a str, name: &str) -> Vec<&'a str> {
+        let (_, object) = script.split_once(&format!("const {name} = {{\n")).unwrap();
+        let (object, _) = object.split_once("\n};").unwrap();
+        object.lines().filter_map(|line| line.trim().split_once(':')).map(|(key, _)| key).collect()
+    }
+
+    #[test]
+    fn it_has_words_for_every_limit_and_every_reason() {
+        let mut limits = keys(WORDS, "LIMITS");
+        let mut kinds: Vec<_> = LimitKind::VARIANTS.iter().map(|kind| kind.into_str()).collect();
+        limits.sort_unstable();
+        kinds.sort_unstable();
+        assert_eq!(limits, kinds);
+        // A test holds those of the sign-in page against the document.
+        assert_eq!(keys(WORDS, "REASONS"), keys(include_str!("sign_in.js"), "REASONS"));
+    }
+}
