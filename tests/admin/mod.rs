@@ -7,6 +7,7 @@ mod numbers;
 mod overview;
 mod queue;
 mod roles;
+mod user_changes;
 mod users;
 
 use http::{HeaderMap, Method};

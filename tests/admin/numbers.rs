@@ -20,6 +20,7 @@ async fn actions(operator: &Operator) -> Vec<[Value; 3]> {
 async fn what_keeps_a_number_out_is_seen_and_ended() {
     let mut app = Plan::new()
         .set("SEND_COOLDOWN_SECONDS", "600")
+        .set("SENDS_PER_NUMBER_DAY", "10")
         .set("WRONG_GUESSES_PER_NUMBER_DAY", "100")
         .set("SENDS_PER_RANGE_HOUR", "10")
         .start()

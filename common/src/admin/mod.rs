@@ -5,6 +5,7 @@ pub mod buckets;
 pub mod counts;
 pub mod deliveries;
 pub mod numbers;
+pub mod outgoing_events;
 pub mod overview;
 pub mod queue_stats;
 pub mod queue_summary;

@@ -20,6 +20,15 @@ pub enum AdminActionKind {
     NumberErased,
     BreakerReset,
     BucketEmptied,
+    UserCreated,
+    UserRenamed,
+    UserMoved,
+    UserDeleted,
+    UserRevealed,
+    UserExported,
+    SessionsEnded,
+    EventsReplayed,
+    EventsResumed,
 }
 
 /// Something that a key's holder does. It is written with what it changes in the database, and before

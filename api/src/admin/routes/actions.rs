@@ -71,6 +71,15 @@ enum ActionKind {
     NumberErased,
     BreakerReset,
     BucketEmptied,
+    UserCreated,
+    UserRenamed,
+    UserMoved,
+    UserDeleted,
+    UserRevealed,
+    UserExported,
+    SessionsEnded,
+    EventsReplayed,
+    EventsResumed,
 }
 
 failures! {

@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use common::admin::ask_redis;
+use common::domain::cursor::page_by_time;
 use common::domain::ids::DeliveryId;
+use common::domain::phone::PhoneNumber;
 use common::ledger::deliveries;
 use common::runtime::clock::Timestamp;
 use poem::web::Data;
@@ -19,9 +21,11 @@ use time::macros::datetime;
 use super::Tag;
 use super::failures::failures;
 use super::payloads::{Delivery, next_cursor};
+use super::{numbers, users};
 use crate::admin::key_check::AdminKeyHolder;
 use crate::admin::state::AdminState;
 use crate::http::error::{ApiError, ErrorKind, Failure};
+use crate::routes::deliveries::Status;
 use crate::routes::paging;
 use crate::routes::payloads::NullableText;
 
@@ -34,6 +38,16 @@ pub(super) struct DeliveriesApi;
 struct OneDelivery {
     /// Which.
     data: Delivery,
+}
+
+/// A part of the list, newest first.
+#[derive(Debug, Object)]
+#[oai(example)]
+struct DeliveryList {
+    /// The SMS.
+    data: Vec<Delivery>,
+    /// The `cursor` of the next page; null on the last one.
+    next_cursor: NullableText,
 }
 
 /// A part of the list, newest first.
@@ -67,12 +81,65 @@ struct DeadLetter {
 }
 
 failures! {
+    OfUserFailures { InvalidParameter, UserNotFound, RedisUnavailable }
     OneFailures { DeliveryNotFound, RedisUnavailable }
     ListFailures { InvalidParameter, RedisUnavailable }
 }
 
 #[OpenApi]
 impl DeliveriesApi {
+    /// See the SMS of a user's number
+    ///
+    /// Newest first: those of codes that are not forgotten, for about a day. All parameters that
+    /// are given have to fit.
+    #[oai(
+        path = "/admin/users/:user_id/deliveries",
+        method = "get",
+        tag = "Tag::Users",
+        operation_id = "listUserDeliveries"
+    )]
+    async fn of_user(
+        &self,
+        state: Data<&Arc<AdminState>>,
+        _key: AdminKeyHolder,
+        /// The user's id.
+        #[oai(example = "example_user")]
+        user_id: Path<i64>,
+        /// Where they are.
+        status: Query<Option<Status>>,
+        /// Why they ended, as deliveries say it.
+        reason: Query<Option<String>>,
+        /// None that was asked for before (RFC 3339).
+        since: Query<Option<OffsetDateTime>>,
+        /// None that was asked for then or later (RFC 3339).
+        until: Query<Option<OffsetDateTime>>,
+        /// The most that the answer lists.
+        #[oai(
+            default = "paging::default_limit",
+            validator(minimum(value = "1"), maximum(value = "100"))
+        )]
+        limit: Query<u32>,
+        /// Where to go on: the `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<DeliveryList>, Failure<OfUserFailures>> {
+        let page = paging::request(*limit, cursor.as_deref())?;
+        let user = users::find(&state, *user_id).await?.user;
+        let number = PhoneNumber::from_account(&user.phone_number);
+        let record = numbers::numbers(&state).record(&number).await?;
+        let masked = record.number;
+        let newest_first = record.deliveries.into_iter().rev();
+        let all = newest_first.filter_map(|sms| Delivery::of(masked.clone(), sms));
+        let fits = |sms: &Delivery| {
+            status.is_none_or(|status| sms.status == status)
+                && (reason.is_none() || *reason == sms.reason)
+                && since.is_none_or(|since| sms.requested_at >= since)
+                && until.is_none_or(|until| sms.requested_at < until)
+        };
+        let at = |sms: &Delivery| sms.requested_at.unix_timestamp() * 1000;
+        let page = page_by_time(all, at, fits, page);
+        Ok(Json(DeliveryList { data: page.rows, next_cursor: next_cursor(page.next) }))
+    }
+
     /// See one SMS
     ///
     /// Until a day after its end.
@@ -143,7 +210,7 @@ impl DeliveriesApi {
                 && since.is_none_or(|since| at >= since)
                 && until.is_none_or(|until| at < until)
         };
-        let page = deliveries::page_of_dead_letters(letters, fits, page);
+        let page = page_by_time(letters, |letter| letter.at, fits, page);
         let next_cursor = next_cursor(page.next);
         Ok(Json(DeadLetterList {
             data: page.rows.into_iter().map(DeadLetter::from).collect(),
@@ -173,6 +240,16 @@ fn example_id() -> String {
 impl Example for OneDelivery {
     fn example() -> Self {
         Self { data: Delivery::example() }
+    }
+}
+
+fn example_user() -> i64 {
+    users::example_id()
+}
+
+impl Example for DeliveryList {
+    fn example() -> Self {
+        Self { data: vec![Delivery::example()], next_cursor: NullableText(None) }
     }
 }
 

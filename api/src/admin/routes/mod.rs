@@ -7,10 +7,14 @@ mod deliveries;
 mod failures;
 mod keys;
 mod numbers;
+mod outgoing_events;
 pub(super) mod overview;
 mod payloads;
 mod queue;
 mod session;
+mod user;
+mod user_export;
+mod user_sessions;
 mod users;
 
 use poem_openapi::{OpenApi, Tags};
@@ -20,11 +24,15 @@ pub(super) fn operations() -> impl OpenApi + 'static {
     (
         overview::OverviewApi,
         users::UsersApi,
+        user::UserApi,
+        user_sessions::UserSessionsApi,
+        user_export::UserExportApi,
         numbers::NumbersApi,
         deliveries::DeliveriesApi,
         queue::QueueApi,
         buckets::BucketsApi,
         clients::ClientsApi,
+        outgoing_events::OutgoingEventsApi,
         actions::ActionsApi,
         keys::KeysApi,
         session::SessionApi,
@@ -48,6 +56,9 @@ enum Tag {
     Buckets,
     /// Programs that may ask about tokens, or that users sign in to.
     Clients,
+    /// What the operator's webhook is told, and did not take.
+    #[oai(rename = "Outgoing events")]
+    OutgoingEvents,
     /// What the holders of keys have done.
     Actions,
     /// Who may use this API.

@@ -22,6 +22,7 @@ use time::macros::datetime;
 use super::Tag;
 use super::failures::failures;
 use super::payloads::{Because, BucketLevel, Delivery, read_reason};
+use super::users;
 use crate::admin::key_check::AdminKeyHolder;
 use crate::admin::state::AdminState;
 use crate::http::error::{ApiError, ErrorKind, Failure};
@@ -44,7 +45,7 @@ struct OneNumber {
 /// What is known of a number, whether a user has it or not.
 #[derive(Debug, Object)]
 #[oai(example, skip_serializing_if_is_none)]
-struct Number {
+pub(super) struct Number {
     /// E.164; all but its country code and last two digits are `*`.
     phone_number: String,
     /// The user who has it.
@@ -335,13 +336,8 @@ async fn find(state: &AdminState, text: &str) -> Result<PhoneNumber, ApiError> {
     let Some(id) = text.strip_prefix("user:") else {
         return Ok(PhoneNumber::parse(text, state.app.default_country)?);
     };
-    let filter = UserFilter {
-        id: Some(id.parse().map_err(|_| ErrorKind::UserNotFound)?),
-        ..UserFilter::default()
-    };
-    let page = PageRequest { cursor: None, limit: 1 };
-    let found = state.app.accounts.list_users(&filter, UserOrder::Newest, page).await?;
-    let listed = found.rows.first().ok_or(ErrorKind::UserNotFound)?;
+    let id = id.parse().map_err(|_| ErrorKind::UserNotFound)?;
+    let listed = users::find(state, id).await?;
     Ok(PhoneNumber::from_account(&listed.user.phone_number))
 }
 
@@ -360,7 +356,7 @@ async fn note(
 }
 
 impl Number {
-    fn of(record: NumberRecord, user_id: Option<i64>) -> Self {
+    pub(super) fn of(record: NumberRecord, user_id: Option<i64>) -> Self {
         let masked = record.number.clone();
         let deliveries = record.deliveries.into_iter();
         Self {

@@ -46,7 +46,7 @@ struct OneOverview {
 #[oai(example, skip_serializing_if_is_none)]
 pub(in crate::admin) struct Overview {
     /// When this was so (RFC 3339, UTC).
-    at: OffsetDateTime,
+    seen_at: OffsetDateTime,
     /// The range.
     range: OverviewRange,
     /// Whether the stores answer.
@@ -105,7 +105,7 @@ struct Counts {
 #[derive(Debug, Object)]
 struct Point {
     /// When it began (RFC 3339, UTC).
-    at: OffsetDateTime,
+    began_at: OffsetDateTime,
     /// What happened.
     counts: Counts,
 }
@@ -131,7 +131,7 @@ struct ProviderCounts {
     /// `closed`: it is called; `open`: it is not; `half_open`: one call decides.
     breaker: BreakerNow,
     /// When it may be called again (RFC 3339, UTC).
-    open_until: Option<OffsetDateTime>,
+    retry_at: Option<OffsetDateTime>,
 }
 
 /// Whether a provider is called.
@@ -236,14 +236,14 @@ pub(in crate::admin) async fn read(state: &AdminState, range: OverviewRange) -> 
     unusual.extend(unusual_in(&ledger));
     let overview::Ledger { summary, queue, workers, breakers, .. } = ledger;
     Overview {
-        at,
+        seen_at: at,
         range,
         stores,
         all: Counts::of(&summary.all),
         points: summary
             .points
             .iter()
-            .map(|(at, tally)| Point { at: at.time(), counts: Counts::of(tally) })
+            .map(|(at, tally)| Point { began_at: at.time(), counts: Counts::of(tally) })
             .collect(),
         countries: summary
             .countries
@@ -261,7 +261,7 @@ pub(in crate::admin) async fn read(state: &AdminState, range: OverviewRange) -> 
                     provider: breaker.provider.to_owned(),
                     counts,
                     breaker: breaker.state.into(),
-                    open_until: breaker.open_until.map(|until| until.time()),
+                    retry_at: breaker.open_until.map(|until| until.time()),
                 }
             })
             .collect(),
@@ -338,7 +338,7 @@ impl Counts {
 impl Overview {
     fn empty(at: OffsetDateTime, range: OverviewRange) -> Self {
         Self {
-            at,
+            seen_at: at,
             range,
             stores: Stores { redis: true, database: true },
             all: Counts::default(),
@@ -365,7 +365,10 @@ impl Example for Overview {
         let counts = Counts::of(&tally);
         Self {
             all: counts.clone(),
-            points: vec![Point { at: datetime!(2026-11-23 07:04:00 UTC), counts: counts.clone() }],
+            points: vec![Point {
+                began_at: datetime!(2026-11-23 07:04:00 UTC),
+                counts: counts.clone(),
+            }],
             countries: vec![CountryCounts { country: Some("IN".to_owned()), counts }],
             ..Self::empty(at, OverviewRange::Hour)
         }

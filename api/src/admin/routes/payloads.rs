@@ -1,13 +1,14 @@
 //! Parts of answers that several operations share.
 
 use common::accounts::ListedUser;
+use common::accounts::entities::user;
 use common::admin::buckets::Level;
 use common::admin::numbers::DeliveryRecord;
 use common::domain::admin_key::AdminRole;
 use common::domain::cursor::Cursor;
 use common::domain::delivery::DeliveryStatus;
 use poem_openapi::types::Example;
-use poem_openapi::{Enum, Object};
+use poem_openapi::{ApiResponse, Enum, Object};
 use serde::Deserialize;
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -37,16 +38,22 @@ pub(super) struct User {
     pub(super) last_sign_in_at: Option<OffsetDateTime>,
 }
 
-impl From<ListedUser> for User {
-    fn from(ListedUser { user, last_sign_in_at, .. }: ListedUser) -> Self {
+impl From<user::Model> for User {
+    fn from(user: user::Model) -> Self {
         Self {
             id: user.id,
             created_at: user.created_at,
             name: user.name,
             phone_number: user.phone_number.to_string(),
             version: user.version,
-            last_sign_in_at,
+            last_sign_in_at: None,
         }
+    }
+}
+
+impl From<ListedUser> for User {
+    fn from(ListedUser { user, last_sign_in_at, .. }: ListedUser) -> Self {
+        Self { last_sign_in_at, ..user.into() }
     }
 }
 
@@ -140,11 +147,11 @@ pub(super) struct Delivery {
     /// To whom; all but its country code and last two digits are `*`.
     phone_number: String,
     /// It only moves forward.
-    status: Status,
+    pub(super) status: Status,
     /// Why it ended, or why it was tried again.
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
     /// When it was asked for (RFC 3339, UTC).
-    requested_at: OffsetDateTime,
+    pub(super) requested_at: OffsetDateTime,
     /// Who was asked last to send it.
     provider: Option<String>,
     /// How often a provider was asked.
@@ -178,4 +185,12 @@ impl Example for Delivery {
             tries: 3,
         }
     }
+}
+
+/// Done, with nothing to say.
+#[derive(ApiResponse, Debug)]
+pub(super) enum Done {
+    /// Done
+    #[oai(status = 204)]
+    Done,
 }

@@ -9,7 +9,7 @@ use common::ledger::error::LedgerError;
 use common::ledger::idempotency::IdempotencyError;
 use common::ledger::limits::LimitKind;
 use poem::error::{MethodNotAllowedError, NotFoundError};
-use poem_openapi::error::{AuthorizationError, ParseParamError};
+use poem_openapi::error::{AuthorizationError, ParseParamError, ParsePathError};
 
 use super::{ApiError, ErrorKind};
 use crate::http::strict_json::PayloadError;
@@ -178,7 +178,9 @@ impl From<poem::Error> for ApiError {
             None if error.is::<NotFoundError>() => ErrorKind::NotFound,
             None if error.is::<MethodNotAllowedError>() => ErrorKind::MethodNotAllowed,
             None if error.is::<AuthorizationError>() => ErrorKind::Unauthorized,
-            None if error.is::<ParseParamError>() => ErrorKind::InvalidParameter,
+            None if error.is::<ParseParamError>() || error.is::<ParsePathError>() => {
+                ErrorKind::InvalidParameter
+            }
             None if error.status().is_client_error() => ErrorKind::InvalidPayload,
             None => {
                 tracing::error!(event = "unforeseen_error", %error);

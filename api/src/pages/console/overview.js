@@ -100,12 +100,12 @@ function fill(parts, data, range, me) {
     const label = `By the ${step}: ${plural(all.asked, "SMS", "SMS")} asked for, ${whole(all.verified)} verified, ${whole(all.refused)} refused.`;
     const details = element("details", { open: isOpen }, element("summary", { textContent: "As a table" }),
       table(`Counts by the ${step}`, [step === "hour" ? "Hour" : "Minute", ...shown.map((name) => `#${name[0].toUpperCase()}${name.slice(1)}`)],
-        [...points].reverse().filter(({ counts }) => isOpen || shown.some((name) => counts[name])).map(({ at, counts }) =>
+        [...points].reverse().filter(({ counts }) => isOpen || shown.some((name) => counts[name])).map(({ began_at: at, counts }) =>
           [time(at, clock(at).slice(0, 5)), ...shown.map((name) => whole(counts[name]))])));
     parts.chart.replaceChildren(
       element("h2", { textContent: `Asked and verified, by the ${step}` }),
       bars(label, [{ name: "asked", values: row("asked") }, { name: "verified", values: row("verified") }]),
-      element("p", { className: "axis digits" }, element("span", { textContent: points[0] ? clock(points[0].at).slice(0, 5) : "" }),
+      element("p", { className: "axis digits" }, element("span", { textContent: points[0] ? clock(points[0].began_at).slice(0, 5) : "" }),
         element("span", { className: "legend" }, element("i", { className: "asked" }), "asked ", element("i", { className: "verified" }), "verified"),
         element("span", { textContent: "now" })), details);
     if (hasFocus) details.querySelector("summary").focus();
@@ -138,7 +138,7 @@ function fill(parts, data, range, me) {
 const panel = (title, ...children) => element("section", { className: "panel" }, element("h2", { textContent: title }), ...children);
 const nothing = (text) => element("p", { className: "soft", textContent: text });
 
-function breaker({ breaker: state, open_until: until }) {
+function breaker({ breaker: state, retry_at: until }) {
   if (state === "open") return element("span", { className: "bad", textContent: `stopped until ${moment(until)}` });
   return state === "half_open" ? "one call decides" : "normal";
 }
