@@ -154,6 +154,37 @@ test("the overview counts what happened, and goes on by itself", async () => {
   await priya.leave();
 });
 
+test("an account: revealed, renamed and back, signed out", async () => {
+  const number = "+919876543205";
+  const { token } = await signIn(number, "Meera");
+  const opens = async () => (await fetch(`${service.url}/protected`, { headers: { Authorization: `Bearer ${token}` } })).status;
+  assert.equal(await opens(), 200);
+  const priya = await operator(browser, service);
+  const { page } = priya;
+  // By a part of the name, where only one has it.
+  await find(page, "meer");
+  await page.getByRole("heading", { name: "Meera", level: 1 }).waitFor();
+  assert.ok(!(await page.locator("main").innerText()).includes(number));
+  await page.getByRole("button", { name: "Reveal the number of Meera" }).click();
+  await page.getByText(number).waitFor();
+  await page.getByRole("button", { name: "Rename", exact: true }).click();
+  await page.getByLabel("New name").fill("Mira");
+  await page.getByRole("dialog").getByRole("button", { name: "Rename" }).click();
+  await page.getByRole("heading", { name: "Mira", level: 1 }).waitFor();
+  await page.getByRole("button", { name: "Undo" }).click();
+  await page.getByRole("heading", { name: "Meera", level: 1 }).waitFor();
+  await confirm(page, "Sign out everywhere", "Sign out");
+  await page.getByText("Nowhere.").waitFor();
+  assert.equal(await opens(), 401);
+  // Blocked by their id, with the number masked.
+  await confirm(page, "Block the number", "Block");
+  await page.getByText("An operator has blocked this number").waitFor();
+  assert.equal((await ask(number)).code, "number_blocked");
+  await page.getByRole("link", { name: "Actions" }).click();
+  await page.getByText("User revealed").waitFor();
+  await priya.leave();
+});
+
 test("by keyboard alone: sign in, find a person, block and undo", async () => {
   const { key } = JSON.parse(await service.run("api", "admin-key", "add", "--name", "Keyboard", "--role", "operator", "--json"));
   const priya = await operator(browser, service);
