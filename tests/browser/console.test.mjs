@@ -13,7 +13,7 @@ let browser, provider, service;
 before(async () => {
   browser = await startBrowser();
   provider = await startFakeWebhook();
-  service = await startService({ ...provider.settings, ADMIN_ADDR: "127.0.0.1:0", SENDS_PER_HOUR: "0" });
+  service = await startService({ ...provider.settings, ADMIN_ADDR: "127.0.0.1:0", SENDS_PER_HOUR: "0", SEND_COOLDOWN_SECONDS: "300" });
 });
 after(async () => {
   await browser?.close();

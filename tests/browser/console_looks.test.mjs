@@ -16,7 +16,7 @@ let browser, provider, service;
 before(async () => {
   browser = await startBrowser();
   provider = await startFakeWebhook();
-  service = await startService({ ...provider.settings, ADMIN_ADDR: "127.0.0.1:0" });
+  service = await startService({ ...provider.settings, ADMIN_ADDR: "127.0.0.1:0", SEND_COOLDOWN_SECONDS: "300" });
   await runInRedis(service.redisPort, countsOfADay());
   await heldUp();
 });
