@@ -37,7 +37,7 @@ async fn its_counts_are_what_happened_at_once_a_hundredfold() {
     );
     let app = app;
     let numbers: Vec<_> = (0..INDIAN).map(spread).chain((0..FRENCH).map(abroad)).collect();
-    let signs_in = |at: usize| at % 4 != 0;
+    let signs_in = |at: usize| !at.is_multiple_of(4);
     let life = async |app: &App, at: usize| {
         let (number, client) = (&numbers[at], app.client_of(at % 2));
         client.ask("Asha", number).await.expect(200);
