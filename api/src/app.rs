@@ -14,6 +14,7 @@ use crate::document;
 use crate::http::browser_cookie::BrowserCookie;
 use crate::http::client_address::AddressRule;
 use crate::http::cors::AllowedOrigins;
+use crate::http::files_cookie::FilesCookie;
 use crate::http::middleware::{around_everything, around_operation};
 use crate::http::origin::Origin;
 use crate::http::route_lookup::RouteLookup;
@@ -23,6 +24,7 @@ use crate::pages::{Pages, dev_inbox, sign_in};
 use crate::routes::browser_session::{self, BrowserSession};
 use crate::routes::openid::{self, Provider};
 use crate::routes::twilio_status::TwilioStatus;
+use crate::routes::uploads::UploadStatus;
 use crate::routes::verify::{self, Verify};
 use crate::service::openid::OpenId;
 use crate::state::AppState;
@@ -70,19 +72,24 @@ impl App {
         }
         let route_lookup = RouteLookup::new(&document, &not_listed).with_all_below(verify::PATH);
         let others = self.others(&document);
-        let Self { state, address_rule, origins, verify, .. } = self;
-        let shared = Arc::new((others, state, address_rule, verify));
+        let Self { state, address_rule, origins, verify, own, .. } = self;
+        let files_cookie = FilesCookie { cookie: verify.cookie.clone(), own };
+        let shared = Arc::new((others, state, address_rule, verify, files_cookie));
         let routes = document::service().into_endpoint().around(move |operation, request| {
             let shared = Arc::clone(&shared);
             async move {
-                let (others, state, address_rule, verify) = &*shared;
+                let (others, state, address_rule, verify, files_cookie) = &*shared;
                 let path = request.uri().path();
                 if verify::is_at(path) {
                     return Ok(verify.answer(request, state).await);
                 }
                 match others.get(path) {
                     Some(other) => other.call(request).await,
-                    None => around_operation(&*operation, request, state, address_rule).await,
+                    None => {
+                        let operation = UploadStatus(&*operation);
+                        around_operation(&operation, request, state, address_rule, files_cookie)
+                            .await
+                    }
                 }
             }
         });

@@ -7,7 +7,7 @@ use clap::Args;
 use common::accounts::FileRoom;
 use common::config::{AppConfig, FilesConfig, SettingError};
 
-use crate::service::files::{FileKinds, Files, LinkTerms};
+use crate::service::files::{FileKinds, Files, LinkTerms, UploadEnd};
 
 /// How much users may upload, and what. A limit may be raised as far as one likes and is still
 /// checked; 0 turns one off.
@@ -54,7 +54,12 @@ impl FileLimitConfig {
     ///
     /// # Errors
     /// A place for files that cannot be used.
-    pub fn files(&self, app: &AppConfig, files: &FilesConfig) -> Result<Files, SettingError> {
+    pub fn files(
+        &self,
+        app: &AppConfig,
+        files: &FilesConfig,
+        end: UploadEnd,
+    ) -> Result<Files, SettingError> {
         Ok(Files {
             storage: files.storage(app)?,
             most_bytes: self.file_max_bytes,
@@ -63,6 +68,7 @@ impl FileLimitConfig {
             kinds: self.file_types.clone(),
             slowest: self.upload_min_bytes_per_second.into(),
             expiry: files.upload_expiry(),
+            end,
             slowest_download: self.download_min_bytes_per_second.into(),
             link_terms: LinkTerms {
                 most_of_a_file: self.links_per_file.into(),

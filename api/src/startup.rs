@@ -37,6 +37,7 @@ use crate::reload::Reloadable;
 use crate::routes::twilio_status::TwilioStatus;
 use crate::routes::verify::Verify;
 use crate::server::{self, ConnectionLimits, Drain};
+use crate::service::files::UploadEnd;
 use crate::service::jwts::JwtIssuer;
 use crate::service::openid::OpenId;
 use crate::service::otp_service::OtpService;
@@ -183,6 +184,8 @@ pub async fn connect(
     let signing_keys = config.signing.keys(&config.app).map_err(told)?;
     let issuer = config.openid_issuer(signing_keys.is_some());
     let openid = issuer.map(|issuer| OpenId { issuer: issuer.to_owned(), requests });
+    let delay = config.server.drain(&config.app).delay;
+    let upload_end = UploadEnd { stop: stop.clone(), delay };
     let state = AppState {
         readiness: Readiness::new(redis.clone(), accounts.clone(), Needs::EitherStore, stop),
         accounts,
@@ -200,7 +203,7 @@ pub async fn connect(
             ttl: config.jwts.ttl(),
             turns: Turns::of_this_machine(),
         },
-        files: config.file_limits.files(&config.app, &config.files)?,
+        files: config.file_limits.files(&config.app, &config.files, upload_end)?,
         registered_clients: Reloadable::new(config.registered_clients().map_err(told)?),
         default_country: config.destinations.default_country,
         clock,

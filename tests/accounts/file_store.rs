@@ -102,14 +102,15 @@ async fn one_request_at_a_time_writes_to_a_file() {
     let file = model(leased);
 
     // Its holder writes, and prolongs it until 10,000; nobody else does either.
-    let progress = Progress { received: 40, hash_state: Some(vec![1, 2]), ..Progress::default() };
+    let progress =
+        Progress { size: 100, received: 40, hash_state: Some(vec![1, 2]), ..Progress::default() };
     assert!(!stores.keep(&file, &LeaseId::random(), progress.clone()).await);
     assert!(stores.keep(&file, &lease, progress).await);
     assert_eq!(take(accounts, user, &id, 9_999, 0).await.1, Leased::Locked);
     let (other, leased) = take(accounts, user, &id, 10_000, 0).await;
     let file = model(leased);
     assert_eq!((file.received, file.hash_state.as_deref()), (40, Some(&[1, 2][..])));
-    let late = Progress { received: 99, ..Progress::default() };
+    let late = Progress { size: 100, received: 99, ..Progress::default() };
     assert!(!stores.keep(&file, &lease, late).await, "its lease is another's");
     accounts.end_lease(file.serial, &lease).await.unwrap();
     assert_eq!(take(accounts, user, &id, 10_500, 0).await.1, Leased::Locked);
@@ -141,7 +142,7 @@ async fn parts_are_kept_in_order_until_a_file_is_complete() {
     let file = model(leased);
     let part = |number: i64| (number, format!("etag-{number}"));
     for (received, parts) in [(50, vec![part(1), part(0)]), (60, vec![part(1), part(2)])] {
-        let progress = Progress { received, parts, ..Progress::default() };
+        let progress = Progress { size: 100, received, parts, ..Progress::default() };
         assert!(stores.keep(&file, &lease, progress).await);
         assert!(!accounts.complete_file(file.serial, stores.now).await.unwrap());
     }
@@ -149,7 +150,7 @@ async fn parts_are_kept_in_order_until_a_file_is_complete() {
     assert_eq!(parts, ["etag-0", "etag-1", "etag-2"]);
 
     let sha256 = Some(vec![7; 32]);
-    let progress = Progress { received: 100, sha256, ..Progress::default() };
+    let progress = Progress { size: 100, received: 100, sha256, ..Progress::default() };
     assert!(stores.keep(&file, &lease, progress).await);
     assert!(accounts.files_to_complete(0, 9_999, 10).await.unwrap().is_empty(), "it has a lease");
     assert_eq!(accounts.files_to_complete(0, 10_000, 10).await.unwrap().len(), 1);

@@ -3,3 +3,4 @@
 mod downloads;
 mod links;
 mod stored;
+mod uploads;

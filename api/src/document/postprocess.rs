@@ -103,7 +103,17 @@ fn describe_response(status: &str, response: &mut Map<String, Value>) {
     let headers = response.entry("headers").or_insert_with(|| json!({}));
     if let Some(headers) = headers.as_object_mut() {
         // poem-openapi writes those of an `ApiResponse` in capitals.
-        for name in ["Retry-After", "Cache-Control"] {
+        for name in [
+            "Retry-After",
+            "Cache-Control",
+            "Location",
+            "Tus-Version",
+            "Tus-Extension",
+            "Tus-Max-Size",
+            "Tus-Checksum-Algorithm",
+            "Upload-Offset",
+            "Upload-Expires",
+        ] {
             if let Some(header) = headers.remove(&name.to_uppercase()) {
                 headers.insert(name.to_owned(), header);
             }

@@ -8,12 +8,18 @@ use poem::{IntoResponse, Request, Response};
 use super::origin::Origin;
 use super::route_lookup::MatchedRoute;
 
-/// What the API reads, and what tracing libraries add (W3C Trace Context, Baggage).
+/// What the API reads, that of tus included, and what tracing libraries add (W3C Trace Context,
+/// Baggage).
 const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
-    "authorization, content-type, idempotency-key, x-request-id, traceparent, tracestate, baggage",
+    "authorization, content-type, idempotency-key, x-request-id, traceparent, tracestate, baggage, \
+     tus-resumable, upload-length, upload-offset, upload-metadata, upload-checksum, \
+     x-http-method-override",
 );
-const EXPOSED_HEADERS: HeaderValue =
-    HeaderValue::from_static("retry-after, x-request-id, www-authenticate");
+const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
+    "retry-after, x-request-id, www-authenticate, location, tus-resumable, tus-version, \
+     tus-extension, tus-max-size, tus-checksum-algorithm, upload-length, upload-offset, \
+     upload-metadata, upload-expires",
+);
 
 /// How long a browser may remember a preflight's answer, in seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");

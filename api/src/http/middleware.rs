@@ -13,6 +13,7 @@ use super::client_credentials;
 use super::cors::AllowedOrigins;
 use super::error;
 use super::error::{ApiError, ErrorKind};
+use super::files_cookie::FilesCookie;
 use super::host;
 use super::idempotent_requests::repeated_renewal;
 use super::panic_guard;
@@ -20,6 +21,7 @@ use super::request_id::RequestId;
 use super::request_trace::RequestTrace;
 use super::route_lookup::RouteLookup;
 use super::security_headers::SecurityHeaders;
+use super::tus::{self, TusAnswer};
 use crate::metrics::RequestMetrics;
 use crate::state::AppState;
 
@@ -45,6 +47,7 @@ async fn answer(
     route_lookup: &RouteLookup,
     origins: &AllowedOrigins,
 ) -> Response {
+    tus::override_method(&mut request);
     let route = route_lookup.find(request.uri().path());
 
     // From the outermost layer to the innermost one.
@@ -53,6 +56,7 @@ async fn answer(
     let trace = RequestTrace::begin(&request, &id, route);
     let security_headers = SecurityHeaders::for_request(&request);
     let cors = origins.cors(&request);
+    let tus = TusAnswer::for_request(&request);
     request.extensions_mut().insert(id.clone());
     let mut response = match (host::check(&request), cors.preflight(&request, route)) {
         (Err(refusal), _) => ApiError::from(refusal).into_response(),
@@ -63,6 +67,7 @@ async fn answer(
     };
 
     // And back.
+    tus.add_to(response.status(), response.headers_mut());
     cors.add_to(response.headers_mut());
     security_headers.add_to(response.headers_mut());
     trace.end(response.status());
@@ -90,6 +95,7 @@ pub(crate) async fn around_operation<E: Endpoint<Output = Response>>(
     mut request: Request,
     state: &Arc<AppState>,
     address_rule: &AddressRule,
+    files_cookie: &FilesCookie,
 ) -> poem::Result<Response> {
     let client = client_of(&request, address_rule);
     let method = AskedBy(request.method().clone());
@@ -101,6 +107,7 @@ pub(crate) async fn around_operation<E: Endpoint<Output = Response>>(
     if client_credentials::are_asked_for(request.uri().path()) {
         return next.call(request).await;
     }
+    files_cookie.admit(&mut request, state).await?;
     if let Err(refusal) = bearer::check(&mut request, state).await {
         let is_dead = refusal == ApiError::from(ErrorKind::InvalidAuthorizationHeader);
         let kept = if is_dead { repeated_renewal(&request).await? } else { None };

@@ -1,5 +1,6 @@
-//! The cookie that holds a browser's session. It opens `/auth/verify` and no operation, so nothing
-//! that a foreign page makes a browser ask for changes anything.
+//! The cookie that holds a browser's session. It opens `/auth/verify`, and the operations of files to
+//! pages of the service itself, so nothing that a foreign page makes a browser ask for changes
+//! anything.
 
 use std::time::Duration;
 

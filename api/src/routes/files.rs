@@ -7,7 +7,7 @@ use common::domain::ids::FileId;
 use data_encoding::HEXLOWER;
 use poem::Request;
 use poem::web::Data;
-use poem_openapi::param::{Path, Query};
+use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::types::Example;
 use poem_openapi::{ApiResponse, Object, OpenApi};
@@ -16,9 +16,14 @@ use time::macros::datetime;
 
 use super::file_download::{Download, is_head, served};
 use super::payloads::NullableText;
-use super::{Tag, paging};
+use super::uploads::{
+    AbilitiesFailures, Announced, AnnouncementHeaders, PieceFailures, PieceHeaders, PieceKept,
+    TusAbilities, UploadFailures,
+};
+use super::{Tag, paging, uploads};
 use crate::http::bearer::BearerToken;
 use crate::http::error::{ErrorKind, Failure, Failures};
+use crate::http::upload_body::{FileBody, PieceBody};
 use crate::service::files::downloads;
 use crate::state::AppState;
 
@@ -95,6 +100,92 @@ impl Failures for OneFailures {
 
 #[OpenApi]
 impl FilesApi {
+    /// See what uploads can do
+    ///
+    /// As tus 1.0 has it (<https://tus.io/protocols/resumable-upload>).
+    #[oai(path = "/files", method = "options", tag = "Tag::Files", operation_id = "uploadOptions")]
+    #[expect(clippy::unused_async, reason = "operations are asynchronous")]
+    async fn abilities(
+        &self,
+        state: Data<&Arc<AppState>>,
+    ) -> Result<TusAbilities, Failure<AbilitiesFailures>> {
+        Ok(uploads::abilities(&state))
+    }
+
+    /// Upload a file, or announce one
+    ///
+    /// Without `Tus-Resumable` the body is the file, or a form whose field `file` is the file. It
+    /// needs a `Content-Length`, and what breaks off is gone.
+    ///
+    /// With `Tus-Resumable: 1.0.0` this announces a file of `Upload-Length` bytes (tus, creation).
+    /// Its bytes come with `PATCH`, or begin in this body, of the type
+    /// `application/offset+octet-stream` (creation-with-upload).
+    #[oai(path = "/files", method = "post", tag = "Tag::Files", operation_id = "uploadFile")]
+    #[expect(clippy::too_many_arguments, reason = "these are the headers of tus")]
+    async fn upload(
+        &self,
+        state: Data<&Arc<AppState>>,
+        request: &Request,
+        current: BearerToken,
+        /// Without tus: the file's name. `Content-Disposition` may have it too, and a form does.
+        name: Query<Option<String>>,
+        /// `1.0.0`, where the upload is to be resumable.
+        #[oai(name = "Tus-Resumable")]
+        _tus_resumable: Header<Option<String>>,
+        /// With tus: the bytes of the whole file.
+        #[oai(name = "Upload-Length")]
+        length: Header<Option<u64>>,
+        /// With tus: pairs of a key and a value in base64, of which `filename` and `filetype` count.
+        #[oai(name = "Upload-Metadata")]
+        metadata: Header<Option<String>>,
+        /// With tus: `sha1` or `sha256`, and the hash of the body in base64.
+        #[oai(name = "Upload-Checksum")]
+        checksum: Header<Option<String>>,
+        body: FileBody,
+    ) -> Result<Announced, Failure<UploadFailures>> {
+        let told =
+            AnnouncementHeaders { length: length.0, metadata: metadata.0, checksum: checksum.0 };
+        let (user_id, body) = (current.0.user.id, body.into_inner());
+        let name = name.0.as_deref();
+        Ok(uploads::upload(*state, user_id, request.headers(), name, told, body).await?)
+    }
+
+    /// Send more bytes of a file
+    ///
+    /// As tus 1.0 has it. The bytes belong at `Upload-Offset`, which is how many are there: `HEAD`
+    /// with `Tus-Resumable` tells that. The file is complete with its last byte.
+    #[oai(
+        path = "/files/:file_id",
+        method = "patch",
+        tag = "Tag::Files",
+        operation_id = "resumeUpload"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "these are the headers of tus")]
+    async fn resume(
+        &self,
+        state: Data<&Arc<AppState>>,
+        request: &Request,
+        current: BearerToken,
+        /// The file's id, 26 characters.
+        #[oai(example = "example_id")]
+        file_id: Path<String>,
+        /// `1.0.0`
+        #[oai(name = "Tus-Resumable")]
+        _tus_resumable: Header<Option<String>>,
+        /// How many bytes are there.
+        #[oai(name = "Upload-Offset")]
+        offset: Header<Option<u64>>,
+        /// `sha1` or `sha256`, and the hash of the body in base64. A body that does not fit counts
+        /// nothing.
+        #[oai(name = "Upload-Checksum")]
+        checksum: Header<Option<String>>,
+        body: PieceBody,
+    ) -> Result<PieceKept, Failure<PieceFailures>> {
+        let told = PieceHeaders { offset: offset.0, checksum: checksum.0 };
+        let (user_id, body) = (current.0.user.id, body.into_inner());
+        Ok(uploads::resume(*state, user_id, request.headers(), &file_id, told, body).await?)
+    }
+
     /// See the user's files
     #[oai(path = "/files", method = "get", tag = "Tag::Files", operation_id = "listFiles")]
     async fn list(

@@ -19,6 +19,7 @@ pub mod protected;
 pub mod sign_up;
 pub mod tokens;
 pub mod twilio_status;
+pub mod uploads;
 pub mod verify;
 
 use poem_openapi::{OpenApi, Tags};

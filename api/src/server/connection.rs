@@ -4,7 +4,6 @@
 use std::{
     convert::Infallible,
     future::{Future, poll_fn},
-    io,
     net::SocketAddr,
     pin::pin,
     sync::Arc,
@@ -12,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{TryStreamExt, future::OptionFuture, stream::try_unfold};
+use futures_util::{TryStreamExt, future::OptionFuture};
 use http::{HeaderValue, StatusCode, header::CONNECTION, uri::Scheme};
 use hyper::{
     body::{Body as _, Incoming},
@@ -27,11 +26,12 @@ use poem::{
 use tokio::{
     net::TcpStream,
     sync::OwnedSemaphorePermit,
-    time::{Instant, sleep, sleep_until, timeout_at},
+    time::{sleep, sleep_until},
 };
 
 use super::{
-    PacedAnswer, Server,
+    BodyPace, PacedAnswer, Server,
+    body_pace::paced,
     close::{close, send_error},
     connection_state::{Activity, ConnectionState, SharedState, WatchedStream},
     received::BodyLength,
@@ -90,7 +90,7 @@ pub(super) async fn run<E>(
 }
 
 /// Ends when the connection has to be cut, and says why. The app bounds its own work, and a body
-/// has a deadline of its own (see [`with_deadline`]).
+/// has a deadline of its own (see [`paced`]).
 async fn cut<E>(state: &SharedState, server: &Server<E>) -> &'static str {
     let limits = &server.limits;
     let mut last_request_window = pin!(async {
@@ -135,19 +135,24 @@ async fn answer<E>(
 where
     E: Endpoint<Output = Response>,
 {
-    let body = request.body().size_hint().exact().map_or(BodyLength::Chunked, BodyLength::Bytes);
-    let began = state.begin_request(body);
+    let body_length =
+        request.body().size_hint().exact().map_or(BodyLength::Chunked, BodyLength::Bytes);
+    let began = state.begin_request(body_length);
     let local = LocalAddr(server.local_addr.into());
     let remote = RemoteAddr(peer.into());
     let mut request = Request::from((request, local, remote, Scheme::HTTP));
     let body = request.take_body();
-    if !body.is_empty() {
-        request.set_body(with_deadline(body, began + server.limits.request, state.clone()));
+    let pace = BodyPace::default();
+    let has_body = !body.is_empty();
+    if has_body {
+        request.extensions_mut().insert(pace.clone());
+        request.set_body(paced(body, began, server.limits.request, pace.clone(), state.clone()));
     }
     let mut response = server.app.get_response(request).await;
-    // After these two the rest of the body is not waited for.
+    // After these two the rest of the body is not waited for, and of a long one never.
     let is_body_unread =
-        matches!(response.status(), StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE);
+        matches!(response.status(), StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE)
+            || has_body && !pace.is_read() && is_long(body_length);
     if is_body_unread || server.draining.is_cancelled() {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
@@ -165,16 +170,7 @@ where
     response
 }
 
-/// The same body, but past `deadline` waiting for more of it fails with
-/// [`io::ErrorKind::TimedOut`].
-fn with_deadline(body: Body, deadline: Instant, state: SharedState) -> Body {
-    let chunks = try_unfold(body.into_bytes_stream(), move |mut chunks| {
-        let state = state.clone();
-        async move {
-            let _waiting = state.wait_for_body();
-            let chunk = timeout_at(deadline, chunks.try_next()).await??;
-            io::Result::Ok(chunk.map(|chunk| (chunk, chunks)))
-        }
-    });
-    Body::from_bytes_stream(chunks)
+/// Whether a body is too long for hyper to have it all in memory.
+fn is_long(body: BodyLength) -> bool {
+    matches!(body, BodyLength::Bytes(length) if length > MAX_HEAD_BYTES as u64)
 }

@@ -5,6 +5,7 @@
 //! directly here; the app stays a plain poem endpoint. HTTP/2 is refused: one of its connections
 //! carries many requests, for which these deadlines would not hold.
 
+mod body_pace;
 mod close;
 mod connection;
 mod connection_limit;
@@ -24,6 +25,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub use self::body_pace::BodyPace;
 use self::connection_limit::ConnectionLimit;
 pub use self::deadlines::{ConnectionLimits, PacedAnswer};
 use crate::http::error::ErrorKind;

@@ -28,10 +28,14 @@ impl Received {
     }
 
     pub(super) fn add(&mut self, bytes: &[u8]) {
-        for (index, byte) in (1..).zip(bytes) {
+        // In what follows the first head, which may be a file, only the end matters.
+        let is_in_head = self.first_head.is_none();
+        let last =
+            if is_in_head { bytes } else { bytes.last_chunk::<3>().map_or(bytes, |last| last) };
+        for (index, byte) in (1..).zip(last) {
             let [_, before, last] = self.end;
             self.end = [before, last, *byte];
-            if self.first_head.is_none() && self.ends_with_empty_line() {
+            if is_in_head && self.first_head.is_none() && self.ends_with_empty_line() {
                 self.first_head = Some(self.count + index);
             }
         }

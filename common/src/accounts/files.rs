@@ -62,6 +62,8 @@ pub enum Leased {
 /// What is kept of a file now.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
+    /// In bytes, when it is complete. It only becomes less, where less came than was announced.
+    pub size: i64,
     /// In bytes.
     pub received: i64,
     pub hash_state: Option<Vec<u8>>,
@@ -216,6 +218,22 @@ impl Accounts {
         .await
     }
 
+    /// Prolongs the right to write until then (Unix ms). Says whether the file is still the holder's.
+    ///
+    /// # Errors
+    /// [`AccountsError`]; it may be prolonged all the same.
+    pub async fn prolong_lease(
+        &self,
+        serial: i64,
+        lease: &LeaseId,
+        until: i64,
+    ) -> Result<bool, AccountsError> {
+        const SQL: &str = "UPDATE files SET leased_until = $1
+            WHERE serial = $2 AND lease = $3 AND user_id IS NOT NULL";
+        let values = [until.into(), serial.into(), lease.as_str().into()];
+        Ok(self.run(SQL, values).await? > 0)
+    }
+
     /// Gives the right to write back, however that ended.
     ///
     /// # Errors
@@ -241,12 +259,13 @@ impl Accounts {
         expires_at: OffsetDateTime,
     ) -> Result<bool, AccountsError> {
         const KEEP: &str = "UPDATE files SET received = $1, hash_state = $2, sha256 = $3,
-                sniffed_type = $4, multipart_id = $5, tail = $6, leased_until = $7, expires_at = $8
-            WHERE serial = $9 AND lease = $10 AND user_id IS NOT NULL";
+                sniffed_type = $4, multipart_id = $5, tail = $6, leased_until = $7, expires_at = $8,
+                size = $9
+            WHERE serial = $10 AND lease = $11 AND user_id IS NOT NULL";
         const ADD_PART: &str = "INSERT INTO file_parts (file_serial, number, part)
             VALUES ($1, $2, $3)
             ON CONFLICT (file_serial, number) DO UPDATE SET part = excluded.part";
-        let values: [Value; 10] = [
+        let values: [Value; 11] = [
             progress.received.into(),
             progress.hash_state.clone().into(),
             progress.sha256.clone().into(),
@@ -255,6 +274,7 @@ impl Accounts {
             progress.tail.into(),
             until.into(),
             expires_at.into(),
+            progress.size.into(),
             serial.into(),
             lease.as_str().into(),
         ];

@@ -190,7 +190,9 @@ impl Upload {
             None if start.received == 0 => Sha256::new(),
             None => return Err(unreadable()),
         };
-        Ok(Self { position: start.received, start, hash, head, buffer, target })
+        let mut upload = Self { position: start.received, start, hash, head, buffer, target };
+        upload.sniff();
+        Ok(upload)
     }
 
     /// How many bytes were taken, since the file's beginning.
@@ -211,9 +213,13 @@ impl Upload {
         self.start.sniffed_type.as_deref()
     }
 
-    /// The whole file is shorter than was announced.
+    /// The whole file is what has come, and shorter than was announced.
     pub fn shorten(&mut self) {
         self.start.size = self.position;
+        if self.position == 0 {
+            // No store completes an upload without parts.
+            self.start.multipart_id = None;
+        }
         self.sniff();
     }
 
@@ -343,6 +349,7 @@ impl Upload {
     fn progress(&self, received: u64, tail: u64, hash_state: Option<Vec<u8>>) -> Progress {
         let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         Progress {
+            size: signed(self.start.size),
             received: signed(received),
             hash_state,
             sha256: None,

@@ -54,7 +54,21 @@ fn is_open_to(answer: &Answer, origin: &str) {
     );
     assert_eq!(
         items(answer, "access-control-expose-headers"),
-        ["retry-after", "www-authenticate", "x-request-id"]
+        [
+            "location",
+            "retry-after",
+            "tus-checksum-algorithm",
+            "tus-extension",
+            "tus-max-size",
+            "tus-resumable",
+            "tus-version",
+            "upload-expires",
+            "upload-length",
+            "upload-metadata",
+            "upload-offset",
+            "www-authenticate",
+            "x-request-id"
+        ]
     );
     assert!(
         !answer.headers.contains_key("access-control-allow-credentials"),
@@ -141,6 +155,12 @@ async fn a_preflight_is_told_methods_and_headers() {
             "idempotency-key",
             "traceparent",
             "tracestate",
+            "tus-resumable",
+            "upload-checksum",
+            "upload-length",
+            "upload-metadata",
+            "upload-offset",
+            "x-http-method-override",
             "x-request-id",
         ];
         assert_eq!(items(&answer, "access-control-allow-headers"), sent);

@@ -71,7 +71,7 @@ fn error_response(status: u16, kinds: &[ErrorKind]) -> MetaResponse {
     let description = StatusCode::from_u16(status)
         .ok()
         .and_then(|status| status.canonical_reason())
-        .unwrap_or_default();
+        .unwrap_or(if status == 460 { "Checksum Mismatch" } else { "" });
     MetaResponse {
         description,
         status: Some(status),

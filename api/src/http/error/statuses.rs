@@ -67,6 +67,44 @@ pub enum ErrorKind {
     EditConflict,
     #[error("Too many new names within an hour; try again later")]
     TooManyNames,
+    #[error("This service keeps no files: FILES_URL is not set")]
+    FilesOff,
+    #[error(
+        "Invalid file name: it has to have 1 to 255 bytes, none of them a control character, and not to be . or .."
+    )]
+    InvalidFileName,
+    /// A header of tus, or a form, is missing or malformed.
+    #[error("Invalid upload: its headers are not as tus 1.0 has them, or its form has no file")]
+    InvalidUpload,
+    #[error("This speaks tus 1.0.0")]
+    UnsupportedTusVersion,
+    #[error("An upload without tus needs a Content-Length")]
+    LengthRequired,
+    #[error("The file is too large")]
+    FileTooLarge,
+    /// Of tus: more bytes than were announced.
+    #[error("The upload has more bytes than were announced")]
+    TooManyBytes,
+    #[error("You have as many files as you may have")]
+    TooManyFiles,
+    #[error("Your files have as many bytes as they may have")]
+    NoFileRoom,
+    #[error("Too many of your uploads run at once; try again soon")]
+    TooManyUploads,
+    #[error("Files of this type are not taken")]
+    FileTypeNotAllowed,
+    #[error("The upload is at another offset")]
+    WrongUploadOffset,
+    #[error("The upload has expired")]
+    UploadExpired,
+    #[error("Another request writes to this upload")]
+    UploadLocked,
+    #[error("The bytes do not fit the checksum")]
+    ChecksumMismatch,
+    #[error("The service stops; go on with the upload in a moment")]
+    Stopping,
+    #[error("The file store is full")]
+    FileStoreFull,
     #[error(
         "Invalid link: it has to live for 60 seconds to as long as the service allows, and to be used 1 to 1,000,000 times"
     )]
@@ -179,6 +217,26 @@ impl ErrorKind {
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::EditConflict => (StatusCode::CONFLICT, "edit_conflict"),
             Self::TooManyNames => (StatusCode::TOO_MANY_REQUESTS, "name_limit"),
+            Self::FilesOff => (StatusCode::NOT_FOUND, "files_off"),
+            Self::InvalidFileName => (StatusCode::BAD_REQUEST, "invalid_file_name"),
+            Self::InvalidUpload => (StatusCode::BAD_REQUEST, "invalid_upload"),
+            Self::UnsupportedTusVersion => {
+                (StatusCode::PRECONDITION_FAILED, "unsupported_tus_version")
+            }
+            Self::LengthRequired => (StatusCode::LENGTH_REQUIRED, "length_required"),
+            Self::FileTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "file_too_large"),
+            Self::TooManyBytes => (StatusCode::PAYLOAD_TOO_LARGE, "too_many_bytes"),
+            Self::TooManyFiles => (StatusCode::FORBIDDEN, "too_many_files"),
+            Self::NoFileRoom => (StatusCode::FORBIDDEN, "no_file_room"),
+            Self::TooManyUploads => (StatusCode::TOO_MANY_REQUESTS, "too_many_uploads"),
+            Self::FileTypeNotAllowed => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "file_type_not_allowed")
+            }
+            Self::WrongUploadOffset => (StatusCode::CONFLICT, "wrong_upload_offset"),
+            Self::UploadExpired => (StatusCode::GONE, "upload_expired"),
+            Self::UploadLocked => (StatusCode::LOCKED, "upload_locked"),
+            Self::ChecksumMismatch => (checksum_mismatch(), "checksum_mismatch"),
+            Self::FileStoreFull => (StatusCode::INSUFFICIENT_STORAGE, "file_store_full"),
             Self::InvalidLink => (StatusCode::BAD_REQUEST, "invalid_link"),
             Self::TooManyLinks => (StatusCode::CONFLICT, "too_many_links"),
             Self::TooManyNewLinks => (StatusCode::TOO_MANY_REQUESTS, "link_limit"),
@@ -205,6 +263,7 @@ impl ErrorKind {
             Self::OtpStoreUnavailable
             | Self::UserStoreUnavailable
             | Self::FileStoreUnavailable
+            | Self::Stopping
             | Self::RedisUnavailable
             | Self::ChallengeNotChecked(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::BadRequest | Self::InvalidHost => (StatusCode::BAD_REQUEST, "bad_request"),
@@ -232,7 +291,9 @@ impl ErrorKind {
     /// How soon another try may help, where the failure itself does not say.
     pub(crate) fn usual_retry_after(self) -> Option<Duration> {
         let (status, _) = self.status_and_code();
-        let passes = self == Self::IdempotencyKeyInUse || status == StatusCode::SERVICE_UNAVAILABLE;
+        let passes =
+            matches!(self, Self::IdempotencyKeyInUse | Self::UploadLocked | Self::TooManyUploads)
+                || status == StatusCode::SERVICE_UNAVAILABLE;
         passes.then_some(Duration::from_secs(1))
     }
 
@@ -247,4 +308,9 @@ impl ErrorKind {
             _ => self.usual_retry_after().is_some(),
         }
     }
+}
+
+/// A status of tus' own: 460 (Checksum Mismatch).
+fn checksum_mismatch() -> StatusCode {
+    StatusCode::from_u16(460).unwrap_or(StatusCode::BAD_REQUEST)
 }

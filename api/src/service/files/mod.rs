@@ -2,6 +2,7 @@
 
 pub mod downloads;
 mod kinds;
+pub mod uploads;
 
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use common::accounts::FileRoom;
 use common::files::FileStorage;
 
 pub use self::kinds::FileKinds;
+pub use self::uploads::UploadEnd;
 
 /// What uploads and downloads work with.
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ pub struct Files {
     pub slowest: u64,
     /// How long an upload may stand still.
     pub expiry: Duration,
+    /// When uploads end that run, because the process stops.
+    pub end: UploadEnd,
     /// Bytes a second of a download.
     pub slowest_download: u64,
     pub link_terms: LinkTerms,
