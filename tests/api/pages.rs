@@ -216,7 +216,13 @@ async fn the_page_has_words_for_every_code_status_and_reason_of_the_document() {
     let app = Plan::new().workers(0).start().await;
     let document = get(&app, "/openapi.json").await.expect(200).body;
     let mut codes = BTreeSet::new();
-    collect_codes(&document, &mut codes);
+    // The page calls nothing of files.
+    let of_files = ["/files", "/shared/", "/pictures/", "/me/picture"];
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        if !of_files.iter().any(|prefix| path.starts_with(prefix)) {
+            collect_codes(operations, &mut codes);
+        }
+    }
     assert!(codes.len() > 20, "{codes:?}");
     let lacks = |name: &str, found: BTreeSet<&str>| {
         let missing: Vec<_> = found.difference(&table(name)).copied().collect::<Vec<_>>();
