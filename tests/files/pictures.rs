@@ -102,10 +102,9 @@ async fn a_picture_is_made_seen_changed_and_removed() {
 
     // What cannot be made leaves the picture as it is, and says why.
     let bomb = [png_head(30_000, 30_000), chunk(b"IDAT", b""), chunk(b"IEND", b"")].concat();
-    for (bytes, fault) in [
-        (picture("lossy.webp")[..60].to_vec(), "damaged"),
-        (bomb, "too_many_pixels"),
-    ] {
+    for (bytes, fault) in
+        [(picture("lossy.webp")[..60].to_vec(), "damaged"), (bomb, "too_many_pixels")]
+    {
         owner.put(&bytes, "image/webp").await.expect(202);
         let own = owner.made().await;
         assert_eq!(own["fault"], fault);
@@ -141,7 +140,8 @@ async fn what_is_no_picture_or_too_large_is_refused_early() {
     let app = plan().workers(0).set("PICTURE_MAX_BYTES", "5000").start().await;
     let owner = Owner::sign_in(&app, NUMBER).await;
     let html = b"<!DOCTYPE html><script>alert(document.domain)</script>";
-    for bytes in [&html[..], b"", b"GIF89a\x01\0\x01\0\0\0\0;aaaa", b"\x89PNG", b"%PDF-1.7 aaaaaaa"] {
+    for bytes in [&html[..], b"", b"GIF89a\x01\0\x01\0\0\0\0;aaaa", b"\x89PNG", b"%PDF-1.7 aaaaaaa"]
+    {
         let refused = owner.put(bytes, "image/png").await.expect(415);
         assert_eq!(refused.code(), "not_a_picture");
     }
@@ -149,7 +149,9 @@ async fn what_is_no_picture_or_too_large_is_refused_early() {
     // Some clients do not read an answer while they still send.
     let head = |framing: &str| {
         let authorization = owner.authorization();
-        format!("PUT /me/picture HTTP/1.1\r\nHost: a\r\nAuthorization: {authorization}\r\n{framing}\r\n")
+        format!(
+            "PUT /me/picture HTTP/1.1\r\nHost: a\r\nAuthorization: {authorization}\r\n{framing}\r\n"
+        )
     };
     let announced = head("Content-Length: 5001\r\nExpect: 100-continue\r\n");
     assert!(answer_to(&app, announced.as_bytes()).await.starts_with("HTTP/1.1 413 "));
