@@ -16,6 +16,7 @@ const ROLES: [&str; 3] = ["viewer", "operator", "owner"];
 /// The least role of each operation.
 const NEEDED: &[(&str, &str)] = &[
     ("DELETE /admin/keys/{key_id}", "owner"),
+    ("DELETE /admin/session", "viewer"),
     ("DELETE /admin/users/{user_id}", "owner"),
     ("DELETE /admin/users/{user_id}/sessions", "operator"),
     ("DELETE /admin/users/{user_id}/sessions/{session_id}", "operator"),
@@ -29,6 +30,7 @@ const NEEDED: &[(&str, &str)] = &[
     ("GET /admin/keys", "owner"),
     ("GET /admin/numbers/{phone_number}", "viewer"),
     ("GET /admin/outgoing-events", "viewer"),
+    ("GET /admin/overview", "viewer"),
     ("GET /admin/queue", "viewer"),
     ("GET /admin/users", "viewer"),
     ("GET /admin/users/{user_id}", "viewer"),
@@ -45,6 +47,7 @@ const NEEDED: &[(&str, &str)] = &[
     ("POST /admin/numbers/{phone_number}/unlock", "operator"),
     ("POST /admin/outgoing-events/replay", "operator"),
     ("POST /admin/outgoing-events/resume", "operator"),
+    ("POST /admin/session", "viewer"),
     ("POST /admin/users", "operator"),
     ("POST /admin/users/{user_id}/export", "operator"),
     ("POST /admin/users/{user_id}/phone-number", "operator"),

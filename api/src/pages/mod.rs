@@ -1,6 +1,7 @@
 //! Pages for people: the sign-in page and the development inbox. Each is one answer with its style
 //! and its script in it, under a policy that lets a browser run and load nothing else.
 
+pub(crate) mod console;
 pub mod dev_inbox;
 pub mod notice;
 pub mod sign_in;

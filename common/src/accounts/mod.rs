@@ -6,6 +6,7 @@
 
 mod admin_actions;
 mod admin_keys;
+mod admin_sessions;
 mod changed_by;
 pub mod entities;
 mod events;
