@@ -3,4 +3,6 @@
 mod downloads;
 mod links;
 mod stored;
+mod sweep;
+mod upload_faults;
 mod uploads;

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { until } from "./until.mjs";
 
 // Starts it with these settings; everything else has its default, but for limits by which the tests would shut each other
-// out. Answers { url, log, signal, end, stop }.
+// out. Answers { url, log, pid, signal, end, stop }.
 export async function startService(settings = {}) {
   const folder = await mkdtemp(join(tmpdir(), "browser-"));
   const processes = [];
@@ -54,7 +54,8 @@ export async function startService(settings = {}) {
     (await log("api")).match(/"event":"listening","address":"([^"]+)"/)?.[1]);
   start("worker", join(process.env.PROGRAMS, "worker"), [], env);
   await until("a worker", async () => (await log("worker")).includes("worker_started"));
-  return { url: `http://${address}`, log, signal, end, stop };
+  const pid = (name) => find(name).child.pid;
+  return { url: `http://${address}`, log, pid, signal, end, stop };
 }
 
 export async function freePort() {
