@@ -6,6 +6,7 @@ mod challenges;
 mod doors;
 mod drain;
 mod fake_provider;
+mod files;
 mod growth;
 mod http;
 mod idle;
@@ -51,6 +52,7 @@ async fn main() -> anyhow::Result<()> {
         }
         Some("doors") => report::print(&doors::text(&doors::measure(&stage).await?)),
         Some("openid") => report::print(&openid::text(&openid::measure(&stage).await?)),
+        Some("files") => report::print(&files::text(&files::measure(&stage).await?)),
         Some("memory") => report::print(&report::memory(&memory::measure(&stage).await?)),
         _ => everything(&stage).await?,
     }

@@ -2,7 +2,10 @@
 
 mod hosts;
 mod keys;
+mod numbers;
+mod queue;
 mod roles;
+mod user_changes;
 mod users;
 
 use http::{HeaderMap, Method};

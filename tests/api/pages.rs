@@ -15,6 +15,7 @@ use crate::support::client::Answer;
 use crate::support::numbers::NUMBER;
 
 const SCRIPT: &str = include_str!("../../api/src/pages/sign_in.js");
+const UPLOADS: &str = include_str!("../../api/src/pages/upload.js");
 
 /// Nobody sends: the console provider.
 fn console() -> Plan {
@@ -32,7 +33,10 @@ async fn the_sign_in_page_is_small_and_runs_its_own_script_only() {
     let app = console().workers(0).set("APP_NAME", "<b>&\"Us\"").start().await;
     let page = get(&app, "/").await.expect(200);
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
-    assert!(page.text.len() < 32_000, "{} bytes", page.text.len());
+    assert!(page.text.len() < 37_000, "{} bytes", page.text.len());
+    let lines = UPLOADS.lines().map(str::trim_start).filter(|line| !line.starts_with("//"));
+    let uploads: usize = lines.map(|line| line.len() + 1).sum();
+    assert!(uploads <= 5_000, "{uploads} bytes for uploads");
     assert!(
         page.text.contains("&lt;b&gt;&amp;&quot;Us&quot;") && !page.text.contains("<b>&"),
         "what settings say is text"
@@ -204,29 +208,52 @@ async fn an_open_inbox_does_not_hold_up_the_end_of_the_api() {
     );
 }
 
-/// The keys of a table of the script: `const NAME = {` and a line for each.
-fn table(name: &str) -> BTreeSet<&'static str> {
-    let (_, rest) = SCRIPT.split_once(&format!("const {name} = {{\n")).unwrap();
+/// The keys of a table of a script: `const NAME = {` and a line for each.
+fn table(script: &'static str, name: &str) -> BTreeSet<&'static str> {
+    let (_, rest) = script.split_once(&format!("const {name} = {{\n")).unwrap();
     let (lines, _) = rest.split_once("\n};").unwrap();
     lines.lines().map(|line| line.trim().split_once(':').unwrap().0).collect()
 }
 
+/// What the page asks of the API.
+const OPERATIONS: [(&str, &str); 6] = [
+    ("/signup", "post"),
+    ("/deliveries/{delivery_id}", "get"),
+    ("/me", "get"),
+    ("/tokens", "get"),
+    ("/tokens", "delete"),
+    ("/tokens/{token_id}", "delete"),
+];
+
 #[async_test]
-async fn the_page_has_words_for_every_code_status_and_reason_of_the_document() {
+async fn the_page_has_words_for_every_code_status_and_reason_that_it_may_hear() {
     let app = Plan::new().workers(0).start().await;
     let document = get(&app, "/openapi.json").await.expect(200).body;
-    let mut codes = BTreeSet::new();
-    collect_codes(&document, &mut codes);
-    assert!(codes.len() > 20, "{codes:?}");
-    let lacks = |name: &str, found: BTreeSet<&str>| {
-        let missing: Vec<_> = found.difference(&table(name)).copied().collect::<Vec<_>>();
+    let codes_of = |operations: &[(&str, &str)]| {
+        let mut codes = BTreeSet::new();
+        for (path, method) in operations {
+            let operation = &document["paths"][path][method];
+            assert!(operation.is_object(), "{method} {path}");
+            collect_codes(operation, &mut codes);
+        }
+        codes.into_iter().map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    let lacks = |name: &str, found: BTreeSet<String>| {
+        let known: BTreeSet<_> = table(SCRIPT, name).into_iter().map(str::to_owned).collect();
+        let missing: Vec<_> = found.difference(&known).collect();
         assert!(missing.is_empty(), "{name} in sign_in.js lacks {missing:?}");
     };
+    let codes = codes_of(&OPERATIONS);
+    assert!(codes.len() > 20, "{codes:?}");
     lacks("ERRORS", codes);
     for (name, schema) in [("STATUSES", "Status"), ("REASONS", "EndReason")] {
         let words = document["components"]["schemas"][schema]["enum"].as_array().unwrap();
         assert!(words.len() > 3, "{schema}");
-        lacks(name, words.iter().map(|word| word.as_str().unwrap()).collect());
+        lacks(name, words.iter().map(|word| word.as_str().unwrap().to_owned()).collect());
+    }
+    let of_files = codes_of(&[("/files", "post"), ("/files/{file_id}", "patch")]);
+    for code in table(UPLOADS, "FILE_ERRORS") {
+        assert!(of_files.contains(code), "upload.js speaks of {code}");
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use common::accounts::KeptAdminKey;
+use common::domain::admin_action::{AdminActionKind, NewAdminAction};
 use common::domain::admin_key::{AdminKey, AdminRole};
 use poem::Request;
 use poem::http::{HeaderMap, header};
@@ -19,6 +20,21 @@ use crate::http::error::{ApiError, ErrorKind};
 #[derive(Debug, SecurityScheme)]
 #[oai(ty = "bearer", rename = "AdminKey", checker = "checked_before")]
 pub struct AdminKeyHolder(pub Arc<KeptAdminKey>);
+
+impl AdminKeyHolder {
+    /// Notes what the holder is about to do outside of the database.
+    pub(super) async fn notes(
+        &self,
+        state: &AdminState,
+        kind: AdminActionKind,
+        describe: impl FnOnce(NewAdminAction<'_>) -> NewAdminAction<'_>,
+    ) -> Result<(), ApiError> {
+        let actor = self.0.actor();
+        let action = describe(NewAdminAction::new(&actor, kind));
+        state.app.accounts.note_admin_action(&action, state.app.clock.now()).await?;
+        Ok(())
+    }
+}
 
 /// [`check`] has been here before, on every operation.
 #[expect(clippy::unused_async, reason = "the scheme asks for a future")]

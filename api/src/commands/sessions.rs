@@ -3,7 +3,7 @@
 use std::fmt;
 
 use clap::{Args, Subcommand};
-use common::accounts::Accounts;
+use common::accounts::{Accounts, SessionFilter};
 use common::admin::users::{UserSelector, find_user};
 use common::admin::{self, OperatorError};
 use common::config::SettingError;
@@ -61,11 +61,14 @@ pub(super) async fn run(
         }));
     };
     let ended = accounts
-        .end_sessions_by_operator(user.id, Clock::default().now())
+        .end_sessions_by_operator(user.id, SessionFilter::All, None, Clock::default().now())
         .await
         .map_err(OperatorError::from)?;
     let number = user.phone_number.to_string();
-    command::answer(&Ended { user_id: user.id, number, sessions_ended: ended }, which.output.json)
+    command::answer(
+        &Ended { user_id: user.id, number, sessions_ended: ended.len() },
+        which.output.json,
+    )
 }
 
 #[derive(Serialize)]

@@ -17,6 +17,7 @@ pub(super) fn complete(document: &mut Value) {
     }
     for_each_object(document, &mut close);
     for_each_object(document, &mut refer_plainly);
+    all_parameters(document).for_each(refer_plainly_in);
     for (status, response) in all_responses(document) {
         describe_response(status, response);
     }
@@ -93,6 +94,32 @@ fn refer_plainly(schema: &mut Map<String, Value>) {
             part.as_object().is_none_or(|part| part.keys().any(|key| key != "description"))
         });
     }
+}
+
+/// A parameter whose schema is a reference with an example has the example itself, so that the schema
+/// is the reference alone.
+fn refer_plainly_in(parameter: &mut Map<String, Value>) {
+    let Some(schema) = parameter.get("schema").filter(|schema| schema.get("allOf").is_some())
+    else {
+        return;
+    };
+    let parts = schema.get("allOf").and_then(Value::as_array).into_iter().flatten();
+    let reference = parts.filter_map(|part| part.get("$ref")).next().cloned();
+    let example = schema.get("example").cloned();
+    if let Some(reference) = reference {
+        parameter.insert("schema".to_owned(), json!({ "$ref": reference }));
+        parameter.extend(example.map(|example| ("example".to_owned(), example)));
+    }
+}
+
+fn all_parameters(document: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
+    fn members(object: &mut Value) -> impl Iterator<Item = &mut Value> {
+        object.as_object_mut().into_iter().flat_map(Map::values_mut)
+    }
+    let operations = document.get_mut("paths").into_iter().flat_map(members).flat_map(members);
+    let parameters = operations.filter_map(|operation| operation.get_mut("parameters"));
+    let all = parameters.filter_map(Value::as_array_mut).flatten();
+    all.filter_map(Value::as_object_mut)
 }
 
 fn describe_response(status: &str, response: &mut Map<String, Value>) {

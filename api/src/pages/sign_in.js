@@ -5,14 +5,11 @@ const countries = settings.countries.map(([code, calling, trunk, example]) => ({
 
 const CONFUSED = "The service did not understand this page. Reload it.";
 
-// Every `code` of the API, in plain words. A test holds that none is missing.
+// Every `code` that this page may hear, in plain words. A test holds that none is missing.
 const ERRORS = {
   phone_number_required: "Enter your phone number.",
   invalid_phone_number: "This phone number cannot exist. Check its digits and its country.",
   destination_not_allowed: "We cannot text this number. Use a mobile number of a country in the list.",
-  phone_number_taken: "This number belongs to another account.",
-  same_phone_number: "This is your number already.",
-  both_otps_required: "Enter both codes.",
   number_blocked: "This number is blocked.",
   name_required: "Enter your name.",
   invalid_name: "This name is too long, or has characters that cannot be shown.",
@@ -30,17 +27,11 @@ const ERRORS = {
   service_limit: "We are sending too many codes at the moment.",
   unauthorized: "You are not signed in any more. Sign in again.",
   invalid_authorization_header: "Your session has ended. Sign in again.",
-  edit_conflict: "This was changed elsewhere. Reload the page.",
-  name_limit: "The name was changed too often. Try again later.",
   not_found: "This is not there any more.",
-  bad_signature: CONFUSED,
   invalid_payload: CONFUSED,
   invalid_parameter: CONFUSED,
-  invalid_audience: CONFUSED,
-  no_signing_keys: CONFUSED,
   payload_too_large: "This is too long.",
   unsupported_media_type: CONFUSED,
-  method_not_allowed: CONFUSED,
   invalid_idempotency_key: CONFUSED,
   idempotency_key_in_use: "Your last try is still on its way. Wait a moment and try again.",
   idempotency_key_reused: CONFUSED,
@@ -532,6 +523,8 @@ on($("sign-out"), "click", async () => {
   show("ask");
   $("news").textContent = "You are signed out.";
 });
+
+// upload.js stands here where there are files.
 
 // The development inbox, in another tab, offers its codes
 

@@ -14,6 +14,8 @@ const SCRIPT: &str = include_str!("sign_in.js");
 /// What the script has in that place where people may be asked to solve a challenge.
 const SOLVER: &str = include_str!("solve.js");
 const PLACE_OF_SOLVER: &str = "// solve.js stands here where there are challenges.\n";
+const UPLOADS: &str = include_str!("upload.js");
+const PLACE_OF_UPLOADS: &str = "// upload.js stands here where there are files.\n";
 
 /// The page, for these settings.
 pub(super) fn page(config: &Config) -> StaticContent {
@@ -23,11 +25,12 @@ pub(super) fn page(config: &Config) -> StaticContent {
     let example_number =
         usual.and_then(NumberingPlan::of).map(|plan| plan.example_number()).unwrap_or_default();
     let inbox = config.has_dev_inbox().then_some(dev_inbox::PATH);
+    let uploads = if config.files.is_on(&config.app) { UPLOADS } else { "" };
     let solver = if config.challenge.is_altcha() { SOLVER } else { "" };
     Parts {
         html: include_str!("sign_in.html"),
         style: include_str!("sign_in.css"),
-        script: SCRIPT.replace(PLACE_OF_SOLVER, solver),
+        script: SCRIPT.replace(PLACE_OF_SOLVER, solver).replace(PLACE_OF_UPLOADS, uploads),
         settings: json!({
             "otpLength": config.otp.otp_length.digits(),
             "country": usual.as_ref().map(Country::code),

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use common::accounts::AccountsError;
 use common::accounts::entities::user;
+use common::domain::admin_action::NewAdminAction;
 use common::domain::client::ClientAddress;
 use common::domain::otp::Otp;
 use common::domain::phone::PhoneNumber;
@@ -75,6 +77,24 @@ pub async fn verify(
         }
     })
     .await
+}
+
+/// Deletes a user in the operator's name. Says whether they were still as they were read.
+///
+/// # Errors
+/// [`AccountsError`].
+pub async fn delete_by_operator(
+    state: &AppState,
+    user: &user::Model,
+    action: &NewAdminAction<'_>,
+) -> Result<bool, AccountsError> {
+    let (number, now) = (&user.phone_number, state.clock.now());
+    let deleted = state.accounts.delete_user_by_operator(user.id, number, action, now).await?;
+    if deleted {
+        tracing::info!(event = "account_deleted", user_id = user.id, %number);
+        state.otp.end_sign_in(number.clone()).await;
+    }
+    Ok(deleted)
 }
 
 fn purpose(user: &user::Model) -> Purpose<'static> {

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use common::accounts::entities::user;
-use common::accounts::{Moved, NumberMove};
+use common::accounts::{Moved, NumberMove, OtherNumber};
+use common::domain::admin_action::NewAdminAction;
 use common::domain::client::Client;
 use common::domain::ids::SessionId;
 use common::domain::message::NoticeKind;
 use common::domain::otp::Otp;
-use common::domain::phone::PhoneNumber;
+use common::domain::phone::{E164, PhoneNumber};
 use common::domain::purpose::Purpose;
 use common::ledger::error::LedgerError;
 use common::ledger::notices::Notice;
@@ -123,6 +124,41 @@ pub async fn verify(
     run_to_completion(async move { change(&state, request, &otps).await }).await
 }
 
+/// Moves an account in the operator's name: nobody proves the numbers. All its sessions end, and the
+/// old number is told.
+///
+/// # Errors
+/// [`NumberChangeError`].
+pub async fn move_by_operator(
+    state: &AppState,
+    user: &user::Model,
+    new: &PhoneNumber,
+    action: &NewAdminAction<'_>,
+    request_id: &str,
+) -> Result<user::Model, NumberChangeError> {
+    let (old, new) = (&user.phone_number, new.e164());
+    if new == old {
+        return Err(NumberChangeError::Same);
+    }
+    let notice = notice(state, old, request_id);
+    let other = OtherNumber { user_id: user.id, old, new, notice: notice.as_ref() };
+    let moved = state.accounts.move_number_by_operator(other, action, state.clock.now()).await;
+    match moved.map_err(VerifyError::from)? {
+        Moved::To(user) => {
+            follow(state, &user, old, new).await;
+            Ok(user)
+        }
+        Moved::Taken => Err(NumberChangeError::Taken),
+        Moved::Outdated => Err(NumberChangeError::Outdated),
+    }
+}
+
+/// What comes after a move, as soon as it can.
+async fn follow(state: &AppState, user: &user::Model, old: &E164, new: &E164) {
+    tracing::info!(event = "number_changed", user_id = user.id, %old, %new);
+    tokio::join!(empty_outbox(state), state.otp.end_sign_in(old.clone()));
+}
+
 async fn change(
     state: &Arc<AppState>,
     request: NumberChangeRequest,
@@ -134,7 +170,7 @@ async fn change(
         return Err(NumberChangeError::Same);
     }
     let verified = verify_both(state, &request, otps).await?;
-    let notice = notice(state, &request);
+    let notice = notice(state, old, &request.request_id);
     let number_move = NumberMove {
         user_id: request.user.id,
         session: &request.session,
@@ -144,8 +180,7 @@ async fn change(
     };
     match state.accounts.move_number(number_move, &request.client, state.clock.now()).await {
         Ok(Moved::To(user)) => {
-            tracing::info!(event = "number_changed", user_id = user.id, %old, %new);
-            tokio::join!(empty_outbox(state), state.otp.end_sign_in(old.clone()));
+            follow(state, &user, old, new).await;
             Ok(user)
         }
         Ok(Moved::Taken) => Err(NumberChangeError::Taken),
@@ -175,14 +210,13 @@ async fn verify_both(
 }
 
 /// The notice for the old number, without an OTP. Nothing is sent to a test number.
-fn notice(state: &AppState, request: &NumberChangeRequest) -> Option<Notice> {
-    let old = &request.user.phone_number;
+fn notice(state: &AppState, old: &E164, request_id: &str) -> Option<Notice> {
     let now = state.clock.unix_ms();
     state
         .otp
         .test_otp_of(old)
         .is_none()
-        .then(|| Notice::new(NoticeKind::NumberChanged, old, now, &request.request_id))
+        .then(|| Notice::new(NoticeKind::NumberChanged, old, now, request_id))
 }
 
 /// What fails here a worker does soon.

@@ -76,9 +76,18 @@ impl NewEvent {
         sessions: &[SessionId],
     ) -> Result<(), DbErr> {
         for some in sessions.chunks(MOST_IN_ONE_INSERT) {
-            let rows = some.iter().map(|session| self.row(session));
+            let rows = some.iter().map(|session| self.row(Some(session)));
             event::Entity::insert_many(rows).exec_without_returning(transaction).await?;
         }
+        Ok(())
+    }
+
+    /// Writes it once, of no session.
+    pub(super) async fn insert_without_session(
+        &self,
+        transaction: &DatabaseTransaction,
+    ) -> Result<(), DbErr> {
+        event::Entity::insert(self.row(None)).exec_without_returning(transaction).await?;
         Ok(())
     }
 
@@ -115,14 +124,14 @@ impl NewEvent {
         Ok(told.one(transaction).await?.map(|event| event.created_at))
     }
 
-    fn row(&self, session: &SessionId) -> event::ActiveModel {
+    fn row(&self, session: Option<&SessionId>) -> event::ActiveModel {
         event::ActiveModel {
             id: NotSet,
             created_at: Set(self.created_at),
             user_id: Set(self.user_id),
             kind: Set(self.kind.into_str().to_owned()),
             address: Set(self.address.map(|address| address.to_string())),
-            session_id: Set(Some(session.to_string())),
+            session_id: Set(session.map(ToString::to_string)),
             details: Set(self.details.to_json()),
         }
     }

@@ -6,6 +6,7 @@
 
 mod admin_actions;
 mod admin_keys;
+mod changed_by;
 pub mod entities;
 mod events;
 mod file_links;
@@ -41,7 +42,7 @@ pub use self::file_links::{FileLink, Linked, LinkedFile, NewFileLink};
 pub use self::files::{Created, FileRoom, Leased, NewFile, Progress};
 pub use self::grants::{AccessGrant, Granted, MOST_OF_A_SESSION, NewGrant, Redemption};
 pub use self::logouts::Logout;
-pub use self::number_change::{Moved, NumberMove};
+pub use self::number_change::{Moved, NumberMove, OtherNumber};
 pub use self::outbox::OutboxEntry;
 use self::outgoing_events::Outgoing;
 pub use self::outgoing_events::{DeadEvent, EventCounts, EventToPost};

@@ -4,10 +4,12 @@ use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, SqlErr};
 use time::OffsetDateTime;
 
+use super::changed_by::ChangedBy;
 use super::events::NewEvent;
 use super::sessions::SessionFilter;
 use super::{Accounts, AccountsError, outbox};
 use crate::accounts::entities::user;
+use crate::domain::admin_action::NewAdminAction;
 use crate::domain::client::Client;
 use crate::domain::event::{EventDetails, EventKind, SessionEnd};
 use crate::domain::ids::SessionId;
@@ -29,7 +31,19 @@ pub struct NumberMove<'a> {
     pub notice: Option<&'a Notice>,
 }
 
-impl NumberMove<'_> {
+/// An account that is to move, whoever wants that.
+#[derive(Clone, Copy, Debug)]
+pub struct OtherNumber<'a> {
+    pub user_id: i64,
+    /// The number that it has.
+    pub old: &'a E164,
+    /// The number that it gets.
+    pub new: &'a E164,
+    /// What the old number is told.
+    pub notice: Option<&'a Notice>,
+}
+
+impl OtherNumber<'_> {
     fn details(&self) -> EventDetails {
         EventDetails {
             old_number: Some(self.old.to_string()),
@@ -61,8 +75,32 @@ impl Accounts {
         client: &Client,
         now: OffsetDateTime,
     ) -> Result<Moved, AccountsError> {
-        let moved = self.change(number_move.user_id, async {
-            match self.move_or_fail(number_move, client, now).await {
+        let NumberMove { user_id, session, old, new, notice } = number_move;
+        let by = ChangedBy::User { session, client };
+        self.move_by(by, OtherNumber { user_id, old, new, notice }, now).await
+    }
+
+    /// The same in the operator's name, with the action: all sessions end.
+    ///
+    /// # Errors
+    /// As of [`move_number`](Self::move_number).
+    pub async fn move_number_by_operator(
+        &self,
+        other: OtherNumber<'_>,
+        action: &NewAdminAction<'_>,
+        now: OffsetDateTime,
+    ) -> Result<Moved, AccountsError> {
+        self.move_by(ChangedBy::Operator(action), other, now).await
+    }
+
+    async fn move_by(
+        &self,
+        by: ChangedBy<'_>,
+        other: OtherNumber<'_>,
+        now: OffsetDateTime,
+    ) -> Result<Moved, AccountsError> {
+        let moved = self.change(other.user_id, async {
+            match self.move_or_fail(by, other, now).await {
                 Err(error)
                     if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) =>
                 {
@@ -78,11 +116,11 @@ impl Accounts {
     /// began before.
     async fn move_or_fail(
         &self,
-        number_move: NumberMove<'_>,
-        client: &Client,
+        by: ChangedBy<'_>,
+        other: OtherNumber<'_>,
         now: OffsetDateTime,
     ) -> Result<Moved, DbErr> {
-        let NumberMove { user_id, session, old, new, notice } = number_move;
+        let OtherNumber { user_id, old, new, notice } = other;
         let transaction = self.begin_write().await?;
         let update = user::Entity::update_many()
             .col_expr(user::Column::PhoneNumber, Expr::value(new.clone()))
@@ -92,9 +130,13 @@ impl Accounts {
         let Some(user) = update.exec_with_returning(&transaction).await?.pop() else {
             return Ok(Moved::Outdated);
         };
-        let address = Some(client.address);
+        let address = by.address();
         let ended = NewEvent::end(user_id, SessionEnd::NumberChanged, address, now);
-        let sessions = SessionFilter::Except(session).end(&transaction, &ended).await?;
+        let ending = match by {
+            ChangedBy::User { session, .. } => SessionFilter::Except(session),
+            ChangedBy::Operator(_) => SessionFilter::All,
+        };
+        let sessions = ending.end(&transaction, &ended).await?;
         let reason = SessionEnd::NumberChanged.into_str();
         self.outgoing.sessions_ended(&transaction, user_id, &sessions, reason, now).await?;
         let told = || vec![OutgoingEvent::number_changed(user_id, old, new)];
@@ -104,9 +146,9 @@ impl Accounts {
             created_at: now,
             kind: EventKind::NumberChanged,
             address,
-            details: number_move.details(),
+            details: other.details(),
         };
-        moved.insert(&transaction, std::slice::from_ref(session)).await?;
+        by.note(&transaction, &moved).await?;
         if let Some(notice) = notice {
             outbox::add_notice(&transaction, notice, now).await?;
         }

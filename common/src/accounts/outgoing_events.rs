@@ -15,6 +15,7 @@ use time::OffsetDateTime;
 
 use super::{Accounts, AccountsError};
 use crate::accounts::entities::outbox;
+use crate::domain::cursor::{Page, PageRequest};
 use crate::domain::ids::SessionId;
 use crate::domain::outgoing_event::OutgoingEvent;
 
@@ -26,8 +27,6 @@ const DEAD: &str = "dead_event";
 pub(super) const EXPIRED: &str = "expired";
 /// SQLite takes 32,766 values in a statement, and an entry has five.
 const MOST_IN_ONE_INSERT: usize = 1_000;
-/// Dead ones that are listed.
-const MOST_LISTED: i64 = 1_000;
 
 /// Whether anybody is to be told.
 #[derive(Clone, Copy, Debug, Default)]
@@ -207,17 +206,18 @@ impl Accounts {
         self.run(&sql, []).await
     }
 
-    /// The last events that were given up, the newest first.
+    /// The events that were given up, the newest first.
     ///
     /// # Errors
     /// [`AccountsError`].
-    pub async fn dead_events(&self) -> Result<Vec<DeadEvent>, AccountsError> {
+    pub async fn dead_events(&self, page: PageRequest) -> Result<Page<DeadEvent>, AccountsError> {
         let sql = format!(
             "SELECT id, created_at, payload, attempts, failure FROM outbox
-            WHERE kind = '{DEAD}' ORDER BY id DESC LIMIT {MOST_LISTED}"
+            WHERE kind = '{DEAD}' AND id < $1 ORDER BY id DESC LIMIT $2"
         );
-        let query = DeadEvent::find_by_statement(self.statement(&sql, [])).all(&self.database);
-        self.within_deadline(query).await
+        let statement = self.statement(&sql, [page.before().into(), page.rows_asked().into()]);
+        let query = DeadEvent::find_by_statement(statement).all(&self.database);
+        Ok(Page::new(self.within_deadline(query).await?, page.limit, |event| event.id))
     }
 
     /// Makes events that were given up wait again, from the first attempt on: the one of that

@@ -12,8 +12,9 @@ use time::OffsetDateTime;
 
 use super::events::NewEvent;
 use super::outgoing_events::EXPIRED;
-use super::{Accounts, AccountsError};
+use super::{Accounts, AccountsError, admin_actions};
 use crate::accounts::entities::{token, user};
+use crate::domain::admin_action::NewAdminAction;
 use crate::domain::client::{Client, ClientAddress, Device};
 use crate::domain::cursor::{Page, PageRequest};
 use crate::domain::event::{EventDetails, EventKind, SessionEnd};
@@ -225,21 +226,23 @@ impl Accounts {
         client: &Client,
         now: OffsetDateTime,
     ) -> Result<Vec<SessionId>, AccountsError> {
-        self.end(which, NewEvent::end(user_id, reason, Some(client.address), now)).await
+        self.end(which, NewEvent::end(user_id, reason, Some(client.address), now), None).await
     }
 
-    /// Ends all live sessions of a user in the operator's name, as [`Self::end_sessions`] does;
-    /// returns how many.
+    /// Ends live sessions of a user in the operator's name, as [`Self::end_sessions`] does, and
+    /// writes the action where it is one and ends any; returns those that it ended.
     ///
     /// # Errors
     /// [`AccountsError`]; after [`AccountsError::Deadline`] they may have ended.
     pub async fn end_sessions_by_operator(
         &self,
         user_id: i64,
+        which: SessionFilter<'_>,
+        action: Option<&NewAdminAction<'_>>,
         now: OffsetDateTime,
-    ) -> Result<usize, AccountsError> {
+    ) -> Result<Vec<SessionId>, AccountsError> {
         let event = NewEvent::end(user_id, SessionEnd::EndedByOperator, None, now);
-        Ok(self.end(SessionFilter::All, event).await?.len())
+        self.end(which, event, action).await
     }
 
     /// Ends those of a user's sessions that are more than `cap`. Few sign-ins leave any, and no
@@ -255,7 +258,7 @@ impl Accounts {
         let first = surplus.select(user_id, now).one(&self.database);
         if self.within_deadline(first).await?.is_some() {
             let event = NewEvent::end(user_id, SessionEnd::SessionLimit, Some(address), now);
-            self.end(surplus, event).await?;
+            self.end(surplus, event, None).await?;
         }
         Ok(())
     }
@@ -264,6 +267,7 @@ impl Accounts {
         &self,
         which: SessionFilter<'_>,
         event: NewEvent,
+        action: Option<&NewAdminAction<'_>>,
     ) -> Result<Vec<SessionId>, AccountsError> {
         self.change(event.user_id, async {
             let transaction = self.begin_write().await?;
@@ -272,6 +276,9 @@ impl Accounts {
             let NewEvent { user_id, created_at, .. } = event;
             let reason = event.details.reason.map_or("", |reason| reason.into_str());
             self.outgoing.sessions_ended(&transaction, user_id, &ended, reason, created_at).await?;
+            if let Some(action) = action.filter(|_| !ended.is_empty()) {
+                admin_actions::insert(&transaction, action, created_at).await?;
+            }
             transaction.commit().await?;
             Ok(ended)
         })

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
+use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, LockType};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, SqlErr};
 use time::OffsetDateTime;
 
+use super::changed_by::ChangedBy;
 use super::events::NewEvent;
 use super::outgoing_events::EXPIRED;
 use super::sessions::lock_user;
-use super::{Accounts, AccountsError};
+use super::{Accounts, AccountsError, admin_actions};
 use crate::accounts::entities::{token, user};
+use crate::domain::admin_action::{Actor, AdminActionKind, NewAdminAction};
 use crate::domain::client::Client;
 use crate::domain::event::{EventDetails, EventKind};
 use crate::domain::ids::SessionId;
@@ -47,6 +50,32 @@ impl Accounts {
         client: &Client,
         now: OffsetDateTime,
     ) -> Result<Renamed, AccountsError> {
+        self.rename_by(ChangedBy::User { session, client }, user_id, version, name, now).await
+    }
+
+    /// The same in the operator's name, however often, with the action.
+    ///
+    /// # Errors
+    /// As of [`rename`](Self::rename).
+    pub async fn rename_by_operator(
+        &self,
+        user_id: i64,
+        version: i32,
+        name: &PersonName,
+        action: &NewAdminAction<'_>,
+        now: OffsetDateTime,
+    ) -> Result<Renamed, AccountsError> {
+        self.rename_by(ChangedBy::Operator(action), user_id, version, name, now).await
+    }
+
+    async fn rename_by(
+        &self,
+        by: ChangedBy<'_>,
+        user_id: i64,
+        version: i32,
+        name: &PersonName,
+        now: OffsetDateTime,
+    ) -> Result<Renamed, AccountsError> {
         let update = user::Entity::update_many()
             .col_expr(user::Column::Name, Expr::value(name.as_str()))
             .col_expr(user::Column::Version, Expr::col(user::Column::Version).add(1))
@@ -55,7 +84,7 @@ impl Accounts {
             user_id,
             created_at: now,
             kind: EventKind::NameChanged,
-            address: Some(client.address),
+            address: by.address(),
             details: EventDetails::default(),
         };
         self.change(user_id, async {
@@ -68,13 +97,16 @@ impl Accounts {
                 return Ok(Renamed::To(user));
             }
             let earliest = now - NAMES_WITHIN;
-            if let Some(told) = event.nth_newest_since(&transaction, MOST_NAMES, earliest).await? {
+            if by.is_user()
+                && let Some(told) =
+                    event.nth_newest_since(&transaction, MOST_NAMES, earliest).await?
+            {
                 return Ok(Renamed::TooOften((told - earliest).unsigned_abs()));
             }
             let Some(user) = update.exec_with_returning(&transaction).await?.pop() else {
                 return Ok(Renamed::Outdated);
             };
-            event.insert(&transaction, std::slice::from_ref(session)).await?;
+            by.note(&transaction, &event).await?;
             let told = || vec![OutgoingEvent::user_updated(user_id, &user.name, user.version)];
             self.outgoing.add(&transaction, now, told).await?;
             transaction.commit().await?;
@@ -104,6 +136,30 @@ impl Accounts {
         number: &E164,
         now: OffsetDateTime,
     ) -> Result<bool, AccountsError> {
+        self.delete(user_id, number, None, now).await
+    }
+
+    /// The same in the operator's name, with the action.
+    ///
+    /// # Errors
+    /// As of [`delete_user`](Self::delete_user).
+    pub async fn delete_user_by_operator(
+        &self,
+        user_id: i64,
+        number: &E164,
+        action: &NewAdminAction<'_>,
+        now: OffsetDateTime,
+    ) -> Result<bool, AccountsError> {
+        self.delete(user_id, number, Some(action), now).await
+    }
+
+    async fn delete(
+        &self,
+        user_id: i64,
+        number: &E164,
+        action: Option<&NewAdminAction<'_>>,
+        now: OffsetDateTime,
+    ) -> Result<bool, AccountsError> {
         self.change(user_id, async {
             // Or a server that was slow would still delete somebody who was told that it failed.
             let transaction = self.begin_write().await?;
@@ -130,9 +186,52 @@ impl Accounts {
                 });
                 let told = || ended.chain([OutgoingEvent::user_deleted(user_id, number)]).collect();
                 self.outgoing.add(&transaction, now, told).await?;
+                if let Some(action) = action {
+                    admin_actions::insert(&transaction, action, now).await?;
+                }
             }
             transaction.commit().await?;
             Ok(deleted)
+        })
+        .await
+    }
+
+    /// Makes a user of a number that nobody has, with the action. None where somebody has it.
+    ///
+    /// # Errors
+    /// [`AccountsError`]; after [`AccountsError::Deadline`] they may be there.
+    pub async fn create_user(
+        &self,
+        number: &E164,
+        name: &PersonName,
+        actor: &Actor,
+        now: OffsetDateTime,
+    ) -> Result<Option<user::Model>, AccountsError> {
+        let new = user::ActiveModel {
+            created_at: Set(now),
+            name: Set(name.as_str().to_owned()),
+            phone_number: Set(number.clone()),
+            version: Set(1),
+            ..Default::default()
+        };
+        self.within_deadline(async {
+            let transaction = self.begin_write().await?;
+            let user = match user::Entity::insert(new).exec_with_returning(&transaction).await {
+                Err(error)
+                    if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) =>
+                {
+                    return Ok(None);
+                }
+                user => user?,
+            };
+            let action = NewAdminAction::new(actor, AdminActionKind::UserCreated)
+                .of_user(user.id)
+                .about(number);
+            admin_actions::insert(&transaction, &action, now).await?;
+            let told = || vec![OutgoingEvent::user_created(user.id, &user.name, number)];
+            self.outgoing.add(&transaction, now, told).await?;
+            transaction.commit().await?;
+            Ok(Some(user))
         })
         .await
     }

@@ -1,12 +1,15 @@
 //! The leaky buckets, as operators see and empty them.
 
 use std::fmt;
+use std::net::IpAddr;
 
+use clap::ValueEnum;
 use serde::Serialize;
+use strum::{EnumString, IntoStaticStr};
 
 use crate::admin::{OperatorError, ask_redis};
 use crate::domain::client::{ClientAddress, ClientNetwork};
-use crate::domain::phone::{Country, E164};
+use crate::domain::phone::{Country, E164, InvalidPhoneNumber, PhoneNumber};
 use crate::ledger::connection::RedisConnection;
 use crate::ledger::keys;
 use crate::ledger::script::{Call, Script, Source, keys, named};
@@ -24,6 +27,66 @@ pub enum Bucket {
     /// To a country, or to numbers of none.
     Country(Option<Country>),
     Service,
+}
+
+/// Whose unverified sends a bucket counts, as operators say it.
+#[derive(Clone, Copy, Debug, EnumString, Eq, IntoStaticStr, PartialEq, ValueEnum)]
+#[strum(const_into_str, serialize_all = "snake_case")]
+pub enum BucketKind {
+    /// Those of a client address
+    Address,
+    /// Those of the network of a client address
+    Network,
+    /// Those to the numbers that differ in the last three digits only
+    Range,
+    /// Those to a country
+    Country,
+    /// All
+    Service,
+}
+
+/// Why there is no such bucket.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum WrongBucket {
+    #[error(transparent)]
+    Number(#[from] InvalidPhoneNumber),
+    /// What is said of whose it is.
+    #[error("{0}")]
+    Of(String),
+}
+
+impl BucketKind {
+    /// The bucket of the address or of one in the network, of a number of the range, of the country
+    /// (`none` for numbers of no country); of nothing for the service.
+    ///
+    /// # Errors
+    /// [`WrongBucket`].
+    pub fn of(self, of: Option<&str>, default_country: Country) -> Result<Bucket, WrongBucket> {
+        let wrong = |reason: &str| WrongBucket::Of(reason.to_owned());
+        let address = |text: &str| {
+            let address = text.parse::<IpAddr>().map_err(|_| wrong("has to be an IP address"));
+            address.map(ClientAddress::from)
+        };
+        Ok(match (self, of) {
+            (Self::Address, Some(text)) => Bucket::Address(address(text)?),
+            (Self::Network, Some(text)) => Bucket::Network(address(text)?.network()),
+            (Self::Range, Some(text)) => {
+                Bucket::Range(PhoneNumber::parse(text, default_country)?.e164().clone())
+            }
+            (Self::Country, Some("none")) => Bucket::Country(None),
+            (Self::Country, Some(text)) => {
+                Bucket::Country(Some(text.parse().map_err(WrongBucket::Of)?))
+            }
+            (Self::Service, None) => Bucket::Service,
+            (Self::Network, None) => return Err(wrong("is missing: an address of which?")),
+            (Self::Address, None) => return Err(wrong("is missing: which address?")),
+            (Self::Range, None) => return Err(wrong("is missing: a number of which range?")),
+            (Self::Country, None) => return Err(wrong("is missing: which country?")),
+            (Self::Service, Some(_)) => {
+                return Err(wrong("there is one bucket for the whole service"));
+            }
+        })
+    }
 }
 
 keys!(BucketKey { bucket });

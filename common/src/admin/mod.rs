@@ -3,8 +3,11 @@
 pub mod breakers;
 pub mod buckets;
 pub mod counts;
+pub mod deliveries;
 pub mod numbers;
+pub mod outgoing_events;
 pub mod queue_stats;
+pub mod queue_summary;
 pub mod users;
 
 use std::future::Future;

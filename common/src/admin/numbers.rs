@@ -248,7 +248,7 @@ impl Numbers {
                 .zip(found.levels)
                 .map(|(bucket, level)| bucket.level(level, &self.settings))
                 .collect(),
-            deliveries: found.deliveries.into_iter().filter_map(DeliveryRecord::of).collect(),
+            deliveries: found.deliveries.into_iter().filter_map(DeliveryRecord::found).collect(),
             history: found.history.iter().filter_map(|entry| Happening::read(entry)).collect(),
         })
     }
@@ -335,10 +335,14 @@ impl ChallengeRecord {
 }
 
 impl DeliveryRecord {
-    fn of(found: FoundDelivery) -> Option<Self> {
-        let sms: Delivery = records::read(&found.record?).ok()?;
+    fn found(FoundDelivery { id, record }: FoundDelivery) -> Option<Self> {
+        Self::of(id, records::read(&record?).ok()?)
+    }
+
+    /// None of a record that is not whole.
+    pub(super) fn of(id: String, sms: Delivery) -> Option<Self> {
         Some(Self {
-            delivery_id: found.id,
+            delivery_id: id,
             status: sms.status?,
             reason: sms.reason,
             requested_at: Timestamp::of_unix_ms(sms.requested_at?),

@@ -42,6 +42,12 @@ impl FilesConfig {
             .map_err(|error| SettingError::new(name, format!("cannot be used: {error}")))
     }
 
+    /// Whether users may keep files.
+    #[must_use]
+    pub fn is_on(&self, app: &AppConfig) -> bool {
+        self.files_url.is_some() || !app.is_production()
+    }
+
     #[must_use]
     pub fn upload_expiry(&self) -> Duration {
         Duration::from_secs(self.upload_expiry_hours * 60 * 60)

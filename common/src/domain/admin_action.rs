@@ -14,6 +14,21 @@ pub struct Actor {
 pub enum AdminActionKind {
     KeyAdded,
     KeyRemoved,
+    NumberUnlocked,
+    NumberBlocked,
+    NumberUnblocked,
+    NumberErased,
+    BreakerReset,
+    BucketEmptied,
+    UserCreated,
+    UserRenamed,
+    UserMoved,
+    UserDeleted,
+    UserRevealed,
+    UserExported,
+    SessionsEnded,
+    EventsReplayed,
+    EventsResumed,
 }
 
 /// Something that a key's holder does. It is written with what it changes in the database, and before

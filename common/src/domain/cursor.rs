@@ -81,6 +81,29 @@ impl<T> Page<T> {
     }
 }
 
+/// Rows of one millisecond that have a place of their own.
+const PLACES_IN_A_MILLISECOND: i64 = 1_000;
+
+/// A page of those rows that fit, of a list in memory whose newest comes first; `at` is a row's time
+/// (Unix ms). A row's place is its time and, among those of one millisecond, its place in the list,
+/// so that pages go on where they were while new rows come.
+pub fn page_by_time<T>(
+    rows: impl IntoIterator<Item = T>,
+    at: impl Fn(&T) -> i64,
+    fits: impl Fn(&T) -> bool,
+    page: PageRequest,
+) -> Page<T> {
+    let before = page.before();
+    let mut place = i64::MAX;
+    let placed = rows.into_iter().map(|row| {
+        place = at(&row).saturating_mul(PLACES_IN_A_MILLISECOND).min(place.saturating_sub(1));
+        (place, row)
+    });
+    let asked = usize::try_from(page.rows_asked()).unwrap_or(usize::MAX);
+    let fitting = placed.filter(|(place, row)| *place < before && fits(row)).take(asked).collect();
+    Page::new(fitting, page.limit, |(place, _)| *place).filter_map(|(_, row)| Some(row))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +120,22 @@ mod tests {
         for text in ["", "1", "a", "aaaaaaaaaaaab", "aaaaaaaaaaaaa=", "é", &zero, &negative] {
             assert_eq!(Cursor::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn pages_by_time_have_each_row_once_also_where_new_ones_come() {
+        let mut rows = vec![(9, 'a'), (9, 'b'), (7, 'c'), (7, 'd'), (7, 'e'), (1, 'f')];
+        let mut seen = String::new();
+        let mut cursor = None;
+        loop {
+            let request = PageRequest { cursor, limit: 2 };
+            let page = page_by_time(rows.clone(), |row| row.0, |row| row.1 != 'd', request);
+            seen.extend(page.rows.iter().map(|row| row.1));
+            rows.insert(0, (10, 'x'));
+            let Some(next) = page.next else { break };
+            cursor = Some(next);
+        }
+        assert_eq!(seen, "abcef");
     }
 
     #[test]

@@ -18,6 +18,14 @@ pub use maintenance::{
     promote_due, prune_ended,
 };
 
+/// A worker sends two heartbeats in this time. Whole seconds.
+pub const HEARTBEAT: Duration = Duration::from_secs(2);
+/// After so many missed heartbeats a worker's jobs go to the others. The clocks of the workers'
+/// machines have to agree better than that.
+pub const MISSED_HEARTBEATS: u32 = 5;
+/// How long after its last heartbeat a worker loses its jobs.
+pub const GIVEN_UP_AFTER: Duration = HEARTBEAT.saturating_mul(MISSED_HEARTBEATS);
+
 /// One of the queues. The scripts are the same for all; they get the keys of the one at hand.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Queue {

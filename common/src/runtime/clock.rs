@@ -69,6 +69,15 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// The instant, in whole seconds.
+    #[must_use]
+    pub fn time(self) -> OffsetDateTime {
+        let seconds = self.0.div_euclid(1000);
+        OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    }
+}
+
 impl From<OffsetDateTime> for Timestamp {
     fn from(time: OffsetDateTime) -> Self {
         Self(time.unix_timestamp().saturating_mul(1000))

@@ -3,15 +3,18 @@
 use std::fmt;
 
 use clap::Subcommand;
-use common::accounts::{Accounts, DeadEvent};
+use common::accounts::Accounts;
+use common::admin::outgoing_events::GivenUpEvent;
 use common::admin::{self, OperatorError, ask_redis};
-use common::domain::outgoing_event::OutgoingEvent;
+use common::domain::cursor::PageRequest;
 use common::ledger::outgoing_events::EventQueue;
-use common::runtime::clock::Timestamp;
 use common::runtime::command::{self, CommandError, Output};
 use serde::Serialize;
 
 use crate::config::Config;
+
+/// Events that are listed.
+const MOST_LISTED: u64 = 1_000;
 
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum EventsCommand {
@@ -33,8 +36,9 @@ pub(super) async fn run(command: EventsCommand, config: &Config) -> Result<(), C
     let accounts = Accounts::connect(&config.database.url(&config.app)?, 1).await?;
     match command {
         EventsCommand::List(Output { json }) => {
-            let dead = accounts.dead_events().await.map_err(OperatorError::from)?;
-            command::answer(&Table(dead.into_iter().map(Row::from).collect()), json)
+            let page = PageRequest { cursor: None, limit: MOST_LISTED };
+            let dead = accounts.dead_events(page).await.map_err(OperatorError::from)?;
+            command::answer(&Table(dead.rows.into_iter().map(GivenUpEvent::from).collect()), json)
         }
         EventsCommand::Replay { sequence, output } => {
             let replayed = accounts.replay_events(sequence).await.map_err(OperatorError::from)?;
@@ -55,28 +59,8 @@ pub(super) async fn run(command: EventsCommand, config: &Config) -> Result<(), C
 }
 
 #[derive(Serialize)]
-struct Row {
-    sequence: i64,
-    at: Timestamp,
-    id: String,
-    r#type: String,
-    attempts: i32,
-    failure: Option<String>,
-}
-
-impl From<DeadEvent> for Row {
-    fn from(event: DeadEvent) -> Self {
-        let DeadEvent { id: sequence, created_at, payload, attempts, failure } = event;
-        let (id, r#type) = serde_json::from_str(&payload)
-            .map_or_else(|_| Default::default(), |told: OutgoingEvent| (told.id, told.r#type));
-        let at = Timestamp::of_unix_ms(created_at.unix_timestamp().saturating_mul(1000));
-        Self { sequence, at, id, r#type, attempts, failure }
-    }
-}
-
-#[derive(Serialize)]
 #[serde(transparent)]
-struct Table(Vec<Row>);
+struct Table(Vec<GivenUpEvent>);
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -85,7 +69,7 @@ impl fmt::Display for Table {
             "{:20} {:>10} {:30} {:20} {:>8} FAILURE",
             "TIME", "SEQUENCE", "ID", "TYPE", "ATTEMPTS",
         )?;
-        for Row { sequence, at, id, r#type, attempts, failure } in &self.0 {
+        for GivenUpEvent { sequence, at, id, r#type, attempts, failure } in &self.0 {
             let failure = failure.as_deref().unwrap_or("-");
             writeln!(f, "{at:20} {sequence:>10} {id:30} {type:20} {attempts:>8} {failure}")?;
         }

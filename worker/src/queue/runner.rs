@@ -60,8 +60,8 @@ impl Default for RunnerSettings {
             queue: Queue::Sms,
             concurrency: DEFAULT_CONCURRENCY,
             shutdown_deadline: Duration::from_secs(15),
-            heartbeat: Duration::from_secs(2),
-            missed_heartbeats: 5,
+            heartbeat: queue::HEARTBEAT,
+            missed_heartbeats: queue::MISSED_HEARTBEATS as usize,
             poll_interval: Duration::from_millis(500),
         }
     }

@@ -65,6 +65,21 @@ struct Action {
 enum ActionKind {
     KeyAdded,
     KeyRemoved,
+    NumberUnlocked,
+    NumberBlocked,
+    NumberUnblocked,
+    NumberErased,
+    BreakerReset,
+    BucketEmptied,
+    UserCreated,
+    UserRenamed,
+    UserMoved,
+    UserDeleted,
+    UserRevealed,
+    UserExported,
+    SessionsEnded,
+    EventsReplayed,
+    EventsResumed,
 }
 
 failures! {

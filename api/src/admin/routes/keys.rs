@@ -10,14 +10,14 @@ use poem::web::Data;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::types::Example;
-use poem_openapi::{ApiResponse, Object, OpenApi};
+use poem_openapi::{Object, OpenApi};
 use serde::Deserialize;
 use time::OffsetDateTime;
 use time::macros::datetime;
 
 use super::Tag;
 use super::failures::failures;
-use super::payloads::{Role, next_cursor};
+use super::payloads::{Done, Role, next_cursor};
 use crate::admin::key_check::AdminKeyHolder;
 use crate::admin::state::AdminState;
 use crate::http::error::{ErrorKind, Failure};
@@ -86,14 +86,6 @@ struct AddedKey {
     data: Key,
     /// The key: `csa_` and 52 characters. It is told this once.
     key: String,
-}
-
-/// A key is removed.
-#[derive(ApiResponse, Debug)]
-enum Removed {
-    /// Done
-    #[oai(status = 204)]
-    Done,
 }
 
 failures! {
@@ -175,10 +167,10 @@ impl KeysApi {
         /// The key's id.
         #[oai(example = "example_id")]
         key_id: Path<i64>,
-    ) -> Result<Removed, Failure<RemoveFailures>> {
+    ) -> Result<Done, Failure<RemoveFailures>> {
         let (actor, now) = (key.0.actor(), state.app.clock.now());
         match state.app.accounts.remove_admin_key(*key_id, Some(&actor), now).await? {
-            Some(_) => Ok(Removed::Done),
+            Some(_) => Ok(Done::Done),
             None => Err(ErrorKind::KeyNotFound.into()),
         }
     }

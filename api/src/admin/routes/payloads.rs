@@ -1,15 +1,24 @@
 //! Parts of answers that several operations share.
 
 use common::accounts::ListedUser;
+use common::accounts::entities::user;
+use common::admin::buckets::Level;
+use common::admin::numbers::DeliveryRecord;
 use common::domain::admin_key::AdminRole;
 use common::domain::cursor::Cursor;
+use common::domain::delivery::DeliveryStatus;
 use poem_openapi::types::Example;
-use poem_openapi::{Enum, Object};
+use poem_openapi::{ApiResponse, Enum, Object};
 use serde::Deserialize;
 use time::OffsetDateTime;
 use time::macros::datetime;
 
+use crate::http::error::ErrorKind;
+use crate::routes::deliveries::Status;
 use crate::routes::payloads::NullableText;
+
+/// In characters.
+const LONGEST_REASON: usize = 500;
 
 /// A user.
 #[derive(Debug, Object)]
@@ -29,16 +38,22 @@ pub(super) struct User {
     pub(super) last_sign_in_at: Option<OffsetDateTime>,
 }
 
-impl From<ListedUser> for User {
-    fn from(ListedUser { user, last_sign_in_at, .. }: ListedUser) -> Self {
+impl From<user::Model> for User {
+    fn from(user: user::Model) -> Self {
         Self {
             id: user.id,
             created_at: user.created_at,
             name: user.name,
             phone_number: user.phone_number.to_string(),
             version: user.version,
-            last_sign_in_at,
+            last_sign_in_at: None,
         }
+    }
+}
+
+impl From<ListedUser> for User {
+    fn from(ListedUser { user, last_sign_in_at, .. }: ListedUser) -> Self {
+        Self { last_sign_in_at, ..user.into() }
     }
 }
 
@@ -68,4 +83,114 @@ pub(super) enum Role {
 /// Where the next page begins.
 pub(super) fn next_cursor(next: Option<Cursor>) -> NullableText {
     NullableText(next.map(|cursor| cursor.to_string()))
+}
+
+/// Why something is done.
+#[derive(Debug, Default, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+#[oai(example)]
+pub(super) struct Because {
+    /// Why: 1 to 500 characters. The action tells it.
+    reason: Option<String>,
+}
+
+impl Because {
+    pub(super) fn reason(self) -> Result<Option<String>, ErrorKind> {
+        self.reason.map(|text| read_reason(&text)).transpose()
+    }
+}
+
+/// A reason as somebody gives it.
+pub(super) fn read_reason(text: &str) -> Result<String, ErrorKind> {
+    let text = text.trim();
+    let fits = (1..=LONGEST_REASON).contains(&text.chars().count());
+    let plain = !text.chars().any(char::is_control);
+    if fits && plain { Ok(text.to_owned()) } else { Err(ErrorKind::InvalidReason) }
+}
+
+impl Example for Because {
+    fn example() -> Self {
+        Self { reason: Some("Ticket 4711".to_owned()) }
+    }
+}
+
+/// How full a bucket is.
+#[derive(Debug, Object)]
+#[oai(example)]
+pub(super) struct BucketLevel {
+    /// Whose sends it counts.
+    bucket: String,
+    /// Sends that are in it.
+    level: f64,
+    /// Sends that it holds, and drains in an hour; 0 where the limit is off.
+    capacity: u32,
+}
+
+impl From<Level> for BucketLevel {
+    fn from(Level { bucket, level, capacity }: Level) -> Self {
+        Self { bucket, level, capacity }
+    }
+}
+
+impl Example for BucketLevel {
+    fn example() -> Self {
+        Self { bucket: "country IN".to_owned(), level: 12.5, capacity: 1000 }
+    }
+}
+
+/// One SMS.
+#[derive(Debug, Object)]
+#[oai(example, skip_serializing_if_is_none)]
+pub(super) struct Delivery {
+    /// Its id.
+    delivery_id: String,
+    /// To whom; all but its country code and last two digits are `*`.
+    phone_number: String,
+    /// It only moves forward.
+    pub(super) status: Status,
+    /// Why it ended, or why it was tried again.
+    pub(super) reason: Option<String>,
+    /// When it was asked for (RFC 3339, UTC).
+    pub(super) requested_at: OffsetDateTime,
+    /// Who was asked last to send it.
+    provider: Option<String>,
+    /// How often a provider was asked.
+    tries: u32,
+}
+
+impl Delivery {
+    /// None for a status that only a later version knows.
+    pub(super) fn of(number: String, sms: DeliveryRecord) -> Option<Self> {
+        Some(Self {
+            delivery_id: sms.delivery_id,
+            phone_number: number,
+            status: sms.status.parse::<DeliveryStatus>().ok()?.into(),
+            reason: sms.reason,
+            requested_at: sms.requested_at.time(),
+            provider: sms.provider,
+            tries: sms.tries,
+        })
+    }
+}
+
+impl Example for Delivery {
+    fn example() -> Self {
+        Self {
+            delivery_id: "q3zt6nq5y6o4cbz6t2h4v5xk7e".to_owned(),
+            phone_number: "+91********10".to_owned(),
+            status: Status::Failed,
+            reason: Some("provider_unavailable".to_owned()),
+            requested_at: datetime!(2026-11-23 07:04:59 UTC),
+            provider: Some("twilio".to_owned()),
+            tries: 3,
+        }
+    }
+}
+
+/// Done, with nothing to say.
+#[derive(ApiResponse, Debug)]
+pub(super) enum Done {
+    /// Done
+    #[oai(status = 204)]
+    Done,
 }

@@ -1,19 +1,19 @@
-//! `GET /admin/users` and one of them.
+//! `/admin/users`: found, and made.
 
 #![expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
 
 use std::sync::Arc;
 
-use common::accounts::{self, UserFilter, UserOrder};
+use common::accounts::{ListedUser, UserFilter, UserOrder};
 use common::domain::cursor::PageRequest;
+use common::domain::person_name::PersonName;
 use common::domain::phone::PhoneNumber;
 use poem::web::Data;
-use poem_openapi::param::{Path, Query};
+use poem_openapi::param::Query;
 use poem_openapi::payload::Json;
 use poem_openapi::types::Example;
 use poem_openapi::{Enum, Object, OpenApi};
-use time::OffsetDateTime;
-use time::macros::datetime;
+use serde::Deserialize;
 
 use super::Tag;
 use super::failures::failures;
@@ -21,7 +21,7 @@ use super::payloads::{User, next_cursor};
 use crate::admin::key_check::AdminKeyHolder;
 use crate::admin::state::AdminState;
 use crate::http::error::{ApiError, ErrorKind, Failure};
-use crate::routes::events::EventList;
+use crate::http::strict_json::StrictJson;
 use crate::routes::paging;
 use crate::routes::payloads::NullableText;
 
@@ -41,9 +41,9 @@ struct UserList {
 /// One user.
 #[derive(Debug, Object)]
 #[oai(example)]
-struct OneUser {
+pub(super) struct OneUser {
     /// Who.
-    data: User,
+    pub(super) data: User,
 }
 
 /// `newest`: the newest account first. `last_sign_in`: who signed in last first, and nobody of whose sign-ins no event is kept.
@@ -55,35 +55,24 @@ enum Order {
     LastSignIn,
 }
 
-/// A part of the list, newest first.
-#[derive(Debug, Object)]
+/// Somebody who has not signed in yet.
+#[derive(Debug, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
 #[oai(example)]
-struct SessionList {
-    /// The sessions.
-    data: Vec<Session>,
-    /// The `cursor` of the next page; null on the last one.
-    next_cursor: NullableText,
-}
-
-/// A live session: what signed in with an OTP, and holds a token.
-#[derive(Debug, Object)]
-#[oai(example)]
-struct Session {
-    /// The session's id, which stays when its token is renewed. It is not the token.
-    id: String,
-    /// When its OTP was given (RFC 3339, UTC).
-    created_at: OffsetDateTime,
-    /// When its token was last used, up to a minute ago (RFC 3339, UTC).
-    last_used_at: OffsetDateTime,
-    /// When its token expires (RFC 3339, UTC).
-    expires_at: OffsetDateTime,
-    /// What the client called itself when it signed in; may be empty.
-    device: String,
+struct NewUser {
+    /// 1 to 100 characters, one of them visible, none of them a control character.
+    name: String,
+    /// In any usual spelling; without a country code it belongs to the server's default country.
+    #[oai(validator(min_length = 1, max_length = 64))]
+    phone_number: String,
 }
 
 failures! {
     ListFailures { InvalidParameter, InvalidPhoneNumber }
-    OneFailures { InvalidParameter, UserNotFound }
+    CreateFailures {
+        InvalidPayload, InvalidPersonName, InvalidPhoneNumber, RequestTimeout, PhoneNumberTaken,
+        PayloadTooLarge, UnsupportedMediaType,
+    }
 }
 
 #[OpenApi]
@@ -130,107 +119,31 @@ impl UsersApi {
         Ok(Json(UserList { data: page.rows.into_iter().map(User::from).collect(), next_cursor }))
     }
 
-    /// See one user
-    #[oai(
-        path = "/admin/users/:user_id",
-        method = "get",
-        tag = "Tag::Users",
-        operation_id = "getUser"
-    )]
-    async fn one(
-        &self,
-        state: Data<&Arc<AdminState>>,
-        _key: AdminKeyHolder,
-        /// The user's id.
-        #[oai(example = "example_id")]
-        user_id: Path<i64>,
-    ) -> Result<Json<OneUser>, Failure<OneFailures>> {
-        Ok(Json(OneUser { data: find(&state, *user_id).await? }))
-    }
-
-    /// See where a user is signed in
-    #[oai(
-        path = "/admin/users/:user_id/sessions",
-        method = "get",
-        tag = "Tag::Users",
-        operation_id = "listUserSessions"
-    )]
-    async fn sessions(
-        &self,
-        state: Data<&Arc<AdminState>>,
-        _key: AdminKeyHolder,
-        /// The user's id.
-        #[oai(example = "example_id")]
-        user_id: Path<i64>,
-        /// The most that the answer lists.
-        #[oai(
-            default = "paging::default_limit",
-            validator(minimum(value = "1"), maximum(value = "100"))
-        )]
-        limit: Query<u32>,
-        /// Where to go on: the `next_cursor` of the page before.
-        cursor: Query<Option<String>>,
-    ) -> Result<Json<SessionList>, Failure<OneFailures>> {
-        let page = paging::request(*limit, cursor.as_deref())?;
-        find(&state, *user_id).await?;
-        let page = state.app.accounts.sessions(*user_id, page, state.app.clock.now()).await?;
-        let next_cursor = next_cursor(page.next);
-        Ok(Json(SessionList {
-            data: page.rows.into_iter().map(Session::from).collect(),
-            next_cursor,
-        }))
-    }
-
-    /// See what happened to a user's account
+    /// Make a user
     ///
-    /// Newest first. Events are kept for 90 days, unless the service is set otherwise.
-    #[oai(
-        path = "/admin/users/:user_id/events",
-        method = "get",
-        tag = "Tag::Users",
-        operation_id = "listUserEvents"
-    )]
-    async fn events(
+    /// They sign in with an OTP as everybody does.
+    #[oai(path = "/admin/users", method = "post", tag = "Tag::Users", operation_id = "createUser")]
+    async fn create(
         &self,
         state: Data<&Arc<AdminState>>,
-        _key: AdminKeyHolder,
-        /// The user's id.
-        #[oai(example = "example_id")]
-        user_id: Path<i64>,
-        /// The most that the answer lists.
-        #[oai(
-            default = "paging::default_limit",
-            validator(minimum(value = "1"), maximum(value = "100"))
-        )]
-        limit: Query<u32>,
-        /// Where to go on: the `next_cursor` of the page before.
-        cursor: Query<Option<String>>,
-    ) -> Result<Json<EventList>, Failure<OneFailures>> {
-        let page = paging::request(*limit, cursor.as_deref())?;
-        find(&state, *user_id).await?;
-        Ok(Json(state.app.accounts.events(*user_id, page).await?.into()))
+        key: AdminKeyHolder,
+        body: StrictJson<NewUser>,
+    ) -> Result<Json<OneUser>, Failure<CreateFailures>> {
+        let NewUser { name, phone_number } = body.0;
+        let name = PersonName::parse(&name)?.ok_or(ErrorKind::InvalidPersonName)?;
+        let number = PhoneNumber::parse(&phone_number, state.app.default_country)?;
+        let (actor, now) = (key.0.actor(), state.app.clock.now());
+        let made = state.app.accounts.create_user(number.e164(), &name, &actor, now).await?;
+        Ok(Json(OneUser { data: made.ok_or(ErrorKind::PhoneNumberTaken)?.into() }))
     }
 }
 
 /// The user of that id.
-pub(super) async fn find(state: &AdminState, id: i64) -> Result<User, ApiError> {
+pub(super) async fn find(state: &AdminState, id: i64) -> Result<ListedUser, ApiError> {
     let filter = UserFilter { id: Some(id), ..UserFilter::default() };
     let page = PageRequest { cursor: None, limit: 1 };
     let found = state.app.accounts.list_users(&filter, UserOrder::Newest, page).await?;
-    let user = found.rows.into_iter().next().ok_or(ErrorKind::UserNotFound)?;
-    Ok(user.into())
-}
-
-impl From<accounts::Session> for Session {
-    fn from(session: accounts::Session) -> Self {
-        Self {
-            id: session.id.to_string(),
-            created_at: session.created_at,
-            last_used_at: session.last_used_at,
-            expires_at: session.expires_at,
-            device: session.device.as_str().to_owned(),
-        }
-    }
+    Ok(found.rows.into_iter().next().ok_or(ErrorKind::UserNotFound)?)
 }
 
 pub(super) fn example_id() -> i64 {
@@ -249,20 +162,8 @@ impl Example for OneUser {
     }
 }
 
-impl Example for SessionList {
+impl Example for NewUser {
     fn example() -> Self {
-        Self { data: vec![Session::example()], next_cursor: NullableText(None) }
-    }
-}
-
-impl Example for Session {
-    fn example() -> Self {
-        Self {
-            id: "k5x2aw7nqf3c4zt6y2h4v5xk7e".to_owned(),
-            created_at: datetime!(2026-11-23 07:04:59 UTC),
-            last_used_at: datetime!(2026-11-23 09:30:00 UTC),
-            expires_at: datetime!(2026-11-25 07:04:59 UTC),
-            device: "Cheershare/1.0 (Android 15)".to_owned(),
-        }
+        Self { name: "Asha".to_owned(), phone_number: "+919876543210".to_owned() }
     }
 }

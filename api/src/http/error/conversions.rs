@@ -2,13 +2,14 @@
 
 use common::accounts::AccountsError;
 use common::admin::OperatorError;
+use common::admin::buckets::WrongBucket;
 use common::domain::person_name::InvalidPersonName;
 use common::domain::phone::InvalidPhoneNumber;
 use common::ledger::error::LedgerError;
 use common::ledger::idempotency::IdempotencyError;
 use common::ledger::limits::LimitKind;
 use poem::error::{MethodNotAllowedError, NotFoundError};
-use poem_openapi::error::{AuthorizationError, ParseParamError};
+use poem_openapi::error::{AuthorizationError, ParseParamError, ParsePathError};
 
 use super::{ApiError, ErrorKind};
 use crate::http::strict_json::PayloadError;
@@ -136,6 +137,15 @@ impl From<AccountsError> for ApiError {
     }
 }
 
+impl From<WrongBucket> for ApiError {
+    fn from(error: WrongBucket) -> Self {
+        match error {
+            WrongBucket::Number(error) => error.into(),
+            WrongBucket::Of(_) => ErrorKind::InvalidBucket.into(),
+        }
+    }
+}
+
 /// Operators are told which of the stores it is.
 impl From<OperatorError> for ApiError {
     fn from(error: OperatorError) -> Self {
@@ -168,7 +178,9 @@ impl From<poem::Error> for ApiError {
             None if error.is::<NotFoundError>() => ErrorKind::NotFound,
             None if error.is::<MethodNotAllowedError>() => ErrorKind::MethodNotAllowed,
             None if error.is::<AuthorizationError>() => ErrorKind::Unauthorized,
-            None if error.is::<ParseParamError>() => ErrorKind::InvalidParameter,
+            None if error.is::<ParseParamError>() || error.is::<ParsePathError>() => {
+                ErrorKind::InvalidParameter
+            }
             None if error.status().is_client_error() => ErrorKind::InvalidPayload,
             None => {
                 tracing::error!(event = "unforeseen_error", %error);

@@ -26,7 +26,7 @@ pub enum ErrorKind {
         "Invalid audience: it has to have 1 to 255 characters, none of them a control character, and not to be the id of an OpenID client"
     )]
     InvalidAudience,
-    /// A parameter of the query is not as documented.
+    /// A parameter of the query or the path is not as documented.
     #[error("Invalid query parameter")]
     InvalidParameter,
     #[error("Invalid phone number")]
@@ -175,6 +175,17 @@ pub enum ErrorKind {
     KeyNameTaken,
     #[error("The last day has to be like 2027-01-31, and not to be over")]
     InvalidLastDay,
+    #[error("Invalid reason: it has to have 1 to 500 characters, none of them a control character")]
+    InvalidReason,
+    /// What is said of whose bucket it is.
+    #[error("There is no such bucket")]
+    InvalidBucket,
+    #[error("The user has no such live session")]
+    SessionNotFound,
+    #[error("No event of this sequence was given up")]
+    EventNotFound,
+    #[error("There is no such delivery")]
+    DeliveryNotFound,
     #[error("There is no such user")]
     UserNotFound,
     #[error("There is no such key")]
@@ -272,6 +283,11 @@ impl ErrorKind {
             Self::TooManyWrongKeys => (StatusCode::TOO_MANY_REQUESTS, "too_many_wrong_keys"),
             Self::KeyNameTaken => (StatusCode::CONFLICT, "key_name_taken"),
             Self::InvalidLastDay => (StatusCode::BAD_REQUEST, "invalid_last_day"),
+            Self::InvalidReason => (StatusCode::BAD_REQUEST, "invalid_reason"),
+            Self::InvalidBucket => (StatusCode::BAD_REQUEST, "invalid_bucket"),
+            Self::SessionNotFound => (StatusCode::NOT_FOUND, "session_not_found"),
+            Self::EventNotFound => (StatusCode::NOT_FOUND, "event_not_found"),
+            Self::DeliveryNotFound => (StatusCode::NOT_FOUND, "delivery_not_found"),
             Self::UserNotFound => (StatusCode::NOT_FOUND, "user_not_found"),
             Self::KeyNotFound => (StatusCode::NOT_FOUND, "key_not_found"),
             Self::ForeignPage => (StatusCode::FORBIDDEN, "foreign_page"),

@@ -91,6 +91,11 @@ impl OpenIdTerms {
         self.redirect_uris.iter().any(|known| known.is(uri))
     }
 
+    /// Where users may be led with a code.
+    pub fn redirect_uris(&self) -> impl Iterator<Item = String> {
+        self.redirect_uris.iter().map(ToString::to_string)
+    }
+
     /// Whether users may be led there who have signed out.
     #[must_use]
     pub fn redirects_after_logout_to(&self, uri: &str) -> bool {
@@ -99,6 +104,12 @@ impl OpenIdTerms {
 }
 
 impl RegisteredClient {
+    /// How many secrets it may use.
+    #[must_use]
+    pub fn secrets(&self) -> usize {
+        self.secret_hashes.len()
+    }
+
     /// Whether it can keep no secret.
     #[must_use]
     pub fn is_public(&self) -> bool {
@@ -123,6 +134,11 @@ impl RegisteredClients {
     pub fn openid(&self, id: &str) -> Option<(&Arc<RegisteredClient>, &OpenIdTerms)> {
         let client = self.0.get(id)?;
         Some((client, client.openid.as_ref()?))
+    }
+
+    /// All, in no order.
+    pub fn all(&self) -> impl Iterator<Item = &RegisteredClient> {
+        self.0.values().map(Arc::as_ref)
     }
 
     /// Those that users sign in to.

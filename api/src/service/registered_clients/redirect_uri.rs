@@ -1,6 +1,8 @@
 //! Where browsers are led with an answer for a client: exactly where the operator said (RFC 9700,
 //! 2.1), but for the port on the user's own machine (RFC 8252, 7.3).
 
+use std::fmt;
+
 use reqwest::Url;
 
 const LONGEST: usize = 2_000;
@@ -8,6 +10,12 @@ const LONGEST: usize = 2_000;
 /// One of a client's own.
 #[derive(Clone, Debug)]
 pub struct RedirectUri(String);
+
+impl fmt::Display for RedirectUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 impl RedirectUri {
     /// Reads one of `https`, of `http` to the user's own machine, or of an app's own scheme.
