@@ -187,7 +187,12 @@ pub async fn connect(
     let delay = config.server.drain(&config.app).delay;
     let upload_end = UploadEnd { stop: stop.clone(), delay };
     let state = AppState {
-        readiness: Readiness::new(redis.clone(), accounts.clone(), Needs::EitherStore, stop),
+        readiness: Readiness::new(
+            redis.clone(),
+            accounts.clone(),
+            Needs::EitherStore,
+            stop.clone(),
+        ),
         accounts,
         otp,
         notices: notices::Notices::new(redis.clone()),
@@ -219,6 +224,8 @@ pub async fn connect(
         ledger: config.ledger_settings(),
         hosts: config.admin.hosts()?,
         wrong_keys: WrongKeys::default(),
+        stop,
+        overview: Default::default(),
     };
     let public_url = config.callbacks.public_url.as_deref();
     let own = public_url.map(|url| Origin::of_url(url).ok_or_else(no_origin)).transpose()?;

@@ -11,6 +11,7 @@ mod m20261129_tell_of_logouts;
 mod m20261130_keep_admin_keys;
 mod m20261130_keep_files;
 mod m20261130_share_files;
+mod m20261201_keep_console_sessions;
 
 use sea_orm_migration::IntoSchemaManagerConnection;
 pub use sea_orm_migration::MigratorTrait;
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_keep_files::Migration),
             Box::new(m20261130_keep_admin_keys::Migration),
             Box::new(m20261130_share_files::Migration),
+            Box::new(m20261201_keep_console_sessions::Migration),
         ]
     }
 }

@@ -1,8 +1,11 @@
 //! The admin API: who may use it, what it shows, and what it changes.
 
+mod console;
 mod hosts;
+mod import;
 mod keys;
 mod numbers;
+mod overview;
 mod queue;
 mod roles;
 mod user_changes;

@@ -2,6 +2,7 @@
 
 mod downloads;
 mod links;
+mod pictures;
 mod stored;
 mod sweep;
 mod upload_faults;

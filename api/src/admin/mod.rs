@@ -1,9 +1,13 @@
 //! The admin API: what operators see and change, on an address of its own.
 
 pub mod config;
+mod console_cookie;
 pub mod document;
+mod import;
 mod key_check;
 pub mod listener;
+mod live;
+mod overview;
 pub mod roles;
 mod routes;
 pub mod state;
@@ -12,6 +16,7 @@ mod wrong_keys;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use common::domain::admin_key::AdminRole;
 use poem::http::Method;
 use poem::{Endpoint, EndpointExt, IntoEndpoint, Request, Response, RouteMethod, get};
 use serde_json::Value;
@@ -24,26 +29,29 @@ use crate::http::host;
 use crate::http::middleware::around_everything;
 use crate::http::route_lookup::RouteLookup;
 use crate::http::static_content::StaticContent;
+use crate::pages::console;
 
 const SWAGGER_UI_PATH: &str = "/docs";
 const DOCUMENT_PATH: &str = "/openapi.json";
 
-/// What the document does not list.
-const OTHER_ROUTES: [(&str, &[Method]); 2] =
-    [(SWAGGER_UI_PATH, &[Method::GET]), (DOCUMENT_PATH, &[Method::GET])];
-
 /// The app behind the admin API's address.
 pub fn endpoint(state: Arc<AdminState>) -> impl Endpoint<Output = Response> + use<> {
     let document = document::document();
-    let lookup = RouteLookup::new(&document, &OTHER_ROUTES);
-    let shared = Arc::new((others(&document), state, lookup.clone()));
+    let contents = contents(&document);
+    let others: Vec<_> = contents.keys().copied().chain([live::PATH]).collect();
+    let mut others: Vec<_> = others.into_iter().map(|path| (path, &[Method::GET][..])).collect();
+    others.push((import::PATH, &[Method::POST]));
+    let lookup = RouteLookup::new(&document, &others);
+    let shared = Arc::new((contents, state, lookup.clone()));
     let routes = document::operations().into_endpoint().around(move |operation, request| {
         let shared = Arc::clone(&shared);
         async move {
-            let (others, state, lookup) = &*shared;
+            let (contents, state, lookup) = &*shared;
             check_host(&request, state)?;
-            match others.get(request.uri().path()) {
-                Some(other) => other.call(request).await,
+            let path = request.uri().path();
+            match contents.get(path) {
+                Some(content) => content.call(request).await,
+                None if path == live::PATH => live(request, state).await,
                 None => around_operation(&*operation, request, state, lookup).await,
             }
         }
@@ -52,12 +60,23 @@ pub fn endpoint(state: Arc<AdminState>) -> impl Endpoint<Output = Response> + us
     around_everything(routes, lookup, AllowedOrigins::default())
 }
 
-fn others(document: &Value) -> HashMap<&'static str, RouteMethod> {
+/// What is the same for everybody: the console, Swagger UI and the document.
+fn contents(document: &Value) -> HashMap<&'static str, RouteMethod> {
     let text = crate::document::text(document);
     let document_json = StaticContent::new("application/json; charset=utf-8", text, None);
     let (page, policy) = document::swagger_ui(document);
     let swagger_ui = StaticContent::new("text/html; charset=utf-8", page, Some(&policy));
-    HashMap::from([(SWAGGER_UI_PATH, get(swagger_ui)), (DOCUMENT_PATH, get(document_json))])
+    let files = console::files().map(|(path, content)| (path, get(content)));
+    files.chain([(SWAGGER_UI_PATH, get(swagger_ui)), (DOCUMENT_PATH, get(document_json))]).collect()
+}
+
+/// The document has no streams.
+async fn live(mut request: Request, state: &Arc<AdminState>) -> poem::Result<Response> {
+    if request.method() != Method::GET {
+        return Err(ApiError::from(ErrorKind::MethodNotAllowed).into());
+    }
+    key_check::check(&mut request, state, AdminRole::Viewer).await?;
+    Ok(live::events(&request, state)?)
 }
 
 fn check_host(request: &Request, state: &AdminState) -> Result<(), ApiError> {
@@ -81,6 +100,9 @@ async fn around_operation<E: Endpoint<Output = Response>>(
         if route.answers(request.method()) {
             key_check::check(&mut request, state, needed).await?;
         }
+    }
+    if request.uri().path() == import::PATH && request.method() == Method::POST {
+        return Ok(import::answer(request, state).await?);
     }
     request.extensions_mut().insert(Arc::clone(state));
     next.call(request).await

@@ -5,13 +5,17 @@ use poem::http::Method;
 
 /// The one place that says it. docs/admin.md has the same table, and a test holds the two together.
 pub const NEEDED: &[(&str, &str, AdminRole)] = &[
+    ("GET", "/admin/overview", Viewer),
     ("GET", "/admin/key", Viewer),
+    ("POST", "/admin/session", Viewer),
+    ("DELETE", "/admin/session", Viewer),
     ("GET", "/admin/users", Viewer),
     ("GET", "/admin/users/{user_id}", Viewer),
     ("GET", "/admin/users/{user_id}/sessions", Viewer),
     ("GET", "/admin/users/{user_id}/events", Viewer),
     ("GET", "/admin/users/{user_id}/deliveries", Viewer),
     ("POST", "/admin/users", Operator),
+    ("POST", "/admin/import/users", Owner),
     ("PATCH", "/admin/users/{user_id}", Operator),
     ("DELETE", "/admin/users/{user_id}", Owner),
     ("POST", "/admin/users/{user_id}/phone-number", Operator),

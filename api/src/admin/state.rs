@@ -5,7 +5,10 @@ use std::sync::Arc;
 use common::ledger::connection::RedisConnection;
 use common::ledger::settings::LedgerSettings;
 
+use tokio_util::sync::CancellationToken;
+
 use super::config::AdminHosts;
+use super::overview;
 use super::wrong_keys::WrongKeys;
 use crate::state::AppState;
 
@@ -19,4 +22,7 @@ pub struct AdminState {
     pub ledger: LedgerSettings,
     pub hosts: AdminHosts,
     pub wrong_keys: WrongKeys,
+    /// Cancelled when the process is asked to stop.
+    pub stop: CancellationToken,
+    pub overview: overview::Shared,
 }

@@ -29,6 +29,13 @@ pub(crate) fn check(headers: &HeaderMap, own: Option<&Origin>) -> Result<(), Err
     if is_own { Ok(()) } else { Err(ErrorKind::ForeignPage) }
 }
 
+/// Whether nothing tells of another page: a person typed the address, or the browser came by http
+/// and says nothing when it only reads.
+pub(crate) fn is_untold(headers: &HeaderMap) -> bool {
+    let is_typed = headers.get(SEC_FETCH_SITE).is_none_or(|site| site == "none");
+    is_typed && !headers.contains_key(header::ORIGIN)
+}
+
 #[cfg(test)]
 mod tests {
     use poem::http::{HeaderName, HeaderValue};

@@ -90,7 +90,7 @@ impl SessionCookie {
 }
 
 /// The value of a cookie with this name; none where there are several.
-pub(super) fn only_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
+pub(crate) fn only_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
     let lines = headers.get_all(header::COOKIE).iter();
     let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
     let mut values = pairs

@@ -1,6 +1,7 @@
 //! Pages for people: the sign-in page and the development inbox. Each is one answer with its style
 //! and its script in it, under a policy that lets a browser run and load nothing else.
 
+pub(crate) mod console;
 pub mod dev_inbox;
 pub mod notice;
 pub mod sign_in;
@@ -45,7 +46,7 @@ impl Parts {
         // A `<` in a text would end the element.
         let settings = parts.settings.to_string().replace('<', "\\u003c");
         let policy = format!(
-            "default-src 'none'; script-src '{}'; style-src '{}'; img-src data:; connect-src 'self'; base-uri 'none'; \
+            "default-src 'none'; script-src '{}'; style-src '{}'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; \
              form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
             hash(&script),
             hash(&style),

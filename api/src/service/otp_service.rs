@@ -194,6 +194,13 @@ impl OtpService {
 
     /// Whether a number of this country and type may be sent to. A test number may: nothing is
     /// sent.
+    #[must_use]
+    pub fn serves(&self, number: &PhoneNumber) -> bool {
+        self.test_otp_of(number.e164()).is_some()
+            || (self.allowed_countries.allow(number) && number.takes_sms())
+    }
+
+    /// Refuses a number that is not served.
     ///
     /// # Errors
     /// [`SendError::DestinationNotAllowed`], which is counted.
@@ -202,9 +209,7 @@ impl OtpService {
         number: &PhoneNumber,
         address: ClientAddress,
     ) -> Result<(), SendError> {
-        if self.test_otp_of(number.e164()).is_some()
-            || (self.allowed_countries.allow(number) && number.takes_sms())
-        {
+        if self.serves(number) {
             return Ok(());
         }
         self.rejections.destination(number.e164(), address);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, FromQueryResult, SqlErr};
+use sea_orm::{ConnectionTrait, FromQueryResult, SelectModel, SelectorRaw, SqlErr};
 use time::OffsetDateTime;
 
 use super::{Accounts, AccountsError, admin_actions};
@@ -45,7 +45,7 @@ impl KeptAdminKey {
 }
 
 #[derive(FromQueryResult)]
-struct Row {
+pub(super) struct Row {
     id: i64,
     name: String,
     role: String,
@@ -119,10 +119,19 @@ impl Accounts {
         hash: TokenHash,
         now: OffsetDateTime,
     ) -> Result<Option<KeptAdminKey>, AccountsError> {
+        let sql = format!("SELECT {COLUMNS} FROM admin_keys WHERE hash = $1");
+        let statement = self.statement(&sql, [hash.into_bytes().into()]);
+        self.use_key(Row::find_by_statement(statement), now).await
+    }
+
+    /// The key that the query finds, where it has not expired. Its use is noted.
+    pub(super) async fn use_key(
+        &self,
+        query: SelectorRaw<SelectModel<Row>>,
+        now: OffsetDateTime,
+    ) -> Result<Option<KeptAdminKey>, AccountsError> {
         const NOTE: &str = "UPDATE admin_keys SET last_used_at = $1
             WHERE id = $2 AND (last_used_at IS NULL OR last_used_at <= $3)";
-        let sql = format!("SELECT {COLUMNS} FROM admin_keys WHERE hash = $1");
-        let query = Row::find_by_statement(self.statement(&sql, [hash.into_bytes().into()]));
         let row = self.within_deadline(query.one(&self.database)).await?;
         let is_live = |key: &KeptAdminKey| key.expires_at.is_none_or(|end| end > now);
         let Some(key) = row.and_then(KeptAdminKey::from_row).filter(is_live) else {

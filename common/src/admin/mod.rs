@@ -6,6 +6,7 @@ pub mod counts;
 pub mod deliveries;
 pub mod numbers;
 pub mod outgoing_events;
+pub mod overview;
 pub mod queue_stats;
 pub mod queue_summary;
 pub mod users;

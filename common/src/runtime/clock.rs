@@ -67,6 +67,12 @@ impl Timestamp {
     pub fn of_unix_ms(unix_ms: i64) -> Self {
         Self(unix_ms)
     }
+
+    /// Milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn unix_ms(self) -> i64 {
+        self.0
+    }
 }
 
 impl Timestamp {

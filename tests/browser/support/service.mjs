@@ -1,16 +1,19 @@
 // The service as it is run, for a browser: API and worker processes on a private Redis and a SQLite file.
 
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import { mkdtemp, mkdir, readFile, rm } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 
 import { until } from "./until.mjs";
 
+const execute = promisify(execFile);
+
 // Starts it with these settings; everything else has its default, but for limits by which the tests would shut each other
-// out. Answers { url, log, pid, signal, end, stop }.
+// out. Answers { url, admin, redisPort, log, pid, signal, end, run, stop }; `admin` is the console's address where ADMIN_ADDR is set.
 export async function startService(settings = {}) {
   const folder = await mkdtemp(join(tmpdir(), "browser-"));
   const processes = [];
@@ -54,8 +57,12 @@ export async function startService(settings = {}) {
     (await log("api")).match(/"event":"listening","address":"([^"]+)"/)?.[1]);
   start("worker", join(process.env.PROGRAMS, "worker"), [], env);
   await until("a worker", async () => (await log("worker")).includes("worker_started"));
+  const admin = (await log("api")).match(/"event":"admin_listening","address":"([^"]+)"/)?.[1];
+  // What a command prints.
+  const run = async (program, ...args) =>
+    (await execute(join(process.env.PROGRAMS, program), args, { cwd: folder, env: { PATH: process.env.PATH, ...env } })).stdout;
   const pid = (name) => find(name).child.pid;
-  return { url: `http://${address}`, log, pid, signal, end, stop };
+  return { url: `http://${address}`, admin: admin && `http://${admin}`, redisPort, log, pid, signal, end, run, stop };
 }
 
 export async function freePort() {

@@ -7,6 +7,7 @@ pub(super) const USUAL: &[ErrorKind] = &[
     ErrorKind::Unauthorized,
     ErrorKind::RoleTooLow,
     ErrorKind::HostNotAllowed,
+    ErrorKind::ForeignPage,
     ErrorKind::TooManyWrongKeys,
     ErrorKind::Internal,
     ErrorKind::UserStoreUnavailable,

@@ -8,8 +8,10 @@ mod failures;
 mod keys;
 mod numbers;
 mod outgoing_events;
+pub(super) mod overview;
 mod payloads;
 mod queue;
+mod session;
 mod user;
 mod user_export;
 mod user_sessions;
@@ -20,6 +22,7 @@ use poem_openapi::{OpenApi, Tags};
 /// All operations, in the order of the document.
 pub(super) fn operations() -> impl OpenApi + 'static {
     (
+        overview::OverviewApi,
         users::UsersApi,
         user::UserApi,
         user_sessions::UserSessionsApi,
@@ -32,12 +35,15 @@ pub(super) fn operations() -> impl OpenApi + 'static {
         outgoing_events::OutgoingEventsApi,
         actions::ActionsApi,
         keys::KeysApi,
+        session::SessionApi,
     )
 }
 
 /// How the document groups the operations.
 #[derive(Tags)]
 enum Tag {
+    /// What happens, in numbers.
+    Overview,
     /// Who has signed in with a phone number.
     Users,
     /// What is known of numbers, whether a user has them or not.

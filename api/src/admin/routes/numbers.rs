@@ -22,6 +22,7 @@ use time::macros::datetime;
 use super::Tag;
 use super::failures::failures;
 use super::payloads::{Because, BucketLevel, Delivery, read_reason};
+use super::users;
 use crate::admin::key_check::AdminKeyHolder;
 use crate::admin::state::AdminState;
 use crate::http::error::{ApiError, ErrorKind, Failure};
@@ -49,6 +50,10 @@ pub(super) struct Number {
     phone_number: String,
     /// The user who has it.
     user_id: Option<i64>,
+    /// Its country (ISO 3166 alpha-2).
+    country: Option<String>,
+    /// Whether SMS are sent to its country and to numbers of its type.
+    is_served: bool,
     /// Whether an operator has blocked it.
     blocked: Option<Block>,
     /// Seconds until somebody at an address that the number is not known from may ask, as far as
@@ -174,10 +179,10 @@ struct Erased {
 }
 
 failures! {
-    SeeFailures { InvalidPhoneNumber, RedisUnavailable }
+    SeeFailures { InvalidPhoneNumber, UserNotFound, RedisUnavailable }
     ChangeFailures {
-        InvalidPhoneNumber, InvalidPayload, InvalidReason, RequestTimeout, PayloadTooLarge,
-        UnsupportedMediaType, RedisUnavailable,
+        InvalidPhoneNumber, InvalidPayload, InvalidReason, UserNotFound, RequestTimeout,
+        PayloadTooLarge, UnsupportedMediaType, RedisUnavailable,
     }
 }
 
@@ -195,16 +200,20 @@ impl NumbersApi {
         state: Data<&Arc<AdminState>>,
         _key: AdminKeyHolder,
         /// In any usual spelling; without a country code it belongs to the server's default country.
+        /// `user:` and an id is that user's number.
         #[oai(example = "example_number")]
         phone_number: Path<String>,
     ) -> Result<Json<OneNumber>, Failure<SeeFailures>> {
-        let number = parse(&state, &phone_number)?;
+        let number = find(&state, &phone_number).await?;
         let record = numbers(&state).record(&number).await?;
         let filter = UserFilter { number: Some(number.e164().clone()), ..UserFilter::default() };
         let page = PageRequest { cursor: None, limit: 1 };
         let users = state.app.accounts.list_users(&filter, UserOrder::Newest, page).await?;
         let user_id = users.rows.first().map(|listed| listed.user.id);
-        Ok(Json(OneNumber { data: Number::of(record, user_id) }))
+        let is_served = state.app.otp.serves(&number);
+        let country = number.country().map(|country| country.to_string());
+        let data = Number { is_served, country, ..Number::of(record, user_id) };
+        Ok(Json(OneNumber { data }))
     }
 
     /// Unlock a number
@@ -222,11 +231,12 @@ impl NumbersApi {
         state: Data<&Arc<AdminState>>,
         key: AdminKeyHolder,
         /// In any usual spelling; without a country code it belongs to the server's default country.
+        /// `user:` and an id is that user's number.
         #[oai(example = "example_number")]
         phone_number: Path<String>,
         body: StrictJson<Because>,
     ) -> Result<Json<Unlocked>, Failure<ChangeFailures>> {
-        let number = parse(&state, &phone_number)?;
+        let number = find(&state, &phone_number).await?;
         let reason = body.0.reason()?;
         note(&state, &key, AdminActionKind::NumberUnlocked, &number, reason).await?;
         let had = numbers(&state).unlock(number.e164()).await?;
@@ -252,11 +262,12 @@ impl NumbersApi {
         state: Data<&Arc<AdminState>>,
         key: AdminKeyHolder,
         /// In any usual spelling; without a country code it belongs to the server's default country.
+        /// `user:` and an id is that user's number.
         #[oai(example = "example_number")]
         phone_number: Path<String>,
         body: StrictJson<NewBlock>,
     ) -> Result<Json<Block>, Failure<ChangeFailures>> {
-        let number = parse(&state, &phone_number)?;
+        let number = find(&state, &phone_number).await?;
         let NewBlock { minutes, reason } = body.0;
         if minutes.is_some_and(|minutes| !(1..=LONGEST_BLOCK_MINUTES).contains(&minutes)) {
             return Err(ErrorKind::InvalidPayload.into());
@@ -280,11 +291,12 @@ impl NumbersApi {
         state: Data<&Arc<AdminState>>,
         key: AdminKeyHolder,
         /// In any usual spelling; without a country code it belongs to the server's default country.
+        /// `user:` and an id is that user's number.
         #[oai(example = "example_number")]
         phone_number: Path<String>,
         body: StrictJson<Because>,
     ) -> Result<Json<Unblocked>, Failure<ChangeFailures>> {
-        let number = parse(&state, &phone_number)?;
+        let number = find(&state, &phone_number).await?;
         let reason = body.0.reason()?;
         note(&state, &key, AdminActionKind::NumberUnblocked, &number, reason).await?;
         Ok(Json(Unblocked { changed: numbers(&state).unblock(number.e164()).await? }))
@@ -306,11 +318,12 @@ impl NumbersApi {
         state: Data<&Arc<AdminState>>,
         key: AdminKeyHolder,
         /// In any usual spelling; without a country code it belongs to the server's default country.
+        /// `user:` and an id is that user's number.
         #[oai(example = "example_number")]
         phone_number: Path<String>,
         body: StrictJson<Because>,
     ) -> Result<Json<Erased>, Failure<ChangeFailures>> {
-        let number = parse(&state, &phone_number)?;
+        let number = find(&state, &phone_number).await?;
         let reason = body.0.reason()?;
         note(&state, &key, AdminActionKind::NumberErased, &number, reason).await?;
         let had = numbers(&state).erase(number.e164()).await?;
@@ -318,8 +331,14 @@ impl NumbersApi {
     }
 }
 
-fn parse(state: &AdminState, text: &str) -> Result<PhoneNumber, ApiError> {
-    Ok(PhoneNumber::parse(text, state.app.default_country)?)
+/// `user:` and an id is that user's number, for those who see it masked.
+async fn find(state: &AdminState, text: &str) -> Result<PhoneNumber, ApiError> {
+    let Some(id) = text.strip_prefix("user:") else {
+        return Ok(PhoneNumber::parse(text, state.app.default_country)?);
+    };
+    let id = id.parse().map_err(|_| ErrorKind::UserNotFound)?;
+    let listed = users::find(state, id).await?;
+    Ok(PhoneNumber::from_account(&listed.user.phone_number))
 }
 
 pub(super) fn numbers(state: &AdminState) -> Numbers {
@@ -343,6 +362,8 @@ impl Number {
         Self {
             phone_number: record.number,
             user_id,
+            country: None,
+            is_served: true,
             blocked: record
                 .blocked
                 .map(|block| Block { ends_at: block.until.map(|until| until.time()) }),
@@ -391,6 +412,8 @@ impl Example for Number {
         Self {
             phone_number: "+91********10".to_owned(),
             user_id: Some(1),
+            country: Some("IN".to_owned()),
+            is_served: true,
             blocked: None,
             cooldown_seconds: 74,
             sends: Frequency { hour: 2, day: 3 },

@@ -1,0 +1,242 @@
+// The operators' console: a user who gets no SMS, found and helped; and the keyboard.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { isAccessible, picture, startBrowser } from "./support/browser.mjs";
+import { confirm, find, holds, operator } from "./support/console.mjs";
+import { startFakeWebhook } from "./support/fake_webhook.mjs";
+import { startService } from "./support/service.mjs";
+import { until } from "./support/until.mjs";
+
+let browser, provider, service;
+before(async () => {
+  browser = await startBrowser();
+  provider = await startFakeWebhook();
+  service = await startService({ ...provider.settings, ADMIN_ADDR: "127.0.0.1:0", SENDS_PER_HOUR: "0", SEND_COOLDOWN_SECONDS: "300" });
+});
+after(async () => {
+  await browser?.close();
+  await service?.stop();
+  await provider?.stop();
+});
+
+async function signUp(body) {
+  const answer = await fetch(`${service.url}/signup`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  return { status: answer.status, ...(await answer.json()) };
+}
+
+const ask = (number, name = "Asha") => signUp({ phone_number: number, name });
+const codeOf = (number) => until(`an SMS to ${number}`, () =>
+  provider.messages.findLast(({ to }) => to === number)?.body.match(/\b\d{6}\b/)?.[0]);
+
+async function signIn(number, name = "Asha") {
+  assert.equal((await ask(number, name)).status, 200);
+  const answer = await signUp({ phone_number: number, otp: await codeOf(number), name });
+  assert.equal(answer.status, 200);
+  return answer;
+}
+
+async function holdsOf(page, number, pattern) {
+  await until(`${pattern} of ${number}`, async () => {
+    await find(page, number);
+    return pattern.test(await page.locator("#content").innerText());
+  });
+}
+
+test("cooldown: a person asked again at once; the history says so, and unlocking ends it", async () => {
+  const number = "+919876543201";
+  await signIn(number);
+  assert.equal((await ask(number)).status, 200);
+  const code = await codeOf(number);
+  await signUp({ phone_number: number, otp: code === "111111" ? "222222" : "111111" });
+  assert.equal((await ask(number)).code, "resend_cooldown");
+  const priya = await operator(browser, service);
+  const { page } = priya;
+  // In another spelling, and with the account that it has.
+  await find(page, "098765 43201");
+  await page.getByRole("heading", { name: "Asha", level: 1 }).waitFor();
+  const told = await page.locator(".happened").innerText();
+  for (const words of [/SMS asked for [\d:]+, accepted by webhook [\d:]+/, /Wrong code/, /Refused: cooldown until [\d:]+/, /Right code/, /Account: Signed up/]) {
+    assert.match(told, words);
+  }
+  assert.match(await holds(page).innerText(), /Cooldown: the next SMS may be asked for in \d+ seconds\./);
+  await isAccessible(page, "a person");
+  await page.getByRole("button", { name: "Unlock", exact: true }).click();
+  await page.getByLabel("Why (a ticket, say)").fill("Ticket 4711");
+  await isAccessible(page, "a question");
+  await picture(page, "console-question");
+  await page.getByRole("dialog").getByRole("button", { name: "Unlock", exact: true }).click();
+  await page.getByText("Nothing: they can ask for a code and sign in.").waitFor();
+  assert.equal((await ask(number)).status, 200);
+  await page.getByRole("link", { name: "Actions" }).click();
+  await page.getByText("Ticket 4711").waitFor();
+  await priya.leave();
+});
+
+test("blocked: unblocking ends it, and is undone by one button", async () => {
+  const number = "+919876543202";
+  const priya = await operator(browser, service);
+  const { page } = priya;
+  await find(page, number);
+  await confirm(page, "Block the number", "Block");
+  await page.getByText("An operator has blocked this number").waitFor();
+  assert.equal((await ask(number)).code, "number_blocked");
+  await page.getByRole("button", { name: "Undo" }).click();
+  await page.getByText("Nothing: they can").waitFor();
+  await confirm(page, "Block the number", "Block");
+  await page.getByText("An operator has blocked this number until").waitFor();
+  await confirm(page, "Unblock");
+  await page.getByText("Nothing: they can").waitFor();
+  assert.equal((await ask(number)).status, 200);
+  await priya.leave();
+});
+
+test("wrong country: the console says what to set", async () => {
+  const number = "+33612345678";
+  assert.equal((await ask(number)).code, "destination_not_allowed");
+  const ravi = await operator(browser, service, "viewer");
+  await find(ravi.page, number);
+  const told = await holds(ravi.page).innerText();
+  assert.match(told, /France is not served/);
+  assert.match(told, /add it to ALLOWED_COUNTRIES/);
+  // What a role may not do is not offered.
+  assert.equal(await ravi.page.getByRole("button", { name: /Block|Erase|Unlock/ }).count(), 0);
+  assert.equal(await ravi.page.getByRole("link", { name: "Keys" }).count(), 0);
+  await ravi.leave();
+});
+
+test("opted out: nobody but the person can end it, and the console says how", async () => {
+  const number = "+919876543203";
+  Object.assign(provider, { status: 400, body: { code: 21610 } });
+  await ask(number);
+  const priya = await operator(browser, service);
+  await holdsOf(priya.page, number, /the person opted out of SMS/);
+  const told = await holds(priya.page).filter({ hasText: "did not arrive" }).innerText();
+  assert.match(told, /they send START to the number that the SMS came from/);
+  await priya.page.getByRole("link", { name: "Dead letters" }).click();
+  await priya.page.getByRole("cell", { name: /opted out/ }).first().waitFor();
+  Object.assign(provider, { status: 200, body: {} });
+  await priya.leave();
+});
+
+test("provider down: the breaker is found open, and reset once the provider works", async () => {
+  const number = "+919876543204";
+  Object.assign(provider, { status: 503, body: {} });
+  for (let last = 10; last < 16; last += 1) await ask(`+9198765432${last}`);
+  await ask(number);
+  const priya = await operator(browser, service);
+  const { page } = priya;
+  await until("an open breaker", async () => {
+    await find(page, number);
+    return /webhook is not called until/.test(await page.locator(".holds").innerText().catch(() => ""));
+  }, 60);
+  await page.getByRole("link", { name: "Overview" }).click();
+  await page.getByText(/webhook is not called at the moment/).waitFor();
+  Object.assign(provider, { status: 200, body: {} });
+  await find(page, number);
+  await confirm(page, "Reset the breaker of webhook", "Reset");
+  await page.getByText(/webhook is not called until/).waitFor({ state: "hidden" });
+  await codeOf(number);
+  await priya.leave();
+});
+
+test("the overview counts what happened, and goes on by itself", async () => {
+  const priya = await operator(browser, service);
+  const { page } = priya;
+  await page.getByText("Live", { exact: true }).waitFor();
+  const shown = async (name) => Number((await page.locator(".tile", { has: page.getByRole("heading", { name, exact: true }) }).locator(".value").innerText()).replace(/\D/g, ""));
+  const before = await shown("Verified");
+  for (let last = 20; last < 25; last += 1) await signIn(`+9198765432${last}`);
+  await until("the new sign-ins", async () => (await shown("Verified")) === before + 5);
+  await page.goto(`${service.admin}/#/overview?range=day`);
+  await until("the day", async () => (await shown("Verified")) === before + 5);
+  await priya.leave();
+});
+
+test("an account: revealed, renamed and back, signed out", async () => {
+  const number = "+919876543205";
+  const { token } = await signIn(number, "Meera");
+  const opens = async () => (await fetch(`${service.url}/protected`, { headers: { Authorization: `Bearer ${token}` } })).status;
+  assert.equal(await opens(), 200);
+  const priya = await operator(browser, service);
+  const { page } = priya;
+  // By a part of the name, where only one has it.
+  await find(page, "meer");
+  await page.getByRole("heading", { name: "Meera", level: 1 }).waitFor();
+  assert.ok(!(await page.locator("main").innerText()).includes(number));
+  await page.getByRole("button", { name: "Reveal the number of Meera" }).click();
+  await page.getByText(number).waitFor();
+  await page.getByRole("button", { name: "Rename", exact: true }).click();
+  await page.getByLabel("New name").fill("Mira");
+  await page.getByRole("dialog").getByRole("button", { name: "Rename" }).click();
+  await page.getByRole("heading", { name: "Mira", level: 1 }).waitFor();
+  await page.getByRole("button", { name: "Undo" }).click();
+  await page.getByRole("heading", { name: "Meera", level: 1 }).waitFor();
+  await confirm(page, "Sign out everywhere", "Sign out");
+  await page.getByText("Nowhere.").waitFor();
+  assert.equal(await opens(), 401);
+  // Blocked by their id, with the number masked.
+  await confirm(page, "Block the number", "Block");
+  await page.getByText("An operator has blocked this number").waitFor();
+  assert.equal((await ask(number)).code, "number_blocked");
+  await page.getByRole("link", { name: "Actions" }).click();
+  await page.getByText("User revealed").waitFor();
+  await priya.leave();
+});
+
+test("by keyboard alone: sign in, find a person, block and undo", async () => {
+  const { key } = JSON.parse(await service.run("api", "admin-key", "add", "--name", "Keyboard", "--role", "operator", "--json"));
+  const priya = await operator(browser, service);
+  const { page } = priya;
+  const press = (...keys) => keys.reduce((last, one) => last.then(() => page.keyboard.press(one)), Promise.resolve());
+  await page.getByRole("button", { name: "Sign out" }).focus();
+  await press("Enter");
+  await page.getByRole("heading", { name: "Sign in to the console" }).waitFor();
+  await page.keyboard.type(key);
+  await press("Enter");
+  await page.getByRole("heading", { name: "Overview", level: 1 }).waitFor();
+  const tabTo = async (matches) => until("the focus", async () => {
+    if (await page.evaluate((text) => (document.activeElement.textContent || document.activeElement.id).includes(text), matches)) return true;
+    await press("Tab");
+    return false;
+  });
+  await tabTo("find-text");
+  await page.keyboard.type("+919876543290");
+  await press("Enter");
+  await page.getByRole("heading", { name: "What happened, newest first" }).waitFor();
+  await page.evaluate(() => document.getElementById("title").focus());
+  await tabTo("Block the number");
+  await press("Enter");
+  await page.getByRole("dialog").waitFor();
+  await press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "hidden" });
+  await press("Enter");
+  await page.getByRole("dialog").getByLabel("How long").focus();
+  await press("Tab", "Tab", "Tab", "Enter");
+  await page.getByText("An operator has blocked this number").waitFor();
+  await priya.leave();
+});
+
+test("a wrong key, and one that is removed, are told", async () => {
+  const ravi = await operator(browser, service, "owner");
+  const { page } = ravi;
+  await page.getByRole("link", { name: "Keys" }).click();
+  await page.getByRole("button", { name: "Add a key" }).click();
+  await page.getByLabel("Whose it is").fill("Meera");
+  await page.getByRole("dialog").getByRole("button", { name: "Add the key" }).click();
+  assert.match(await page.locator(".secret").innerText(), /^csa_[a-z2-7]{52}$/);
+  await page.getByRole("button", { name: "Done" }).click();
+  await confirm(page, "Remove the key of Meera", "Remove the key");
+  await page.getByText("The key of Meera is removed.").first().waitFor();
+  await service.run("api", "admin-key", "remove", "--name", ravi.name);
+  ravi.expectStatus(401);
+  await page.getByRole("link", { name: "Clients" }).click();
+  await page.getByText("You are signed out").waitFor();
+  ravi.expectStatus(401);
+  await page.getByLabel("Admin key").fill(`csa_${"a".repeat(52)}`);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByText("This key is wrong, over or removed.").waitFor();
+  await isAccessible(page, "the sign-in");
+  await ravi.leave();
+});
