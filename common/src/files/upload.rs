@@ -306,6 +306,8 @@ impl Upload {
     /// # Errors
     /// [`StorageError`]; what came since the last checkpoint is lost.
     pub async fn checkpoint(&mut self, is_end: bool) -> Result<Progress, StorageError> {
+        let is_complete = self.missing() == 0;
+        let is_end = is_end || is_complete;
         if let Target::Parts(parts) = &self.target
             && !is_end
         {
@@ -316,7 +318,6 @@ impl Upload {
             };
             return Ok(self.progress(received, tail, hash_state));
         }
-        let is_complete = self.missing() == 0;
         if matches!(self.target, Target::File(_)) || is_complete && self.is_part_left() {
             self.flush().await?;
         }
@@ -343,7 +344,11 @@ impl Upload {
 
     /// Whether a complete file still has bytes that are nowhere, or none at all.
     fn is_part_left(&self) -> bool {
-        !self.buffer.is_empty() || self.start.multipart_id.is_none()
+        let is_nowhere = match &self.target {
+            Target::File(_) => false,
+            Target::Parts(parts) => parts.base == 0 && self.start.multipart_id.is_none(),
+        };
+        is_nowhere || !self.buffer.is_empty()
     }
 
     fn progress(&self, received: u64, tail: u64, hash_state: Option<Vec<u8>>) -> Progress {

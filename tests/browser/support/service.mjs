@@ -13,7 +13,7 @@ import { until } from "./until.mjs";
 const execute = promisify(execFile);
 
 // Starts it with these settings; everything else has its default, but for limits by which the tests would shut each other
-// out. Answers { url, admin, redisPort, log, signal, end, run, stop }; `admin` is the console's address where ADMIN_ADDR is set.
+// out. Answers { url, admin, redisPort, log, pid, signal, end, run, stop }; `admin` is the console's address where ADMIN_ADDR is set.
 export async function startService(settings = {}) {
   const folder = await mkdtemp(join(tmpdir(), "browser-"));
   const processes = [];
@@ -61,7 +61,8 @@ export async function startService(settings = {}) {
   // What a command prints.
   const run = async (program, ...args) =>
     (await execute(join(process.env.PROGRAMS, program), args, { cwd: folder, env: { PATH: process.env.PATH, ...env } })).stdout;
-  return { url: `http://${address}`, admin: admin && `http://${admin}`, redisPort, log, signal, end, run, stop };
+  const pid = (name) => find(name).child.pid;
+  return { url: `http://${address}`, admin: admin && `http://${admin}`, redisPort, log, pid, signal, end, run, stop };
 }
 
 export async function freePort() {

@@ -1,0 +1,9 @@
+# Uploads by the clients that people have, files of gigabytes, and files in S3.
+
+test_file_clients() {
+  local packages=$PWD/target/npm/files
+  node_packages tests/file_clients "$packages"
+  python_environment files tests/file_clients/requirements.txt
+  PROGRAMS=$PWD/target/debug NPM_FOLDER=$packages PYTHON=$PYTHON_ENVIRONMENT/bin/python \
+    run node --test --test-concurrency=1 --test-reporter=spec tests/file_clients/*.test.mjs
+}

@@ -1,0 +1,144 @@
+// Files in S3, which is moto's server behind a proxy that makes it fail. PYTHON is the Python that has moto.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { createServer, request } from "node:http";
+import { dirname, join } from "node:path";
+import { after, before, test } from "node:test";
+
+import { freePort } from "../browser/support/service.mjs";
+import { until } from "../browser/support/until.mjs";
+import { MB, signIn, startFiles, Tus } from "./support.mjs";
+
+const { PYTHON: python } = process.env;
+const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
+let moto, motoUrl, proxy, service, tus;
+// What happens to a request of the object store: "pass", "refuse" (500), "lose" (done, and the answer lost) or "cut".
+let fate = () => "pass";
+
+before(async () => {
+  const port = await freePort();
+  motoUrl = `http://127.0.0.1:${port}`;
+  moto = spawn(join(dirname(python), "moto_server"), ["-H", "127.0.0.1", "-p", `${port}`], { stdio: "ignore" });
+  await until("moto", () => fetch(motoUrl).then(() => true, () => false));
+  assert.equal((await fetch(`${motoUrl}/bucket`, { method: "PUT" })).status, 200);
+  proxy = createServer((asked, answer) => {
+    const what = fate(asked.method, asked.url);
+    if (what === "cut") return asked.socket.destroy();
+    if (what === "refuse") {
+      asked.resume();
+      return asked.on("end", () => answer.writeHead(500).end("<Error><Code>InternalError</Code></Error>"));
+    }
+    const passed = request(motoUrl + asked.url, { method: asked.method, headers: asked.headers }, (theirs) => {
+      if (what === "lose") {
+        theirs.resume();
+        return theirs.on("end", () => asked.socket.destroy());
+      }
+      answer.writeHead(theirs.statusCode, theirs.headers);
+      theirs.pipe(answer);
+    });
+    passed.on("error", () => asked.socket.destroy());
+    asked.pipe(passed);
+  });
+  await new Promise((done) => proxy.listen(0, "127.0.0.1", done));
+  service = await startFiles({
+    FILES_URL: "s3://bucket/folder",
+    FILE_SWEEP_SECONDS: "1",
+    AWS_ACCESS_KEY_ID: "test",
+    AWS_SECRET_ACCESS_KEY: "test",
+    AWS_REGION: "us-east-1",
+    AWS_ENDPOINT: `http://127.0.0.1:${proxy.address().port}`,
+    AWS_ALLOW_HTTP: "true",
+  });
+  tus = new Tus(service.url, await signIn(service.url));
+});
+
+after(async () => {
+  await service?.stop();
+  proxy?.close();
+  proxy?.closeAllConnections();
+  moto?.kill();
+});
+
+const keys = async () => {
+  const list = await (await fetch(`${motoUrl}/bucket?list-type=2`)).text();
+  return [...list.matchAll(/<Key>([^<]+)<\/Key>/g)].map((found) => found[1]).sort();
+};
+const multipartUploads = async () => {
+  const list = await (await fetch(`${motoUrl}/bucket?uploads`)).text();
+  return [...list.matchAll(/<UploadId>/g)].length;
+};
+const keyOf = (path) => path.replace("/files/", "folder/");
+
+test("pieces of any length become parts, and nothing but the file is left", { timeout: 60_000 }, async () => {
+  const bytes = randomBytes(17 * MB + 11);
+  const path = await tus.announce("film.bin", bytes.length);
+  let offset = 0;
+  for (const length of [1, 4095, 1 * MB, 5 * MB, 7 * MB + 1, 3, bytes.length]) {
+    const piece = bytes.subarray(offset, offset + length);
+    const answer = await tus.piece(path, offset, piece);
+    assert.equal(answer.status, 204, await answer.text());
+    offset += piece.length;
+    assert.equal(Number(answer.headers.get("upload-offset")), offset);
+    if (offset < bytes.length) assert.equal(await multipartUploads(), 1);
+  }
+  assert.equal((await tus.file(path)).sha256, sha256(bytes));
+  assert.equal(await tus.downloaded(path), sha256(bytes));
+  assert.deepEqual([await keys(), await multipartUploads()], [[keyOf(path)], 0]);
+  assert.equal((await tus.call("DELETE", path)).status, 204);
+  await until("an empty bucket", async () => (await keys()).length === 0);
+});
+
+test("small and empty files are put at once", { timeout: 60_000 }, async () => {
+  for (const bytes of [Buffer.alloc(0), Buffer.from("hello"), randomBytes(5 * MB)]) {
+    const answer = await fetch(`${service.url}/files?name=a`, { method: "POST", headers: tus.headers, body: bytes });
+    assert.equal(answer.status, 201, await answer.clone().text());
+    const path = answer.headers.get("location");
+    if (bytes.length > 0) assert.equal(await tus.downloaded(path), sha256(bytes));
+    assert.equal((await tus.file(path)).sha256, sha256(bytes));
+    await tus.call("DELETE", path);
+  }
+  await until("an empty bucket", async () => (await keys()).length === 0);
+});
+
+test("a store that fails costs the part that was sent, and no more", { timeout: 120_000 }, async () => {
+  const bytes = randomBytes(13 * MB);
+  for (const failure of ["refuse", "cut"]) {
+    const path = await tus.announce("film.bin", bytes.length);
+    let parts = 0;
+    // The second part fails, however often it is tried.
+    fate = (method, url) => (method === "PUT" && url.includes("partNumber=2&") ? ((parts += 1), failure) : "pass");
+    const answer = await tus.piece(path, 0, bytes);
+    assert.equal(answer.status, 503, await answer.text());
+    assert.ok(parts > 1, "it is tried again");
+    fate = () => "pass";
+    const offset = await tus.offset(path);
+    assert.equal(offset, 5 * MB);
+    assert.equal((await tus.piece(path, offset, bytes.subarray(offset))).status, 204);
+    assert.equal(await tus.downloaded(path), sha256(bytes));
+    await tus.call("DELETE", path);
+  }
+  await until("an empty bucket", async () => (await keys()).length === 0 && (await multipartUploads()) === 0);
+});
+
+test("an upload whose last answer is lost is complete all the same", { timeout: 120_000 }, async () => {
+  const bytes = randomBytes(6 * MB);
+  const path = await tus.announce("film.bin", bytes.length);
+  fate = (method, url) => (method === "POST" && url.includes("uploadId=") ? "lose" : "pass");
+  const answer = await tus.piece(path, 0, bytes);
+  fate = () => "pass";
+  assert.ok([204, 503].includes(answer.status), `${answer.status}`);
+  // By whoever asks, or by the sweep.
+  await until("a complete file", async () => (await tus.offset(path)) === bytes.length && (await tus.file(path)).complete);
+  assert.equal(await tus.downloaded(path), sha256(bytes));
+  await tus.call("DELETE", path);
+});
+
+test("what is given up leaves neither bytes nor a multipart upload", { timeout: 60_000 }, async () => {
+  const path = await tus.announce("film.bin", 20 * MB);
+  assert.equal((await tus.piece(path, 0, randomBytes(8 * MB))).status, 204);
+  assert.deepEqual([(await keys()).length, await multipartUploads()], [1, 1]);
+  assert.equal((await tus.call("DELETE", path)).status, 204);
+  await until("an empty bucket", async () => (await keys()).length === 0 && (await multipartUploads()) === 0);
+});
