@@ -90,8 +90,9 @@ test("pieces of any length become parts, and nothing but the file is left", { ti
   await until("an empty bucket", async () => (await keys()).length === 0);
 });
 
-test("small and empty files are put at once", { timeout: 60_000 }, async () => {
-  for (const bytes of [Buffer.alloc(0), Buffer.from("hello"), randomBytes(5 * MB)]) {
+test("small and empty files are put at once, and files of whole parts", { timeout: 60_000 }, async () => {
+  const part = 5 * 1024 * 1024;
+  for (const bytes of [Buffer.alloc(0), Buffer.from("hello"), randomBytes(part - 1), randomBytes(part), randomBytes(2 * part)]) {
     const answer = await fetch(`${service.url}/files?name=a`, { method: "POST", headers: tus.headers, body: bytes });
     assert.equal(answer.status, 201, await answer.clone().text());
     const path = answer.headers.get("location");

@@ -162,6 +162,35 @@ async fn files_are_their_owner_s_alone_and_go_when_they_say_so() {
     .await;
 }
 
+/// Whoever downloads slowly does not keep the room of what was deleted.
+#[async_test]
+async fn a_download_ends_with_its_file() {
+    const SIZE: usize = 50 * 1024 * 1024;
+    let app = start().await;
+    let owner = Owner::sign_in(&app, NUMBER).await;
+    let id = owner.keep("film.bin", &vec![b'x'; SIZE]).await;
+    let path = format!("/files/{id}");
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: {}\r\nConnection: close\r\n\r\n",
+        owner.authorization()
+    );
+    let mut stream = TcpStream::connect(app.client().address()).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut first = vec![0; 100_000];
+    stream.read_exact(&mut first).await.unwrap();
+    owner.call(Method::DELETE, &path, None).await.expect(204);
+    let folder = app.folder().join("data/files");
+    eventually(10 * SECOND, "an end of the bytes", async || {
+        (std::fs::read_dir(&folder).unwrap().count() == 0).then_some(())
+    })
+    .await;
+    let (mut received, mut buffer) = (first.len(), vec![0; 1024 * 1024]);
+    while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+        received += count;
+    }
+    assert!(received < SIZE, "{received}");
+}
+
 /// A hundred megabytes go through a process that keeps next to nothing of them; whoever reads them
 /// slowly gets all, and whoever stops reading is cut.
 #[async_test]

@@ -59,6 +59,21 @@ async fn an_upload_that_was_given_up_goes_with_its_bytes() {
     assert_eq!(rows(&app).await, kept(&app));
 }
 
+/// No byte has to come for it, so none ever does where its user goes away.
+#[async_test]
+async fn an_empty_file_that_was_only_announced_expires() {
+    let app = sweeping().start().await;
+    let owner = Owner::sign_in(&app, NUMBER).await;
+    let path = owner.announce("a", 10).await;
+    let id = path.trim_start_matches("/files/");
+    app.database
+        .execute(&format!(
+            "UPDATE files SET size = 0, expires_at = '2026-01-01T00:00:00Z' WHERE id = '{id}'"
+        ))
+        .await;
+    eventually(10 * SECOND, "its end", async || rows(&app).await.is_empty().then_some(())).await;
+}
+
 #[async_test]
 async fn an_expired_upload_takes_nothing_even_before_the_sweep() {
     let app = plan().start().await;

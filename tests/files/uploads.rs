@@ -343,6 +343,21 @@ async fn a_small_file_comes_in_one_request() {
         (owner.names().await.len() == count).then_some(())
     })
     .await;
+    // What is around the file is kept in memory until its end is there, so it has a bound.
+    for begin in ["--x\r\nA: ", "", "--x\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\n"]
+    {
+        let mut connection = Connection::open(app.client().address());
+        connection.write(
+            format!(
+                "POST /files HTTP/1.1\r\nHost: a\r\nAuthorization: {authorization}\r\n\
+                 Content-Type: multipart/form-data; boundary=x\r\n\
+                 Content-Length: 100000000\r\n\r\n{begin}"
+            )
+            .as_bytes(),
+        );
+        let _ = connection.try_write(&vec![b'a'; 1_000_000]);
+        connection.read_until(5 * SECOND, "invalid_upload");
+    }
     let chunked =
         reqwest::Body::wrap_stream(futures_util::stream::iter([Ok::<_, std::io::Error>("hello")]));
     owner.ask("POST", "/files", &[], chunked).await.expect_code(411, "length_required");

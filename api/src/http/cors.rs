@@ -13,12 +13,14 @@ use super::route_lookup::MatchedRoute;
 const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
     "authorization, content-type, idempotency-key, x-request-id, traceparent, tracestate, baggage, \
      tus-resumable, upload-length, upload-offset, upload-metadata, upload-checksum, \
-     x-http-method-override",
+     x-http-method-override, content-disposition, range, if-range, if-match, if-none-match, \
+     if-modified-since, if-unmodified-since",
 );
 const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
     "retry-after, x-request-id, www-authenticate, location, tus-resumable, tus-version, \
      tus-extension, tus-max-size, tus-checksum-algorithm, upload-length, upload-offset, \
-     upload-metadata, upload-expires",
+     upload-metadata, upload-expires, etag, last-modified, accept-ranges, content-range, \
+     content-disposition",
 );
 
 /// How long a browser may remember a preflight's answer, in seconds.

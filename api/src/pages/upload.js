@@ -61,14 +61,15 @@ async function step(upload) {
 // What the service cannot do now, it may do later: it is busy, or this upload still goes on in a request that was lost.
 const mayPass = (status) => !status || (status >= 500 && status !== 507) || [408, 409, 423, 429].includes(status);
 
-async function run(upload) {
+async function start(upload) {
   const { file, key } = upload;
-  upload.isPaused = false;
+  // Whoever pauses, and whoever goes on, ends the runs before.
+  const run = (upload.run = {});
   upload.offset = undefined;
   for (let failures = 0; !begun[key] || upload.offset !== file.size; ) {
     const [isGood, answer] = await step(upload);
     const { status } = answer;
-    if (upload.isPaused) return;
+    if (upload.run !== run) return;
     if (isGood) {
       failures = 0;
       upload.shows(upload.offset);
@@ -78,7 +79,7 @@ async function run(upload) {
       upload.waits();
       await new Promise((done) => setTimeout(done, PAUSES[Math.min(failures, 4)]));
       failures += 1;
-      if (upload.isPaused) return;
+      if (upload.run !== run) return;
     } else return upload.ends(answer);
   }
   upload.ends();
@@ -122,13 +123,13 @@ function startUpload(file) {
     },
   };
   const stop = () => {
-    upload.isPaused = true;
+    upload.run = undefined;
     upload.request.abort();
   };
   on(pause, "click", () => {
-    const word = upload.isPaused ? "Pause" : "Resume";
+    const word = upload.run ? "Resume" : "Pause";
     Object.assign(pause, { textContent: word, ariaLabel: `${word} ${name}` });
-    if (upload.isPaused) return run(upload);
+    if (!upload.run) return start(upload);
     stop();
     state.textContent = `Paused. ${state.textContent}`;
   });
@@ -139,7 +140,7 @@ function startUpload(file) {
     if (begun[key]) ask(upload, "DELETE", begun[key], {});
     keepBegun(key);
   });
-  run(upload);
+  start(upload);
 }
 
 $("files").hidden = false;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use common::accounts::entities::file;
@@ -346,7 +347,9 @@ async fn upload_form(
     // All that can be known is known before the body is read, so its length stands for the file's.
     let file = Announcement { name: FileName::unnamed(), declared_type: None, size: length };
     uploads::check(state, &file)?;
-    let mut form = multer::Multipart::new(one_by_one(body.chunks(state.files.slowest)), boundary);
+    let is_in_file = Arc::new(AtomicBool::new(false));
+    let chunks = form_chunks(body.chunks(state.files.slowest), Arc::clone(&is_in_file));
+    let mut form = multer::Multipart::new(chunks, boundary);
     let field = loop {
         match form.next_field().await.map_err(broken_form)? {
             Some(field) if field.name() == Some("file") || field.file_name().is_some() => {
@@ -363,23 +366,40 @@ async fn upload_form(
     let file =
         uploads::announce(state, user_id, Announcement { name, declared_type, size: length });
     let file = file.await?;
+    is_in_file.store(true, Ordering::Relaxed);
     let chunks = Box::pin(field.map_err(io_error));
     let file = write_whole(state, user_id, &file, true, chunks).await?;
+    is_in_file.store(false, Ordering::Relaxed);
     // What follows the file is read, so that the connection can go on.
     while form.next_field().await.is_ok_and(|field| field.is_some()) {}
     Ok(file)
 }
 
+/// Of a form but for its file: multer keeps in memory what comes before a boundary, and the fields'
+/// heads.
+const FORM_BYTES: usize = 64 * 1024;
+
 /// multer takes all that is there at once, and a client that is faster than the disk would fill the
 /// memory. So after each piece there is none for a moment. Not before the first: multer 3.1.0 takes a
 /// form for broken off whose pieces and end come together, but later than it asked for them.
-fn one_by_one(chunks: Chunks) -> impl Stream<Item = io::Result<Bytes>> + Send {
-    try_unfold((chunks, false), |(mut chunks, is_later)| async move {
-        if is_later {
+fn form_chunks(
+    chunks: Chunks,
+    is_in_file: Arc<AtomicBool>,
+) -> impl Stream<Item = io::Result<Bytes>> + Send {
+    let begin = (chunks, is_in_file, None);
+    try_unfold(begin, |(mut chunks, is_in_file, before)| async move {
+        let mut around = before.unwrap_or(0);
+        if before.is_some() {
             tokio::task::yield_now().await;
         }
+        if around > FORM_BYTES {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a form with too much around"));
+        }
         let chunk = chunks.try_next().await?;
-        Ok(chunk.map(|chunk| (chunk, (chunks, true))))
+        if !is_in_file.load(Ordering::Relaxed) {
+            around += chunk.as_ref().map_or(0, Bytes::len);
+        }
+        Ok(chunk.map(|chunk| (chunk, (chunks, is_in_file, Some(around)))))
     })
 }
 

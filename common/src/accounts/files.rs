@@ -306,8 +306,8 @@ impl Accounts {
     ) -> Result<bool, AccountsError> {
         const COMPLETE: &str = "UPDATE files
             SET completed_at = $1, hash_state = NULL, multipart_id = NULL, tail = 0
-            WHERE serial = $2 AND received = size AND completed_at IS NULL
-                AND user_id IS NOT NULL";
+            WHERE serial = $2 AND received = size AND sha256 IS NOT NULL
+                AND completed_at IS NULL AND user_id IS NOT NULL";
         let done = self.run(COMPLETE, [now.into(), serial.into()]).await? > 0;
         if done {
             self.run("DELETE FROM file_parts WHERE file_serial = $1", [serial.into()]).await?;
@@ -360,8 +360,9 @@ impl Accounts {
     ) -> Result<u64, AccountsError> {
         const SQL: &str = "UPDATE files SET user_id = NULL WHERE serial IN (
                 SELECT serial FROM files
-                WHERE completed_at IS NULL AND expires_at <= $1 AND received < size
-                    AND user_id IS NOT NULL
+                WHERE completed_at IS NULL AND expires_at <= $1
+                    AND (received < size OR sha256 IS NULL)
+                    AND user_id IS NOT NULL AND leased_until <= $2
                 LIMIT $3
             ) AND leased_until <= $2";
         self.run(SQL, [now.into(), now_ms.into(), limit.into()]).await
@@ -403,6 +404,7 @@ impl Accounts {
             .filter(file::Column::CompletedAt.is_null())
             .filter(file::Column::UserId.is_not_null())
             .filter(Expr::col(file::Column::Received).eq(Expr::col(file::Column::Size)))
+            .filter(file::Column::Sha256.is_not_null())
             .filter(file::Column::LeasedUntil.lte(now))
             .filter(file::Column::Serial.gt(after))
             .order_by_asc(file::Column::Serial)

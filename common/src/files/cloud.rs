@@ -8,13 +8,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
-use object_store::aws::AmazonS3Builder;
-use object_store::azure::MicrosoftAzureBuilder;
-use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::signer::{Method, SignedUrlOptions, Signer};
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreScheme, RetryConfig};
+use object_store::{
+    ClientConfigKey, GetOptions, GetRange, ObjectStore, ObjectStoreScheme, RetryConfig,
+};
 use reqwest::Url;
 use tokio::sync::Semaphore;
 
@@ -23,6 +25,9 @@ use super::StorageError;
 /// How long one call may be tried for. A client waits meanwhile.
 const RETRY_FOR: Duration = Duration::from_secs(15);
 const MOST_RETRIES: usize = 4;
+/// A download takes as long as it moves; a store that says nothing for so long is away.
+const TIMES: [(ClientConfigKey, &str); 2] =
+    [(ClientConfigKey::Timeout, "30 days"), (ClientConfigKey::ReadTimeout, "30 seconds")];
 /// Uploads that have a part in memory, each of 5 MiB or somewhat more.
 const MOST_PARTS_IN_MEMORY: usize = 64;
 
@@ -57,6 +62,9 @@ impl Cloud {
         match scheme {
             ObjectStoreScheme::AmazonS3 => {
                 let builder = AmazonS3Builder::from_env().with_url(url.as_str());
+                let builder = TIMES.into_iter().fold(builder, |builder, (key, time)| {
+                    builder.with_config(AmazonS3ConfigKey::Client(key), time)
+                });
                 let store = builder.with_retry(retry).build()?;
                 let store = Arc::new(store);
                 let signer = Some(Arc::clone(&store) as Arc<dyn Signer>);
@@ -64,6 +72,9 @@ impl Cloud {
             }
             ObjectStoreScheme::GoogleCloudStorage => {
                 let builder = GoogleCloudStorageBuilder::from_env().with_url(url.as_str());
+                let builder = TIMES.into_iter().fold(builder, |builder, (key, time)| {
+                    builder.with_config(GoogleConfigKey::Client(key), time)
+                });
                 let store = builder.with_retry(retry).build()?;
                 let store = Arc::new(store);
                 let signer = Some(Arc::clone(&store) as Arc<dyn Signer>);
@@ -71,6 +82,9 @@ impl Cloud {
             }
             ObjectStoreScheme::MicrosoftAzure => {
                 let builder = MicrosoftAzureBuilder::from_env().with_url(url.as_str());
+                let builder = TIMES.into_iter().fold(builder, |builder, (key, time)| {
+                    builder.with_config(AzureConfigKey::Client(key), time)
+                });
                 let store = builder.with_retry(retry).build()?;
                 let store = Arc::new(store);
                 // Its URLs cannot set the answer's headers, so downloads go through us.

@@ -1,12 +1,14 @@
 //! A folder of this machine. Files are written in place, so what a crash leaves of one is what the
 //! database says of it and perhaps more, which the next write begins over.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
@@ -17,8 +19,11 @@ use tokio::task::spawn_blocking;
 
 use super::StorageError;
 
-/// How much is read at once.
-const CHUNK: u64 = 256 * 1024;
+/// How much is read at once, and kept for each client that does not take it.
+const CHUNK: u64 = 64 * 1024;
+
+const LOCK_TRIES: u32 = 40;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 pub(super) struct Folder {
@@ -61,6 +66,7 @@ impl Folder {
                 }
                 opened => opened?,
             };
+            lock(&file)?;
             let length = file.metadata()?.len();
             if length < kept {
                 return Err(io::Error::other("the file is shorter than what was kept of it"));
@@ -73,29 +79,44 @@ impl Folder {
         .await
     }
 
+    /// Opens the file for each piece: who downloads slowly holds neither one of the process' open
+    /// files nor the room of a file that was removed meanwhile.
     pub(super) async fn read(
         &self,
         key: &str,
         range: Range<u64>,
     ) -> Result<impl Stream<Item = io::Result<Bytes>> + Send + use<>, StorageError> {
         let path = self.path(key);
-        let file = blocking(move || File::open(path).map(Arc::new)).await?;
-        let chunks = try_unfold((file, range), |(file, range)| async move {
+        let there = path.clone();
+        blocking(move || File::open(there)).await?;
+        let chunks = try_unfold((path, range), |(path, range)| async move {
             if range.is_empty() {
                 return Ok(None);
             }
             let length = (range.end - range.start).min(CHUNK);
             let at = range.start;
-            let source = Arc::clone(&file);
             let read = spawn_blocking(move || {
                 let mut chunk = BytesMut::zeroed(usize::try_from(length).unwrap_or_default());
-                source.read_exact_at(&mut chunk, at).map(|()| chunk.freeze())
+                File::open(&path)?.read_exact_at(&mut chunk, at)?;
+                Ok::<_, io::Error>((chunk.freeze(), path))
             });
-            let chunk = read.await.map_err(io::Error::other)??;
-            Ok(Some((chunk, (file, at + length..range.end))))
+            let (chunk, path) = read.await.map_err(io::Error::other)??;
+            Ok(Some((chunk, (path, at + length..range.end))))
         });
         Ok(chunks)
     }
+}
+
+/// A request that lost its lease may still have a write under way. This one begins behind it.
+fn lock(file: &File) -> io::Result<()> {
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Err(io::ErrorKind::ResourceBusy.into())
 }
 
 /// Runs what waits for the disk where it holds nobody up.

@@ -38,6 +38,9 @@ pub enum StorageError {
     /// No room is left on the disk.
     #[error("file store: no room is left")]
     Full,
+    /// Another request writes there.
+    #[error("file store: another request writes to the file")]
+    Locked,
     /// There are no such bytes.
     #[error("file store: not found")]
     NotFound,
@@ -56,6 +59,7 @@ impl From<io::Error> for StorageError {
             | io::ErrorKind::QuotaExceeded
             | io::ErrorKind::FileTooLarge => Self::Full,
             io::ErrorKind::NotFound => Self::NotFound,
+            io::ErrorKind::ResourceBusy => Self::Locked,
             _ => Self::Unavailable(error.to_string()),
         }
     }

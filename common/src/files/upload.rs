@@ -142,8 +142,7 @@ impl Upload {
         let memory = Arc::clone(cloud_of(&storage)?.memory()).try_acquire_owned();
         let memory = memory.map_err(|_| StorageError::Busy)?;
         let part_size = part_size(start.size);
-        let room = usize::try_from(part_size.min(start.size)).unwrap_or_default();
-        let mut buffer = BytesMut::with_capacity(room);
+        let mut buffer = BytesMut::with_capacity(room(start.size));
         let mut old_tail = None;
         if start.tail > 0 {
             let key = tail_key(&start.id, start.received);
@@ -293,8 +292,7 @@ impl Upload {
             Target::Parts(parts) => {
                 parts.put(&self.start, bytes).await?;
                 parts.hash_at_base = Some(self.hash.serialize().to_vec());
-                let room = usize::try_from(parts.part_size.min(self.start.size - self.position));
-                self.buffer.reserve(room.unwrap_or_default());
+                self.buffer.reserve(room(self.start.size - self.position));
             }
         }
         Ok(())
@@ -344,11 +342,8 @@ impl Upload {
 
     /// Whether a complete file still has bytes that are nowhere, or none at all.
     fn is_part_left(&self) -> bool {
-        let is_nowhere = match &self.target {
-            Target::File(_) => false,
-            Target::Parts(parts) => parts.base == 0 && self.start.multipart_id.is_none(),
-        };
-        is_nowhere || !self.buffer.is_empty()
+        let is_empty_object = matches!(self.target, Target::Parts(_)) && self.start.size == 0;
+        is_empty_object || !self.buffer.is_empty()
     }
 
     fn progress(&self, received: u64, tail: u64, hash_state: Option<Vec<u8>>) -> Progress {
@@ -466,6 +461,11 @@ fn cloud_of(storage: &FileStorage) -> Result<&Cloud, StorageError> {
         Store::Cloud(cloud) => Ok(cloud),
         Store::Folder(_) => Err(StorageError::Unavailable("no object store".to_owned())),
     }
+}
+
+/// What is taken for so many bytes before they come; for a longer part more as they do.
+fn room(missing: u64) -> usize {
+    usize::try_from(missing.min(SHORTEST_PART)).unwrap_or_default()
 }
 
 fn part_size(size: u64) -> u64 {

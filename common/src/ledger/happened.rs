@@ -17,6 +17,7 @@ pub const KEEP_COUNTS: Duration = Duration::from_secs(8 * 24 * 60 * 60);
 pub(crate) struct HappenedSettings {
     counts_prefix: &'static str,
     history_prefix: &'static str,
+    delivery_prefix: &'static str,
     keep_counts: i64,
 }
 
@@ -25,6 +26,7 @@ impl Default for HappenedSettings {
         Self {
             counts_prefix: keys::COUNTS_PREFIX,
             history_prefix: keys::HISTORY_PREFIX,
+            delivery_prefix: keys::DELIVERY_PREFIX,
             keep_counts: millis(KEEP_COUNTS),
         }
     }

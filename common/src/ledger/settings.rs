@@ -31,7 +31,6 @@ pub struct LedgerSettings {
     sends_per_number_day_own: u32,
     wrong_guesses_per_number_day_own: u32,
     bucket_prefix: &'static str,
-    delivery_prefix: &'static str,
     #[serde(flatten)]
     happened: HappenedSettings,
     #[serde(flatten)]
@@ -58,7 +57,6 @@ impl LedgerSettings {
             sends_per_number_day_own: own_part(limits.sends_per_number_day),
             wrong_guesses_per_number_day_own: own_part(limits.wrong_guesses_per_number_day),
             bucket_prefix: keys::BUCKET_PREFIX,
-            delivery_prefix: keys::DELIVERY_PREFIX,
             happened: HappenedSettings::default(),
             limits: limits.clone(),
             windows: LIMITS.iter().map(window).collect(),

@@ -28,6 +28,9 @@ const PROLONG_EVERY: Duration = Duration::from_secs(4);
 /// What came is made durable and written down so often.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
 
+/// Bytes of the largest object that S3 keeps; no other store takes more.
+const MOST_BYTES: i64 = 5 << 40;
+
 /// When uploads end because the process does: so long after the stop.
 #[derive(Clone, Debug)]
 pub struct UploadEnd {
@@ -83,7 +86,10 @@ pub enum UploadError {
 
 impl From<StorageError> for UploadError {
     fn from(error: StorageError) -> Self {
-        Self::File(error.into())
+        match error {
+            StorageError::Locked => Self::Locked,
+            error => Self::File(error.into()),
+        }
     }
 }
 
@@ -167,7 +173,7 @@ pub(crate) fn check(state: &AppState, file: &Announcement) -> Result<i64, Upload
     let files = &state.files;
     files.storage()?;
     let size = i64::try_from(file.size).map_err(|_| UploadError::TooLarge)?;
-    if files.most_bytes > 0 && size > files.most_bytes {
+    if size > MOST_BYTES || files.most_bytes > 0 && size > files.most_bytes {
         return Err(UploadError::TooLarge);
     }
     if file.declared_type.as_deref().is_some_and(|told| !is_allowed(files, told)) {
@@ -303,8 +309,8 @@ impl Writer<'_> {
         }
         let pushed = self.push(&mut upload, chunks, check, is_whole, &lost).await;
         match &pushed {
-            // Another request may be writing by now.
-            Err(UploadError::Locked) => return pushed,
+            // Another request may be writing by now; or what came was written down after all.
+            Err(UploadError::Locked | UploadError::File(FileError::Accounts(_))) => return pushed,
             Err(UploadError::File(_) | UploadError::ChecksumMismatch | UploadError::NotAllowed) => {
                 upload.discard().await;
                 return pushed;
@@ -314,7 +320,9 @@ impl Writer<'_> {
         }
         match self.keep(&mut upload, true).await {
             Ok(()) => {}
-            Err(UploadError::Locked) => return Err(UploadError::Locked),
+            Err(error @ (UploadError::Locked | UploadError::File(FileError::Accounts(_)))) => {
+                return Err(error);
+            }
             Err(error) => {
                 upload.discard().await;
                 return Err(error);
