@@ -49,4 +49,6 @@ await_event() {
   fail "The service did not start. The end of $1:" "$(tail -n 5 "$1")"
 }
 
+admin_address() { sed -nE 's/.*"event":"admin_listening","address":"([^"]+)".*/\1/p' "$1"; }
+
 listening_address() { sed -nE 's/.*"event":"listening","address":"([^"]+)".*/\1/p' "$1"; }

@@ -1,6 +1,7 @@
 """What schemathesis has to be told in Python: how to sign in, and how many requests there were.
 
-SIGN_IN_NUMBER and SIGN_IN_CODE, where they are set, sign every request in. COUNT_FILE gets the number of requests.
+SIGN_IN_NUMBER and SIGN_IN_CODE, where they are set, sign every request in; so does ADMIN_KEY, whose id is ADMIN_KEY_ID.
+COUNT_FILE gets the number of requests.
 """
 
 import atexit
@@ -12,6 +13,8 @@ import schemathesis
 
 NUMBER, CODE = os.environ.get("SIGN_IN_NUMBER"), os.environ.get("SIGN_IN_CODE")
 COUNT_FILE = pathlib.Path(os.environ["COUNT_FILE"])
+
+ADMIN_KEY, ADMIN_KEY_ID = os.environ.get("ADMIN_KEY"), os.environ.get("ADMIN_KEY_ID")
 
 count = 0
 
@@ -45,3 +48,20 @@ if NUMBER and CODE:
 
         def set(self, case, data, context):
             case.headers["Authorization"] = f"Bearer {data}"
+
+
+if ADMIN_KEY:
+
+    @schemathesis.auth(refresh_interval=None)
+    class WithKey:
+        def get(self, case, context):
+            return ADMIN_KEY
+
+        def set(self, case, data, context):
+            case.headers["Authorization"] = f"Bearer {data}"
+
+    @schemathesis.hook
+    def before_call(context, case, kwargs):
+        # It would remove its own key.
+        if str((case.path_parameters or {}).get("key_id")) == ADMIN_KEY_ID:
+            case.path_parameters["key_id"] = 999999
