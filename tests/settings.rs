@@ -136,6 +136,8 @@ async fn the_api_names_the_setting_that_is_wrong() {
             ("LINKS_PER_FILE", "-1"),
             ("LINK_MAX_DAYS", "0"),
             ("LINK_MAX_DAYS", "3651"),
+            ("PICTURE_MAX_BYTES", "1023"),
+            ("PICTURES_PER_HOUR", "-1"),
             ("UPLOAD_EXPIRY_HOURS", "0"),
             ("UPLOAD_EXPIRY_HOURS", "721"),
             ("DEFAULT_COUNTRY", "QQ"),

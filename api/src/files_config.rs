@@ -7,6 +7,7 @@ use clap::Args;
 use common::accounts::FileRoom;
 use common::config::{AppConfig, FilesConfig, SettingError};
 
+use crate::service::files::pictures::PictureTerms;
 use crate::service::files::{FileKinds, Files, LinkTerms, UploadEnd};
 
 /// How much users may upload, and what. A limit may be raised as far as one likes and is still
@@ -43,6 +44,12 @@ pub struct FileLimitConfig {
     /// Days that a link to a file is good at most (1 to 3650)
     #[arg(long, env, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3650))]
     link_max_days: u64,
+    /// Bytes of a picture that a user puts (1024 to 104857600)
+    #[arg(long, env, default_value_t = 10 * 1024 * 1024, value_parser = clap::value_parser!(u64).range(1_024..=104_857_600))]
+    picture_max_bytes: u64,
+    /// Pictures that a user may put within an hour; `0` is no limit
+    #[arg(long, env, default_value_t = 20)]
+    pictures_per_hour: u32,
 }
 
 fn bytes() -> clap::builder::RangedI64ValueParser<i64> {
@@ -73,6 +80,10 @@ impl FileLimitConfig {
             link_terms: LinkTerms {
                 most_of_a_file: self.links_per_file.into(),
                 longest: Duration::from_secs(self.link_max_days * 24 * 60 * 60),
+            },
+            picture_terms: PictureTerms {
+                most_bytes: self.picture_max_bytes,
+                most_in_an_hour: self.pictures_per_hour,
             },
         })
     }

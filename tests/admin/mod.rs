@@ -2,6 +2,7 @@
 
 mod console;
 mod hosts;
+mod import;
 mod keys;
 mod numbers;
 mod overview;

@@ -2,5 +2,6 @@
 
 mod downloads;
 mod links;
+mod pictures;
 mod stored;
 mod uploads;

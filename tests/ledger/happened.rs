@@ -2,12 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use common::domain::delivery::{DeliveryStatus, Reason};
 use common::domain::phone::PhoneNumber;
+use common::ledger::outcome::{Outcome, ProviderState};
 use futures_util::future::join_all;
+use ulid::Ulid;
 
 use super::{DAY, MINUTE, NUMBER, SECOND};
 use crate::support::in_process::{InProcess, Setup};
+use crate::support::ledger::Ledger;
 use crate::support::numbers::{TEST_NUMBER, abroad, address, spread};
+
+fn counted<const N: usize>(counts: [(&str, i64); N]) -> BTreeMap<String, i64> {
+    counts.map(|(what, times)| (what.to_owned(), times)).into()
+}
 
 fn parsed(number: &str) -> PhoneNumber {
     PhoneNumber::parse(number, "IN".parse().unwrap()).unwrap()
@@ -55,17 +63,14 @@ async fn a_number_s_history_says_what_held_its_owner_up() {
     assert_eq!(record.history[1].delivery_id.as_deref(), Some(asked.delivery_id()));
     assert_eq!(
         app.counts().await,
-        BTreeMap::from(
-            [
-                ("- - guess:none", 1),
-                ("- - guess:wrong", 1),
-                ("IN - asked", 1),
-                ("IN - refused:cooldown", 1),
-                ("IN test sent", 1),
-                ("IN test verified", 1),
-            ]
-            .map(|(what, times)| (what.to_owned(), times))
-        )
+        counted([
+            ("- - guess:none", 1),
+            ("- - guess:wrong", 1),
+            ("IN - asked", 1),
+            ("IN - refused:cooldown", 1),
+            ("IN test sent", 1),
+            ("IN test verified", 1),
+        ])
     );
 }
 
@@ -96,6 +101,95 @@ async fn what_is_refused_is_told_of_numbers_that_were_sent_to_alone() {
     }
     let counts = app.counts().await;
     assert_eq!((counts["IN - refused:service"], counts["- - guess:none"]), (19, 19));
+}
+
+/// Strangers neither push out what happened before, nor prolong it.
+#[async_test]
+async fn the_same_refusal_in_a_row_is_one_line() {
+    let app = Setup::defaults().start().await;
+    let client = app.at(&address(0));
+    client.ask(NUMBER).await.expect(200);
+    let key = format!("{{cheershare}}:history:{NUMBER}");
+    redis::cmd("PEXPIRE").arg(&key).arg(60_000).exec(&mut app.redis.connection()).unwrap();
+    for n in 1..30 {
+        app.at(&address(n)).ask(NUMBER).await.expect_code(429, "resend_cooldown");
+    }
+    assert_eq!(history(&app, NUMBER).await, ["asked", "refused cooldown"]);
+    assert!(app.redis.lives()[&key].unwrap() <= 60_000);
+    assert_eq!(app.counts().await["IN - refused:cooldown"], 29);
+}
+
+#[async_test]
+async fn a_report_that_comes_again_counts_once() {
+    let ledger = Ledger::new(300, &["test"], 0);
+    let (job, claimant) = (ledger.ask(1).await, Ulid::generate());
+    ledger.claim_try(&job, claimant).await;
+    // Before its call is recorded, and again.
+    for status in [DeliveryStatus::Sent, DeliveryStatus::Sent] {
+        ledger.report(&job, status, None).await;
+    }
+    let sent = Outcome::sent("test", "SM1".to_owned());
+    ledger.worker.record(&job, claimant, &sent).await.unwrap();
+    for status in [DeliveryStatus::Sent, DeliveryStatus::Delivered, DeliveryStatus::Delivered] {
+        ledger.report(&job, status, None).await;
+    }
+    assert_eq!(
+        ledger.counts().await,
+        counted([("IN - asked", 1), ("IN test delivered", 1), ("IN test sent", 1)])
+    );
+}
+
+/// A provider that fails is seen by its calls, be they tried again or not; a number that it refuses
+/// is not its failure.
+#[async_test]
+async fn a_call_that_failed_counts_though_no_other_follows() {
+    let ledger = Ledger::new(300, &["test"], 0);
+    for (last, outcome, state) in [
+        (1, Outcome::failed("test", Reason::NoAnswer), ProviderState::Fails),
+        (2, Outcome::failed("test", Reason::InvalidNumber), ProviderState::Works),
+    ] {
+        let (job, claimant) = (ledger.ask(last).await, Ulid::generate());
+        ledger.claim_try(&job, claimant).await;
+        let outcome = outcome.with_provider_state(state, None, None);
+        ledger.worker.record(&job, claimant, &outcome).await.unwrap();
+    }
+    assert_eq!(
+        ledger.counts().await,
+        counted([("IN - asked", 2), ("IN test attempt_failed", 1), ("IN test failed", 2)])
+    );
+}
+
+/// However many countries are asked for in vain.
+#[async_test]
+async fn refusals_make_so_many_counts_of_a_minute_and_no_more() {
+    let app = Setup::limits_off().set("SENDS_PER_HOUR", 1).start().await;
+    let client = app.at(&address(0));
+    client.ask(&spread(0)).await.expect(200);
+    let key = format!("{{cheershare}}:counts:{}", app.clock.unix_ms() / 60_000);
+    let mut redis = app.redis.connection();
+    for n in 0..200 {
+        redis::cmd("HSET").arg(&key).arg(format!("{n}  x")).arg(1).exec(&mut redis).unwrap();
+    }
+    client.ask(&spread(1)).await.expect_code(429, "service_limit");
+    let counts = app.counts().await;
+    assert_eq!(counts["- - refused:service"], 1);
+    assert!(!counts.contains_key("IN - refused:service"));
+}
+
+#[async_test]
+async fn what_was_erased_does_not_come_back() {
+    let app = Setup::limits_off().start().await;
+    let client = app.at(&address(0));
+    let asked = client.ask(NUMBER).await.expect(200);
+    let code = app.deliver(&asked).await;
+    client.verify(NUMBER, &code).await.expect(200);
+    // Its code is another one by now.
+    client.ask(NUMBER).await.expect(200);
+    app.numbers().erase(parsed(NUMBER).e164()).await.unwrap();
+    let kept = app.redis.lives().into_keys();
+    let kept: Vec<_> =
+        kept.filter(|key| key.contains("delivery") || key.contains("history")).collect();
+    assert_eq!(kept, [""; 0]);
 }
 
 #[async_test]

@@ -49,7 +49,17 @@ async fn it_says_what_is_true_now() {
     let body = json!({"name": "Asha Rao", "version": version});
     user.call(Method::PATCH, "/me", Some(&body)).await.expect(200);
     let token = tokens["access_token"].as_str().unwrap();
-    assert_eq!(user_info(provider.client(), token).await.body["name"], "Asha Rao");
+    let told = user_info(provider.client(), token).await.body;
+    assert_eq!((told["name"].as_str(), told.get("picture")), (Some("Asha Rao"), None));
+    let id = "p4q7n2w5zc6x3v2b7t6h4y5xke";
+    let picture = format!(
+        "INSERT INTO pictures (id, user_id, state, due_at, session_id, address, created_at, made_at)
+        SELECT '{id}', id, 'made', 0, '', '', created_at, created_at FROM users"
+    );
+    provider.app.database.execute(&picture).await;
+    let told = user_info(provider.client(), token).await.body;
+    assert!(told["picture"].as_str().unwrap().ends_with(&format!("/pictures/{id}")), "{told}");
+    assert!(told["picture"].as_str().unwrap().starts_with("http"), "{told}");
 }
 
 #[async_test]

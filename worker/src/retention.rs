@@ -26,6 +26,8 @@ pub async fn prune_database(accounts: Accounts, clock: Clock, events_for: Durati
         remove("tokens", || accounts.prune_expired_tokens(clock.now(), ROWS_PER_STATEMENT)).await;
         remove("grants", || accounts.prune_expired_grants(clock.now(), ROWS_PER_STATEMENT)).await;
         remove("file_links", || accounts.prune_file_links(clock.now(), ROWS_PER_STATEMENT)).await;
+        remove("pictures", || accounts.prune_gone_pictures(clock.unix_ms(), ROWS_PER_STATEMENT))
+            .await;
         remove("logouts", || {
             let now = clock.unix_ms();
             accounts.prune_untold_logouts(now - millis(LOGOUTS_FOR), now, ROWS_PER_STATEMENT)

@@ -15,6 +15,7 @@ pub const NEEDED: &[(&str, &str, AdminRole)] = &[
     ("GET", "/admin/users/{user_id}/events", Viewer),
     ("GET", "/admin/users/{user_id}/deliveries", Viewer),
     ("POST", "/admin/users", Operator),
+    ("POST", "/admin/import/users", Owner),
     ("PATCH", "/admin/users/{user_id}", Operator),
     ("DELETE", "/admin/users/{user_id}", Owner),
     ("POST", "/admin/users/{user_id}/phone-number", Operator),

@@ -24,6 +24,10 @@ pub struct FileBody(UnreadBody);
 #[derive(Debug)]
 pub struct PieceBody(UnreadBody);
 
+/// The body of `PUT /me/picture`.
+#[derive(Debug)]
+pub struct PictureBody(UnreadBody);
+
 /// A body that nobody has begun to read.
 #[derive(Debug)]
 pub(crate) struct UnreadBody {
@@ -54,6 +58,12 @@ impl UnreadBody {
 }
 
 impl FileBody {
+    pub(crate) fn into_inner(self) -> UnreadBody {
+        self.0
+    }
+}
+
+impl PictureBody {
     pub(crate) fn into_inner(self) -> UnreadBody {
         self.0
     }
@@ -122,6 +132,30 @@ impl<'a> ApiExtractor<'a> for PieceBody {
         Some(MetaRequest {
             description: Some("The bytes that follow the offset"),
             content: vec![content(tus::PIECE, binary())],
+            required: true,
+        })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        Ok(Self(UnreadBody::take(request, body)?))
+    }
+}
+
+impl<'a> ApiExtractor<'a> for PictureBody {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(_: &mut Registry) {}
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(MetaRequest {
+            description: Some("A JPEG, PNG or WebP as it is"),
+            content: vec![content("application/octet-stream", binary())],
             required: true,
         })
     }

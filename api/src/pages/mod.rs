@@ -46,7 +46,7 @@ impl Parts {
         // A `<` in a text would end the element.
         let settings = parts.settings.to_string().replace('<', "\\u003c");
         let policy = format!(
-            "default-src 'none'; script-src '{}'; style-src '{}'; img-src data:; connect-src 'self'; base-uri 'none'; \
+            "default-src 'none'; script-src '{}'; style-src '{}'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; \
              form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
             hash(&script),
             hash(&style),

@@ -415,7 +415,8 @@ onSubmit("verify", async () => {
     token.set(answer.token);
     const kept = await keepSession();
     if (kept.ok && onward) return location.replace(onward);
-    await showHome(answer.data);
+    const { picture } = await call("GET", "/me", { signedIn: true });
+    await showHome(answer.data, picture);
     return kept.ok || fail("home", inWords(kept));
   }
   if (answer.code !== "invalid_otp") return fail("verify", inWords(answer), otp);
@@ -462,7 +463,10 @@ function deviceName(text) {
 // Gives the browser the session that this page has, in a cookie, for apps behind a gateway.
 const keepSession = () => call("POST", "/session", { signedIn: true });
 
-async function showHome(user) {
+async function showHome(user, picture) {
+  // By its path: the page lets pictures come from its own origin alone.
+  $("picture").hidden = !picture;
+  if (picture) $("picture").src = new URL(picture, location).pathname;
   $("home-title").textContent = `Hello, ${user.name}`;
   $("own-number").textContent = readable(user.phone_number);
   fail("home", "");
@@ -543,19 +547,19 @@ async function begin() {
   const answer = token.get() ? await call("GET", "/me", { signedIn: true }) : {};
   if (answer.ok) await keepSession();
   const asksService = request || !(answer.ok || answer.code);
-  const { data: user, asking } = asksService ? await call("GET", `/session${request && `?request=${request}`}`) : {};
+  const { data: user, asking, picture } = asksService ? await call("GET", `/session${request && `?request=${request}`}`) : {};
   if (asking) {
     onward = `/oauth/continue?request=${request}`;
     if (asking.is_enough) return location.replace(onward);
     $("ask-title").textContent = `Sign in to ${asking.name}`;
     number.value = asking.number ?? "";
     groupNumber();
-  } else if (answer.ok) return showHome(answer.data);
+  } else if (answer.ok) return showHome(answer.data, answer.picture);
   const one = asks.find(lives);
   // Whoever comes by a link or an address begins anew.
   if (one && performance.getEntriesByType("navigation")[0]?.type !== "navigate") return awaitCode(one);
   if (isOver(answer)) token.drop();
-  if (user && !asking) return showHome(user);
+  if (user && !asking) return showHome(user, picture);
   show("ask");
   if (request && !asking) fail("ask", "This sign-in has expired. Go back to the app and start again.");
   if (answer.code) fail("ask", inWords(answer));

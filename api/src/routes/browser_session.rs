@@ -18,6 +18,7 @@ use crate::http::middleware::client_of;
 use crate::http::origin::Origin;
 use crate::http::same_origin;
 use crate::http::session_cookie::SessionCookie;
+use crate::routes::pictures;
 use crate::service::openid::{self, OpenId};
 use crate::service::sessions::{self, CurrentUser};
 use crate::state::AppState;
@@ -90,11 +91,18 @@ impl BrowserSession {
             None => None,
         };
         let asking = self.asking(request, current.as_deref()).await?;
+        let picture = match &current {
+            Some(current) => state.accounts.picture_of(current.user.id).await?,
+            None => None,
+        };
         let user = current.map(|current| {
             let user = &current.user;
             json!({"name": user.name, "phone_number": user.phone_number.as_str()})
         });
         let mut body = json!({ "data": user });
+        if let (Some(id), Some(body)) = (picture, body.as_object_mut()) {
+            body.insert("picture".to_owned(), json!(pictures::url(state, &id)));
+        }
         if let (Some(asking), Some(body)) = (asking, body.as_object_mut()) {
             body.insert("asking".to_owned(), asking);
         }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use common::accounts::Renamed;
+use common::accounts::entities::user;
+use common::accounts::{AccountsError, Renamed};
 use common::domain::client::Client;
 use common::domain::person_name::PersonName;
 use poem::web::Data;
@@ -11,8 +12,8 @@ use poem_openapi::types::Example;
 use poem_openapi::{Object, OpenApi};
 use serde::Deserialize;
 
-use super::Tag;
-use super::payloads::User;
+use super::payloads::{NullableText, User};
+use super::{Tag, pictures};
 use crate::http::bearer::BearerToken;
 use crate::http::error::{ApiError, ErrorKind, Failure, Failures};
 use crate::http::strict_json::StrictJson;
@@ -27,6 +28,8 @@ pub struct MeApi;
 pub struct Me {
     /// Who.
     data: User,
+    /// Where everybody sees the user's picture; null where they have none.
+    picture: NullableText,
 }
 
 /// A change of what a user says of themselves.
@@ -68,8 +71,12 @@ impl Failures for ChangeFailures {
 impl MeApi {
     /// See who is signed in
     #[oai(path = "/me", method = "get", tag = "Tag::Account", operation_id = "getMe")]
-    async fn me(&self, current: BearerToken) -> Result<Json<Me>, Failure<ReadFailures>> {
-        Ok(Json(Me { data: current.0.user.clone().into() }))
+    async fn me(
+        &self,
+        state: Data<&Arc<AppState>>,
+        current: BearerToken,
+    ) -> Result<Json<Me>, Failure<ReadFailures>> {
+        Ok(Json(Me::of(*state, current.0.user.clone()).await?))
     }
 
     /// Change the name
@@ -94,7 +101,7 @@ impl MeApi {
                 if user.version != version {
                     tracing::info!(event = "profile_changed", user_id, version = user.version);
                 }
-                Ok(Json(Me { data: user.into() }))
+                Ok(Json(Me::of(*state, user).await?))
             }
             Renamed::Outdated => Err(ErrorKind::EditConflict.into()),
             Renamed::TooOften(wait) => {
@@ -104,9 +111,17 @@ impl MeApi {
     }
 }
 
+impl Me {
+    async fn of(state: &AppState, user: user::Model) -> Result<Self, AccountsError> {
+        let picture = state.accounts.picture_of(user.id).await?;
+        let picture = NullableText(picture.map(|id| pictures::url(state, &id)));
+        Ok(Self { data: user.into(), picture })
+    }
+}
+
 impl Example for Me {
     fn example() -> Self {
-        Self { data: User::example() }
+        Self { data: User::example(), picture: NullableText(None) }
     }
 }
 

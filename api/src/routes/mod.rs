@@ -15,6 +15,7 @@ pub(crate) mod openid;
 pub(crate) mod paging;
 pub mod payloads;
 pub mod phone_number;
+pub mod pictures;
 pub mod protected;
 pub mod sign_up;
 pub mod tokens;
@@ -30,6 +31,7 @@ pub(crate) fn operations() -> impl OpenApi + 'static {
         sign_up::SignUpApi,
         deliveries::DeliveriesApi,
         me::MeApi,
+        pictures::PicturesApi,
         phone_number::PhoneNumberApi,
         deletion::DeletionApi,
         events::EventsApi,

@@ -16,3 +16,4 @@ pub mod sessions;
 pub mod sign_up;
 pub mod test_numbers;
 pub mod turns;
+pub mod user_import;

@@ -22,6 +22,7 @@ pub mod pool;
 mod postgres;
 mod sessions;
 mod sign_in;
+mod user_import;
 mod user_lists;
 mod users;
 
@@ -51,6 +52,7 @@ pub use self::pictures::{DuePicture, MadePicture, OwnPicture, PictureToPut, PutB
 use self::postgres::Primary;
 pub use self::sessions::{Session, SessionFilter};
 pub use self::sign_in::{NewSession, SignedIn};
+pub use self::user_import::MOST_AT_ONCE;
 pub use self::user_lists::{ListedUser, UserFilter, UserOrder};
 pub use self::users::Renamed;
 use crate::config::SettingError;

@@ -21,6 +21,7 @@ pub enum AdminActionKind {
     BreakerReset,
     BucketEmptied,
     UserCreated,
+    UsersImported,
     UserRenamed,
     UserMoved,
     UserDeleted,

@@ -7,6 +7,7 @@
 
 mod cloud;
 mod folder;
+pub mod pictures;
 #[cfg(test)]
 mod tests;
 mod upload;

@@ -24,7 +24,7 @@ pub const ACL: &str = "\
     resetchannels &{cheershare}:* \
     -@all +cluster|nodes +del +eval +evalsha +exists +expire +get +hdel +hexists +hget +hgetall \
     +hincrby +hkeys +hlen +hmget +hmset +hset +hsetnx +info +lindex +llen +lpush +lrange +lrem \
-    +ltrim +mget +pexpire +ping +pttl +publish +rpush +rpushx +sadd +scard +script +select +set \
+    +lset +ltrim +mget +pexpire +ping +pttl +publish +rpush +rpushx +sadd +scard +script +select +set \
     +setnx +sismember +smembers +spop +srem +subscribe +time +unsubscribe +zadd +zcard +zcount \
     +zrange +zrangebyscore +zrem +zremrangebyrank +zremrangebyscore +zrevrange +zscore";
 

@@ -34,12 +34,21 @@ pub enum FileJob {
         /// The only sweep that may run now has this name.
         sweep: String,
     },
+    /// Make the picture of what a user has put.
+    MakePicture {
+        /// The picture.
+        id: String,
+        /// Until when it is left to this job (Unix ms). A row that says otherwise has another.
+        lease: i64,
+    },
 }
 
 impl Job for FileJob {
     fn subject(&self) -> String {
         match self {
             Self::Sweep { sweep } => sweep.clone(),
+            // Whoever knows a picture's id sees it.
+            Self::MakePicture { .. } => "a picture".to_owned(),
         }
     }
 }

@@ -99,7 +99,7 @@ fn check_that_every_parameter_and_body_is_described(document: &Value) {
 fn is_an_upload(body: &Value) -> bool {
     let kinds: Vec<&str> =
         body["content"].as_object().unwrap().keys().map(String::as_str).collect();
-    let is_file = kinds == [BYTES, "multipart/form-data"];
+    let is_file = kinds == [BYTES] || kinds == [BYTES, "multipart/form-data"];
     let is_upload = is_file || kinds == ["application/offset+octet-stream"];
     assert!(!is_upload || is_text(&body["description"]), "{body}");
     is_upload

@@ -89,9 +89,10 @@ async fn swagger_ui_needs_nothing_from_the_internet() {
 }
 
 /// Every operation, with all statuses that it can answer with.
-const OPERATIONS: [(&str, &[&str]); 30] = [
+const OPERATIONS: [(&str, &[&str]); 34] = [
     ("delete /files/{file_id}", &["204", "401", "404", "500", "503"]),
     ("delete /files/{file_id}/links/{link_id}", &["204", "401", "404", "500", "503"]),
+    ("delete /me/picture", &["204", "401", "500", "503"]),
     ("delete /tokens", &["204", "400", "401", "500", "503"]),
     ("delete /tokens/current", &["204", "401", "500", "503"]),
     ("delete /tokens/{token_id}", &["204", "401", "404", "500", "503"]),
@@ -106,7 +107,12 @@ const OPERATIONS: [(&str, &[&str]); 30] = [
     ("get /healthz", &["200", "401", "500", "503"]),
     ("get /me", &["200", "401", "500", "503"]),
     ("get /me/events", &["200", "400", "401", "500", "503"]),
+    ("get /me/picture", &["200", "401", "500", "503"]),
     ("get /oauth/jwks", &["200", "401", "404", "500", "503"]),
+    (
+        "get /pictures/{picture_id}",
+        &["200", "206", "302", "304", "401", "404", "412", "416", "500", "503"],
+    ),
     ("get /protected", &["200", "401", "500", "503"]),
     ("get /readyz", &["200", "401", "500", "503"]),
     (
@@ -150,6 +156,10 @@ const OPERATIONS: [(&str, &[&str]); 30] = [
     ),
     ("post /tokens/current/jwt", &["200", "400", "401", "404", "408", "413", "415", "500", "503"]),
     ("post /tokens/current/renewal", &["200", "400", "401", "409", "422", "500", "503"]),
+    (
+        "put /me/picture",
+        &["202", "400", "401", "404", "408", "413", "415", "429", "500", "503", "507"],
+    ),
 ];
 
 #[async_test]

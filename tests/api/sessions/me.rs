@@ -11,7 +11,7 @@ async fn users_read_and_change_themselves() {
     let user = SignedIn::with(app.client(), NUMBER, "").await;
     let other = SignedIn::with(app.client(), OTHER_NUMBER, "").await;
     let me = user.get("/me").await.expect(200);
-    assert_eq!(me.body, json!({"data": user.user}));
+    assert_eq!(me.body, json!({"data": user.user, "picture": null}));
     assert_eq!(keys(&me.body["data"]), ["created_at", "id", "name", "phone_number", "version"]);
 
     let changed = user
@@ -20,7 +20,7 @@ async fn users_read_and_change_themselves() {
         .expect(200);
     let mut expected = user.user.clone();
     (expected["name"], expected["version"]) = (json!("Rav\u{ef}"), json!(2));
-    assert_eq!(changed.body, json!({"data": expected}));
+    assert_eq!(changed.body, json!({"data": expected, "picture": null}));
     assert_eq!(user.get("/me").await.body, changed.body);
     assert_eq!(
         SignedIn::with(app.client(), NUMBER, "").await.user,
@@ -57,7 +57,7 @@ async fn users_read_and_change_themselves() {
     }
     assert_eq!(user.call(Method::PATCH, "/me", None).await.status, 415);
     assert_eq!(user.get("/me").await.body, changed.body);
-    assert_eq!(other.get("/me").await.body, json!({"data": other.user}));
+    assert_eq!(other.get("/me").await.body, json!({"data": other.user, "picture": null}));
 
     for (method, path) in [
         (Method::GET, "/me"),

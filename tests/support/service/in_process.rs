@@ -141,15 +141,7 @@ impl InProcess {
     /// How often each thing happened, by country, provider and what: `IN test sent`, with `-` for
     /// none.
     pub(crate) async fn counts(&self) -> BTreeMap<String, i64> {
-        let now = self.clock.unix_ms();
-        let mut counts = BTreeMap::new();
-        for count in counts::read(&mut self.redis_connection(), 0, now).await.unwrap() {
-            let [country, provider] =
-                [count.country, count.provider].map(|text| text.unwrap_or_else(|| "-".to_owned()));
-            *counts.entry(format!("{country} {provider} {}", count.what)).or_default() +=
-                count.times;
-        }
-        counts
+        counts_in(&mut self.redis_connection(), &self.clock).await
     }
 
     fn redis_connection(&self) -> RedisConnection {
@@ -206,6 +198,16 @@ impl InProcess {
         self.advance(Duration::from_millis(1));
         attempt().await.expect(200)
     }
+}
+
+pub(crate) async fn counts_in(redis: &mut RedisConnection, clock: &Clock) -> BTreeMap<String, i64> {
+    let mut counts = BTreeMap::new();
+    for count in counts::read(redis, 0, clock.unix_ms()).await.unwrap() {
+        let [country, provider] =
+            [count.country, count.provider].map(|text| text.unwrap_or_else(|| "-".to_owned()));
+        *counts.entry(format!("{country} {provider} {}", count.what)).or_default() += count.times;
+    }
+    counts
 }
 
 /// A client at one address.

@@ -1,5 +1,6 @@
 //! The delivery scripts in process, over a real Redis: the test is the worker, and moves the time.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use common::crypto::otp_keys::OtpKeys;
@@ -25,7 +26,7 @@ use redis::Commands;
 use ulid::Ulid;
 
 use crate::support::app::SOON;
-use crate::support::in_process::{BEGIN, Setup};
+use crate::support::in_process::{BEGIN, Setup, counts_in};
 use crate::support::redis_server::Redis;
 use crate::support::settings::OTP_SECRET;
 
@@ -134,6 +135,10 @@ impl Ledger {
             reason = "an instant in ms is a whole number of 41 bits"
         )]
         waiting.iter().map(|(_, due)| *due as i64 - self.clock.unix_ms()).collect()
+    }
+
+    pub(crate) async fn counts(&self) -> BTreeMap<String, i64> {
+        counts_in(&mut self.connection.clone(), &self.clock).await
     }
 
     pub(crate) async fn claim(&self, job: &SendOtp, claimant: Ulid) -> Claim {

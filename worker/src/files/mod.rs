@@ -3,6 +3,7 @@
 
 mod sweep;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::accounts::Accounts;
@@ -13,11 +14,13 @@ use common::queue::job::FileJob;
 use common::queue::{NewJob, Queue, enqueue};
 use common::runtime::clock::Clock;
 use redis::RedisResult;
+use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use ulid::Ulid;
 
+use crate::pictures::maker::PictureMaker;
 use crate::queue::runner::{self, RunnerSettings};
 
 /// Jobs at once of one worker.
@@ -52,11 +55,20 @@ impl FileKeeper {
             ..RunnerSettings::default()
         };
         let clock = self.clock.clone();
+        let maker = PictureMaker {
+            accounts: self.accounts.clone(),
+            storage: self.storage.clone(),
+            redis: self.redis.clone(),
+            clock: clock.clone(),
+            turn: Arc::new(Semaphore::new(1)),
+        };
+        let _pictures = AbortOnDropHandle::new(tokio::spawn(maker.clone().feed()));
         let handler = move |job: FileJob| {
-            let keeper = self.clone();
+            let (keeper, maker) = (self.clone(), maker.clone());
             async move {
                 match job {
                     FileJob::Sweep { sweep } => keeper.sweep(&sweep).await,
+                    FileJob::MakePicture { id, lease } => maker.make(&id, lease).await,
                 }
             }
         };

@@ -2,3 +2,4 @@
 
 pub mod apart;
 pub mod make;
+pub mod maker;

@@ -72,6 +72,7 @@ enum ActionKind {
     BreakerReset,
     BucketEmptied,
     UserCreated,
+    UsersImported,
     UserRenamed,
     UserMoved,
     UserDeleted,

@@ -109,6 +109,12 @@ pub enum ErrorKind {
         "Invalid link: it has to live for 60 seconds to as long as the service allows, and to be used 1 to 1,000,000 times"
     )]
     InvalidLink,
+    #[error("The picture has too many bytes")]
+    PictureTooLarge,
+    #[error("A picture has to be a JPEG, a PNG or a WebP")]
+    NotAPicture,
+    #[error("Too many pictures within an hour; try again later")]
+    TooManyPictures,
     #[error("The file has as many links as it may have")]
     TooManyLinks,
     #[error("Too many new links within an hour; try again later")]
@@ -249,6 +255,9 @@ impl ErrorKind {
             Self::ChecksumMismatch => (checksum_mismatch(), "checksum_mismatch"),
             Self::FileStoreFull => (StatusCode::INSUFFICIENT_STORAGE, "file_store_full"),
             Self::InvalidLink => (StatusCode::BAD_REQUEST, "invalid_link"),
+            Self::PictureTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "picture_too_large"),
+            Self::NotAPicture => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_a_picture"),
+            Self::TooManyPictures => (StatusCode::TOO_MANY_REQUESTS, "picture_limit"),
             Self::TooManyLinks => (StatusCode::CONFLICT, "too_many_links"),
             Self::TooManyNewLinks => (StatusCode::TOO_MANY_REQUESTS, "link_limit"),
             Self::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "precondition_failed"),
@@ -320,6 +329,7 @@ impl ErrorKind {
             Self::ChallengeRequired
             | Self::TooManyNames
             | Self::TooManyNewLinks
+            | Self::TooManyPictures
             | Self::TooManyWrongKeys => true,
             _ => self.usual_retry_after().is_some(),
         }

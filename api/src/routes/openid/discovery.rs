@@ -35,6 +35,7 @@ impl Provider {
             "sid",
             "amr",
             "name",
+            "picture",
             "phone_number",
             "phone_number_verified",
         ];

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{Provider, with_header};
 use crate::http::error::ApiError;
 use crate::http::form;
+use crate::routes::pictures;
 
 /// What a request says of its access token.
 enum Shown {
@@ -30,14 +31,20 @@ impl Provider {
         let Some(token) = AccessToken::parse(&token) else { return Ok(invalid()) };
         let now = self.state.clock.now();
         let grant = self.state.accounts.access_grant(&token, now).await.map_err(ApiError::from)?;
-        Ok(match grant.and_then(|grant| self.claims(&grant)) {
+        let picture = match &grant {
+            Some(grant) if grant.scope.split(' ').any(|scope| scope == "profile") => {
+                self.state.accounts.picture_of(grant.user.id).await.map_err(ApiError::from)?
+            }
+            _ => None,
+        };
+        Ok(match grant.and_then(|grant| self.claims(&grant, picture)) {
             Some(claims) => Json(claims).into_response(),
             None => invalid(),
         })
     }
 
     /// None where the client is not one any more.
-    fn claims(&self, grant: &AccessGrant) -> Option<Value> {
+    fn claims(&self, grant: &AccessGrant, picture: Option<String>) -> Option<Value> {
         let clients = self.state.registered_clients.get();
         let (_, terms) = clients.openid(&grant.client_id)?;
         let sub = grant.user.id.to_string();
@@ -47,6 +54,9 @@ impl Provider {
             match scope {
                 "profile" => {
                     add("name", json!(grant.user.name));
+                    if let Some(id) = &picture {
+                        add("picture", json!(pictures::url(&self.state, id)));
+                    }
                 }
                 "phone" => {
                     add("phone_number", json!(grant.user.phone_number.as_str()));

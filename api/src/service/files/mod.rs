@@ -2,6 +2,7 @@
 
 pub mod downloads;
 mod kinds;
+pub mod pictures;
 pub mod uploads;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use common::accounts::FileRoom;
 use common::files::FileStorage;
 
 pub use self::kinds::FileKinds;
+use self::pictures::PictureTerms;
 pub use self::uploads::UploadEnd;
 
 /// What uploads and downloads work with.
@@ -33,6 +35,7 @@ pub struct Files {
     /// Bytes a second of a download.
     pub slowest_download: u64,
     pub link_terms: LinkTerms,
+    pub picture_terms: PictureTerms,
 }
 
 /// What links to files may be.

@@ -11,6 +11,13 @@ for _, challenge in pairs(record[N.challenges]) do
 end
 record[N.challenges] = {}
 tidy.save(keys.number, record, call.now)
+-- SMS of codes that have ended before.
+for _, entry in ipairs(redis.call('LRANGE', keys.history, 0, -1)) do
+    local id = cmsgpack.unpack(entry)[3]
+    if id ~= '' then
+        redis.call('DEL', settings.delivery_prefix .. id)
+    end
+end
 local addresses = redis.call('ZCARD', keys.known)
 redis.call('DEL', keys.known, keys.history)
 return { codes = codes, known_addresses = addresses }

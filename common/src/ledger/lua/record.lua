@@ -19,8 +19,11 @@ end
 if outcome.status == 'sent' then
     sms[D.provider_id] = outcome.provider_id
     if delivery.may_move(sms, 'sent') then
+        -- A report may have come before.
+        if sms[D.status] ~= 'sent' then
+            happened.to_sms(now, call.delivery_id, sms, 'sent', outcome.provider)
+        end
         sms[D.status], sms[D.reason], sms[D.claimed_until] = 'sent', false, false
-        happened.to_sms(now, call.delivery_id, sms, 'sent', outcome.provider)
     end
     delivery.save(keys.delivery, sms)
     return news
@@ -41,6 +44,9 @@ if outcome.status == 'queued' then
     local at = outcome.retry_at > now and outcome.retry_at
     unsent.put_off(keys.delivery, sms, at, call.next_job_id, call.next_job)
     return news
+end
+if outcome.provider_state and outcome.provider_state ~= 'works' then
+    happened.last_attempt_failed(now, sms, outcome.provider)
 end
 local provider = outcome.reason ~= 'code_unreadable' and outcome.provider
 unsent.finish(call.delivery_id, keys.delivery, sms, outcome.status, outcome.reason, provider,

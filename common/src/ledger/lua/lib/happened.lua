@@ -4,6 +4,8 @@ local happened = {}
 
 local MINUTE, DAY = 60000, 86400000
 local MOST_OF_A_NUMBER = 50
+-- Of a minute. Whoever asks in vain in all countries adds no more to it.
+local MOST_REFUSALS_BY_COUNTRY = 200
 
 local function count(now, country, provider, what, times)
     local key = settings.counts_prefix .. math.floor(now / MINUTE)
@@ -12,14 +14,29 @@ local function count(now, country, provider, what, times)
     end
 end
 
-local function tell(command, number, ...)
+-- A history begins with an SMS that is asked for, and ends a day after the last thing of an SMS.
+local function tell(begins, number, ...)
     local key = settings.history_prefix .. number
-    local length = redis.call(command, key, cmsgpack.pack({ ... }))
+    local length = redis.call(begins and 'RPUSH' or 'RPUSHX', key, cmsgpack.pack({ ... }))
     if length > MOST_OF_A_NUMBER then
         redis.call('LTRIM', key, -MOST_OF_A_NUMBER, -1)
     end
-    if length > 0 then
-        redis.call('PEXPIRE', key, DAY)
+    redis.call('PEXPIRE', key, DAY)
+end
+
+-- Anybody can do this to anybody's number: it makes no history, and one line however often it
+-- comes in a row.
+local function tell_of_stranger(now, number, what, reason, wait)
+    local key = settings.history_prefix .. number
+    local last = redis.call('LINDEX', key, -1)
+    if not last then
+        return
+    end
+    local entry, before = cmsgpack.pack({ now, what, '', '', reason, wait }), cmsgpack.unpack(last)
+    if before[2] == what and before[5] == reason then
+        redis.call('LSET', key, -1, entry)
+    elseif redis.call('RPUSH', key, entry) > MOST_OF_A_NUMBER then
+        redis.call('LTRIM', key, -MOST_OF_A_NUMBER, -1)
     end
 end
 
@@ -27,7 +44,15 @@ end
 function happened.to_sms(now, id, sms, what, provider, reason)
     if sms[D.country] then
         count(now, sms[D.country], provider, what, 1)
-        tell('RPUSH', sms[D.number], now, what, id, provider, reason or '', 0)
+        tell(what == 'asked', sms[D.number], now, what, id, provider, reason or '', 0)
+    end
+end
+
+-- A call that failed for the provider's own reasons and is not followed by another one: what came
+-- of the SMS is told by itself.
+function happened.last_attempt_failed(now, sms, provider)
+    if sms[D.country] then
+        count(now, sms[D.country], provider, 'attempt_failed', 1)
     end
 end
 
@@ -37,19 +62,22 @@ function happened.to_code(now, challenge, what, times)
     local sms = delivery.load(settings.delivery_prefix .. id)
     if sms and sms[D.country] then
         count(now, sms[D.country], sms[D.provider] or '', 'verified', times)
-        tell('RPUSH', sms[D.number], now, what, id, '', '', 0)
+        tell(false, sms[D.number], now, what, id, '', '', 0)
     end
 end
 
--- Anybody can name any number, so the rest is told only of numbers that something is told of.
 function happened.refused(now, country, number, kind, wait)
+    local key = settings.counts_prefix .. math.floor(now / MINUTE)
+    if redis.call('HLEN', key) >= MOST_REFUSALS_BY_COUNTRY then
+        country = ''
+    end
     count(now, country, '', 'refused:' .. kind, 1)
-    tell('RPUSHX', number, now, 'refused', '', '', kind, math.ceil(wait))
+    tell_of_stranger(now, number, 'refused', kind, math.ceil(wait))
 end
 
 function happened.wrong_guess(now, number, why)
     count(now, '', '', 'guess:' .. why, 1)
-    tell('RPUSHX', number, now, 'wrong_guess', '', '', why, 0)
+    tell_of_stranger(now, number, 'wrong_guess', why, 0)
 end
 
 return happened
