@@ -12,7 +12,7 @@ use crate::runtime::clock::{Timestamp, millis};
 
 const MINUTE: i64 = 60_000;
 /// Of Redis' time, what one round trip may take.
-const MINUTES_AT_ONCE: usize = 240;
+const MINUTES_AT_ONCE: usize = 60;
 
 /// How often one thing happened within a minute. Sends to test numbers and notices do not count.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use crate::crypto::otp_keys::{CannotOpen, OtpKeys};
-use crate::domain::cursor::{Page, PageRequest};
 use crate::domain::message::Message;
 use crate::domain::phone::E164;
 use crate::domain::purpose::PurposeKind;
@@ -36,8 +35,6 @@ const HOLD: Duration = Duration::from_secs(1);
 const LEAST_LIFE: Duration = Duration::from_secs(1);
 /// Dead letters that are kept.
 const DEAD_LETTERS_KEPT: u32 = 1_000;
-/// As many as there may be, so that each has a place of its own.
-const PLACES_IN_A_MILLISECOND: i64 = DEAD_LETTERS_KEPT as i64;
 
 /// A provider as the scripts know it.
 #[derive(Clone, Debug, Serialize)]
@@ -363,25 +360,4 @@ pub async fn dead_letters(redis: &mut RedisConnection) -> Result<Vec<DeadLetter>
     let entries: Vec<String> =
         redis::cmd("LRANGE").arg(keys::DEAD_LETTERS).arg(0).arg(-1).query_async(redis).await?;
     Ok(entries.iter().filter_map(|entry| serde_json::from_str(entry).ok()).collect())
-}
-
-/// A page of those that fit. A letter's place is when it ended and, among those of one millisecond,
-/// its place in the list, so that pages go on where they were while new letters come.
-#[must_use]
-pub fn page_of_dead_letters(
-    letters: Vec<DeadLetter>,
-    fits: impl Fn(&DeadLetter) -> bool,
-    page: PageRequest,
-) -> Page<DeadLetter> {
-    let before = page.before();
-    let mut placed: Vec<(i64, DeadLetter)> = Vec::with_capacity(letters.len());
-    let mut place = i64::MAX;
-    for letter in letters {
-        // Newest first; of those of one millisecond each is below the one before it.
-        place = letter.at.saturating_mul(PLACES_IN_A_MILLISECOND).min(place.saturating_sub(1));
-        placed.push((place, letter));
-    }
-    placed.retain(|(place, letter)| *place < before && fits(letter));
-    placed.truncate(usize::try_from(page.rows_asked()).unwrap_or(usize::MAX));
-    Page::new(placed, page.limit, |(place, _)| *place).filter_map(|(_, letter)| Some(letter))
 }
