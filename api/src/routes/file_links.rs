@@ -67,7 +67,8 @@ pub struct Link {
     created_at: OffsetDateTime,
     /// When it ends (RFC 3339, UTC).
     expires_at: OffsetDateTime,
-    /// How often it may be used.
+    /// How often it may be used; left out where as often as one likes.
+    #[oai(skip_serializing_if_is_none)]
     max_downloads: Option<u64>,
     /// How often it was used.
     downloads: u64,

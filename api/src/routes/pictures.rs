@@ -42,6 +42,7 @@ pub struct Picture {
     /// Whether one is being made of what was put last.
     being_made: bool,
     /// Why none could be made of what was put last.
+    #[oai(skip_serializing_if_is_none)]
     fault: Option<PictureFault>,
 }
 
