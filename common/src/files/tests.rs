@@ -51,6 +51,10 @@ async fn an_upload_goes_on_from_what_is_written_down_and_not_from_what_is_on_the
     assert_eq!(read(&storage, id.as_str(), 262_143..262_146).await, bytes[262_143..262_146]);
     assert!(read(&storage, id.as_str(), 5..5).await.is_empty());
 
+    // Nobody else writes meanwhile.
+    let other = storage.upload(again.clone()).await;
+    assert!(matches!(other, Err(StorageError::Locked)), "{other:?}");
+    drop(upload);
     // What is discarded takes no room.
     let mut upload = storage.upload(again).await.unwrap();
     upload.push(&bytes[100..400_000]).await.unwrap();
