@@ -97,7 +97,9 @@ async fn a_conversation_is_counted() {
     ] {
         assert_eq!(worker.value(name, &labels), value, "{name} {labels:?}");
     }
-    assert_eq!(worker.value("cheershare_housekeeping_removed_total", &[]), 3.0);
+    // The jobs of the SMS, and that of the files' sweep, once it has ended.
+    let removed = worker.value("cheershare_housekeeping_removed_total", &[]);
+    assert!((3.0..=4.0).contains(&removed), "{removed}");
     for program in [&api, &worker] {
         assert_eq!(program.value("cheershare_store_up", &[]), 2.0, "Redis and the database");
         let open = program.value("cheershare_database_connections_open", &[]);
