@@ -169,6 +169,14 @@ async fn what_expires_and_what_a_deleted_user_had_is_to_be_removed() {
     let (kept, expired, removed) =
         (stores.file(user, 0).await, stores.file(user, 9).await, stores.file(user, 9).await);
     let file = accounts.file(user, &kept).await.unwrap().unwrap();
+    assert!(
+        !accounts.complete_file(file.serial, stores.now).await.unwrap(),
+        "nobody has hashed it"
+    );
+    let (lease, _) = take(accounts, user, &kept, 0, 0).await;
+    let hashed = Progress { sha256: Some(vec![7; 32]), ..Progress::default() };
+    assert!(stores.keep(&file, &lease, hashed).await);
+    accounts.end_lease(file.serial, &lease).await.unwrap();
     assert!(accounts.complete_file(file.serial, stores.now).await.unwrap());
 
     let ids = async |now: i64| -> Vec<String> {
