@@ -363,6 +363,18 @@ async fn a_small_file_comes_in_one_request() {
     owner.ask("POST", "/files", &[], chunked).await.expect_code(411, "length_required");
 }
 
+#[async_test]
+async fn a_client_that_tells_no_type_is_judged_by_the_bytes() {
+    let app = plan().set("FILE_TYPES", "image/*").start().await;
+    let owner = Owner::sign_in(&app, NUMBER).await;
+    for told in ["application/octet-stream", "application/x-www-form-urlencoded", "image/png"] {
+        let headers = [("content-type", told)];
+        owner.ask("POST", "/files", &headers, picture("plain.jpg")).await.expect(201);
+        let refused = owner.ask("POST", "/files", &headers, "plain text").await;
+        refused.expect_code(415, "file_type_not_allowed");
+    }
+}
+
 fn limited() -> Plan {
     plan()
         .set("FILE_MAX_BYTES", "1000")

@@ -182,9 +182,11 @@ pub(crate) fn check(state: &AppState, file: &Announcement) -> Result<i64, Upload
     Ok(size)
 }
 
-/// A client that tells nothing but bytes is believed when they are there.
+/// A client that tells nothing but bytes, or as curl does that of a form, is believed when they are there.
 fn is_allowed(files: &Files, declared: &str) -> bool {
-    declared == "application/octet-stream" || files.kinds.allow(declared)
+    const NOTHING_TOLD: [&str; 2] =
+        ["application/octet-stream", "application/x-www-form-urlencoded"];
+    NOTHING_TOLD.contains(&declared) || files.kinds.allow(declared)
 }
 
 /// A file of a user, as far as it has come. What a crash left out at its end is made up for.
