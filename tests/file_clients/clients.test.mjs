@@ -1,4 +1,4 @@
-// Uploads by the clients that people have, and files that are large. NPM_FOLDER has the packages from npm, PYTHON is the
+// Uploads by the clients that people have, and files that are large. TUS_FOLDER has the packages from npm, PYTHON is the
 // Python that has those from PyPI.
 
 import assert from "node:assert/strict";
@@ -15,7 +15,7 @@ import { promisify } from "node:util";
 import { hashOf, MB, pattern, PIECE, signIn, startFiles, Tus } from "./support.mjs";
 
 const run = promisify(execFile);
-const { NPM_FOLDER: npmFolder, PYTHON: python } = process.env;
+const { TUS_FOLDER: npmFolder, PYTHON: python } = process.env;
 const here = dirname(fileURLToPath(import.meta.url));
 const packages = createRequire(join(npmFolder, "package.json"));
 const { Upload } = await import(pathToFileURL(packages.resolve("tus-js-client")).href);

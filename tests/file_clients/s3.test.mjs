@@ -103,6 +103,27 @@ test("small and empty files are put at once, and files of whole parts", { timeou
   await until("an empty bucket", async () => (await keys()).length === 0);
 });
 
+test("a download is a redirect to the store, for a minute, which says what the file may be taken for", { timeout: 60_000 }, async () => {
+  const bytes = Buffer.from("<script>alert(1)</script>");
+  const put = await fetch(`${service.url}/files?name=page.html`, { method: "POST", headers: { ...tus.headers, "content-type": "text/html" }, body: bytes });
+  const path = put.headers.get("location");
+  const answer = await fetch(service.url + path, { headers: tus.headers, redirect: "manual" });
+  assert.equal(answer.status, 302, await answer.clone().text());
+  assert.match(answer.headers.get("cache-control"), /no-store|private/);
+  const there = new URL(answer.headers.get("location"));
+  assert.equal(Number(there.searchParams.get("X-Amz-Expires")), 60);
+  // Nothing of the token goes along.
+  const whole = await fetch(there);
+  assert.equal(whole.status, 200);
+  assert.equal(whole.headers.get("content-type"), "application/octet-stream");
+  assert.match(whole.headers.get("content-disposition"), /^attachment; filename=.*page\.html/);
+  assert.equal(await whole.text(), bytes.toString());
+  const part = await fetch(there, { headers: { range: "bytes=1-6" } });
+  assert.deepEqual([part.status, await part.text()], [206, "script"]);
+  await tus.call("DELETE", path);
+  await until("an empty bucket", async () => (await keys()).length === 0);
+});
+
 test("a store that fails costs the part that was sent, and no more", { timeout: 120_000 }, async () => {
   const bytes = randomBytes(13 * MB);
   for (const failure of ["refuse", "cut"]) {
