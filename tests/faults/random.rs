@@ -197,6 +197,9 @@ async fn every_sign_up_gets_its_sms_or_is_told_why_not() {
         "{late} codes ended before a worker lived long enough to send them"
     );
     assert!(unpromised.len() <= turned_away);
-    assert!(unpromised.values().all(|accepted| *accepted == 1), "{unpromised:?}");
+    // A worker that was killed may have sent one of these twice too, and that is announced.
+    let repeated: usize = unpromised.values().map(|accepted| accepted - 1).sum();
+    let announced = app.worker_events("sms_may_repeat").len();
+    assert!(accounts.duplicates + repeated <= announced, "{unpromised:?}, {announced} announced");
     assert!(app.twilio.refusals().is_empty(), "{:?}", app.twilio.refusals());
 }
