@@ -212,8 +212,14 @@ test("by keyboard alone: sign in, find a person, block and undo", async () => {
   await press("Escape");
   await page.getByRole("dialog").waitFor({ state: "hidden" });
   await press("Enter");
-  await page.getByRole("dialog").getByLabel("How long").focus();
-  await press("Tab", "Tab", "Tab", "Enter");
+  const confirm = page.getByRole("dialog").locator(".main");
+  await confirm.waitFor();
+  await until("the focus on what is confirmed", async () => {
+    if (await confirm.evaluate((button) => document.activeElement === button)) return true;
+    await press("Tab");
+    return false;
+  });
+  await press("Enter");
   await page.getByText("An operator has blocked this number").waitFor();
   await priya.leave();
 });
