@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use common::domain::ids::RequestId;
+use common::domain::ids::AuthorizationRequestId;
 use common::ledger::authorization_requests::{
     AuthorizationRequests, KEEP, LONGEST, MOST, MOST_OF_A_NETWORK,
 };
@@ -30,10 +30,10 @@ fn used_memory(redis: &Redis) -> u64 {
 async fn keep(
     requests: &AuthorizationRequests,
     addresses: impl Iterator<Item = IpAddr>,
-) -> Vec<RequestId> {
+) -> Vec<AuthorizationRequestId> {
     let content = "a".repeat(LONGEST);
     let kept = stream::iter(addresses).map(async |address| {
-        let id = RequestId::random();
+        let id = AuthorizationRequestId::random();
         requests.keep(&id, &content, address.into()).await.unwrap();
         id
     });
@@ -57,7 +57,7 @@ async fn strangers_take_so_much_of_redis_and_no_more() {
     assert_eq!(lives.len(), 3 * most + 1, "with the lists of each address, each network and all");
     let longest = KEEP.as_millis() as u64;
     assert!(lives.values().all(|life| life.is_some_and(|life| life <= longest)));
-    let is_kept = async |id: &RequestId| requests.find(id).await.unwrap().is_some();
+    let is_kept = async |id: &AuthorizationRequestId| requests.find(id).await.unwrap().is_some();
     assert!(is_kept(last.last().unwrap()).await && is_kept(&last[0]).await);
     let mut left = 0;
     for id in &first {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::domain::ids::RequestId;
+use common::domain::ids::AuthorizationRequestId;
 use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::web::Json;
 use poem::{Endpoint, IntoResponse, Request, Response};
@@ -118,7 +118,7 @@ impl BrowserSession {
         let Some(openid) = &self.openid else { return Ok(None) };
         let query = request.uri().query().unwrap_or_default();
         let named = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "request");
-        let id = named.and_then(|(_, id)| RequestId::parse(&id));
+        let id = named.and_then(|(_, id)| AuthorizationRequestId::parse(&id));
         let browser = self.browser_cookie.browser_of(request.headers());
         let Some((id, browser)) = id.zip(browser) else { return Ok(None) };
         let Some(asked) = openid::find(openid, &id, &browser).await? else { return Ok(None) };

@@ -81,7 +81,7 @@ random_id! {
 }
 random_id! {
     /// What an OpenID client asks for, while its user signs in.
-    RequestId
+    AuthorizationRequestId
 }
 random_id! {
     /// The browser in which that began.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::domain::client::ClientAddress;
-use crate::domain::ids::RequestId;
+use crate::domain::ids::AuthorizationRequestId;
 use crate::ledger::connection::RedisConnection;
 use crate::ledger::error::{LedgerError, within_deadline};
 use crate::ledger::keys;
@@ -67,7 +67,7 @@ impl AuthorizationRequests {
     /// [`LedgerError`]; it may be kept all the same.
     pub async fn keep(
         &self,
-        id: &RequestId,
+        id: &AuthorizationRequestId,
         content: &str,
         client: ClientAddress,
     ) -> Result<(), LedgerError> {
@@ -93,7 +93,7 @@ impl AuthorizationRequests {
     ///
     /// # Errors
     /// [`LedgerError`].
-    pub async fn find(&self, id: &RequestId) -> Result<Option<String>, LedgerError> {
+    pub async fn find(&self, id: &AuthorizationRequestId) -> Result<Option<String>, LedgerError> {
         let mut redis = self.redis.clone();
         let mut call = redis::cmd("GET");
         call.arg(keys::authorization_request(id));
@@ -104,7 +104,7 @@ impl AuthorizationRequests {
     ///
     /// # Errors
     /// [`LedgerError`]; it may be forgotten all the same.
-    pub async fn forget(&self, id: &RequestId) -> Result<(), LedgerError> {
+    pub async fn forget(&self, id: &AuthorizationRequestId) -> Result<(), LedgerError> {
         let mut redis = self.redis.clone();
         let mut call = redis::cmd("DEL");
         call.arg(keys::authorization_request(id));

@@ -2,7 +2,7 @@
 //! which of a cluster's nodes has a key, so that one has all.
 
 use crate::domain::client::{ClientAddress, ClientNetwork};
-use crate::domain::ids::RequestId;
+use crate::domain::ids::AuthorizationRequestId;
 use crate::domain::phone::{Country, E164};
 
 /// What the names of all numbers' records start with; the number follows.
@@ -94,7 +94,7 @@ pub(crate) fn solved_challenge(id: &str) -> String {
 }
 
 /// What an OpenID client asks for while its user signs in.
-pub(crate) fn authorization_request(id: &RequestId) -> String {
+pub(crate) fn authorization_request(id: &AuthorizationRequestId) -> String {
     format!("{{cheershare}}:authorization:{id}")
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use common::domain::client::Client;
-use common::domain::ids::{BrowserId, RequestId};
+use common::domain::ids::{BrowserId, AuthorizationRequestId};
 use poem::http::{HeaderMap, Method, header};
 use poem::{Request, Response};
 
@@ -71,7 +71,7 @@ impl Provider {
 
     async fn try_to_go_on(&self, request: &Request) -> Result<Option<Response>, ApiError> {
         let Ok(mut form) = parameters(request) else { return Ok(None) };
-        let id = form.take("request").and_then(|id| RequestId::parse(&id));
+        let id = form.take("request").and_then(|id| AuthorizationRequestId::parse(&id));
         let browser = self.browser_cookie.browser_of(request.headers());
         let Some((id, browser)) = id.zip(browser) else { return Ok(None) };
         let asked = openid::find(&self.openid, &id, &browser).await?;

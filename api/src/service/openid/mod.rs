@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use common::accounts::{AccountsError, NewGrant};
 use common::domain::client::ClientAddress;
-use common::domain::ids::{BrowserId, RequestId};
+use common::domain::ids::{BrowserId, AuthorizationRequestId};
 use common::domain::openid::AuthorizationCode;
 use common::ledger::authorization_requests::AuthorizationRequests;
 use common::ledger::error::LedgerError;
@@ -76,8 +76,8 @@ pub async fn keep(
     request: AuthorizationRequest,
     browser: &BrowserId,
     client: ClientAddress,
-) -> Result<RequestId, LedgerError> {
-    let id = RequestId::random();
+) -> Result<AuthorizationRequestId, LedgerError> {
+    let id = AuthorizationRequestId::random();
     openid.requests.keep(&id, &request.to_json(browser), client).await?;
     Ok(id)
 }
@@ -88,7 +88,7 @@ pub async fn keep(
 /// [`LedgerError`].
 pub async fn find(
     openid: &OpenId,
-    id: &RequestId,
+    id: &AuthorizationRequestId,
     browser: &BrowserId,
 ) -> Result<Option<AuthorizationRequest>, LedgerError> {
     let kept = openid.requests.find(id).await?;
