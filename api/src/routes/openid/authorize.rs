@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use common::domain::client::Client;
-use common::domain::ids::{BrowserId, AuthorizationRequestId};
+use common::domain::ids::{AuthorizationRequestId, BrowserId};
 use poem::http::{HeaderMap, Method, header};
 use poem::{Request, Response};
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use common::accounts::{AccountsError, NewGrant};
 use common::domain::client::ClientAddress;
-use common::domain::ids::{BrowserId, AuthorizationRequestId};
+use common::domain::ids::{AuthorizationRequestId, BrowserId};
 use common::domain::openid::AuthorizationCode;
 use common::ledger::authorization_requests::AuthorizationRequests;
 use common::ledger::error::LedgerError;
