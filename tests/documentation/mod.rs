@@ -1,7 +1,8 @@
 //! The pages are true: every setting with its programs and its default, every key and script of
-//! Redis, every file and every symbol that they name. They are also short, and their links lead
-//! somewhere.
+//! Redis, every warning, every file and every symbol that they name. They are also short, and their
+//! links lead somewhere.
 
+mod events;
 mod limits;
 mod pages;
 mod recipes;

@@ -1,14 +1,18 @@
 //! The recipes in CONTRIBUTING.md and the walks in ARCHITECTURE.md name files that are there and
-//! hold what they say, and no more of them than they promise.
+//! hold what they say, and no more of them than they promise. The table of RFC 9700 in
+//! docs/openid.md names tests that are there.
+
+use std::path::Path;
 
 use super::project;
 use crate::support::markdown::{code_spans, headings, table};
 
 const CONTRIBUTING: &str = include_str!("../../CONTRIBUTING.md");
 const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
+const OPENID: &str = include_str!("../../docs/openid.md");
 
 /// What one can add, and the most files of the programs that it may take.
-const RECIPES: [(&str, usize); 9] = [
+const RECIPES: [(&str, usize); 10] = [
     ("a provider", 3),
     ("a limit", 4),
     ("a setting", 3),
@@ -16,6 +20,7 @@ const RECIPES: [(&str, usize); 9] = [
     ("a metric", 1),
     ("a column", 4),
     ("a command for operators", 3),
+    ("an operation of the admin API", 4),
     ("a kind of event", 3),
     ("a webhook event", 2),
 ];
@@ -46,6 +51,36 @@ fn every_walk_is_true_and_short() {
     for (walk, most) in WALKS {
         let count = files_of_the_programs(ARCHITECTURE, walk);
         assert!(count <= most, "{walk:?} passes {count} files, more than {most}");
+    }
+}
+
+#[test]
+fn every_point_of_rfc_9700_is_held_by_a_test() {
+    let mut sources = String::new();
+    read_sources(&project().join("tests"), &mut sources);
+    for row in table(OPENID, "RFC 9700, point by point") {
+        assert_eq!(row.len(), 3, "point, what is done, tests: {row:?}");
+        let tests = code_spans(row[2]);
+        assert!(!tests.is_empty(), "nothing holds {row:?}");
+        for test in tests {
+            let is_test = sources.split(&format!("fn {test}()")).next().is_some_and(|above| {
+                let attribute = above.trim_end().trim_end_matches("async").trim_end();
+                above.len() < sources.len() && attribute.ends_with(']')
+            });
+            assert!(is_test, "there is no test {test}");
+        }
+    }
+}
+
+/// Adds the text of every Rust file under `folder`.
+fn read_sources(folder: &Path, sources: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_sources(&path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            sources.push_str(&std::fs::read_to_string(path).unwrap());
+        }
     }
 }
 

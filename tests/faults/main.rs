@@ -14,6 +14,8 @@
 extern crate async_test;
 
 mod backlog;
+#[cfg(target_os = "linux")]
+mod connection_memory;
 mod database;
 mod events;
 mod failover;
@@ -26,6 +28,7 @@ mod random;
 mod reconciliation;
 mod redis;
 mod rolling;
+mod sign_out;
 mod silence;
 mod slow_clients;
 #[allow(dead_code, unused_imports, reason = "shared with the black-box tests, which use all of it")]

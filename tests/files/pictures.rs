@@ -218,3 +218,54 @@ async fn a_killed_worker_s_picture_is_made_by_another() {
     let seen = image::load_from_memory(&seen.bytes).unwrap();
     assert_eq!((seen.width(), seen.height()), (512, 512));
 }
+
+#[async_test]
+async fn a_store_that_fails_is_no_fault_of_the_picture() {
+    let mut app = start(0).await;
+    let owner = Owner::sign_in(&app, NUMBER).await;
+    owner.put(&picture("plain.jpg"), "image/jpeg").await.expect(202);
+    let put = app.folder().join("data/files").join(&kept(&app)[0]);
+    let aside = app.folder().join("aside");
+    std::fs::rename(&put, &aside).unwrap();
+    // What leads to itself can be found and not read.
+    std::os::unix::fs::symlink(&put, &put).unwrap();
+    let (token, id) = (owner.token.clone(), owner.id);
+    app.start_worker().await;
+    // More often than a picture is tried whose jobs end without a word.
+    for count in 1..=5 {
+        eventually(20 * SECOND, "a job in vain", async || {
+            (app.workers[0].events("picture_not_made").len() == count).then_some(())
+        })
+        .await;
+        eventually(SECOND, "a job that counts no more", async || {
+            let attempts: Vec<i32> = app.database.column("SELECT attempts FROM pictures").await;
+            (attempts == [0]).then_some(())
+        })
+        .await;
+        app.database.execute("UPDATE pictures SET due_at = 0").await;
+    }
+    std::fs::remove_file(&put).unwrap();
+    std::fs::rename(&aside, &put).unwrap();
+    app.database.execute("UPDATE pictures SET due_at = 0").await;
+    let own = Owner { app: &app, token, id }.made().await;
+    assert_eq!(own["fault"], Value::Null);
+    get(&app, Method::GET, &path_of(&own["url"]), &[]).await.expect(200);
+}
+
+#[async_test]
+async fn a_picture_that_cannot_be_removed_is_in_no_other_s_way() {
+    let app = start(1).await;
+    let owner = Owner::sign_in(&app, NUMBER).await;
+    owner.put(&picture("plain.jpg"), "image/jpeg").await.expect(202);
+    owner.made().await;
+    nothing_is_kept_but(&app, 1).await;
+    let stuck = app.folder().join("data/files").join(&kept(&app)[0]);
+    std::fs::remove_file(&stuck).unwrap();
+    std::fs::create_dir(&stuck).unwrap();
+    owner.put(&picture("turned.jpg"), "image/jpeg").await.expect(202);
+    owner.made().await;
+    nothing_is_kept_but(&app, 2).await;
+    owner.call(Method::DELETE, "/me/picture", None).await.expect(204);
+    nothing_is_kept_but(&app, 1).await;
+    assert!(stuck.is_dir(), "the other one is what was removed");
+}

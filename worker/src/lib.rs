@@ -14,4 +14,5 @@ pub mod queue;
 mod retention;
 pub mod send;
 pub mod startup;
+mod warn_once;
 pub mod webhook_signature;

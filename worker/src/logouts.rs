@@ -18,6 +18,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::warn_once::WarnOnce;
+
 /// How long a client may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Requests at once of one worker to one client.
@@ -95,15 +97,10 @@ impl LogoutPoster {
 
     /// Never ends. Each client is told apart from the others, so that none waits for another.
     pub async fn run(self) {
-        let (mut failing, mut running) = (false, HashMap::new());
+        let (mut failing, mut running) = (WarnOnce::default(), HashMap::new());
         loop {
             let step = self.step(&mut running).await;
-            if let Err(error) = &step
-                && !failing
-            {
-                tracing::warn!(event = "logouts_not_told", %error);
-            }
-            failing = step.is_err();
+            failing.note(&step, |error| tracing::warn!(event = "logouts_not_told", %error));
             sleep(PAUSE).await;
         }
     }

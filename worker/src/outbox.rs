@@ -7,21 +7,18 @@ use common::ledger::notices::Notices;
 use common::outbox::queue_notices;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::warn_once::WarnOnce;
+
 const INTERVAL: Duration = Duration::from_secs(2);
 
 /// Never ends.
 pub async fn empty_outbox(accounts: Accounts, notices: Notices) {
     let mut ticks = interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut failing = false;
+    let mut failing = WarnOnce::default();
     loop {
         ticks.tick().await;
         let done = queue_notices(&accounts, &notices).await;
-        if let Err(error) = &done
-            && !failing
-        {
-            tracing::warn!(event = "outbox_not_emptied", %error);
-        }
-        failing = done.is_err();
+        failing.note(&done, |error| tracing::warn!(event = "outbox_not_emptied", %error));
     }
 }

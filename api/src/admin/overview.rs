@@ -23,8 +23,6 @@ const BUCKET_FILLS_FROM: f64 = 0.8;
 const WAITS_TOO_LONG: Duration = Duration::from_secs(30);
 /// Countries whose buckets are looked at: those that most SMS were asked for.
 const MOST_COUNTRIES: usize = 20;
-/// A worker that gave no sign of life for so long is none.
-const WORKER_GONE_AFTER: Duration = Duration::from_secs(30);
 /// Live overviews at once, in this process.
 const MOST_WATCHERS: usize = 20;
 
@@ -90,7 +88,7 @@ async fn read_ledger(
     };
     let summary = Summary::of(counts.iter(), range, now);
     let queue = ask_redis(QueueStats::read(&mut redis, &[], now)).await?;
-    let workers = ask_redis(queue::living_workers(&mut redis, now, WORKER_GONE_AFTER)).await?;
+    let workers = ask_redis(queue::living_workers(&mut redis, now)).await?;
     let mut breakers = Vec::new();
     for provider in ProviderName::VARIANTS.iter().map(|name| name.into_str()) {
         let breaker = Breaker::read(&mut redis, provider, now).await?;

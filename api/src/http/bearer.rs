@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use common::domain::token::Token;
 use poem::Request;
-use poem::http::{HeaderMap, header};
+use poem::http::{HeaderMap, HeaderValue, header};
 use poem_openapi::SecurityScheme;
 use poem_openapi::auth::Bearer;
 
@@ -23,9 +23,13 @@ async fn checked_before(request: &Request, _: Bearer) -> Option<Arc<CurrentUser>
     request.extensions().get().cloned()
 }
 
-/// Lets a request without the header pass, keeps the user of one with a live token, and refuses all
-/// others, on public routes too: a client whose token has ended drops it and repeats.
+/// Lets a request pass without the header or with a user that a cookie has told, keeps the user of
+/// one with a live token, and refuses all others, on public routes too: a client whose token has
+/// ended drops it and repeats.
 pub(crate) async fn check(request: &mut Request, state: &AppState) -> Result<(), ApiError> {
+    if request.extensions().get::<Arc<CurrentUser>>().is_some() {
+        return Ok(());
+    }
     if let Some(token) = bearer_token(request.headers())? {
         let current = sessions::find(state, &token).await?;
         let current = current.ok_or(ErrorKind::InvalidAuthorizationHeader)?;
@@ -38,15 +42,15 @@ pub(crate) async fn check(request: &mut Request, state: &AppState) -> Result<(),
 pub(crate) fn bearer_token(headers: &HeaderMap) -> Result<Option<Token>, ApiError> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
-    let token = value.to_str().ok().and_then(token_in);
+    let token = credentials(value).and_then(Token::parse);
     match (token, values.next()) {
         (Some(token), None) => Ok(Some(token)),
         _ => Err(ErrorKind::InvalidAuthorizationHeader.into()),
     }
 }
 
-/// The scheme in any case (RFC 9110, 11.1), one space, and the token.
-fn token_in(credentials: &str) -> Option<Token> {
-    let (scheme, token) = credentials.split_once(' ')?;
-    if scheme.eq_ignore_ascii_case("Bearer") { Token::parse(token) } else { None }
+/// What follows the scheme, which is taken in any case (RFC 9110, 11.1), and one space.
+pub(crate) fn credentials(value: &HeaderValue) -> Option<&str> {
+    let (scheme, credentials) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then_some(credentials)
 }

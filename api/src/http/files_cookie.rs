@@ -1,7 +1,6 @@
 //! A browser's session opens its user's files too, so that the sign-in page uploads and shows them.
 //! Whatever changes something has to come from a page of the service itself.
 
-use common::domain::token::Token;
 use poem::Request;
 use poem::http::{HeaderValue, header};
 
@@ -21,7 +20,8 @@ pub struct FilesCookie {
 }
 
 impl FilesCookie {
-    /// Takes a live token out of the cookie of a request for files that has none itself.
+    /// Finds the session in the cookie of a request for files that has no token itself. It is then
+    /// the request's, as [`bearer::check`](super::bearer::check) leaves it.
     ///
     /// # Errors
     /// A page of another origin wants to change something; or the database is away.
@@ -38,17 +38,12 @@ impl FilesCookie {
         if !request.method().is_safe() {
             same_origin::check(request.headers(), self.own.as_ref())?;
         }
-        if sessions::find(state, &token).await?.is_some()
-            && let Some(value) = bearer(&token)
-        {
+        if let Some(current) = sessions::find(state, &token).await? {
+            request.extensions_mut().insert(current);
+            // The document's scheme asks for the header, whatever it says.
+            let value = HeaderValue::from_static("Bearer cookie");
             request.headers_mut().insert(header::AUTHORIZATION, value);
         }
         Ok(())
     }
-}
-
-fn bearer(token: &Token) -> Option<HeaderValue> {
-    let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose())).ok()?;
-    value.set_sensitive(true);
-    Some(value)
 }

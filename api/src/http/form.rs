@@ -7,6 +7,7 @@ use poem::{Body, Request};
 
 use super::bounded_body::read_bounded;
 use super::error::ApiError;
+use super::media_type;
 use super::oauth_error::{OAuthError, OAuthErrorKind};
 use super::strict_json::PayloadError;
 
@@ -74,8 +75,7 @@ impl Form {
 /// `invalid_request` for what is no form, or has a known parameter twice; else why the body could not be
 /// read.
 pub(crate) async fn read(request: &Request, body: Body) -> poem::Result<Form> {
-    let media_type = request.content_type().and_then(|value| value.split(';').next());
-    if !media_type.is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case(CONTENT_TYPE)) {
+    if !media_type::is(request, CONTENT_TYPE) {
         return Err(invalid("The body has to be application/x-www-form-urlencoded").into());
     }
     let body = read_bounded(request, body).await.map_err(|error| match error {

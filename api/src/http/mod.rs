@@ -12,6 +12,7 @@ pub(crate) mod files_cookie;
 pub(crate) mod form;
 pub(crate) mod host;
 pub mod idempotent_requests;
+pub(crate) mod media_type;
 pub mod middleware;
 pub mod oauth_error;
 pub mod origin;

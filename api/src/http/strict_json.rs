@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 pub use super::bounded_body::MAX_BODY_BYTES;
 use super::bounded_body::{ReadBody, read_bounded};
 use super::error::ErrorKind;
+use super::media_type;
 
 const CONTENT_TYPE: &str = "application/json";
 
@@ -82,18 +83,12 @@ impl<'a, T: DeserializeOwned + Type> ApiExtractor<'a> for StrictJson<T> {
     }
 }
 
-fn check_content_type(request: &Request) -> Result<(), PayloadError> {
-    let media_type = request.content_type().and_then(|value| value.split(';').next());
-    match media_type {
-        Some(media_type) if media_type.trim().eq_ignore_ascii_case(CONTENT_TYPE) => Ok(()),
-        _ => Err(PayloadError::UnsupportedMediaType),
-    }
-}
-
 /// Reads a body that is announced as JSON, [`MAX_BODY_BYTES`] of it at most; whether it is JSON is
 /// not looked at.
 pub(crate) async fn read(request: &Request, body: Body) -> Result<ReadBody, PayloadError> {
-    check_content_type(request)?;
+    if !media_type::is(request, CONTENT_TYPE) {
+        return Err(PayloadError::UnsupportedMediaType);
+    }
     read_bounded(request, body).await
 }
 

@@ -384,6 +384,18 @@ impl Accounts {
         .await
     }
 
+    /// Counts a job no more that has begun to make a picture: something else than the picture ended
+    /// it.
+    ///
+    /// # Errors
+    /// [`AccountsError`]; it may be counted all the same.
+    pub async fn uncount_picture_attempt(&self, put: &PutPicture) -> Result<(), AccountsError> {
+        const SQL: &str = "UPDATE pictures SET attempts = attempts - 1
+            WHERE serial = $1 AND attempts = $2";
+        self.run(SQL, [put.serial.into(), put.attempts.into()]).await?;
+        Ok(())
+    }
+
     /// Notes why no picture can be made of what was put.
     ///
     /// # Errors
@@ -400,21 +412,24 @@ impl Accounts {
         Ok(())
     }
 
-    /// At most `limit` pictures whose bytes are to be removed at `now` (Unix ms).
+    /// At most `limit` pictures whose bytes are to be removed at `now`. They are due again at `again`
+    /// (Unix ms).
     ///
     /// # Errors
     /// [`AccountsError`].
-    pub async fn pictures_to_remove(
+    pub async fn take_pictures_to_remove(
         &self,
         now: i64,
+        again: i64,
         limit: i64,
     ) -> Result<Vec<DuePicture>, AccountsError> {
-        const SQL: &str = "SELECT serial, id, multipart_id FROM pictures
-                WHERE due_at <= $1 AND state IN ('replaced', 'putting')
-            UNION SELECT serial, id, multipart_id FROM pictures
-                WHERE user_id IS NULL AND (due_at <= $1 OR state IN ('made', 'failed', 'gone'))
-            ORDER BY serial LIMIT $2";
-        let values = [now.into(), limit.into()];
+        const SQL: &str = "UPDATE pictures SET due_at = $1 WHERE serial IN (
+                SELECT serial FROM pictures WHERE due_at <= $2 AND state IN ('replaced', 'putting')
+                UNION SELECT serial FROM pictures
+                    WHERE user_id IS NULL AND (due_at <= $2 OR due_at = $3)
+                ORDER BY serial LIMIT $4
+            ) AND (due_at <= $2 OR due_at = $3) RETURNING serial, id, multipart_id";
+        let values = [again.into(), now.into(), NEVER.into(), limit.into()];
         let query = DuePicture::find_by_statement(self.statement(SQL, values));
         self.within_deadline(query.all(&self.database)).await
     }
@@ -432,19 +447,25 @@ impl Accounts {
         const FORGET: &str = "DELETE FROM pictures WHERE serial = $1 AND user_id IS NULL";
         const KEEP: &str = "UPDATE pictures SET state = 'gone', due_at = $2
             WHERE serial = $1 AND state IN ('replaced', 'putting')";
-        self.run(FORGET, [serial.into()]).await?;
-        self.run(KEEP, [serial.into(), unix_ms(now + AN_HOUR).into()]).await?;
-        Ok(())
+        self.within_deadline(async {
+            let transaction = self.begin_write().await?;
+            transaction.execute_raw(self.statement(FORGET, [serial.into()])).await?;
+            let values = [serial.into(), unix_ms(now + AN_HOUR).into()];
+            transaction.execute_raw(self.statement(KEEP, values)).await?;
+            transaction.commit().await
+        })
+        .await
     }
 
-    /// Forgets at most `limit` pictures that are gone and count no more at `now` (Unix ms); says how
-    /// many.
+    /// Forgets at most `limit` pictures that are gone and count no more at `now` (Unix ms), because
+    /// of the time or because their user is gone too; says how many.
     ///
     /// # Errors
     /// [`AccountsError`].
     pub async fn prune_gone_pictures(&self, now: i64, limit: u64) -> Result<u64, AccountsError> {
         const SQL: &str = "DELETE FROM pictures WHERE serial IN (
-                SELECT serial FROM pictures WHERE due_at <= $1 AND state = 'gone' LIMIT $2
+                SELECT serial FROM pictures
+                WHERE (due_at <= $1 OR user_id IS NULL) AND state = 'gone' LIMIT $2
             )";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.run(SQL, [now.into(), limit.into()]).await

@@ -35,8 +35,7 @@ impl QueueSummary {
     /// [`OperatorError`].
     pub async fn read(redis: &mut RedisConnection, now: i64) -> Result<Self, OperatorError> {
         let stats = ask_redis(QueueStats::read(redis, &[], now)).await?;
-        let living = queue::living_workers(redis, now, queue::GIVEN_UP_AFTER);
-        let workers = ask_redis(living).await?;
+        let workers = ask_redis(queue::living_workers(redis, now)).await?;
         let mut reasons = BTreeMap::new();
         for letter in ask_redis(dead_letters(redis)).await? {
             *reasons.entry(letter.reason).or_insert(0) += 1;

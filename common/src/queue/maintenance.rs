@@ -1,13 +1,14 @@
 //! What keeps the queue going and small, in steps that never hold Redis up for long.
 
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use redis::RedisResult;
 use redis::aio::ConnectionLike;
 use serde::{Deserialize, Serialize};
+use ulid::Ulid;
 
-use super::{NAMES, Queue};
+use super::job::Job;
+use super::{GIVEN_UP_AFTER, NAMES, Queue};
 use crate::ledger::script::{Call, Script, Source, keys, named};
 use crate::ledger::scripts;
 use crate::runtime::clock::millis;
@@ -30,6 +31,15 @@ pub struct NewJob {
     pub payload: String,
     /// Unix ms; none of a job that is due now.
     pub due_at: Option<i64>,
+}
+
+impl NewJob {
+    /// One that is due now.
+    #[must_use]
+    pub fn now(job: &(impl Job + Serialize)) -> Self {
+        let payload = serde_json::json!(job).to_string();
+        Self { id: Ulid::generate().to_string(), payload, due_at: None }
+    }
 }
 
 named! {
@@ -184,16 +194,12 @@ pub struct Depth {
     pub in_flight: u64,
 }
 
-/// How many workers of the SMS queue gave a sign of life within that time before `now` (Unix ms).
+/// How many workers of the SMS queue live at `now` (Unix ms): those whose jobs no other one takes.
 ///
 /// # Errors
 /// Redis cannot be reached or refuses.
-pub async fn living_workers(
-    redis: &mut impl ConnectionLike,
-    now: i64,
-    within: Duration,
-) -> RedisResult<u64> {
-    let since = (now - millis(within)).div_euclid(1000);
+pub async fn living_workers(redis: &mut impl ConnectionLike, now: i64) -> RedisResult<u64> {
+    let since = (now - millis(GIVEN_UP_AFTER)).div_euclid(1000);
     redis::cmd("ZCOUNT").arg(&NAMES.workers).arg(since).arg("+inf").query_async(redis).await
 }
 

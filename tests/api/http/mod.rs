@@ -3,7 +3,7 @@
 mod bearer;
 mod cors;
 mod host;
-mod memory;
+mod long_bodies;
 mod paths_and_methods;
 mod security_headers;
 mod static_answers;

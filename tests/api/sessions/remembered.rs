@@ -1,10 +1,7 @@
 //! Live sessions are kept in memory, and what ends or changes one is heard of everywhere.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use futures_util::future::join_all;
 use http::Method;
 use serde_json::json;
 
@@ -13,8 +10,6 @@ use crate::operators;
 use crate::support::app::{App, SOON};
 use crate::support::eventually;
 
-/// From the answer to a sign-out to the moment from which no request gets through anywhere.
-const HEARD_WITHIN: Duration = Duration::from_millis(50);
 /// The longest that a session is kept, whatever is heard.
 const LONGEST: Duration = Duration::from_secs(2);
 
@@ -36,39 +31,6 @@ async fn remembered(app: &App, device: &str) -> [SignedIn; 2] {
         one.get("/me").await.expect(200);
     }
     [here, there]
-}
-
-#[async_test]
-async fn no_request_that_begins_after_a_sign_out_was_heard_of_gets_through() {
-    const THREADS: usize = 100;
-    let mut app = plan(2).start().await;
-    hears_of_changes(&mut app).await;
-    let [here, there] = remembered(&app, "tests").await;
-    let stop = Arc::new(AtomicBool::new(false));
-    let threads = (0..THREADS).map(|n| {
-        let one = if n % 2 == 0 { here.clone() } else { there.clone() };
-        let stop = Arc::clone(&stop);
-        tokio::spawn(async move {
-            let mut last_let_through = None;
-            while !stop.load(Ordering::Relaxed) {
-                let begun = Instant::now();
-                if one.get("/me").await.status == 200 {
-                    last_let_through = Some(begun);
-                }
-            }
-            last_let_through
-        })
-    });
-    let threads: Vec<_> = threads.collect();
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    here.delete("/tokens/current").await.expect(204);
-    let answered = Instant::now();
-    tokio::time::sleep(LONGEST + Duration::from_millis(500)).await;
-    stop.store(true, Ordering::Relaxed);
-    let last = join_all(threads).await.into_iter().map(|thread| thread.unwrap().unwrap()).max();
-    let after = last.unwrap().saturating_duration_since(answered);
-    println!("the last request that got through began {after:.2?} after the sign-out's answer");
-    assert!(after < HEARD_WITHIN);
 }
 
 #[async_test]
@@ -103,7 +65,7 @@ async fn whatever_ends_or_changes_a_session_is_heard_of_by_the_other_process() {
     let version = here.get("/me").await.expect(200).body["data"]["version"].clone();
     let name = json!({"name": "Ravi", "version": version});
     here.call(Method::PATCH, "/me", Some(&name)).await.expect(200);
-    eventually(HEARD_WITHIN * 10, "the new name", async || {
+    eventually(SOON, "the new name", async || {
         (there.get("/me").await.expect(200).body["data"]["name"] == "Ravi").then_some(())
     })
     .await;

@@ -7,10 +7,10 @@ use common::queue::job::PostEvent;
 use common::queue::{NewJob, Queue, enqueue};
 use common::runtime::clock::millis;
 use tokio::time::{Instant, sleep};
-use ulid::Ulid;
 
 use super::EventPoster;
 use crate::metrics;
+use crate::warn_once::WarnOnce;
 
 /// Jobs that wait at most. So few that each begins within its lease, whatever the webhook does.
 const MOST_WAITING: usize = 32;
@@ -24,7 +24,7 @@ const COUNT_EVERY: Duration = Duration::from_secs(15);
 impl EventPoster {
     /// Never ends.
     pub(super) async fn feed(self) {
-        let mut failing = false;
+        let mut failing = WarnOnce::default();
         let mut counted_at: Option<Instant> = None;
         loop {
             if counted_at.is_none_or(|at| at.elapsed() > COUNT_EVERY) {
@@ -35,12 +35,7 @@ impl EventPoster {
                 }
             }
             let step = self.step().await;
-            if let Err(error) = &step
-                && !failing
-            {
-                tracing::warn!(event = "events_not_queued", %error);
-            }
-            failing = step.is_err();
+            failing.note(&step, |error| tracing::warn!(event = "events_not_queued", %error));
             sleep(if step.unwrap_or(false) { PAUSE_WHEN_FULL } else { PAUSE_WHEN_EMPTY }).await;
         }
     }
@@ -61,11 +56,7 @@ impl EventPoster {
         let lease = now + millis(LEASE);
         let limit = i64::try_from(room).unwrap_or(i64::MAX);
         let taken = self.accounts.take_due_events(now, lease, limit).await?;
-        let jobs = taken.iter().map(|&id| NewJob {
-            id: Ulid::generate().to_string(),
-            payload: serde_json::json!(PostEvent { id, lease }).to_string(),
-            due_at: None,
-        });
+        let jobs = taken.iter().map(|&id| NewJob::now(&PostEvent { id, lease }));
         let jobs: Vec<_> = jobs.collect();
         if !jobs.is_empty() {
             enqueue(&mut self.redis.clone(), Queue::Events, &jobs).await?;

@@ -22,6 +22,7 @@ use ulid::Ulid;
 
 use crate::pictures::maker::PictureMaker;
 use crate::queue::runner::{self, RunnerSettings};
+use crate::warn_once::WarnOnce;
 
 /// Jobs at once of one worker.
 const CONCURRENCY: u16 = 4;
@@ -77,15 +78,10 @@ impl FileKeeper {
 
     /// Adds a sweep to the queue now and then. Never ends.
     async fn feed(self) {
-        let mut failing = false;
+        let mut failing = WarnOnce::default();
         loop {
             let fed = self.begin_sweep().await;
-            if let Err(error) = &fed
-                && !failing
-            {
-                tracing::warn!(event = "sweep_not_queued", %error);
-            }
-            failing = fed.is_err();
+            failing.note(&fed, |error| tracing::warn!(event = "sweep_not_queued", %error));
             sleep(LOOK_EVERY).await;
         }
     }
@@ -95,11 +91,7 @@ impl FileKeeper {
         if !self.sweeps.begin(&sweep, SWEEP_LEASE).await? {
             return Ok(());
         }
-        let job = NewJob {
-            id: Ulid::generate().to_string(),
-            payload: serde_json::json!(FileJob::Sweep { sweep }).to_string(),
-            due_at: None,
-        };
+        let job = NewJob::now(&FileJob::Sweep { sweep });
         enqueue(&mut self.redis.clone(), Queue::Files, &[job]).await
     }
 }

@@ -26,23 +26,12 @@ const MAX_TIME: Duration = Duration::from_secs(60);
 /// Of what is made, in bytes: more than all pixels take uncompressed.
 const MAX_ANSWER: u64 = 4 * (make::SIDE as u64) * (make::SIDE as u64) + 4096;
 
-/// Why there is no picture.
-#[derive(Debug, thiserror::Error)]
-pub enum MakeError {
-    /// Trying again does not help.
-    #[error("{0}")]
-    Fault(PictureFault),
-    /// The process could not be started or talked to.
-    #[error(transparent)]
-    Process(#[from] io::Error),
-}
-
 /// [`make::make`] in a process of its own, which this program has to be able to become: see
-/// [`child`].
+/// [`child`]. Trying again does not help where there is a fault.
 ///
 /// # Errors
-/// [`MakeError`].
-pub async fn make_apart(file: &[u8]) -> Result<Vec<u8>, MakeError> {
+/// The process could not be started or talked to.
+pub async fn make_apart(file: &[u8]) -> io::Result<Result<Vec<u8>, PictureFault>> {
     let mut process = Command::new(program()?)
         .arg(ARGUMENT)
         .env_clear()
@@ -55,7 +44,7 @@ pub async fn make_apart(file: &[u8]) -> Result<Vec<u8>, MakeError> {
         .spawn()?;
     let (stdin, stdout) = (process.stdin.take(), process.stdout.take());
     let (Some(mut stdin), Some(stdout)) = (stdin, stdout) else {
-        return Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
+        return Err(io::ErrorKind::BrokenPipe.into());
     };
     let conversation = async {
         // One that has ended early says why, or nothing: see below.
@@ -66,15 +55,15 @@ pub async fn make_apart(file: &[u8]) -> Result<Vec<u8>, MakeError> {
         Ok::<_, io::Error>((process.wait().await?, answer))
     };
     let Ok(done) = timeout(MAX_TIME, conversation).await else {
-        return Err(MakeError::Fault(PictureFault::TooCostly));
+        return Ok(Err(PictureFault::TooCostly));
     };
     let (status, answer) = done?;
     if status.success() {
-        return Ok(answer);
+        return Ok(Ok(answer));
     }
     // One that says nothing was ended by its bounds.
     let fault = str::from_utf8(&answer).ok().and_then(|word| word.parse().ok());
-    Err(MakeError::Fault(fault.unwrap_or(PictureFault::TooCostly)))
+    Ok(Err(fault.unwrap_or(PictureFault::TooCostly)))
 }
 
 /// This very program, also when another version has taken its place on the disk.

@@ -17,9 +17,9 @@ use redis::RedisError;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
-use ulid::Ulid;
 
-use super::apart::{MakeError, make_apart};
+use super::apart::make_apart;
+use crate::warn_once::WarnOnce;
 
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// For a job and whatever it waits for; one that is lost is queued again after it.
@@ -54,15 +54,10 @@ enum NotDone {
 impl PictureMaker {
     /// Queues what is to be made, and removes what is to be removed. Never ends.
     pub async fn feed(self) {
-        let mut failing = false;
+        let mut failing = WarnOnce::default();
         loop {
             let done = self.step().await;
-            if let Err(error) = &done
-                && !failing
-            {
-                tracing::warn!(event = "pictures_not_queued", %error);
-            }
-            failing = done.is_err();
+            failing.note(&done, |error| tracing::warn!(event = "pictures_not_queued", %error));
             sleep(LOOK_EVERY).await;
         }
     }
@@ -71,17 +66,15 @@ impl PictureMaker {
         let now = self.clock.unix_ms();
         let lease = now + millis(LEASE);
         let due = self.accounts.take_due_pictures(now, lease, MOST_AT_ONCE).await?;
-        let jobs = due.into_iter().map(|id| NewJob {
-            id: Ulid::generate().to_string(),
-            payload: serde_json::json!(FileJob::MakePicture { id, lease }).to_string(),
-            due_at: None,
-        });
+        let jobs = due.into_iter().map(|id| NewJob::now(&FileJob::MakePicture { id, lease }));
         let jobs: Vec<_> = jobs.collect();
         if !jobs.is_empty() {
             enqueue(&mut self.redis.clone(), Queue::Files, &jobs).await?;
         }
-        for picture in self.accounts.pictures_to_remove(now, MOST_AT_ONCE).await? {
-            self.remove(&picture).await?;
+        for picture in self.accounts.take_pictures_to_remove(now, lease, MOST_AT_ONCE).await? {
+            if let Err(error) = self.remove(&picture).await {
+                tracing::warn!(event = "picture_not_removed", picture = picture.id, %error);
+            }
         }
         Ok(())
     }
@@ -107,35 +100,44 @@ impl PictureMaker {
         let Some(put) = self.accounts.begin_to_make_picture(id, lease).await? else {
             return Ok(());
         };
-        let made = self.made(id, &put).await;
+        let done = self.make_of(id, &put).await;
+        if done.is_err() {
+            self.accounts.uncount_picture_attempt(&put).await?;
+        }
+        done
+    }
+
+    async fn make_of(&self, id: &PictureId, put: &PutPicture) -> Result<(), NotDone> {
         let user_id = put.user_id;
-        match made {
+        match self.made(id, put).await? {
             Ok(picture) => {
                 let size = i64::try_from(picture.len()).unwrap_or(i64::MAX);
                 let hash = Sha256::digest(&picture).to_vec();
                 self.storage.put(&made_key(id), picture.into()).await?;
-                let is_kept =
-                    self.accounts.keep_picture(&put, size, hash, self.clock.now()).await?;
+                let is_kept = self.accounts.keep_picture(put, size, hash, self.clock.now()).await?;
                 tracing::info!(event = "picture_made", user_id, size, is_kept);
             }
-            Err(MakeError::Fault(fault)) => {
-                self.accounts.picture_failed(&put, fault).await?;
+            Err(fault) => {
+                self.accounts.picture_failed(put, fault).await?;
                 tracing::info!(event = "picture_failed", user_id, fault = %fault);
             }
-            Err(MakeError::Process(error)) => return Err(error.into()),
         }
         Ok(remove_put(&self.storage, id, put.multipart_id.as_deref()).await?)
     }
 
-    async fn made(&self, id: &PictureId, put: &PutPicture) -> Result<Vec<u8>, MakeError> {
+    async fn made(
+        &self,
+        id: &PictureId,
+        put: &PutPicture,
+    ) -> Result<Result<Vec<u8>, PictureFault>, NotDone> {
         if put.attempts > MOST_ATTEMPTS {
-            return Err(MakeError::Fault(PictureFault::TooCostly));
+            return Ok(Err(PictureFault::TooCostly));
         }
         let size = u64::try_from(put.put_size).unwrap_or_default();
         match self.storage.read_whole(&put_key(id), size).await {
-            Ok(file) => make_apart(&file).await,
-            Err(StorageError::NotFound) => Err(MakeError::Fault(PictureFault::Damaged)),
-            Err(error) => Err(MakeError::Process(std::io::Error::other(error))),
+            Ok(file) => Ok(make_apart(&file).await?),
+            Err(StorageError::NotFound) => Ok(Err(PictureFault::Damaged)),
+            Err(error) => Err(error.into()),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{END_SESSION_PATH, LONGEST_REQUEST, Provider, parameters, see_other, 
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::form::{self, Form};
 use crate::http::same_origin;
-use crate::service::openid::Hint;
+use crate::service::openid::{Hint, with_query};
 use crate::service::sessions;
 
 /// What our own page says that has asked the user.
@@ -75,7 +75,11 @@ impl Provider {
         let Some(uri) = uri else { return Ok(response) };
         let state = form.take("state");
         let cleared = response.headers().get(header::SET_COOKIE).cloned();
-        Ok(with_header(see_other(&with_state(&uri, state)), header::SET_COOKIE, cleared))
+        let location = match &state {
+            Some(state) => with_query(&uri, [("state", state.as_str())]),
+            None => uri,
+        };
+        Ok(with_header(see_other(&location), header::SET_COOKIE, cleared))
     }
 
     fn ask(&self) -> Response {
@@ -113,11 +117,4 @@ impl Provider {
         }
         Ok(page)
     }
-}
-
-fn with_state(uri: &str, state: Option<String>) -> String {
-    let Some(state) = state else { return uri.to_owned() };
-    let query =
-        form_urlencoded::Serializer::new(String::new()).append_pair("state", &state).finish();
-    format!("{uri}{}{query}", if uri.contains('?') { '&' } else { '?' })
 }

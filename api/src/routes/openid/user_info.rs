@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Provider, with_header};
 use crate::http::error::ApiError;
-use crate::http::form;
+use crate::http::{bearer, form, media_type};
 use crate::routes::pictures;
 
 /// What a request says of its access token.
@@ -81,7 +81,7 @@ async fn shown(request: &mut Request) -> poem::Result<Shown> {
     let mut in_form = None;
     if *request.method() == Method::POST {
         let body = request.take_body();
-        if request.content_type().is_some_and(|kind| kind.starts_with(form::CONTENT_TYPE)) {
+        if media_type::is(request, form::CONTENT_TYPE) {
             in_form = form::read(request, body).await?.take("access_token");
         }
     }
@@ -89,15 +89,8 @@ async fn shown(request: &mut Request) -> poem::Result<Shown> {
     Ok(match (values.next(), values.next(), in_form) {
         (None, _, None) => Shown::Nothing,
         (None, _, Some(token)) => Shown::Token(token),
-        (Some(value), None, None) => {
-            let credentials = value.to_str().unwrap_or_default().split_once(' ');
-            match credentials {
-                Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") => {
-                    Shown::Token(token.to_owned())
-                }
-                _ => Shown::Wrongly,
-            }
-        }
+        (Some(value), None, None) => bearer::credentials(value)
+            .map_or(Shown::Wrongly, |token| Shown::Token(token.to_owned())),
         _ => Shown::Wrongly,
     })
 }

@@ -69,15 +69,22 @@ impl Answer {
     #[must_use]
     pub fn location(&self) -> String {
         let pairs = self.parameters.iter().map(|(name, value)| (*name, value.as_str()));
-        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-        let uri = &self.redirect_uri;
-        let separator = match uri.split_once('?') {
-            None => "?",
-            Some((_, query)) if query.is_empty() || query.ends_with('&') => "",
-            Some(_) => "&",
-        };
-        format!("{uri}{separator}{query}")
+        with_query(&self.redirect_uri, pairs)
     }
+}
+
+/// A URI with more parameters after those of its own.
+pub fn with_query<'a>(
+    uri: &str,
+    parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+    let separator = match uri.split_once('?') {
+        None => "?",
+        Some((_, query)) if query.is_empty() || query.ends_with('&') => "",
+        Some(_) => "&",
+    };
+    format!("{uri}{separator}{query}")
 }
 
 #[cfg(test)]

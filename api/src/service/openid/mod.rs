@@ -15,7 +15,7 @@ use common::domain::openid::AuthorizationCode;
 use common::ledger::authorization_requests::AuthorizationRequests;
 use common::ledger::error::LedgerError;
 
-pub use self::answer::{Answer, AuthorizationError, ResponseMode};
+pub use self::answer::{Answer, AuthorizationError, ResponseMode, with_query};
 pub use self::id_token::{Hint, IdTokenClaims};
 pub use self::request::{AuthorizationRequest, Refusal};
 pub use self::tokens::{Tokens, TokensError, redeem};

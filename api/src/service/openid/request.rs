@@ -69,6 +69,13 @@ pub enum Refusal {
     Client(Answer),
 }
 
+/// What a client is told of a request that cannot be granted.
+struct Wrong(AuthorizationError, &'static str);
+
+fn invalid(description: &'static str) -> Wrong {
+    Wrong(AuthorizationError::InvalidRequest, description)
+}
+
 /// What is kept of a request.
 #[derive(Deserialize, Serialize)]
 struct Kept<R> {
@@ -87,134 +94,70 @@ impl AuthorizationRequest {
         openid: &OpenId,
         mut parameters: HashMap<String, String>,
     ) -> Result<Self, Refusal> {
-        let mut take = |name: &str| parameters.remove(name);
-        let client_id = take("client_id").unwrap_or_default();
+        let client_id = parameters.remove("client_id").unwrap_or_default();
         let clients = state.registered_clients.get();
         let Some((_, terms)) = clients.openid(&client_id) else {
             return Err(Refusal::Page("The app is not known here (client_id)."));
         };
-        let redirect_uri = take("redirect_uri").unwrap_or_default();
+        let redirect_uri = parameters.remove("redirect_uri").unwrap_or_default();
         if !terms.redirects_to(&redirect_uri) {
             return Err(Refusal::Page(
                 "The app's address is not one that was registered for it (redirect_uri).",
             ));
         }
-        let mode = take("response_mode");
-        let known_mode = match mode.as_deref() {
-            None | Some("query") => Some(ResponseMode::Query),
-            Some("form_post") => Some(ResponseMode::FormPost),
-            Some(_) => None,
-        };
-        let client_state = take("state");
-        let answer = || {
-            let mode = known_mode.unwrap_or_default();
-            Answer::new(&redirect_uri, mode, client_state.as_deref(), &openid.issuer)
-        };
-        let refuse =
-            |error, description: &str| Refusal::Client(answer().with_error(error, description));
-        let invalid = |description: &str| refuse(AuthorizationError::InvalidRequest, description);
-        if known_mode.is_none() {
-            return Err(invalid("response_mode has to be query or form_post"));
-        }
-        for (name, error) in [
-            ("request", AuthorizationError::RequestNotSupported),
-            ("request_uri", AuthorizationError::RequestUriNotSupported),
-        ] {
-            if take(name).is_some() {
-                return Err(refuse(error, "Request objects are not supported"));
-            }
-        }
-        let nonce = take("nonce");
-        let is_long = |value: &Option<String>, longest: usize| {
-            value.as_ref().is_some_and(|value| value.len() > longest)
-        };
-        if is_long(&client_state, LONGEST_STATE) {
-            return Err(invalid("state has 2048 bytes at most"));
-        }
-        if is_long(&nonce, LONGEST_NONCE) {
-            return Err(invalid("nonce has 1024 bytes at most"));
-        }
-        match take("response_type").as_deref() {
-            Some("code") => {}
-            Some(_) => {
-                let description = "response_type has to be code";
-                return Err(refuse(AuthorizationError::UnsupportedResponseType, description));
-            }
-            None => return Err(invalid("response_type is missing")),
-        }
-        let asked = take("scope").unwrap_or_default();
-        let asked: Vec<&str> = asked.split(' ').collect();
-        if !asked.contains(&"openid") {
-            let description = "scope has to have openid in it";
-            return Err(refuse(AuthorizationError::InvalidScope, description));
-        }
-        let has_email = terms.synthetic_email.is_some();
-        let granted = SCOPES.into_iter().filter(|scope| asked.contains(scope));
-        let granted = granted.filter(|scope| *scope != "email" || has_email);
-        let scope = granted.collect::<Vec<_>>().join(" ");
+        let mode = response_mode(parameters.remove("response_mode"));
+        let told = mode.unwrap_or_default();
+        let client_state = parameters.remove("state");
+        let answer = Answer::new(&redirect_uri, told, client_state.as_deref(), &openid.issuer);
 
-        let code_challenge = take("code_challenge");
-        match (&code_challenge, take("code_challenge_method").as_deref()) {
-            (Some(challenge), Some("S256")) if is_base64url_of_32_bytes(challenge) => {}
-            (Some(_), Some("S256")) => {
-                return Err(invalid("code_challenge has to be a SHA-256 in base64url"));
+        let read = || {
+            let mode = mode.ok_or(invalid("response_mode has to be query or form_post"))?;
+            no_request_objects(&parameters)?;
+            let nonce = parameters.remove("nonce");
+            no_longer_than(&client_state, LONGEST_STATE, "state has 2048 bytes at most")?;
+            no_longer_than(&nonce, LONGEST_NONCE, "nonce has 1024 bytes at most")?;
+            response_type(parameters.remove("response_type"))?;
+            let scope = scope(parameters.remove("scope"), terms.synthetic_email.is_some())?;
+            let code_challenge = code_challenge(&mut parameters, terms.needs_pkce)?;
+            let prompt = parameters.remove("prompt").unwrap_or_default();
+            let prompts: Vec<&str> = prompt.split(' ').filter(|word| !word.is_empty()).collect();
+            let is_silent = prompts.contains(&"none");
+            if is_silent && prompts.len() > 1 {
+                return Err(invalid("prompt has none and something else"));
             }
-            (Some(_), _) => return Err(invalid("code_challenge_method has to be S256")),
-            (None, Some(_)) => return Err(invalid("code_challenge is missing")),
-            (None, None) if terms.needs_pkce => {
-                return Err(invalid("code_challenge is missing (PKCE, RFC 7636)"));
+            let max_age = parameters.remove("max_age").map(|text| text.parse::<u32>()).transpose();
+            let max_age = max_age.map_err(|_| invalid("max_age has to be a number of seconds"))?;
+            let hint = parameters.remove("id_token_hint");
+            let subject = hint.map(|hint| subject(state, openid, &client_id, &hint)).transpose()?;
+            let number = parameters
+                .remove("login_hint")
+                .and_then(|hint| PhoneNumber::parse(&hint, state.default_country).ok());
+            let asked = Self {
+                mode,
+                state: client_state,
+                scope,
+                nonce,
+                code_challenge,
+                login: prompts.contains(&"login") || max_age == Some(0),
+                is_silent,
+                max_age: max_age.map(i64::from),
+                subject,
+                number: number.map(|number| number.e164().as_str().to_owned()),
+                began_at: state.clock.now().unix_timestamp(),
+                session_before: None,
+                client_id,
+                redirect_uri,
+            };
+            // JSON has several bytes for some characters.
+            let length = serde_json::to_string(&asked).map_or(usize::MAX, |json| json.len());
+            if length > LONGEST - KEPT_WITH_IT {
+                return Err(invalid("The request is too long"));
             }
-            (None, None) => {}
-        }
-        let prompt = take("prompt").unwrap_or_default();
-        let prompts: Vec<&str> = prompt.split(' ').filter(|word| !word.is_empty()).collect();
-        let is_silent = prompts.contains(&"none");
-        if is_silent && prompts.len() > 1 {
-            return Err(invalid("prompt has none and something else"));
-        }
-        let max_age = take("max_age").map(|text| text.parse::<u32>());
-        let Ok(max_age) = max_age.transpose() else {
-            return Err(invalid("max_age has to be a number of seconds"));
+            Ok(asked)
         };
-        let subject = match take("id_token_hint") {
-            Some(hint) => {
-                let keys = state.jwts.keys.get();
-                let hint = keys
-                    .as_ref()
-                    .as_ref()
-                    .and_then(|keys| Hint::read(keys, &openid.issuer, &hint))
-                    .filter(|hint| hint.aud == client_id);
-                let hint =
-                    hint.ok_or_else(|| invalid("id_token_hint is not an ID token of this client"))?;
-                Some(hint.sub)
-            }
-            None => None,
-        };
-        let number = take("login_hint")
-            .and_then(|hint| PhoneNumber::parse(&hint, state.default_country).ok());
-        let login = prompts.contains(&"login") || max_age == Some(0);
-        let asked = Self {
-            mode: known_mode.unwrap_or_default(),
-            state: client_state.clone(),
-            scope,
-            nonce,
-            code_challenge,
-            login,
-            is_silent,
-            max_age: max_age.map(i64::from),
-            subject,
-            number: number.map(|number| number.e164().as_str().to_owned()),
-            began_at: state.clock.now().unix_timestamp(),
-            session_before: None,
-            client_id: client_id.clone(),
-            redirect_uri: redirect_uri.clone(),
-        };
-        // JSON has several bytes for some characters.
-        let length = serde_json::to_string(&asked).map_or(usize::MAX, |json| json.len());
-        if length > LONGEST - KEPT_WITH_IT {
-            return Err(invalid("The request is too long"));
-        }
-        Ok(asked)
+        read().map_err(|Wrong(error, description)| {
+            Refusal::Client(answer.with_error(error, description))
+        })
     }
 
     /// Whether its client, as the file has it now, may still ask for it.
@@ -267,6 +210,87 @@ impl AuthorizationRequest {
         let kept: Kept<Self> = serde_json::from_str(json).ok()?;
         (kept.browser == hash(browser)).then_some(kept.request)
     }
+}
+
+fn response_mode(told: Option<String>) -> Option<ResponseMode> {
+    match told.as_deref() {
+        None | Some("query") => Some(ResponseMode::Query),
+        Some("form_post") => Some(ResponseMode::FormPost),
+        Some(_) => None,
+    }
+}
+
+fn no_request_objects(parameters: &HashMap<String, String>) -> Result<(), Wrong> {
+    for (name, error) in [
+        ("request", AuthorizationError::RequestNotSupported),
+        ("request_uri", AuthorizationError::RequestUriNotSupported),
+    ] {
+        if parameters.contains_key(name) {
+            return Err(Wrong(error, "Request objects are not supported"));
+        }
+    }
+    Ok(())
+}
+
+fn no_longer_than(
+    value: &Option<String>,
+    longest: usize,
+    description: &'static str,
+) -> Result<(), Wrong> {
+    let is_long = value.as_ref().is_some_and(|value| value.len() > longest);
+    if is_long { Err(invalid(description)) } else { Ok(()) }
+}
+
+fn response_type(told: Option<String>) -> Result<(), Wrong> {
+    match told.as_deref() {
+        Some("code") => Ok(()),
+        Some(_) => {
+            let error = AuthorizationError::UnsupportedResponseType;
+            Err(Wrong(error, "response_type has to be code"))
+        }
+        None => Err(invalid("response_type is missing")),
+    }
+}
+
+/// What is granted of the scope that was asked for.
+fn scope(told: Option<String>, has_email: bool) -> Result<String, Wrong> {
+    let told = told.unwrap_or_default();
+    let asked: Vec<&str> = told.split(' ').collect();
+    if !asked.contains(&"openid") {
+        return Err(Wrong(AuthorizationError::InvalidScope, "scope has to have openid in it"));
+    }
+    let granted = SCOPES.into_iter().filter(|scope| asked.contains(scope));
+    let granted = granted.filter(|scope| *scope != "email" || has_email);
+    Ok(granted.collect::<Vec<_>>().join(" "))
+}
+
+/// What PKCE (RFC 7636) asks for.
+fn code_challenge(
+    parameters: &mut HashMap<String, String>,
+    is_needed: bool,
+) -> Result<Option<String>, Wrong> {
+    let challenge = parameters.remove("code_challenge");
+    match (&challenge, parameters.remove("code_challenge_method").as_deref()) {
+        (Some(text), Some("S256")) if is_base64url_of_32_bytes(text) => Ok(challenge),
+        (Some(_), Some("S256")) => Err(invalid("code_challenge has to be a SHA-256 in base64url")),
+        (Some(_), _) => Err(invalid("code_challenge_method has to be S256")),
+        (None, Some(_)) => Err(invalid("code_challenge is missing")),
+        (None, None) if is_needed => Err(invalid("code_challenge is missing (PKCE, RFC 7636)")),
+        (None, None) => Ok(None),
+    }
+}
+
+/// Whom the client expects, by an ID token that it has.
+fn subject(
+    state: &AppState,
+    openid: &OpenId,
+    client_id: &str,
+    hint: &str,
+) -> Result<String, Wrong> {
+    let keys = state.jwts.keys.get();
+    let hint = keys.as_ref().as_ref().and_then(|keys| Hint::read(keys, &openid.issuer, hint));
+    let hint = hint.filter(|hint| hint.aud == client_id).map(|hint| hint.sub);
+    hint.ok_or(invalid("id_token_hint is not an ID token of this client"))
 }
 
 fn hash(browser: &BrowserId) -> String {
