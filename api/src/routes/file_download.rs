@@ -1,7 +1,6 @@
 //! A file as the answer of an operation, and what the document says of it.
 
 use common::accounts::entities::file;
-use common::files::StorageError;
 use futures_util::TryStreamExt;
 use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::{Body, IntoResponse, Request, Response};
@@ -12,7 +11,6 @@ use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registr
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::file_answer::{ServedFile, Wanted};
 use crate::http::middleware::AskedBy;
-use crate::metrics;
 use crate::server::PacedAnswer;
 use crate::service::files::downloads::{self, Source};
 use crate::state::AppState;
@@ -145,26 +143,5 @@ fn bytes() -> MetaMediaType {
     MetaMediaType {
         content_type: "application/octet-stream",
         schema: Binary::<Vec<u8>>::schema_ref(),
-    }
-}
-
-impl From<StorageError> for ApiError {
-    fn from(error: StorageError) -> Self {
-        metrics::file_store_failed((&error).into());
-        match error {
-            StorageError::Busy => ErrorKind::Overloaded,
-            StorageError::Full => {
-                tracing::error!(event = "file_store_full");
-                ErrorKind::FileStoreFull
-            }
-            error => {
-                tracing::error!(event = "file_store_unavailable", %error);
-                match error {
-                    StorageError::NotFound => ErrorKind::NotFound,
-                    _ => ErrorKind::FileStoreUnavailable,
-                }
-            }
-        }
-        .into()
     }
 }

@@ -22,7 +22,7 @@ use crate::http::bearer::BearerToken;
 use crate::http::error::{ApiError, ErrorKind, Failure, Failures};
 use crate::http::file_answer::{ServedFile, Wanted};
 use crate::http::upload_body::PictureBody;
-use crate::service::files::pictures::{self, PictureError};
+use crate::service::files::pictures;
 use crate::state::AppState;
 
 /// A picture never changes; one that is replaced has another URL. Those who have it keep it for a
@@ -210,17 +210,6 @@ async fn own(state: &AppState, user_id: i64) -> Result<Picture, ApiError> {
 /// Where everybody sees a picture.
 pub(crate) fn url(state: &AppState, id: &str) -> String {
     state.public_url(&format!("/pictures/{id}"))
-}
-
-impl From<PictureError> for ApiError {
-    fn from(error: PictureError) -> Self {
-        match error {
-            PictureError::TooLarge => ErrorKind::PictureTooLarge.into(),
-            PictureError::NotAPicture => ErrorKind::NotAPicture.into(),
-            PictureError::TooOften(wait) => Self::retry_after(ErrorKind::TooManyPictures, wait),
-            PictureError::Upload(error) => error.into(),
-        }
-    }
 }
 
 impl Example for Picture {

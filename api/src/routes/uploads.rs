@@ -8,7 +8,6 @@ use bytes::Bytes;
 use common::accounts::entities::file;
 use common::domain::file_name::FileName;
 use common::domain::ids::FileId;
-use common::files::{FileError, StorageError};
 use futures_util::stream::try_unfold;
 use futures_util::{Stream, TryStreamExt};
 use http::header;
@@ -513,35 +512,4 @@ async fn tell_status(request: &Request, id: Option<FileId>) -> Result<Response, 
         headers.insert("upload-expires", expires);
     }
     Ok(response)
-}
-
-impl From<UploadError> for ApiError {
-    fn from(error: UploadError) -> Self {
-        let kind = match error {
-            UploadError::Off => ErrorKind::FilesOff,
-            UploadError::TooLarge => ErrorKind::FileTooLarge,
-            UploadError::TooManyFiles => ErrorKind::TooManyFiles,
-            UploadError::NoRoom => ErrorKind::NoFileRoom,
-            UploadError::NoUser => ErrorKind::Unauthorized,
-            UploadError::NotAllowed => ErrorKind::FileTypeNotAllowed,
-            UploadError::Unknown => ErrorKind::NotFound,
-            UploadError::Expired => ErrorKind::UploadExpired,
-            UploadError::Locked => ErrorKind::UploadLocked,
-            UploadError::TooMany => ErrorKind::TooManyUploads,
-            UploadError::WrongOffset => ErrorKind::WrongUploadOffset,
-            UploadError::TooManyBytes => ErrorKind::TooManyBytes,
-            UploadError::ChecksumMismatch => ErrorKind::ChecksumMismatch,
-            UploadError::TooSlow => ErrorKind::RequestTimeout,
-            UploadError::BrokenOff => ErrorKind::InvalidPayload,
-            UploadError::Stopping => ErrorKind::Stopping,
-            UploadError::File(FileError::Accounts(error)) => return error.into(),
-            UploadError::File(FileError::Storage(error)) => {
-                // The file itself is known.
-                let is_missing = matches!(error, StorageError::NotFound);
-                let told = Self::from(error);
-                return if is_missing { ErrorKind::FileStoreUnavailable.into() } else { told };
-            }
-        };
-        kind.into()
-    }
 }

@@ -15,12 +15,17 @@ use futures_util::Stream;
 use futures_util::stream::try_unfold;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
 use super::StorageError;
 
-/// How much is read at once, and kept for each client that does not take it.
-const CHUNK: u64 = 64 * 1024;
+/// How much of a file is read at once, and kept until its client has taken it.
+const PIECE: u64 = 64 * 1024;
+/// The same for the first so many: a change of threads for every 64 KiB takes as long as reading
+/// them.
+const LARGE_PIECE: u64 = 256 * 1024;
+const LARGE_PIECES: usize = 64;
 
 const LOCK_TRIES: u32 = 40;
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
@@ -29,13 +34,26 @@ const LOCK_PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Folder {
     root: PathBuf,
     store: LocalFileSystem,
+    large_pieces: Arc<Semaphore>,
+}
+
+/// Read bytes, and their place among the large pieces.
+struct Piece {
+    bytes: Vec<u8>,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 impl Folder {
     pub(super) fn open(root: PathBuf) -> Result<Self, StorageError> {
         fs::create_dir_all(&root)?;
         let store = LocalFileSystem::new_with_prefix(&root)?.with_fsync(true);
-        Ok(Self { root, store })
+        Ok(Self { root, store, large_pieces: Arc::new(Semaphore::new(LARGE_PIECES)) })
     }
 
     pub(super) fn store(&self) -> &dyn ObjectStore {
@@ -89,29 +107,33 @@ impl Folder {
         let path = self.path(key);
         let first = path.clone();
         let first = blocking(move || File::open(first)).await?;
+        let large_pieces = Arc::clone(&self.large_pieces);
         let begin = (path, Some(first), range);
-        let chunks = try_unfold(begin, |(path, opened, range)| async move {
-            if range.is_empty() {
-                return Ok(None);
-            }
-            let (at, length) = (range.start, (range.end - range.start).min(CHUNK));
-            let read = spawn_blocking(move || {
-                let mut file = match opened {
-                    Some(file) => file,
-                    None => File::open(&path)?,
-                };
-                file.seek(SeekFrom::Start(at))?;
-                // So it is not filled with zeros first.
-                let mut chunk = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-                if file.take(length).read_to_end(&mut chunk)? as u64 != length {
-                    return Err(io::ErrorKind::UnexpectedEof.into());
+        Ok(try_unfold(begin, move |(path, opened, range)| {
+            let place = Arc::clone(&large_pieces).try_acquire_owned().ok();
+            async move {
+                if range.is_empty() {
+                    return Ok(None);
                 }
-                Ok::<_, io::Error>((Bytes::from(chunk), path))
-            });
-            let (chunk, path) = read.await.map_err(io::Error::other)??;
-            Ok(Some((chunk, (path, None, at + length..range.end))))
-        });
-        Ok(chunks)
+                let longest = if place.is_some() { LARGE_PIECE } else { PIECE };
+                let (at, length) = (range.start, (range.end - range.start).min(longest));
+                let read = spawn_blocking(move || {
+                    let mut file = match opened {
+                        Some(file) => file,
+                        None => File::open(&path)?,
+                    };
+                    file.seek(SeekFrom::Start(at))?;
+                    // So it is not filled with zeros first.
+                    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+                    if file.take(length).read_to_end(&mut bytes)? as u64 != length {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                    Ok::<_, io::Error>((Bytes::from_owner(Piece { bytes, _place: place }), path))
+                });
+                let (piece, path) = read.await.map_err(io::Error::other)??;
+                Ok(Some((piece, (path, None, at + length..range.end))))
+            }
+        }))
     }
 }
 

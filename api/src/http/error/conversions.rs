@@ -5,6 +5,7 @@ use common::admin::OperatorError;
 use common::admin::buckets::WrongBucket;
 use common::domain::person_name::InvalidPersonName;
 use common::domain::phone::InvalidPhoneNumber;
+use common::files::{FileError, StorageError};
 use common::ledger::error::LedgerError;
 use common::ledger::idempotency::IdempotencyError;
 use common::ledger::limits::LimitKind;
@@ -13,8 +14,11 @@ use poem_openapi::error::{AuthorizationError, ParseParamError, ParsePathError};
 
 use super::{ApiError, ErrorKind};
 use crate::http::strict_json::PayloadError;
+use crate::metrics;
 use crate::service::challenge::ChallengeError;
 use crate::service::deletion::DeletionError;
+use crate::service::files::pictures::PictureError;
+use crate::service::files::uploads::UploadError;
 use crate::service::jwts::JwtError;
 use crate::service::number_change::NumberChangeError;
 use crate::service::otp_service::{SendError, VerifyError};
@@ -134,6 +138,69 @@ impl From<AccountsError> for ApiError {
     fn from(error: AccountsError) -> Self {
         tracing::error!(event = "user_store_unavailable", %error);
         ErrorKind::UserStoreUnavailable.into()
+    }
+}
+
+impl From<StorageError> for ApiError {
+    fn from(error: StorageError) -> Self {
+        metrics::file_store_failed((&error).into());
+        match error {
+            StorageError::Busy => ErrorKind::Overloaded,
+            StorageError::Full => {
+                tracing::error!(event = "file_store_full");
+                ErrorKind::FileStoreFull
+            }
+            error => {
+                tracing::error!(event = "file_store_unavailable", %error);
+                match error {
+                    StorageError::NotFound => ErrorKind::NotFound,
+                    _ => ErrorKind::FileStoreUnavailable,
+                }
+            }
+        }
+        .into()
+    }
+}
+
+impl From<UploadError> for ApiError {
+    fn from(error: UploadError) -> Self {
+        let kind = match error {
+            UploadError::Off => ErrorKind::FilesOff,
+            UploadError::TooLarge => ErrorKind::FileTooLarge,
+            UploadError::TooManyFiles => ErrorKind::TooManyFiles,
+            UploadError::NoRoom => ErrorKind::NoFileRoom,
+            UploadError::NoUser => ErrorKind::Unauthorized,
+            UploadError::NotAllowed => ErrorKind::FileTypeNotAllowed,
+            UploadError::Unknown => ErrorKind::NotFound,
+            UploadError::Expired => ErrorKind::UploadExpired,
+            UploadError::Locked => ErrorKind::UploadLocked,
+            UploadError::TooMany => ErrorKind::TooManyUploads,
+            UploadError::WrongOffset => ErrorKind::WrongUploadOffset,
+            UploadError::TooManyBytes => ErrorKind::TooManyBytes,
+            UploadError::ChecksumMismatch => ErrorKind::ChecksumMismatch,
+            UploadError::TooSlow => ErrorKind::RequestTimeout,
+            UploadError::BrokenOff => ErrorKind::InvalidPayload,
+            UploadError::Stopping => ErrorKind::Stopping,
+            UploadError::File(FileError::Accounts(error)) => return error.into(),
+            UploadError::File(FileError::Storage(error)) => {
+                // The file itself is known.
+                let is_missing = matches!(error, StorageError::NotFound);
+                let told = Self::from(error);
+                return if is_missing { ErrorKind::FileStoreUnavailable.into() } else { told };
+            }
+        };
+        kind.into()
+    }
+}
+
+impl From<PictureError> for ApiError {
+    fn from(error: PictureError) -> Self {
+        match error {
+            PictureError::TooLarge => ErrorKind::PictureTooLarge.into(),
+            PictureError::NotAPicture => ErrorKind::NotAPicture.into(),
+            PictureError::TooOften(wait) => Self::retry_after(ErrorKind::TooManyPictures, wait),
+            PictureError::Upload(error) => error.into(),
+        }
     }
 }
 
