@@ -7,6 +7,7 @@ mod import;
 mod key_check;
 pub mod listener;
 mod live;
+mod look_ups;
 mod overview;
 pub mod roles;
 mod routes;
