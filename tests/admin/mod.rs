@@ -2,6 +2,7 @@
 
 mod connections;
 mod console;
+mod deliveries;
 mod hosts;
 mod import;
 mod keys;

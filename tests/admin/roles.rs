@@ -26,6 +26,7 @@ const NEEDED: &[(&str, &str)] = &[
     ("GET /admin/buckets/{kind}", "viewer"),
     ("GET /admin/clients", "viewer"),
     ("GET /admin/dead-letters", "viewer"),
+    ("GET /admin/deliveries", "viewer"),
     ("GET /admin/deliveries/{delivery_id}", "viewer"),
     ("GET /admin/key", "viewer"),
     ("GET /admin/keys", "owner"),

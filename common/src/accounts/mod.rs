@@ -54,7 +54,7 @@ pub use self::sessions::{Session, SessionFilter};
 pub use self::sign_in::{NewSession, SignedIn};
 pub use self::user_import::MOST_AT_ONCE;
 pub use self::user_lists::{ListedUser, UserFilter, UserOrder};
-pub use self::users::Renamed;
+pub use self::users::{Renamed, UserSelector};
 use crate::config::SettingError;
 use crate::ledger::session_changes::SessionChanges;
 use crate::runtime::timeout::with_timeout;

@@ -77,7 +77,7 @@ impl UserExportApi {
     ) -> Result<Json<Export>, Failure<ExportFailures>> {
         let reason = body.0.reason()?;
         let id = *user_id;
-        let listed = users::find(&state, id).await?;
+        let listed = users::listed(&state, id).await?;
         let kind = AdminActionKind::UserExported;
         key.notes(&state, kind, |action| action.of_user(id).because(reason)).await?;
         let (accounts, now) = (&state.app.accounts, state.app.clock.now());
