@@ -3,6 +3,7 @@
 mod connections;
 mod console;
 mod deliveries;
+mod export;
 mod hosts;
 mod import;
 mod keys;
