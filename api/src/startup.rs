@@ -47,6 +47,9 @@ use crate::state::AppState;
 /// Redis answers within milliseconds or not at all.
 const REDIS_RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Connections to the database for operators, of whom there are few, in each process.
+const ADMIN_CONNECTIONS: u32 = 3;
+
 /// To the port of the metrics.
 const MAX_METRICS_CONNECTIONS: usize = 20;
 
@@ -154,11 +157,15 @@ pub async fn connect(
 ) -> anyhow::Result<App> {
     let redis = config.redis.server()?.connection(REDIS_RESPONSE_TIMEOUT);
     let url = config.database.url(&config.app)?;
-    let (session_changes, admin_redis) = (SessionChanges::new(redis.clone()), redis.clone());
-    let accounts = Accounts::connect(&url, config.database.database_connections)
-        .await?
-        .telling(session_changes.clone())
-        .telling_webhook(config.events.url(&config.app)?.is_some());
+    let session_changes = SessionChanges::new(redis.clone());
+    let webhook_is_set = config.events.url(&config.app)?.is_some();
+    let telling = |accounts: Accounts| {
+        accounts.telling(session_changes.clone()).telling_webhook(webhook_is_set)
+    };
+    let connections = config.database.database_connections;
+    let accounts = telling(Accounts::connect(&url, connections).await?);
+    let admin_accounts = telling(Accounts::connect(&url, ADMIN_CONNECTIONS).await?);
+    let admin_redis = config.redis.server()?.connection(REDIS_RESPONSE_TIMEOUT);
     let rejections = Rejections::new(clock.clone());
     let otp = OtpService {
         store: OtpStore::new(
@@ -201,7 +208,7 @@ pub async fn connect(
         idempotency: Arc::new(IdempotencyStore::new(redis, idempotency_keys, clock.clone())),
         rejections,
         session_terms: config.sessions.terms(),
-        session_cache: config.sessions.cache(session_changes),
+        session_cache: config.sessions.cache(session_changes.clone()),
         jwts: JwtIssuer {
             keys: Reloadable::new(signing_keys),
             issuer: config.callbacks.issuer().map(str::to_owned),
@@ -218,14 +225,20 @@ pub async fn connect(
         TwilioStatus::new(public_url, auth_token.clone(), statuses, rejections)
     });
     let state = Arc::new(state);
+    let admin_app = AppState {
+        accounts: admin_accounts,
+        notices: notices::Notices::new(admin_redis.clone()),
+        ..AppState::clone(&state)
+    };
     let admin = AdminState {
-        app: Arc::clone(&state),
+        app: Arc::new(admin_app),
         redis: admin_redis,
         ledger: config.ledger_settings(),
         hosts: config.admin.hosts()?,
         wrong_keys: WrongKeys::default(),
         stop,
         overview: Default::default(),
+        watchers: Default::default(),
     };
     let public_url = config.callbacks.public_url.as_deref();
     let own = public_url.map(|url| Origin::of_url(url).ok_or_else(no_origin)).transpose()?;

@@ -55,7 +55,13 @@ async fn a_browser_is_signed_in_for_twelve_hours_and_does_not_hold_the_key() {
     let viewer = Operator::of(&mut app, "viewer").await;
     let set = begin(&viewer, &[("origin", "https://admin.internal")]).await.expect(204);
     let set = set.header("set-cookie").to_owned();
+    assert!(set.starts_with("__Host-cheershare-console="), "{set}");
     assert!(set.ends_with("; Max-Age=43200; Path=/; HttpOnly; SameSite=Strict; Secure"), "{set}");
+    let by_https = Browser {
+        client: viewer.client.clone(),
+        cookie: set.split(';').next().unwrap().to_owned(),
+    };
+    by_https.get("/admin/key").await.expect(200);
     let browser = Browser::of(&viewer).await;
     assert!(!browser.cookie.contains(&viewer.key[4..]) && !set.contains(&viewer.key[4..]));
     let me = browser.get("/admin/key").await.expect(200).body;

@@ -5,7 +5,8 @@ use serde_json::json;
 
 use super::Operator;
 use crate::operators::{Ended, json, run_with, settings_of, text};
-use crate::support::app::Plan;
+use crate::support::app::{Plan, SOON};
+use crate::support::eventually;
 
 #[async_test]
 async fn a_key_is_shown_once_and_kept_as_its_hash() {
@@ -84,12 +85,16 @@ async fn an_owner_adds_and_removes_keys_and_each_is_an_action() {
     assert_eq!(
         told,
         [
-            (&json!("key_removed"), &json!("owner"), &json!("Priya")),
-            (&json!("key_added"), &json!("owner"), &json!("Priya, viewer")),
+            (&json!("key_removed"), &json!("owner"), &json!("Priya, key 2")),
+            (&json!("key_added"), &json!("owner"), &json!("Priya, viewer, key 2")),
         ]
     );
     let some = owner.get("/admin/actions?kind=key_added&key_id=1").await.expect(200).body;
     assert_eq!(some["data"].as_array().unwrap().len(), 1, "{some}");
+    // The name is free again, and the id tells whose an action is.
+    let again = owner.post("/admin/keys", &new).await.expect(200).body;
+    assert_eq!(again["data"]["name"], "Priya");
+    assert_ne!(again["data"]["id"], added["data"]["id"]);
     let none = owner.get("/admin/actions?user_id=7").await.expect(200).body;
     assert_eq!(none["data"], json!([]));
 }
@@ -117,10 +122,9 @@ async fn what_cannot_be_a_key_is_named() {
 }
 
 #[async_test]
-async fn wrong_keys_are_bounded_and_whoever_works_already_goes_on() {
+async fn wrong_keys_are_bounded_and_keep_no_right_one_out() {
     let mut app = Plan::new().workers(0).start().await;
     let viewer = Operator::of(&mut app, "viewer").await;
-    viewer.get("/admin/key").await.expect(200);
     let wrong = |n: usize| format!("csa_{}{}", "a".repeat(50), ["aa", "ab", "ac"][n % 3]);
     for n in 0..10 {
         viewer
@@ -132,6 +136,11 @@ async fn wrong_keys_are_bounded_and_whoever_works_already_goes_on() {
     let refused = viewer.with(&wrong(0)).get("/admin/key").await;
     assert!((1..=60).contains(&refused.retry_after()), "{refused:?}");
     refused.expect_code(429, "too_many_wrong_keys");
+    eventually(SOON, "ten lines, and no more", async || {
+        (app.apis[0].events("wrong_admin_key").len() == 10).then_some(())
+    })
+    .await;
+    // By the same tunnel, and for the first time.
     viewer.get("/admin/key").await.expect(200);
     for malformed in ["", "Bearer", "Bearer csa_x", "Basic abc", "bearer  x"] {
         let mut headers = HeaderMap::new();

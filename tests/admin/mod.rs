@@ -1,9 +1,11 @@
 //! The admin API: who may use it, what it shows, and what it changes.
 
+mod connections;
 mod console;
 mod hosts;
 mod import;
 mod keys;
+mod look_ups;
 mod numbers;
 mod overview;
 mod queue;

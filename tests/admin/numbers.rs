@@ -63,6 +63,22 @@ async fn what_keeps_a_number_out_is_seen_and_ended() {
 }
 
 #[async_test]
+async fn sms_are_told_in_the_order_in_which_they_were_asked_for() {
+    let mut app = App::start().await;
+    let viewer = Operator::of(&mut app, "viewer").await;
+    let token = app.sign_in("Asha", NUMBER).await.token().to_owned();
+    let mut asked = vec![app.ask(NUMBER).await];
+    // Of another purpose, and so of another code.
+    let deletion = app.client().post_as(&token, "/me/deletion", &json!({})).await.expect(200);
+    asked.push(deletion.delivery_id().to_owned());
+    asked.push(app.ask(NUMBER).await);
+    let number = viewer.get(PATH).await.expect(200).body["data"].take();
+    let told = number["deliveries"].as_array().unwrap().iter();
+    let told: Vec<_> = told.map(|sms| sms["delivery_id"].as_str().unwrap()).collect();
+    assert_eq!(told, asked);
+}
+
+#[async_test]
 async fn a_number_is_blocked_unblocked_and_erased() {
     let mut app = App::start().await;
     let owner = Operator::of(&mut app, "owner").await;

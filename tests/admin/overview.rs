@@ -1,13 +1,22 @@
 //! The overview: its counts are what happened, it is live, and it tells what is away.
 
+use std::time::Instant;
+
+use common::admin::counts::Count;
+use common::admin::overview::{MINUTE, Older, Range, Summary};
+use common::ledger::connection::{Redis, RedisConnection};
+use common::runtime::clock::Clock;
 use futures_util::future::join_all;
+use redis::Commands;
 use serde_json::{Value, json};
 
 use super::Operator;
 use crate::support::app::{App, Plan, SOON};
+use crate::support::durations::SECOND;
 use crate::support::eventually;
 use crate::support::numbers::{abroad, spread};
 use crate::support::raw::Connection;
+use crate::support::redis_server::Redis as Server;
 
 async fn overview(viewer: &Operator, range: &str) -> Value {
     viewer.get(&format!("/admin/overview?range={range}")).await.expect(200).body["data"].take()
@@ -95,6 +104,103 @@ async fn what_is_unusual_is_told() {
     let found = overview(&viewer, "hour").await;
     assert_eq!(found["stores"], json!({"redis": false, "database": true}));
     assert_eq!(found["unusual"], json!([{"kind": "store_away", "subject": "redis"}]));
+    assert!(found.get("all").is_none(), "nobody knows that nothing happened: {found}");
+}
+
+#[async_test]
+async fn a_redis_that_hangs_keeps_nobody_waiting_behind_others() {
+    const READERS: u32 = 20;
+    let mut app = Plan::new().workers(0).start().await;
+    let viewer = Operator::of(&mut app, "viewer").await;
+    app.client().ask("Asha", &spread(0)).await.expect(200);
+    assert_eq!(overview(&viewer, "day").await["all"]["asked"], 1);
+    app.redis.pause();
+    let began = Instant::now();
+    let found = join_all((0..READERS).map(|_| overview(&viewer, "hour"))).await;
+    // Each waits for a second for Redis; one after the other they would take that often.
+    assert!(began.elapsed() < SECOND * READERS / 2, "{:?}", began.elapsed());
+    for found in found {
+        assert_eq!(found["stores"]["redis"], false);
+        assert!(found.get("all").is_none() && found.get("queue").is_none(), "{found}");
+    }
+    app.redis.resume();
+    eventually(SOON, "the counts", async || {
+        (overview(&viewer, "hour").await["all"]["asked"] == 1).then_some(())
+    })
+    .await;
+}
+
+#[async_test]
+async fn counts_that_could_not_be_read_are_told_from_none() {
+    let mut app = Plan::new().workers(0).start().await;
+    let viewer = Operator::of(&mut app, "viewer").await;
+    // Redis answers, but this it cannot tell.
+    let minute = Clock::default().unix_ms() / MINUTE - 5;
+    let _: () = app.redis.connection().set(counts_of(minute), "no hash").unwrap();
+    let found = overview(&viewer, "hour").await;
+    assert_eq!(found["stores"], json!({"redis": true, "database": true}));
+    assert_eq!(found["unusual"], json!([{"kind": "counts_unread"}, {"kind": "no_worker"}]));
+    assert!(found.get("all").is_none() && found["queue"]["waiting"] == 0, "{found}");
+}
+
+fn counts_of(minute: i64) -> String {
+    format!("{{cheershare}}:counts:{minute}")
+}
+
+/// However often and however far apart the overview is read, it shows what a first look shows.
+#[async_test]
+async fn what_is_over_is_read_once() {
+    const BEGIN: i64 = 30_000_000;
+    let server = Server::start();
+    let mut connection = server.connection();
+    for minute in 0..30 * 60 {
+        let fields = [("IN  asked", minute % 7 + 1), ("IN twilio sent", minute % 5 + 1)];
+        let _: () = connection.hset_multiple(counts_of(BEGIN + minute), &fields).unwrap();
+    }
+    let mut redis = Redis::new(&server.url()).unwrap().connection(SOON);
+    let mut reads = || -> i64 {
+        let info: String = redis::cmd("INFO").arg("commandstats").query(&mut connection).unwrap();
+        let of_hashes = info.split("cmdstat_hgetall:calls=").nth(1);
+        let since = of_hashes.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap());
+        let _: () = redis::cmd("CONFIG").arg("RESETSTAT").query(&mut connection).unwrap();
+        since
+    };
+    let mut older = Older::default();
+    let mut minute = BEGIN + 27 * 60;
+    for step in [0, 1, 1, 58, 2, 7, 63] {
+        minute += step;
+        let now = minute * MINUTE + 30_000;
+        reads();
+        let counts = overview_of(&mut redis, &mut older, now).await;
+        let read = reads();
+        if step == 0 {
+            assert!(read > 23 * 60, "{read}");
+        } else {
+            assert_eq!(read, 60 + step, "the last hour, and what went by since");
+        }
+        let first_look = overview_of(&mut redis, &mut Older::default(), now).await;
+        for range in [Range::Hour, Range::Day] {
+            let shown = Summary::of(counts.iter(), range, now);
+            assert_eq!(shown, Summary::of(first_look.iter(), range, now), "{step}");
+            assert!(shown.all.asked > 0);
+        }
+    }
+
+    // One that fails on its way goes on there.
+    let hole = counts_of(minute - 10 * 60);
+    let _: () = redis::cmd("DEL").arg(&hole).query(&mut server.connection()).unwrap();
+    let _: () = server.connection().set(&hole, "no hash").unwrap();
+    let (mut older, now) = (Older::default(), minute * MINUTE);
+    common::admin::overview::read(&mut redis, &mut older, now).await.unwrap_err();
+    let _: () = redis::cmd("DEL").arg(&hole).query(&mut server.connection()).unwrap();
+    reads();
+    overview_of(&mut redis, &mut older, now).await;
+    let read = reads();
+    assert!(read < 12 * 60, "{read}");
+}
+
+async fn overview_of(redis: &mut RedisConnection, older: &mut Older, now: i64) -> Vec<Count> {
+    common::admin::overview::read(redis, older, now).await.unwrap()
 }
 
 fn watch(viewer: &Operator) -> Connection {
@@ -124,16 +230,26 @@ async fn it_is_live_until_the_key_ends() {
 #[async_test]
 async fn watchers_are_bounded_and_end_with_the_process() {
     let mut app = Plan::new().workers(0).start().await;
-    let viewer = Operator::of(&mut app, "viewer").await;
-    let mut watchers: Vec<_> = (0..20).map(|_| watch(&viewer)).collect();
+    let owner = Operator::of(&mut app, "owner").await;
+    let mut viewers = Vec::new();
+    for n in 0..7 {
+        let new = json!({"name": format!("Viewer {n}"), "role": "viewer"});
+        let added = owner.post("/admin/keys", &new).await.expect(200).body;
+        viewers.push(owner.with(added["key"].as_str().unwrap()));
+    }
+    // Three of each key, and of the last one two.
+    let mut watchers: Vec<_> = (0..20).map(|n| watch(&viewers[n / 3])).collect();
     for watcher in &mut watchers {
         watcher.read_until(SOON, "data: ");
     }
-    viewer.get("/admin/overview/events").await.expect_code(503, "overloaded");
-    drop(watchers.pop());
+    let fourth = viewers[0].get("/admin/overview/events").await;
+    assert_eq!(fourth.retry_after(), 1);
+    fourth.expect_code(429, "too_many_streams");
+    viewers[6].get("/admin/overview/events").await.expect_code(503, "overloaded");
+    drop(watchers.remove(0));
     // The server notices with the next event that nobody reads.
     eventually(SOON, "a free place", async || {
-        let mut one = watch(&viewer);
+        let mut one = watch(&viewers[0]);
         one.read_until(SOON, "\r\n\r\n").starts_with("HTTP/1.1 200").then_some(())
     })
     .await;

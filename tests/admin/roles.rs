@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::Operator;
 use crate::operators::{json, text};
 use crate::support::app::Plan;
+use crate::support::client::Answer;
 use crate::support::markdown::table;
 
 const ROLES: [&str; 3] = ["viewer", "operator", "owner"];
@@ -83,6 +84,17 @@ fn path_of(path: &str, operation: &Value) -> String {
     })
 }
 
+/// The document tells of that answer, with its code where it is a failure.
+fn assert_documented(name: &str, operation: &Value, answer: &Answer) {
+    let told = &operation["responses"][answer.status.to_string()];
+    assert!(told.is_object(), "{name}: {answer:?}");
+    if answer.status >= 400 {
+        let body = &told["content"]["application/json; charset=utf-8"]["schema"];
+        let codes = body["properties"]["code"]["enum"].as_array().unwrap();
+        assert!(codes.contains(&answer.body["code"]), "{name}: {answer:?}");
+    }
+}
+
 #[async_test]
 async fn every_operation_asks_for_its_role() {
     let mut app = Plan::new().workers(0).start().await;
@@ -128,6 +140,7 @@ async fn every_operation_asks_for_its_role() {
         for (rank, role) in ROLES.iter().enumerate() {
             println!("{name} as {role}");
             let answer = owner.with(&keys[role]).send(method.clone(), &path, body.as_ref()).await;
+            assert_documented(name, operation, &answer);
             if rank < ROLES.iter().position(|role| role == needed).unwrap() {
                 answer.expect_code(403, "role_too_low");
             } else {
@@ -137,8 +150,9 @@ async fn every_operation_asks_for_its_role() {
         for dead in [&expired, &removed] {
             let dead = owner.with(dead["key"].as_str().unwrap());
             let answer = dead.send(method.clone(), &path, body.as_ref()).await;
-            // After ten of them such a key is not even looked up.
+            // After ten of them its address is told to wait.
             assert!([401, 429].contains(&answer.status), "{name}: {answer:?}");
+            assert_documented(name, operation, &answer);
         }
         let nobody = owner.client.send(method.clone(), &path, HeaderMap::new(), "").await;
         nobody.expect_code(401, "unauthorized");

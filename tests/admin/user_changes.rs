@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 
 use super::Operator;
 use crate::support::app::{App, Plan, SOON};
+use crate::support::durations::MILLISECOND;
+use crate::support::eventually;
 use crate::support::numbers::{NUMBER, OTHER_NUMBER, THIRD_NUMBER};
+use crate::support::raw::Connection;
 
 async fn id_of(operator: &Operator, name: &str) -> i64 {
     let found = operator.all(&format!("/admin/users?name={name}"), 20).await;
@@ -164,6 +167,36 @@ async fn a_user_is_deleted_and_the_action_stays() {
     );
 }
 
+/// What follows a change does so even if nobody waits for the answer any more: here, that a code of the
+/// account is good no more.
+#[async_test]
+async fn a_change_goes_on_when_its_operator_has_left() {
+    let mut app = App::start().await;
+    let owner = Operator::of(&mut app, "owner").await;
+    app.sign_in("Asha", NUMBER).await;
+    app.ask(NUMBER).await;
+    let codes = async || {
+        let seen = owner.get("/admin/numbers/%2B919876543210").await.expect(200).body;
+        seen["data"]["codes"].as_array().unwrap().len()
+    };
+    assert_eq!(codes().await, 1);
+    let id = id_of(&owner, "Asha").await;
+    app.redis.pause();
+    let mut operator = Connection::open(owner.client.address());
+    let head = format!(
+        "DELETE /admin/users/{id} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n",
+        owner.key
+    );
+    operator.write(head.as_bytes());
+    let gone = async || (app.database.users_with(NUMBER).await == 0).then_some(());
+    eventually(SOON, "a deleted user", gone).await;
+    drop(operator);
+    // The API sees that within milliseconds, and Redis answers nothing of what follows until then.
+    tokio::time::sleep(MILLISECOND * 500).await;
+    app.redis.resume();
+    eventually(SOON, "an ended code", async || (codes().await == 0).then_some(())).await;
+}
+
 #[async_test]
 async fn a_number_is_revealed_and_a_person_exported_each_noted() {
     let mut app = App::start().await;
@@ -248,5 +281,24 @@ async fn outgoing_events_are_replayed_and_resumed() {
     assert!(operator.all(path, 20).await.is_empty());
     let resumed = operator.post(&format!("{path}/resume"), &json!({})).await.expect(200).body;
     assert_eq!(resumed["were_off"], false);
-    assert_eq!(last_action(&operator).await.0, "events_resumed");
+    let kinds = async || {
+        let actions = operator.all("/admin/actions", 20).await.into_iter();
+        actions.map(|action| action["kind"].clone()).collect::<Vec<_>>()
+    };
+    let noted = [json!("events_resumed"), json!("events_replayed"), json!("events_replayed")];
+    assert_eq!(kinds().await, noted, "what is not there is not replayed");
+
+    app.database.execute("UPDATE outbox SET kind = 'dead_event', due_at = 1 WHERE id = 1").await;
+    app.database.execute("UPDATE outbox SET due_at = 1 WHERE id = 2").await;
+    for (refused, table) in [("UPDATE", "outbox"), ("INSERT", "admin_actions")] {
+        app.database.refuse(refused, table).await;
+        for what in ["replay", "resume"] {
+            let answer = operator.post(&format!("{path}/{what}"), &json!({})).await;
+            answer.expect_code(503, "unavailable");
+        }
+        app.database.allow(table).await;
+    }
+    assert_eq!(kinds().await, noted, "what has failed is no action");
+    let due = "SELECT due_at FROM outbox WHERE id IN (1, 2)";
+    assert_eq!(app.database.column::<i64>(due).await, [1, 1], "what is no action has failed");
 }

@@ -185,6 +185,57 @@ test("an account: revealed, renamed and back, signed out", async () => {
   await priya.leave();
 });
 
+test("digits alone are an id, a number, or both, however many there are", async () => {
+  const ID = "123456";
+  const number = "+919876543206";
+  const { data } = await signIn(number, "Zoë");
+  const priya = await operator(browser, service);
+  const { page } = priya;
+  // As where there are so many users, and then as where such a number is one too.
+  let isNumber = false;
+  await page.route(new RegExp(`/admin/(users|numbers).*${ID}`), (route) => {
+    const url = route.request().url();
+    const real = url.includes(`/numbers/${ID}`) ? (isNumber ? encodeURIComponent(number) : ID) : data.id;
+    return route.continue({ url: url.replace(ID, real) });
+  });
+  priya.expectStatus(400);
+  await find(page, ID);
+  await page.getByRole("heading", { name: "Zoë", level: 1 }).waitFor();
+  await find(page, "9876543206");
+  await page.getByRole("heading", { name: "Zoë", level: 1 }).waitFor();
+  isNumber = true;
+  await page.getByRole("searchbox").fill(ID);
+  await page.getByRole("searchbox").press("Enter");
+  await page.getByRole("heading", { name: "Whom do you mean?", level: 1 }).waitFor();
+  await isAccessible(page, "a choice");
+  await page.getByRole("link", { name: `Zoë, the user with the id ${ID}` }).waitFor();
+  await page.getByRole("link", { name: "The number +91********06" }).click();
+  await page.getByRole("heading", { name: "What happened, newest first" }).waitFor();
+  priya.expectStatus(400);
+  isNumber = false;
+  await page.getByRole("searchbox").fill("999999999");
+  await page.getByRole("searchbox").press("Enter");
+  await page.getByText("This is neither a user's id nor a phone number that can exist.").waitFor();
+  await priya.leave();
+});
+
+test("a fourth live page of one key goes on by asking", async () => {
+  const priya = await operator(browser, service);
+  const more = [];
+  for (let at = 0; at < 2; at += 1) {
+    const page = await priya.open("/");
+    await page.getByText("Live", { exact: true }).waitFor();
+    more.push(page);
+  }
+  priya.allowText("console: Failed to load resource: the server responded with a status of 429 ");
+  const fourth = await priya.open("/");
+  await fourth.getByText("Every 5 seconds").waitFor();
+  await fourth.getByRole("heading", { name: "Verified", exact: true }).waitFor();
+  await more[0].close();
+  await fourth.getByText("Live", { exact: true }).waitFor();
+  await priya.leave();
+});
+
 test("by keyboard alone: sign in, find a person, block and undo", async () => {
   const { key } = JSON.parse(await service.run("api", "admin-key", "add", "--name", "Keyboard", "--role", "operator", "--json"));
   const priya = await operator(browser, service);
@@ -245,4 +296,20 @@ test("a wrong key, and one that is removed, are told", async () => {
   await page.getByText("This key is wrong, over or removed.").waitFor();
   await isAccessible(page, "the sign-in");
   await ravi.leave();
+});
+
+test("a Redis that hangs: what was counted stays, with its age", async () => {
+  const priya = await operator(browser, service);
+  const { page } = priya;
+  await page.getByText("Live", { exact: true }).waitFor();
+  service.signal("redis", "SIGSTOP");
+  const stale = page.getByText(/These counts are of [\d:]+: Redis has not told what happened since\./);
+  await stale.waitFor();
+  await page.getByText("Redis does not answer.").waitFor();
+  assert.ok(await page.getByText("Not known: Redis did not tell.").count() > 0);
+  await page.getByRole("heading", { name: "Verified", exact: true }).waitFor();
+  await isAccessible(page, "an old overview");
+  service.signal("redis", "SIGCONT");
+  await stale.waitFor({ state: "hidden" });
+  await priya.leave();
 });

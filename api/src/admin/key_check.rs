@@ -90,20 +90,18 @@ impl Shown {
     }
 }
 
+/// The key is looked up first: others' wrong ones never keep a right one out.
 async fn by_key(request: &Request, state: &AdminState) -> Result<(KeptAdminKey, Shown), ApiError> {
-    let key = key_in(request.headers())?.hash();
+    let shown = Shown::Key(key_in(request.headers())?.hash());
+    if let Some(holder) = shown.holder(state).await? {
+        return Ok((holder, shown));
+    }
     let address = address_of(request);
-    if let Some(wait) = state.wrong_keys.wait(address, &key, Instant::now()) {
+    if let Some(wait) = state.wrong_keys.note(address, Instant::now()) {
         return Err(ApiError::retry_after(ErrorKind::TooManyWrongKeys, wait));
     }
-    let shown = Shown::Key(key.clone());
-    let Some(holder) = shown.holder(state).await? else {
-        state.wrong_keys.note_wrong(address, &key, Instant::now());
-        tracing::warn!(event = "wrong_admin_key", %address);
-        return Err(ErrorKind::InvalidAuthorizationHeader.into());
-    };
-    state.wrong_keys.note_right(&key);
-    Ok((holder, shown))
+    tracing::warn!(event = "wrong_admin_key", %address);
+    Err(ErrorKind::InvalidAuthorizationHeader.into())
 }
 
 /// A browser sends the cookie for whatever page asks: other programs of this machine have pages of

@@ -1,8 +1,10 @@
 //! `GET /admin/overview/events`: the overview, again and again, for as long as the key works.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use common::accounts::KeptAdminKey;
 use futures_util::{StreamExt, stream};
 use poem::{Body, Request, Response};
 use poem_openapi::types::{ParseFromParameter, ToJSON};
@@ -17,8 +19,47 @@ pub(super) const PATH: &str = "/admin/overview/events";
 
 /// From one to the next. The server's own deadline for silent connections is far longer.
 const EVERY: Duration = Duration::from_secs(2);
+/// Streams at once, in this process.
+const MOST: usize = 20;
+const MOST_OF_A_KEY: usize = 3;
 /// What browsers are told: come back soon when the stream ends.
 const GREETING: &str = "retry: 2000\n\n";
+
+/// How many streams each key has open, by its id. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Watchers(Arc<Mutex<HashMap<i64, usize>>>);
+
+impl Watchers {
+    fn begin(&self, key_id: i64) -> Result<Place, ErrorKind> {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all: usize = open.values().sum();
+        let of_key = open.get(&key_id).copied().unwrap_or(0);
+        if of_key >= MOST_OF_A_KEY {
+            return Err(ErrorKind::TooManyStreams);
+        }
+        if all >= MOST {
+            return Err(ErrorKind::Overloaded);
+        }
+        open.insert(key_id, of_key + 1);
+        Ok(Place { watchers: self.clone(), key_id })
+    }
+}
+
+/// One stream, until this is dropped.
+struct Place {
+    watchers: Watchers,
+    key_id: i64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.watchers.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(of_key) = open.get_mut(&self.key_id) {
+            *of_key = of_key.saturating_sub(1);
+        }
+        open.retain(|_, of_key| *of_key > 0);
+    }
+}
 
 #[derive(Deserialize)]
 struct Asked {
@@ -32,8 +73,8 @@ pub(super) fn events(request: &Request, state: &Arc<AdminState>) -> Result<Respo
     let range = range.map(|range| OverviewRange::parse_from_parameter(&range)).transpose();
     let range = range.map_err(|_| ErrorKind::InvalidParameter)?.unwrap_or_default();
     let shown = request.extensions().get::<Shown>().ok_or(ErrorKind::Unauthorized)?.clone();
-    let place = Arc::clone(&state.overview.watchers).try_acquire_owned();
-    let place = place.map_err(|_| ErrorKind::Overloaded)?;
+    let holder = request.extensions().get::<Arc<KeptAdminKey>>().ok_or(ErrorKind::Unauthorized)?;
+    let place = state.watchers.begin(holder.id)?;
     let state = Arc::clone(state);
     let live = stream::unfold((state, shown, place, false), move |(state, shown, place, waits)| {
         async move {

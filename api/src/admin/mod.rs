@@ -7,6 +7,7 @@ mod import;
 mod key_check;
 pub mod listener;
 mod live;
+mod look_ups;
 mod overview;
 pub mod roles;
 mod routes;
@@ -30,6 +31,7 @@ use crate::http::middleware::around_everything;
 use crate::http::route_lookup::RouteLookup;
 use crate::http::static_content::StaticContent;
 use crate::pages::console;
+use crate::service::background::{Cancelled, run_to_completion};
 
 const SWAGGER_UI_PATH: &str = "/docs";
 const DOCUMENT_PATH: &str = "/openapi.json";
@@ -52,7 +54,7 @@ pub fn endpoint(state: Arc<AdminState>) -> impl Endpoint<Output = Response> + us
             match contents.get(path) {
                 Some(content) => content.call(request).await,
                 None if path == live::PATH => live(request, state).await,
-                None => around_operation(&*operation, request, state, lookup).await,
+                None => around_operation(operation, request, state, lookup).await,
             }
         }
     });
@@ -88,9 +90,11 @@ fn check_host(request: &Request, state: &AdminState) -> Result<(), ApiError> {
     }
 }
 
-/// The key is asked for before anything of a request is read, where there is such an operation.
-async fn around_operation<E: Endpoint<Output = Response>>(
-    next: &E,
+/// The key is asked for before anything of a request is read, where there is such an operation. What
+/// changes something runs to its end even if its client goes away: what is in the database and what
+/// follows it elsewhere are never half of it.
+async fn around_operation<E: Endpoint<Output = Response> + 'static>(
+    next: Arc<E>,
     mut request: Request,
     state: &Arc<AdminState>,
     lookup: &RouteLookup,
@@ -105,5 +109,9 @@ async fn around_operation<E: Endpoint<Output = Response>>(
         return Ok(import::answer(request, state).await?);
     }
     request.extensions_mut().insert(Arc::clone(state));
-    next.call(request).await
+    if request.method().is_safe() {
+        return next.call(request).await;
+    }
+    let answer = run_to_completion(async move { Ok(next.call(request).await) }).await;
+    answer.unwrap_or_else(|_: Cancelled| Err(ApiError::from(ErrorKind::Internal).into()))
 }

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::admin::ask_redis;
 use common::admin::breakers::Breaker;
 use common::admin::buckets::{Bucket, Level};
+use common::admin::counts::Count;
 use common::admin::overview::{self, Older, Range, Summary, Unusual};
 use common::admin::queue_stats::{BreakerState, QueueStats};
+use common::admin::{OperatorError, ask_redis};
 use common::config::ProviderName;
 use common::domain::phone::Country;
 use common::queue;
 use common::runtime::readiness::Checks;
+use common::runtime::timeout::with_timeout;
 use strum::VariantArray;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 
 use super::state::AdminState;
 
@@ -23,21 +25,16 @@ const BUCKET_FILLS_FROM: f64 = 0.8;
 const WAITS_TOO_LONG: Duration = Duration::from_secs(30);
 /// Countries whose buckets are looked at: those that most SMS were asked for.
 const MOST_COUNTRIES: usize = 20;
-/// Live overviews at once, in this process.
-const MOST_WATCHERS: usize = 20;
+/// A reader waits for so long until those before have read the counts. So where Redis hangs, all are
+/// told so at once, and not one after the other.
+const LONGEST_TURN: Duration = Duration::from_secs(2);
+/// For all that is read beside the counts.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What readers of the overview share.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Shared {
     older: Arc<Mutex<Older>>,
-    pub(super) watchers: Arc<Semaphore>,
-}
-
-impl Default for Shared {
-    fn default() -> Self {
-        let watchers = Arc::new(Semaphore::new(MOST_WATCHERS));
-        Self { older: Arc::default(), watchers }
-    }
 }
 
 /// What there is to see at one moment.
@@ -45,23 +42,31 @@ impl Default for Shared {
 pub(super) struct Overview {
     pub(super) at: i64,
     pub(super) stores: Checks,
-    /// None while Redis is away.
-    pub(super) ledger: Option<Ledger>,
+    /// None where Redis did not tell them.
+    pub(super) counted: Option<Counted>,
+    /// None where Redis did not tell it.
+    pub(super) now: Option<Now>,
 }
 
+/// What happened.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(super) struct Counted {
     pub(super) summary: Summary,
+    pub(super) unusual: Vec<Unusual>,
+}
+
+/// How it stands.
+#[derive(Debug)]
+pub(super) struct Now {
     pub(super) queue: QueueStats,
     pub(super) workers: u64,
     /// Of providers that were called, or whose breaker is not closed.
     pub(super) breakers: Vec<Breaker>,
-    pub(super) unusual: Vec<Unusual>,
     /// Those that fill.
     pub(super) buckets: Vec<Level>,
 }
 
-impl Ledger {
+impl Now {
     pub(super) fn waits_too_long(&self) -> bool {
         self.queue.oldest_waiting >= WAITS_TOO_LONG
     }
@@ -69,35 +74,50 @@ impl Ledger {
 
 pub(super) async fn read(state: &AdminState, range: Range) -> Overview {
     let at = state.app.clock.unix_ms();
-    let (stores, ledger) = tokio::join!(state.app.readiness.check(), read_ledger(state, range, at));
-    let ledger = ledger.inspect_err(|error| {
-        tracing::warn!(event = "overview_without_redis", %error);
+    let (stores, counts) = tokio::join!(state.app.readiness.check(), read_counts(state, at));
+    let counted = counts.map(|counts| Counted {
+        summary: Summary::of(counts.iter(), range, at),
+        unusual: overview::unusual(&counts.iter().collect::<Vec<_>>(), at),
     });
-    Overview { at, stores, ledger: ledger.ok() }
+    let counted = counted.inspect_err(warn).ok();
+    let now = if stores.redis.ok {
+        let now = read_now(state, counted.as_ref().map(|counted| &counted.summary), at);
+        with_timeout(TIMEOUT, OperatorError::RedisAway, now).await.inspect_err(warn).ok()
+    } else {
+        None
+    };
+    Overview { at, stores, counted, now }
 }
 
-async fn read_ledger(
+fn warn(error: &OperatorError) {
+    tracing::warn!(event = "overview_without_redis", %error);
+}
+
+async fn read_counts(state: &AdminState, now: i64) -> Result<Vec<Count>, OperatorError> {
+    let older = tokio::time::timeout(LONGEST_TURN, state.overview.older.lock()).await;
+    let mut older = older.map_err(|_| OperatorError::RedisAway)?;
+    ask_redis(overview::read(&mut state.redis.clone(), &mut older, now)).await
+}
+
+async fn read_now(
     state: &AdminState,
-    range: Range,
+    summary: Option<&Summary>,
     now: i64,
-) -> Result<Ledger, common::admin::OperatorError> {
+) -> Result<Now, OperatorError> {
     let mut redis = state.redis.clone();
-    let counts = {
-        let mut older = state.overview.older.lock().await;
-        ask_redis(overview::read(&mut redis, &mut older, now)).await?
-    };
-    let summary = Summary::of(counts.iter(), range, now);
     let queue = ask_redis(QueueStats::read(&mut redis, &[], now)).await?;
     let workers = ask_redis(queue::living_workers(&mut redis, now)).await?;
+    let called = summary.map_or(&[][..], |summary| summary.providers.as_slice());
     let mut breakers = Vec::new();
     for provider in ProviderName::VARIANTS.iter().map(|name| name.into_str()) {
         let breaker = Breaker::read(&mut redis, provider, now).await?;
-        let was_called = summary.providers.iter().any(|(called, _)| called == provider);
+        let was_called = called.iter().any(|(called, _)| called == provider);
         if was_called || breaker.state != BreakerState::Closed {
             breakers.push(breaker);
         }
     }
-    let countries = summary.countries.iter().filter_map(|(country, _)| country.as_deref());
+    let countries = summary.map_or(&[][..], |summary| summary.countries.as_slice());
+    let countries = countries.iter().filter_map(|(country, _)| country.as_deref());
     let countries = countries.filter_map(|code| code.parse::<Country>().ok()).take(MOST_COUNTRIES);
     let mut buckets = Vec::new();
     for bucket in countries.map(|country| Bucket::Country(Some(country))).chain([Bucket::Service]) {
@@ -106,6 +126,5 @@ async fn read_ledger(
             buckets.push(level);
         }
     }
-    let unusual = overview::unusual(&counts.iter().collect::<Vec<_>>(), now);
-    Ok(Ledger { summary, queue, workers, breakers, unusual, buckets })
+    Ok(Now { queue, workers, breakers, buckets })
 }

@@ -16,8 +16,8 @@ const RETRY_PAUSE: Backoff = Backoff::constant(Duration::from_millis(250));
 #[error("cancelled")]
 pub struct Cancelled;
 
-/// Runs work that uses OTPs to its end, even if the client goes away meanwhile, so that no OTP is
-/// used up for nothing.
+/// Runs work to its end, even if the client goes away meanwhile, so that no OTP is used up for
+/// nothing, and whatever has to follow a change does.
 pub(crate) async fn run_to_completion<T, E>(
     work: impl Future<Output = Result<T, E>> + Send + 'static,
 ) -> Result<T, E>

@@ -1,6 +1,8 @@
 //! What the holders of admin keys do. The rows outlive keys and users.
 
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement, Value};
 use time::OffsetDateTime;
 
 use super::{Accounts, AccountsError};
@@ -63,6 +65,49 @@ impl Accounts {
         now: OffsetDateTime,
     ) -> Result<(), AccountsError> {
         self.within_deadline(insert(&self.database, action, now)).await
+    }
+
+    /// Writes an action of a kind of which a key may do `most` within `window`, all processes
+    /// together. Where it is one too many, writes nothing, and says after which time it may do
+    /// another one.
+    ///
+    /// # Errors
+    /// [`AccountsError`]; it may be written all the same.
+    pub async fn note_bounded_admin_action(
+        &self,
+        action: &NewAdminAction<'_>,
+        most: u32,
+        window: Duration,
+        now: OffsetDateTime,
+    ) -> Result<Option<Duration>, AccountsError> {
+        // Whoever counts a key's actions waits for whoever adds to them. On SQLite they wait already.
+        const LOCK: &str = "SELECT id FROM admin_keys WHERE id = $1 FOR NO KEY UPDATE";
+        // However many there are, no more than these are read.
+        const LAST_OF_THEM: &str = "SELECT created_at FROM admin_actions
+            WHERE key_id = $1 AND kind = $2 ORDER BY id DESC LIMIT 1 OFFSET $3";
+        let key_id = action.actor.key_id;
+        let values = [
+            key_id.into(),
+            action.kind.into_str().into(),
+            i64::from(most.saturating_sub(1)).into(),
+        ];
+        let last_of_them = self.statement(LAST_OF_THEM, values);
+        self.within_deadline(async {
+            let transaction = self.begin_write().await?;
+            if self.database.get_database_backend() == DbBackend::Postgres {
+                transaction.query_one_raw(self.statement(LOCK, [key_id.into()])).await?;
+            }
+            let row = transaction.query_one_raw(last_of_them).await?;
+            let at = row.map(|row| row.try_get::<OffsetDateTime>("", "created_at")).transpose()?;
+            let ends_at = at.map(|at| at + window);
+            if let Some(ends_at) = ends_at.filter(|ends_at| *ends_at > now) {
+                return Ok(Some((ends_at - now).unsigned_abs()));
+            }
+            insert(&transaction, action, now).await?;
+            transaction.commit().await?;
+            Ok(None)
+        })
+        .await
     }
 
     /// What the holders of keys have done, newest first.

@@ -20,8 +20,9 @@ const COLUMNS: &str = "id, name, role, created_at, expires_at, last_used_at";
 /// What is known of a key.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KeptAdminKey {
+    /// No other key ever has it.
     pub id: i64,
-    /// Of all keys that there are, no other has it.
+    /// Of all keys that there are, no other has it; one that is removed may have had it.
     pub name: String,
     pub role: AdminRole,
     pub created_at: OffsetDateTime,
@@ -95,12 +96,9 @@ impl Accounts {
                 }
                 row => row?,
             };
-            if let Some(actor) = by {
-                let action = NewAdminAction::new(actor, AdminActionKind::KeyAdded).about(format!(
-                    "{}, {}",
-                    new.name.as_str(),
-                    new.role.into_str()
-                ));
+            if let Some((actor, row)) = by.zip(row.as_ref()) {
+                let action = NewAdminAction::new(actor, AdminActionKind::KeyAdded)
+                    .about(format!("{}, {}, key {}", row.name, row.role, row.id));
                 admin_actions::insert(&transaction, &action, now).await?;
             }
             transaction.commit().await?;
@@ -188,7 +186,8 @@ impl Accounts {
                 return Ok(None);
             };
             if let Some(actor) = by {
-                let action = NewAdminAction::new(actor, AdminActionKind::KeyRemoved).about(&name);
+                let action = NewAdminAction::new(actor, AdminActionKind::KeyRemoved)
+                    .about(format!("{name}, key {id}"));
                 admin_actions::insert(&transaction, &action, now).await?;
             }
             transaction.commit().await?;

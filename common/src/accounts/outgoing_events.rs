@@ -13,8 +13,9 @@ use sea_orm::{
 };
 use time::OffsetDateTime;
 
-use super::{Accounts, AccountsError};
+use super::{Accounts, AccountsError, admin_actions};
 use crate::accounts::entities::outbox;
+use crate::domain::admin_action::NewAdminAction;
 use crate::domain::cursor::{Page, PageRequest};
 use crate::domain::ids::SessionId;
 use crate::domain::outgoing_event::OutgoingEvent;
@@ -68,6 +69,18 @@ impl Outgoing {
         let event = |session| OutgoingEvent::session_ended(user_id, session, reason);
         self.add(transaction, now, || sessions.iter().map(event).collect()).await
     }
+}
+
+fn hasten() -> String {
+    format!("UPDATE outbox SET due_at = 0 WHERE kind = '{EVENT}' AND due_at > 0")
+}
+
+/// The one of a sequence, or all for 0, which no event has.
+fn replay() -> String {
+    format!(
+        "UPDATE outbox SET kind = '{EVENT}', attempts = 0, due_at = 0
+        WHERE kind = '{DEAD}' AND ($1 = 0 OR id = $1)"
+    )
 }
 
 /// When a new event is due (Unix ms): at once, but after those that have been due for longer.
@@ -202,8 +215,27 @@ impl Accounts {
     /// # Errors
     /// [`AccountsError`]; they may be due all the same.
     pub async fn hasten_events(&self) -> Result<u64, AccountsError> {
-        let sql = format!("UPDATE outbox SET due_at = 0 WHERE kind = '{EVENT}' AND due_at > 0");
-        self.run(&sql, []).await
+        self.run(&hasten(), []).await
+    }
+
+    /// The same in the operator's name, with the action, also where no event waits: something in
+    /// Redis follows.
+    ///
+    /// # Errors
+    /// As of [`hasten_events`](Self::hasten_events).
+    pub async fn hasten_events_by_operator(
+        &self,
+        action: &NewAdminAction<'_>,
+        now: OffsetDateTime,
+    ) -> Result<u64, AccountsError> {
+        self.within_deadline(async {
+            let transaction = self.begin_write().await?;
+            let hastened = transaction.execute_raw(self.statement(&hasten(), [])).await?;
+            admin_actions::insert(&transaction, action, now).await?;
+            transaction.commit().await?;
+            Ok(hastened.rows_affected())
+        })
+        .await
     }
 
     /// The events that were given up, the newest first.
@@ -226,11 +258,30 @@ impl Accounts {
     /// # Errors
     /// [`AccountsError`]; they may wait all the same.
     pub async fn replay_events(&self, sequence: Option<i64>) -> Result<u64, AccountsError> {
-        let sql = format!(
-            "UPDATE outbox SET kind = '{EVENT}', attempts = 0, due_at = 0
-            WHERE kind = '{DEAD}' AND ($1 = 0 OR id = $1)"
-        );
-        self.run(&sql, [sequence.unwrap_or_default().into()]).await
+        self.run(&replay(), [sequence.unwrap_or_default().into()]).await
+    }
+
+    /// The same in the operator's name, with the action where there are any.
+    ///
+    /// # Errors
+    /// As of [`replay_events`](Self::replay_events).
+    pub async fn replay_events_by_operator(
+        &self,
+        sequence: Option<i64>,
+        action: &NewAdminAction<'_>,
+        now: OffsetDateTime,
+    ) -> Result<u64, AccountsError> {
+        let replay = self.statement(&replay(), [sequence.unwrap_or_default().into()]);
+        self.within_deadline(async {
+            let transaction = self.begin_write().await?;
+            let replayed = transaction.execute_raw(replay).await?.rows_affected();
+            if replayed > 0 {
+                admin_actions::insert(&transaction, action, now).await?;
+            }
+            transaction.commit().await?;
+            Ok(replayed)
+        })
+        .await
     }
 
     /// Counts the events in the outbox.

@@ -114,6 +114,9 @@ pub struct Level {
     pub level: f64,
     /// Sends that it holds, and drains in an hour; 0 where the limit is off.
     pub capacity: u32,
+    /// Of numbers beside each other.
+    #[serde(skip)]
+    pub is_of_range: bool,
 }
 
 impl Bucket {
@@ -138,7 +141,8 @@ impl Bucket {
     }
 
     pub(super) fn level(&self, level: f64, settings: &LedgerSettings) -> Level {
-        Level { bucket: self.to_string(), level, capacity: self.capacity(settings) }
+        let (bucket, capacity) = (self.to_string(), self.capacity(settings));
+        Level { bucket, level, capacity, is_of_range: matches!(self, Self::Range(_)) }
     }
 
     /// How full it is now; it is empty after that where `empty` says so.

@@ -234,6 +234,10 @@ impl Numbers {
         };
         let mut redis = self.redis.clone();
         let found = ask_redis(Script::new(&self.settings).run(&mut redis, keys, &call)).await?;
+        let deliveries = found.deliveries.into_iter().filter_map(DeliveryRecord::found);
+        // The script finds them code by code.
+        let mut deliveries: Vec<_> = deliveries.collect();
+        deliveries.sort_by_key(|sms| sms.requested_at.unix_ms());
 
         Ok(NumberRecord {
             number: number.to_string(),
@@ -248,7 +252,7 @@ impl Numbers {
                 .zip(found.levels)
                 .map(|(bucket, level)| bucket.level(level, &self.settings))
                 .collect(),
-            deliveries: found.deliveries.into_iter().filter_map(DeliveryRecord::found).collect(),
+            deliveries,
             history: found.history.iter().filter_map(|entry| Happening::read(entry)).collect(),
         })
     }

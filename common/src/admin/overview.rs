@@ -210,32 +210,57 @@ pub fn unusual(counts: &[&Count], now: i64) -> Vec<Unusual> {
     falls.chain(fail).collect()
 }
 
-/// The counts of the 25 hours until `now`: those of the last hour by the minute, those before by the
-/// hour. `older` keeps the latter for as long as the minute lasts.
+/// The counts of the hour that ends at `now`, by the minute, and of the day before it, by whole
+/// hours. `older` keeps the latter: each minute is read once for it.
 ///
 /// # Errors
-/// Redis cannot be reached or refuses.
+/// Redis cannot be reached or refuses. The next read goes on where this one ended, also where it was
+/// dropped.
 pub async fn read(
     redis: &mut RedisConnection,
     older: &mut Older,
     now: i64,
 ) -> RedisResult<Vec<Count>> {
     let hour = Range::Hour.begins(now);
-    if older.until != hour {
-        let counts = counts::read(redis, hour - DAY, hour - 1).await?;
-        *older = Older { until: hour, counts: by_hour(counts) };
-    }
+    older.go_on(redis, hour).await?;
     let mut counts = counts::read(redis, hour, now).await?;
-    counts.extend(older.counts.iter().cloned());
+    counts.extend(older.hours.values().flat_map(|hour| hour.counts.iter().cloned()));
     Ok(counts)
 }
 
-/// What does not change any more.
+/// What does not change any more, by the hour's beginning (Unix ms).
 #[derive(Debug, Default)]
 pub struct Older {
-    /// Unix ms.
+    hours: BTreeMap<i64, OlderHour>,
+}
+
+#[derive(Debug)]
+struct OlderHour {
+    /// Until which minute it was read (Unix ms).
     until: i64,
     counts: Vec<Count>,
+}
+
+impl Older {
+    /// Reads what is missing of the day until then.
+    async fn go_on(&mut self, redis: &mut RedisConnection, until: i64) -> RedisResult<()> {
+        let first = (until - DAY + HOUR - 1).div_euclid(HOUR) * HOUR;
+        // A clock that was put back has read too much.
+        self.hours.retain(|begins, hour| *begins >= first && hour.until <= until);
+        let mut begins = first;
+        while begins < until {
+            let end = until.min(begins + HOUR);
+            let new = || OlderHour { until: begins, counts: Vec::new() };
+            let hour = self.hours.entry(begins).or_insert_with(new);
+            if hour.until < end {
+                let mut counts = counts::read(redis, hour.until, end - 1).await?;
+                counts.append(&mut hour.counts);
+                *hour = OlderHour { until: end, counts: by_hour(counts) };
+            }
+            begins += HOUR;
+        }
+        Ok(())
+    }
 }
 
 fn by_hour(counts: Vec<Count>) -> Vec<Count> {

@@ -9,7 +9,7 @@ pub struct DatabaseConfig {
     /// `postgres://…` or `sqlite://…` [default: a SQLite file in DATA_DIR; none in production]
     #[arg(long, env, hide_env_values = true)]
     pub database_url: Option<SecretString>,
-    /// Most connections that one process opens (1 to 1000)
+    /// Most connections that one process opens (1 to 1000); an API opens 3 more for its operators
     #[arg(long, env, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub database_connections: u32,
 }

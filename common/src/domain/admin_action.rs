@@ -14,6 +14,7 @@ pub struct Actor {
 pub enum AdminActionKind {
     KeyAdded,
     KeyRemoved,
+    NumberLookedUp,
     NumberUnlocked,
     NumberBlocked,
     NumberUnblocked,

@@ -45,9 +45,9 @@ struct Action {
     id: i64,
     /// When (RFC 3339, UTC).
     created_at: OffsetDateTime,
-    /// The key's id.
+    /// The key's id, which no other key ever has.
     key_id: i64,
-    /// What the key was called.
+    /// What the key was called. Once it is removed, another one may be called so.
     key_name: String,
     /// What.
     kind: ActionKind,
@@ -65,6 +65,7 @@ struct Action {
 enum ActionKind {
     KeyAdded,
     KeyRemoved,
+    NumberLookedUp,
     NumberUnlocked,
     NumberBlocked,
     NumberUnblocked,
@@ -158,7 +159,7 @@ impl Example for Action {
             key_name: "Priya".to_owned(),
             kind: ActionKind::KeyAdded,
             user_id: None,
-            subject: Some("Ravi, viewer".to_owned()),
+            subject: Some("Ravi, viewer, key 2".to_owned()),
             reason: None,
         }
     }

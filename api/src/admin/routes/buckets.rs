@@ -33,7 +33,9 @@ enum BucketKind {
 }
 
 failures! {
-    SeeFailures { InvalidParameter, InvalidPhoneNumber, InvalidBucket, RedisUnavailable }
+    SeeFailures {
+        InvalidParameter, InvalidPhoneNumber, InvalidBucket, TooManyLookUps, RedisUnavailable,
+    }
     EmptyFailures {
         InvalidParameter, InvalidPhoneNumber, InvalidBucket, InvalidPayload, InvalidReason,
         RequestTimeout, PayloadTooLarge, UnsupportedMediaType, RedisUnavailable,
@@ -43,6 +45,9 @@ failures! {
 #[OpenApi]
 impl BucketsApi {
     /// See how full a bucket is
+    ///
+    /// The bucket of a range counts as a look-up of the number, of which the holder of a `viewer` key
+    /// may do 100 within an hour. They are told of it only whether it is full.
     #[oai(
         path = "/admin/buckets/:kind",
         method = "get",
@@ -52,7 +57,7 @@ impl BucketsApi {
     async fn see(
         &self,
         state: Data<&Arc<AdminState>>,
-        _key: AdminKeyHolder,
+        key: AdminKeyHolder,
         /// Whose sends it counts.
         #[oai(example = "example_kind")]
         kind: Path<BucketKind>,
@@ -61,7 +66,11 @@ impl BucketsApi {
         of: Query<Option<String>>,
     ) -> Result<Json<BucketLevel>, Failure<SeeFailures>> {
         let bucket = bucket(&state, kind.0, of.0)?;
-        Ok(Json(look(&state, &bucket, false).await?))
+        if let buckets::Bucket::Range(number) = &bucket {
+            key.looks_up(&state, number).await?;
+        }
+        let level = look(&state, &bucket, false).await?;
+        Ok(Json(if key.sees_masked() { level.for_those_who_guess() } else { level }))
     }
 
     /// Empty a bucket

@@ -179,7 +179,7 @@ struct Erased {
 }
 
 failures! {
-    SeeFailures { InvalidPhoneNumber, UserNotFound, RedisUnavailable }
+    SeeFailures { InvalidPhoneNumber, UserNotFound, TooManyLookUps, RedisUnavailable }
     ChangeFailures {
         InvalidPhoneNumber, InvalidPayload, InvalidReason, UserNotFound, RequestTimeout,
         PayloadTooLarge, UnsupportedMediaType, RedisUnavailable,
@@ -189,6 +189,10 @@ failures! {
 #[OpenApi]
 impl NumbersApi {
     /// See what is known of a number
+    ///
+    /// The holder of a `viewer` key may look 100 numbers up within an hour, and each is an action; a
+    /// user's number, found by `user:`, does not count. They are told of the bucket of the number's
+    /// range only whether it is full: its `level` is 0 or its `capacity`.
     #[oai(
         path = "/admin/numbers/:phone_number",
         method = "get",
@@ -198,13 +202,13 @@ impl NumbersApi {
     async fn see(
         &self,
         state: Data<&Arc<AdminState>>,
-        _key: AdminKeyHolder,
+        key: AdminKeyHolder,
         /// In any usual spelling; without a country code it belongs to the server's default country.
         /// `user:` and an id is that user's number.
         #[oai(example = "example_number")]
         phone_number: Path<String>,
     ) -> Result<Json<OneNumber>, Failure<SeeFailures>> {
-        let number = find(&state, &phone_number).await?;
+        let number = find(&state, &key, &phone_number).await?;
         let record = numbers(&state).record(&number).await?;
         let filter = UserFilter { number: Some(number.e164().clone()), ..UserFilter::default() };
         let page = PageRequest { cursor: None, limit: 1 };
@@ -212,7 +216,10 @@ impl NumbersApi {
         let user_id = users.rows.first().map(|listed| listed.user.id);
         let is_served = state.app.otp.serves(&number);
         let country = number.country().map(|country| country.to_string());
-        let data = Number { is_served, country, ..Number::of(record, user_id) };
+        let mut data = Number { is_served, country, ..Number::of(record, user_id) };
+        if key.sees_masked() {
+            data.buckets = data.buckets.into_iter().map(BucketLevel::for_those_who_guess).collect();
+        }
         Ok(Json(OneNumber { data }))
     }
 
@@ -236,7 +243,7 @@ impl NumbersApi {
         phone_number: Path<String>,
         body: StrictJson<Because>,
     ) -> Result<Json<Unlocked>, Failure<ChangeFailures>> {
-        let number = find(&state, &phone_number).await?;
+        let number = find(&state, &key, &phone_number).await?;
         let reason = body.0.reason()?;
         note(&state, &key, AdminActionKind::NumberUnlocked, &number, reason).await?;
         let had = numbers(&state).unlock(number.e164()).await?;
@@ -267,7 +274,7 @@ impl NumbersApi {
         phone_number: Path<String>,
         body: StrictJson<NewBlock>,
     ) -> Result<Json<Block>, Failure<ChangeFailures>> {
-        let number = find(&state, &phone_number).await?;
+        let number = find(&state, &key, &phone_number).await?;
         let NewBlock { minutes, reason } = body.0;
         if minutes.is_some_and(|minutes| !(1..=LONGEST_BLOCK_MINUTES).contains(&minutes)) {
             return Err(ErrorKind::InvalidPayload.into());
@@ -296,7 +303,7 @@ impl NumbersApi {
         phone_number: Path<String>,
         body: StrictJson<Because>,
     ) -> Result<Json<Unblocked>, Failure<ChangeFailures>> {
-        let number = find(&state, &phone_number).await?;
+        let number = find(&state, &key, &phone_number).await?;
         let reason = body.0.reason()?;
         note(&state, &key, AdminActionKind::NumberUnblocked, &number, reason).await?;
         Ok(Json(Unblocked { changed: numbers(&state).unblock(number.e164()).await? }))
@@ -323,7 +330,7 @@ impl NumbersApi {
         phone_number: Path<String>,
         body: StrictJson<Because>,
     ) -> Result<Json<Erased>, Failure<ChangeFailures>> {
-        let number = find(&state, &phone_number).await?;
+        let number = find(&state, &key, &phone_number).await?;
         let reason = body.0.reason()?;
         note(&state, &key, AdminActionKind::NumberErased, &number, reason).await?;
         let had = numbers(&state).erase(number.e164()).await?;
@@ -331,10 +338,16 @@ impl NumbersApi {
     }
 }
 
-/// `user:` and an id is that user's number, for those who see it masked.
-async fn find(state: &AdminState, text: &str) -> Result<PhoneNumber, ApiError> {
+/// The number that the holder of the key names: by itself, which is a look-up, or as a user's.
+async fn find(
+    state: &AdminState,
+    key: &AdminKeyHolder,
+    text: &str,
+) -> Result<PhoneNumber, ApiError> {
     let Some(id) = text.strip_prefix("user:") else {
-        return Ok(PhoneNumber::parse(text, state.app.default_country)?);
+        let number = PhoneNumber::parse(text, state.app.default_country)?;
+        key.looks_up(state, &number).await?;
+        return Ok(number);
     };
     let id = id.parse().map_err(|_| ErrorKind::UserNotFound)?;
     let listed = users::find(state, id).await?;

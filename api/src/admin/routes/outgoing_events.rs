@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use common::admin::ask_redis;
 use common::admin::outgoing_events::GivenUpEvent;
-use common::domain::admin_action::AdminActionKind;
+use common::domain::admin_action::{AdminActionKind, NewAdminAction};
 use common::ledger::outgoing_events::EventQueue;
 use poem::web::Data;
 use poem_openapi::param::Query;
@@ -143,11 +143,16 @@ impl OutgoingEventsApi {
         let Replay { sequence, reason } = body.0;
         let reason = reason.map(|text| read_reason(&text)).transpose()?;
         let which = sequence.map_or_else(|| "all".to_owned(), |sequence| sequence.to_string());
-        let kind = AdminActionKind::EventsReplayed;
-        key.notes(&state, kind, |action| action.about(which).because(reason)).await?;
         // No event has the sequence 0, which stands for all.
-        let none = sequence == Some(0);
-        let replayed = if none { 0 } else { state.app.accounts.replay_events(sequence).await? };
+        if sequence == Some(0) {
+            return Err(ErrorKind::EventNotFound.into());
+        }
+        let (actor, now) = (key.0.actor(), state.app.clock.now());
+        let action = NewAdminAction::new(&actor, AdminActionKind::EventsReplayed)
+            .about(which)
+            .because(reason);
+        let accounts = &state.app.accounts;
+        let replayed = accounts.replay_events_by_operator(sequence, &action, now).await?;
         if sequence.is_some() && replayed == 0 {
             return Err(ErrorKind::EventNotFound.into());
         }
@@ -170,10 +175,12 @@ impl OutgoingEventsApi {
         body: StrictJson<Because>,
     ) -> Result<Json<Resumed>, Failure<ResumeFailures>> {
         let reason = body.0.reason()?;
-        key.notes(&state, AdminActionKind::EventsResumed, |action| action.because(reason)).await?;
+        let (actor, now) = (key.0.actor(), state.app.clock.now());
+        let action = NewAdminAction::new(&actor, AdminActionKind::EventsResumed).because(reason);
+        let hastened = state.app.accounts.hasten_events_by_operator(&action, now).await?;
         let queue = EventQueue::new(state.redis.clone());
         let were_off = ask_redis(queue.turn_on()).await?;
-        Ok(Json(Resumed { were_off, hastened: state.app.accounts.hasten_events().await? }))
+        Ok(Json(Resumed { were_off, hastened }))
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use common::admin::overview::{Range, Tally, Unusual as Found};
+use common::admin::breakers::Breaker;
+use common::admin::buckets::Level;
+use common::admin::overview::{Range, Summary, Tally, Unusual as Found};
 use common::admin::queue_stats::BreakerState;
 use common::runtime::clock::Timestamp;
 use poem::web::Data;
@@ -40,8 +42,7 @@ struct OneOverview {
     data: Overview,
 }
 
-/// What happened within a range, and how it stands. While Redis is away, only `stores` tells
-/// something.
+/// What happened within a range, and how it stands.
 #[derive(Debug, Object)]
 #[oai(example, skip_serializing_if_is_none)]
 pub(in crate::admin) struct Overview {
@@ -51,8 +52,9 @@ pub(in crate::admin) struct Overview {
     range: OverviewRange,
     /// Whether the stores answer.
     stores: Stores,
-    /// In all.
-    all: Counts,
+    /// In all. Left out where Redis did not tell in time: then nobody knows what happened, and
+    /// `points`, `countries` and `refusals` are empty.
+    all: Option<Counts>,
     /// By the minute or the hour, oldest first.
     points: Vec<Point>,
     /// By country; those first that most SMS were asked for.
@@ -61,7 +63,7 @@ pub(in crate::admin) struct Overview {
     providers: Vec<ProviderCounts>,
     /// By limit; the most frequent first.
     refusals: Vec<Refusal>,
-    /// The queue of SMS.
+    /// The queue of SMS; left out where Redis did not tell.
     queue: Option<QueueNow>,
     /// What an operator should look at.
     unusual: Vec<Unusual>,
@@ -126,8 +128,8 @@ struct CountryCounts {
 struct ProviderCounts {
     /// Its name.
     provider: String,
-    /// What happened.
-    counts: Counts,
+    /// What happened; left out where Redis did not tell.
+    counts: Option<Counts>,
     /// `closed`: it is called; `open`: it is not; `half_open`: one call decides.
     breaker: BreakerNow,
     /// When it may be called again (RFC 3339, UTC).
@@ -189,6 +191,7 @@ struct Unusual {
 #[oai(rename_all = "snake_case")]
 enum UnusualKind {
     StoreAway,
+    CountsUnread,
     NoWorker,
     QueueWaits,
     BreakerOpen,
@@ -222,92 +225,114 @@ impl OverviewApi {
 }
 
 pub(in crate::admin) async fn read(state: &AdminState, range: OverviewRange) -> Overview {
-    let found = overview::read(state, range.into()).await;
-    let stores = Stores { redis: found.stores.redis.ok, database: found.stores.database.ok };
-    let at = Timestamp::of_unix_ms(found.at).time();
+    let overview::Overview { at, stores, counted, now } = overview::read(state, range.into()).await;
+    let stores = Stores { redis: stores.redis.ok, database: stores.database.ok };
     let mut unusual: Vec<_> = [("redis", stores.redis), ("database", stores.database)]
         .into_iter()
         .filter(|(_, ok)| !ok)
         .map(|(store, _)| Unusual::of(UnusualKind::StoreAway, store))
         .collect();
-    let Some(ledger) = found.ledger else {
-        return Overview { stores, unusual, ..Overview::empty(at, range) };
-    };
-    unusual.extend(unusual_in(&ledger));
-    let overview::Ledger { summary, queue, workers, breakers, .. } = ledger;
+    // Else it may seem that nothing happened.
+    if stores.redis && (counted.is_none() || now.is_none()) {
+        unusual.push(Unusual::of(UnusualKind::CountsUnread, None::<&str>));
+    }
+    unusual.extend(now.iter().flat_map(unusual_now));
+    unusual.extend(counted.iter().flat_map(|counted| &counted.unusual).map(Unusual::from));
+    unusual.extend(now.iter().flat_map(|now| &now.buckets).map(Unusual::from));
+    let summary = counted.map(|counted| counted.summary);
+    let all = summary.as_ref().map(|summary| Counts::of(&summary.all));
+    let breakers = now.iter().flat_map(|now| &now.breakers);
+    let providers = breakers.map(|breaker| ProviderCounts::of(breaker, summary.as_ref())).collect();
+    let summary = summary.unwrap_or_default();
     Overview {
-        seen_at: at,
+        seen_at: Timestamp::of_unix_ms(at).time(),
         range,
         stores,
-        all: Counts::of(&summary.all),
+        all,
         points: summary
             .points
             .iter()
             .map(|(at, tally)| Point { began_at: at.time(), counts: Counts::of(tally) })
             .collect(),
+        providers,
         countries: summary
             .countries
             .into_iter()
             .map(|(country, tally)| CountryCounts { country, counts: Counts::of(&tally) })
-            .collect(),
-        providers: breakers
-            .into_iter()
-            .map(|breaker| {
-                let known = summary.providers.iter().find(|(name, _)| name == breaker.provider);
-                let tally = known.map(|(_, tally)| *tally).unwrap_or_default();
-                let counts =
-                    Counts { conversion: tally.conversion_of_sent(), ..Counts::of(&tally) };
-                ProviderCounts {
-                    provider: breaker.provider.to_owned(),
-                    counts,
-                    breaker: breaker.state.into(),
-                    retry_at: breaker.open_until.map(|until| until.time()),
-                }
-            })
             .collect(),
         refusals: summary
             .refusals
             .into_iter()
             .map(|(limit, times)| Refusal { limit, times })
             .collect(),
-        queue: Some(QueueNow {
+        queue: now.map(QueueNow::from),
+        unusual,
+    }
+}
+
+fn unusual_now(now: &overview::Now) -> Vec<Unusual> {
+    let mut all = Vec::new();
+    if now.workers == 0 {
+        all.push(Unusual::of(UnusualKind::NoWorker, None::<&str>));
+    }
+    if now.waits_too_long() {
+        let seconds = Some(now.queue.oldest_waiting.as_secs_f64().floor());
+        all.push(Unusual { now: seconds, ..Unusual::of(UnusualKind::QueueWaits, None::<&str>) });
+    }
+    let open = now.breakers.iter().filter(|breaker| breaker.state == BreakerState::Open);
+    all.extend(open.map(|breaker| Unusual::of(UnusualKind::BreakerOpen, breaker.provider)));
+    all
+}
+
+impl From<&Found> for Unusual {
+    fn from(found: &Found) -> Self {
+        match found {
+            Found::ConversionFalls { country, now, before } => {
+                let of = Self::of(UnusualKind::ConversionFalls, country.as_deref());
+                Self { now: Some(*now), before: Some(*before), ..of }
+            }
+            Found::ProviderFails { provider, part } => {
+                let of = Self::of(UnusualKind::ProviderFails, provider.as_str());
+                Self { now: Some(*part), ..of }
+            }
+        }
+    }
+}
+
+impl From<&Level> for Unusual {
+    fn from(bucket: &Level) -> Self {
+        let part = bucket.level / f64::from(bucket.capacity);
+        Self { now: Some(part), ..Self::of(UnusualKind::BucketFills, bucket.bucket.as_str()) }
+    }
+}
+
+impl ProviderCounts {
+    fn of(breaker: &Breaker, summary: Option<&Summary>) -> Self {
+        let counts = summary.map(|summary| {
+            let known = summary.providers.iter().find(|(name, _)| name == breaker.provider);
+            let tally = known.map(|(_, tally)| *tally).unwrap_or_default();
+            Counts { conversion: tally.conversion_of_sent(), ..Counts::of(&tally) }
+        });
+        Self {
+            provider: breaker.provider.to_owned(),
+            counts,
+            breaker: breaker.state.into(),
+            retry_at: breaker.open_until.map(|until| until.time()),
+        }
+    }
+}
+
+impl From<overview::Now> for QueueNow {
+    fn from(overview::Now { queue, workers, .. }: overview::Now) -> Self {
+        Self {
             waiting: queue.depth.waiting,
             retrying: queue.depth.retrying,
             in_flight: queue.depth.in_flight,
             oldest_seconds: queue.oldest_waiting.as_secs(),
             dead_letters: queue.dead_letters,
             workers,
-        }),
-        unusual,
-    }
-}
-
-fn unusual_in(ledger: &overview::Ledger) -> Vec<Unusual> {
-    let mut all = Vec::new();
-    if ledger.workers == 0 {
-        all.push(Unusual::of(UnusualKind::NoWorker, None::<&str>));
-    }
-    if ledger.waits_too_long() {
-        let now = Some(ledger.queue.oldest_waiting.as_secs_f64().floor());
-        all.push(Unusual { now, ..Unusual::of(UnusualKind::QueueWaits, None::<&str>) });
-    }
-    let open = ledger.breakers.iter().filter(|breaker| breaker.state == BreakerState::Open);
-    all.extend(open.map(|breaker| Unusual::of(UnusualKind::BreakerOpen, breaker.provider)));
-    all.extend(ledger.unusual.iter().map(|found| match found {
-        Found::ConversionFalls { country, now, before } => {
-            let of = Unusual::of(UnusualKind::ConversionFalls, country.as_deref());
-            Unusual { now: Some(*now), before: Some(*before), ..of }
         }
-        Found::ProviderFails { provider, part } => Unusual {
-            now: Some(*part),
-            ..Unusual::of(UnusualKind::ProviderFails, provider.as_str())
-        },
-    }));
-    all.extend(ledger.buckets.iter().map(|bucket| Unusual {
-        now: Some(bucket.level / f64::from(bucket.capacity)),
-        ..Unusual::of(UnusualKind::BucketFills, bucket.bucket.as_str())
-    }));
-    all
+    }
 }
 
 impl Unusual {
@@ -335,23 +360,6 @@ impl Counts {
     }
 }
 
-impl Overview {
-    fn empty(at: OffsetDateTime, range: OverviewRange) -> Self {
-        Self {
-            seen_at: at,
-            range,
-            stores: Stores { redis: true, database: true },
-            all: Counts::default(),
-            points: Vec::new(),
-            countries: Vec::new(),
-            providers: Vec::new(),
-            refusals: Vec::new(),
-            queue: None,
-            unusual: Vec::new(),
-        }
-    }
-}
-
 impl Example for OneOverview {
     fn example() -> Self {
         Self { data: Overview::example() }
@@ -364,13 +372,19 @@ impl Example for Overview {
         let tally = Tally { asked: 20, sent: 19, delivered: 18, verified: 16, ..Tally::default() };
         let counts = Counts::of(&tally);
         Self {
-            all: counts.clone(),
+            seen_at: at,
+            range: OverviewRange::Hour,
+            stores: Stores { redis: true, database: true },
+            all: Some(counts.clone()),
             points: vec![Point {
                 began_at: datetime!(2026-11-23 07:04:00 UTC),
                 counts: counts.clone(),
             }],
             countries: vec![CountryCounts { country: Some("IN".to_owned()), counts }],
-            ..Self::empty(at, OverviewRange::Hour)
+            providers: Vec::new(),
+            refusals: Vec::new(),
+            queue: None,
+            unusual: Vec::new(),
         }
     }
 }

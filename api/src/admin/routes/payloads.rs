@@ -124,17 +124,33 @@ pub(super) struct BucketLevel {
     level: f64,
     /// Sends that it holds, and drains in an hour; 0 where the limit is off.
     capacity: u32,
+    #[oai(skip)]
+    is_of_range: bool,
 }
 
 impl From<Level> for BucketLevel {
-    fn from(Level { bucket, level, capacity }: Level) -> Self {
-        Self { bucket, level, capacity }
+    fn from(Level { bucket, level, capacity, is_of_range }: Level) -> Self {
+        Self { bucket, level, capacity, is_of_range }
+    }
+}
+
+impl BucketLevel {
+    /// By the exact level of its range, a masked number could be found among others: here it is
+    /// empty or full.
+    pub(super) fn for_those_who_guess(self) -> Self {
+        let is_full = self.level + 1.0 > f64::from(self.capacity);
+        match (self.is_of_range, is_full) {
+            (false, _) => self,
+            (true, true) => Self { level: f64::from(self.capacity), ..self },
+            (true, false) => Self { level: 0.0, ..self },
+        }
     }
 }
 
 impl Example for BucketLevel {
     fn example() -> Self {
-        Self { bucket: "country IN".to_owned(), level: 12.5, capacity: 1000 }
+        let bucket = "country IN".to_owned();
+        Self { bucket, level: 12.5, capacity: 1000, is_of_range: false }
     }
 }
 

@@ -68,7 +68,7 @@ struct NewUser {
 }
 
 failures! {
-    ListFailures { InvalidParameter, InvalidPhoneNumber }
+    ListFailures { InvalidParameter, InvalidPhoneNumber, TooManyLookUps }
     CreateFailures {
         InvalidPayload, InvalidPersonName, InvalidPhoneNumber, RequestTimeout, PhoneNumberTaken,
         PayloadTooLarge, UnsupportedMediaType,
@@ -84,9 +84,10 @@ impl UsersApi {
     async fn list(
         &self,
         state: Data<&Arc<AdminState>>,
-        _key: AdminKeyHolder,
+        key: AdminKeyHolder,
         /// The user's number, in any usual spelling; without a country code it belongs to the
-        /// server's default country.
+        /// server's default country. The holder of a `viewer` key may look 100 numbers up within an
+        /// hour; each is an action.
         #[oai(validator(min_length = 1, max_length = 64))]
         phone_number: Query<Option<String>>,
         /// A part of the name, in any case.
@@ -109,6 +110,9 @@ impl UsersApi {
         let number = phone_number.as_deref();
         let number = number.map(|text| PhoneNumber::parse(text, state.app.default_country));
         let number = number.transpose()?.map(|number| number.e164().clone());
+        if let Some(number) = &number {
+            key.looks_up(&state, number).await?;
+        }
         let filter = UserFilter { id: *id, number, name: name.0 };
         let page = state
             .app

@@ -177,6 +177,12 @@ pub enum ErrorKind {
     RoleTooLow,
     #[error("Too many wrong keys; try again soon")]
     TooManyWrongKeys,
+    /// By the holder of a key who sees numbers masked.
+    #[error("Too many numbers were looked up with this key within an hour; try again later")]
+    TooManyLookUps,
+    /// Live overviews that the holder of a key has open.
+    #[error("This key has as many live overviews open as it may have")]
+    TooManyStreams,
     #[error("Another key has this name")]
     KeyNameTaken,
     #[error("The last day has to be like 2027-01-31, and not to be over")]
@@ -290,6 +296,8 @@ impl ErrorKind {
             Self::HostNotAllowed => (StatusCode::FORBIDDEN, "host_not_allowed"),
             Self::RoleTooLow => (StatusCode::FORBIDDEN, "role_too_low"),
             Self::TooManyWrongKeys => (StatusCode::TOO_MANY_REQUESTS, "too_many_wrong_keys"),
+            Self::TooManyLookUps => (StatusCode::TOO_MANY_REQUESTS, "look_up_limit"),
+            Self::TooManyStreams => (StatusCode::TOO_MANY_REQUESTS, "too_many_streams"),
             Self::KeyNameTaken => (StatusCode::CONFLICT, "key_name_taken"),
             Self::InvalidLastDay => (StatusCode::BAD_REQUEST, "invalid_last_day"),
             Self::InvalidReason => (StatusCode::BAD_REQUEST, "invalid_reason"),
@@ -316,9 +324,14 @@ impl ErrorKind {
     /// How soon another try may help, where the failure itself does not say.
     pub(crate) fn usual_retry_after(self) -> Option<Duration> {
         let (status, _) = self.status_and_code();
-        let passes =
-            matches!(self, Self::IdempotencyKeyInUse | Self::UploadLocked | Self::TooManyUploads)
-                || status == StatusCode::SERVICE_UNAVAILABLE;
+        let ends_soon = matches!(
+            self,
+            Self::IdempotencyKeyInUse
+                | Self::UploadLocked
+                | Self::TooManyUploads
+                | Self::TooManyStreams
+        );
+        let passes = ends_soon || status == StatusCode::SERVICE_UNAVAILABLE;
         passes.then_some(Duration::from_secs(1))
     }
 
@@ -330,6 +343,7 @@ impl ErrorKind {
             | Self::TooManyNames
             | Self::TooManyNewLinks
             | Self::TooManyPictures
+            | Self::TooManyLookUps
             | Self::TooManyWrongKeys => true,
             _ => self.usual_retry_after().is_some(),
         }

@@ -43,7 +43,7 @@ export function moment(text) {
 export const time = (text, shown = moment(text)) =>
   element("time", { dateTime: text, title: new Date(text).toISOString(), textContent: shown, className: "digits" });
 
-export const whole = (number) => new Intl.NumberFormat("en").format(number);
+export const whole = (number) => (number === undefined || number === null ? "–" : new Intl.NumberFormat("en").format(number));
 export const percent = (part) => (part === undefined || part === null ? "–" : `${Math.round(part * 100)} %`);
 export const decimal = (number) => (number === undefined || number === null ? "–" : number.toFixed(2));
 export const plural = (number, one, many = `${one}s`) => `${whole(number)} ${number === 1 ? one : many}`;

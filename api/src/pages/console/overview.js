@@ -12,6 +12,7 @@ const RANGES = { hour: ["Last hour", "minute"], day: ["Last day", "hour"] };
 const UNUSUAL = {
   store_away: ({ subject }) => [`${subject === "redis" ? "Redis" : "The database"} does not answer.`,
     "Sign-ins fail until it does. See whether it runs, and what the log of the API says."],
+  counts_unread: () => ["Redis did not tell in time what happened.", "Nothing is shown of what is not known. It goes on where it ended."],
   no_worker: () => ["No worker runs.", "SMS wait until one does. Start a worker."],
   queue_waits: ({ now }) => [`SMS wait for ${plural(now, "second")}.`, "Start more workers, or see what the provider does."],
   breaker_open: ({ subject }) => [`${subject} is not called at the moment: too many calls failed.`, "It is tried again by itself. Reset its breaker below once it works."],
@@ -34,7 +35,7 @@ export async function overview({ content, query, me }) {
     return choice;
   });
   const live = element("p", { className: "state", role: "status", textContent: "Connecting" });
-  const parts = { unusual: element("section", { className: "unusual", "aria-label": "Unusual" }), tiles: element("div", { className: "tiles" }),
+  const parts = { unusual: element("section", { className: "unusual", "aria-label": "Unusual" }), stale: element("p", { role: "status", hidden: true }), tiles: element("div", { className: "tiles" }),
     chart: element("section", { className: "panel" }), tables: element("div", { className: "columns" }) };
   content.append(element("div", { className: "bar" }, element("nav", { className: "choices", "aria-label": "Range" }, choices), live), ...Object.values(parts));
 
@@ -53,10 +54,14 @@ export async function overview({ content, query, me }) {
     stream.addEventListener("message", ({ data }) => draw(JSON.parse(data)));
     stream.addEventListener("error", async () => {
       showState("Reconnecting");
-      // A browser gives up where the answer is a refusal; the next one says why.
+      // A browser gives up where the answer is a refusal, as of a fourth page of one key. So this one asks now and then.
       if (stream.readyState === EventSource.CLOSED && isHere()) {
-        const answer = await get("/admin/key");
-        if (answer.status !== 401) retry = setTimeout(connect, RETRY);
+        const answer = await get("/admin/overview", { range });
+        if (answer.ok) {
+          draw(answer.data);
+          showState("Every 5 seconds");
+        }
+        if (answer.status !== 401 && isHere()) retry = setTimeout(connect, RETRY);
       }
     });
   };
@@ -72,7 +77,6 @@ export async function overview({ content, query, me }) {
 }
 
 function fill(parts, data, range, me) {
-  const step = RANGES[range][1];
   const seen = data.unusual.map((item) => `${item.kind} ${item.subject ?? ""}`).join();
   // What stays as it is is not announced again.
   if (parts.unusual.dataset.seen !== seen || !parts.unusual.children.length) {
@@ -81,7 +85,17 @@ function fill(parts, data, range, me) {
       ? element("div", { className: "warning", role: "status" }, element("h2", { textContent: "Unusual" }), element("ul", {}, data.unusual.map(noted)))
       : element("p", { className: "fine", role: "status", textContent: "Nothing unusual." }));
   }
-  const { all, points } = data;
+  if (data.all) fillCounts(parts, data, range);
+  // What was told last stays, with its age.
+  const told = parts.told ? `These counts are of ${clock(parts.told)}: Redis has not told what happened since.` : "Redis did not tell what happened.";
+  parts.stale.hidden = Boolean(data.all);
+  parts.stale.textContent = data.all ? "" : told;
+  fillTables(parts, data, me);
+}
+
+function fillCounts(parts, { all, points, seen_at: told }, range) {
+  parts.told = told;
+  const step = RANGES[range][1];
   const row = (name) => points.map(({ counts }) => counts[name]);
   const tile = (name, value, values, help) => element("div", { className: "tile" }, element("h2", { textContent: name }),
     element("p", { className: "value digits", textContent: value }), values ? spark(values) : element("p", { className: "soft", textContent: help }));
@@ -110,7 +124,9 @@ function fill(parts, data, range, me) {
         element("span", { textContent: "now" })), details);
     if (hasFocus) details.querySelector("summary").focus();
   }
+}
 
+function fillTables(parts, data, me) {
   // Whoever is at a button or a table keeps it.
   if (parts.tables.contains(document.activeElement)) return;
   const counts = ({ asked, sent, delivered, verified, refused, conversion, sms_per_sign_in: sms }) =>
@@ -119,14 +135,14 @@ function fill(parts, data, range, me) {
   parts.tables.replaceChildren(
     panel("By country", data.countries.length
       ? table("By country", ["Country", ...columns], data.countries.map((one) => [country(one.country), ...counts(one.counts)]))
-      : nothing("Nobody asked for an SMS.")),
+      : nothing(data.all ? "Nobody asked for an SMS." : UNKNOWN)),
     panel("By provider", data.providers.length
-      ? table("By provider", ["Provider", "Calls", "#Sent", "#Failed calls", "#Delivered", "#Verified", "#Conversion"], data.providers.map((one) =>
-          [one.provider, breaker(one, me), whole(one.counts.sent), whole(one.counts.failed_calls), whole(one.counts.delivered), whole(one.counts.verified), percent(one.counts.conversion)]))
-      : nothing("No provider was called.")),
+      ? table("By provider", ["Provider", "Calls", "#Sent", "#Failed calls", "#Delivered", "#Verified", "#Conversion"], data.providers.map(({ counts: of = {}, ...one }) =>
+          [one.provider, breaker(one, me), whole(of.sent), whole(of.failed_calls), whole(of.delivered), whole(of.verified), percent(of.conversion)]))
+      : nothing(data.all ? "No provider was called." : UNKNOWN)),
     panel("Refused by limits", data.refusals.length
       ? table("Refused by limits", ["Limit", "#Times"], data.refusals.map((one) => [limit(one.limit), whole(one.times)]))
-      : nothing("No limit refused anybody.")),
+      : nothing(data.all ? "No limit refused anybody." : UNKNOWN)),
     panel("Queue and stores", table("Queue and stores", ["What", "#Now"], [
       ["SMS that wait", data.queue ? whole(data.queue.waiting) : "–"], ["The oldest has waited", data.queue ? plural(data.queue.oldest_seconds, "second") : "–"],
       ["To be tried again", data.queue ? whole(data.queue.retrying) : "–"], ["With a worker", data.queue ? whole(data.queue.in_flight) : "–"],
@@ -135,6 +151,7 @@ function fill(parts, data, range, me) {
     ])));
 }
 
+const UNKNOWN = "Not known: Redis did not tell.";
 const panel = (title, ...children) => element("section", { className: "panel" }, element("h2", { textContent: title }), ...children);
 const nothing = (text) => element("p", { className: "soft", textContent: text });
 

@@ -7,17 +7,20 @@ import { happened, holds } from "./person_words.js";
 import { STATUSES, reason } from "./words.js";
 
 // Digits in any writing of a number, and what people put between them.
-const looksLikeNumber = (text) => /^[+\p{Nd}][\p{Nd}\s()./-]*$/u.test(text) && text.replace(/\P{Nd}/gu, "").length > 5;
-const looksLikeId = (text) => /^\d{1,5}$/.test(text);
+const looksLikeNumber = (text) => /^[+(\p{Nd}][\p{Nd}\s()./-]*$/u.test(text) && text.replace(/\P{Nd}/gu, "").length > 5;
+// Of many users, ids have as many digits as numbers without their country's code: only the service knows which it is.
+const mayBeId = (text) => /^[1-9]\d{0,17}$/.test(text);
 
 export async function person({ content, title, query, me, again }) {
   const text = query.get("q")?.trim() ?? "";
-  const id = query.get("id") ?? (looksLikeId(text) ? text : undefined);
+  const [id, number] = [query.get("id"), query.get("number")];
   const isHere = () => content.isConnected;
   const say = (...children) => isHere() && content.replaceChildren(...children);
-  if (!text && !id) return say(element("p", { className: "soft", textContent: "Type a number in any spelling, a name, or a user's id." }));
+  if (!text && !id && !number) return say(element("p", { className: "soft", textContent: "Type a number in any spelling, a name, or a user's id." }));
   say(element("p", { className: "soft", textContent: "Looking" }));
-  if (id || looksLikeNumber(text)) return one({ say, title, me, again, selector: id ? `user:${id}` : text });
+  if (id || number) return one({ say, title, me, again, selector: id ? `user:${id}` : number });
+  if (mayBeId(text)) return numberOrId({ say, title, me, again, text });
+  if (looksLikeNumber(text)) return one({ say, title, me, again, selector: text });
   return many({ say, title, me, text, cursor: query.get("cursor") });
 }
 
@@ -38,9 +41,30 @@ async function many({ say, title, me, text, cursor }) {
     answer.next_cursor ? link("Next page", `#/person?${new URLSearchParams({ q: text, cursor: answer.next_cursor })}`) : ""));
 }
 
-async function one({ say, title, me, again, selector }) {
-  const path = `/admin/numbers/${encodeURIComponent(selector)}`;
-  const [answer, breakers, queue] = await Promise.all([get(path), get("/admin/breakers"), get("/admin/queue")]);
+const pathOf = (selector) => `/admin/numbers/${encodeURIComponent(selector)}`;
+
+// Whichever there is. Where it is both, the person who asks chooses.
+async function numberOrId({ say, title, me, again, text }) {
+  const asked = looksLikeNumber(text) ? get(pathOf(text)) : { ok: false, code: "invalid_phone_number" };
+  const [users, number] = await Promise.all([get("/admin/users", { id: text }), asked]);
+  if (!users.ok) return say(failure(problem(users)));
+  const [user] = users.data;
+  if (user && number.ok) {
+    title.textContent = "Whom do you mean?";
+    const choices = [link(`${user.name}, the user with the id ${text}`, `#/person?id=${text}`),
+      link(`The number ${number.data.phone_number}`, `#/person?number=${text}`)];
+    return say(element("section", { className: "panel" }, element("p", { textContent: `${text} is a user's id, and a phone number too.` }),
+      element("ul", {}, choices.map((choice) => element("li", {}, choice)))));
+  }
+  if (user) return one({ say, title, me, again, selector: `user:${text}` });
+  if (number.ok) return one({ say, title, me, again, selector: text, found: number });
+  return say(failure(problem(number.code === "invalid_phone_number" ? { code: "number_or_id" } : number)));
+}
+
+// `found` is the service's answer about the number, where it was asked before.
+async function one({ say, title, me, again, selector, found }) {
+  const path = pathOf(selector);
+  const [answer, breakers, queue] = await Promise.all([found ?? get(path), get("/admin/breakers"), get("/admin/queue")]);
   if (!answer.ok) return say(failure(problem(answer)));
   const number = answer.data;
   const id = number.user_id;

@@ -42,10 +42,12 @@ export function problem({ code, error, wait }) {
     unavailable: `${error ?? "A store is unavailable"}. Try again in a moment.`,
     overloaded: "The service is very busy. Try again in a moment.",
     role_too_low: "Your key's role may not do this. Ask somebody whose key may.",
+    look_up_limit: `Your key has looked up as many numbers as it may within an hour. Try again in ${Math.ceil(wait / 60)} minutes, or find the person by their name or id.`,
     too_many_wrong_keys: `Too many wrong keys. Try again in ${wait} seconds.`,
     invalid_authorization_header: "This key is wrong, over or removed.",
     foreign_page: "Your browser says that another page asked for this. Open the console by its own address.",
     invalid_phone_number: "This is no phone number that can exist. Check its digits, and begin it with + and the country's code.",
+    number_or_id: "This is neither a user's id nor a phone number that can exist.",
     user_not_found: "There is no such user. They may have deleted their account.",
   };
   return known[code] ?? error ?? "Something went wrong. Try again.";

@@ -56,7 +56,7 @@ export const actions = list({
   name: "actions", path: "/admin/actions", title: "What holders of keys did, newest first",
   filters: [["user_id", "User's id", { inputMode: "numeric" }], ["key_id", "Key's id", { inputMode: "numeric" }]],
   columns: ["When", "Who", "What", "Whom", "About", "Why"],
-  row: (one) => [time(one.created_at), one.key_name, words(one.kind), person(one.user_id), one.subject, one.reason],
+  row: (one) => [time(one.created_at), `${one.key_name} (key ${one.key_id})`, words(one.kind), person(one.user_id), one.subject, one.reason],
   empty: "Nobody has changed anything.",
 });
 
@@ -64,8 +64,8 @@ const ROLES = [["viewer", "Viewer: sees, and changes nothing"], ["operator", "Op
 
 export const keys = list({
   name: "keys", path: "/admin/keys", title: "Keys, newest first",
-  columns: ["Name", "Role", "Added", "Works until", "Last used", "Remove"],
-  row: (one, { me, again }) => [one.name, one.role, time(one.created_at), one.expires_at ? time(one.expires_at) : "removed",
+  columns: ["Name", "#Id", "Role", "Added", "Works until", "Last used", "Remove"],
+  row: (one, { me, again }) => [one.name, `${one.id}`, one.role, time(one.created_at), one.expires_at ? time(one.expires_at) : "removed",
     one.last_used_at ? time(one.last_used_at) : "never",
     one.id === me.id ? "This is yours" : button("Remove", () => removeKey(one, again), { "aria-label": `Remove the key of ${one.name}` })],
   empty: "There is no key.",
