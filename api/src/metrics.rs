@@ -24,6 +24,9 @@ const SENDS_REFUSED: &str = "cheershare_sends_refused_total";
 const VERIFICATIONS: &str = "cheershare_verifications_total";
 const SIGN_UPS: &str = "cheershare_sign_ups_total";
 const TOKENS_ISSUED: &str = "cheershare_tokens_issued_total";
+const UPLOADS: &str = "cheershare_uploads_total";
+const UPLOAD_BYTES: &str = "cheershare_upload_bytes_total";
+const FILE_STORE_ERRORS: &str = "cheershare_file_store_errors_total";
 
 pub const API_METRICS: &[Metric] = &[
     Metric {
@@ -68,7 +71,27 @@ pub const API_METRICS: &[Metric] = &[
         kind: Kind::Counter,
         help: "Bearer tokens that were issued: sign-ins.",
     },
+    Metric {
+        name: UPLOADS,
+        kind: Kind::Counter,
+        help: "Requests that uploaded, by how they ended: announced, kept (there is more to come), complete, or \
+            the code of the error.",
+    },
+    Metric {
+        name: UPLOAD_BYTES,
+        kind: Kind::Counter,
+        help: "Bytes that uploads of files brought.",
+    },
+    Metric {
+        name: FILE_STORE_ERRORS,
+        kind: Kind::Counter,
+        help: "Requests that failed by the file store: unavailable, full, not_found (a file without bytes) or busy \
+            (too many uploads wait for it).",
+    },
 ];
+
+/// The values of the label `error`.
+const FILE_STORE_FAILURES: [&str; 4] = ["unavailable", "full", "not_found", "busy"];
 
 pub(crate) fn otp_queued(is_test: bool) {
     counter!(OTPS_QUEUED, "kind" => if is_test { "test" } else { "sms" }).increment(1);
@@ -81,6 +104,19 @@ pub(crate) fn otp_verified() {
 pub(crate) fn signed_in(is_new: bool) {
     counter!(SIGN_UPS).increment(u64::from(is_new));
     counter!(TOKENS_ISSUED).increment(1);
+}
+
+pub(crate) fn upload_ended(result: Result<&'static str, &'static str>) {
+    let (Ok(result) | Err(result)) = result;
+    counter!(UPLOADS, "result" => result).increment(1);
+}
+
+pub(crate) fn upload_brought(bytes: usize) {
+    counter!(UPLOAD_BYTES).increment(bytes as u64);
+}
+
+pub(crate) fn file_store_failed(error: &'static str) {
+    counter!(FILE_STORE_ERRORS, "error" => error).increment(1);
 }
 
 pub(crate) fn connection_refused() {
@@ -162,13 +198,19 @@ impl Scrape {
     /// The process counts already.
     pub fn start(readiness: Readiness, rejections: Rejections) -> Result<Self, BuildError> {
         let exporter = Exporter::start(STORE_METRICS.iter().chain(API_METRICS))?;
-        for name in [CONNECTIONS_REFUSED, SIGN_UPS, TOKENS_ISSUED] {
+        for name in [CONNECTIONS_REFUSED, SIGN_UPS, TOKENS_ISSUED, UPLOAD_BYTES] {
             counter!(name).absolute(0);
         }
         for kind in ["sms", "test"] {
             counter!(OTPS_QUEUED, "kind" => kind).absolute(0);
         }
         counter!(VERIFICATIONS, "result" => "right").absolute(0);
+        for result in ["announced", "kept", "complete"] {
+            counter!(UPLOADS, "result" => result).absolute(0);
+        }
+        for error in FILE_STORE_FAILURES {
+            counter!(FILE_STORE_ERRORS, "error" => error).absolute(0);
+        }
         gauge!(IN_FLIGHT).set(0.0);
         Ok(Self { exporter, readiness, rejections })
     }

@@ -1,8 +1,9 @@
 //! How fast files come in and go out, beside nginx, which writes and reads the same bytes and does
 //! nothing else; and what memory the API takes for many large uploads at once.
 
-use std::fs;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -204,6 +205,7 @@ fn megabytes_a_second(count: usize, size: u64, time: Duration) -> f64 {
 struct Nginx {
     _process: Process,
     port: u16,
+    bodies: PathBuf,
 }
 
 impl Nginx {
@@ -214,7 +216,10 @@ impl Nginx {
         let chunk: Vec<u8> = (0..CHUNK).map(|_| rand::random()).collect();
         for n in 0..AT_ONCE {
             let content: Vec<u8> = chunk.repeat(usize::try_from(FILE)? / CHUNK);
-            fs::write(folder.join("served").join(n.to_string()), content)?;
+            let mut file = File::create(folder.join("served").join(n.to_string()))?;
+            file.write_all(&content)?;
+            // So that the disk is at rest when the measurement begins.
+            file.sync_all()?;
         }
         let at = folder.display();
         let config = format!(
@@ -245,7 +250,7 @@ impl Nginx {
             .context("nginx is not installed")?;
         let process = Process::start(program, &["-c", &path], &Settings::new(), &folder)?;
         until_it_answers(&format!("http://127.0.0.1:{port}/healthz")).await?;
-        Ok(Self { _process: process, port })
+        Ok(Self { _process: process, port, bodies: folder.join("bodies") })
     }
 
     async fn upload(&self) -> anyhow::Result<f64> {
@@ -253,7 +258,15 @@ impl Nginx {
         let head = head("POST", "/upload", None, &[("Content-Length", &length)]);
         let start = Instant::now();
         try_join_all((0..AT_ONCE).map(|_| send_body(self.port, &head, FILE))).await?;
-        Ok(megabytes_a_second(AT_ONCE, FILE, start.elapsed()))
+        let speed = megabytes_a_second(AT_ONCE, FILE, start.elapsed());
+        // What the disk has not taken yet would be in the way of the next round.
+        let bodies = fs::read_dir(&self.bodies)?.collect::<Result<Vec<_>, _>>()?;
+        ensure!(bodies.len() == AT_ONCE, "nginx kept {} bodies", bodies.len());
+        for body in bodies {
+            ensure!(body.metadata()?.len() == FILE, "nginx kept a part of a body");
+            fs::remove_file(body.path())?;
+        }
+        Ok(speed)
     }
 
     async fn download(&self) -> anyhow::Result<f64> {

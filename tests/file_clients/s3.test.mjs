@@ -2,17 +2,17 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { createServer, request } from "node:http";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 
 import { freePort } from "../browser/support/service.mjs";
 import { until } from "../browser/support/until.mjs";
+import { keepsFiles, sha256 } from "./object_store.mjs";
 import { MB, signIn, startFiles, Tus } from "./support.mjs";
 
 const { PYTHON: python } = process.env;
-const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 let moto, motoUrl, proxy, service, tus;
 // What happens to a request of the object store: "pass", "refuse" (500), "lose" (done, and the answer lost) or "cut".
 let fate = () => "pass";
@@ -69,39 +69,7 @@ const multipartUploads = async () => {
   const list = await (await fetch(`${motoUrl}/bucket?uploads`)).text();
   return [...list.matchAll(/<UploadId>/g)].length;
 };
-const keyOf = (path) => path.replace("/files/", "folder/");
-
-test("pieces of any length become parts, and nothing but the file is left", { timeout: 60_000 }, async () => {
-  const bytes = randomBytes(17 * MB + 11);
-  const path = await tus.announce("film.bin", bytes.length);
-  let offset = 0;
-  for (const length of [1, 4095, 1 * MB, 5 * MB, 7 * MB + 1, 3, bytes.length]) {
-    const piece = bytes.subarray(offset, offset + length);
-    const answer = await tus.piece(path, offset, piece);
-    assert.equal(answer.status, 204, await answer.text());
-    offset += piece.length;
-    assert.equal(Number(answer.headers.get("upload-offset")), offset);
-    if (offset < bytes.length) assert.equal(await multipartUploads(), 1);
-  }
-  assert.equal((await tus.file(path)).sha256, sha256(bytes));
-  assert.equal(await tus.downloaded(path), sha256(bytes));
-  assert.deepEqual([await keys(), await multipartUploads()], [[keyOf(path)], 0]);
-  assert.equal((await tus.call("DELETE", path)).status, 204);
-  await until("an empty bucket", async () => (await keys()).length === 0);
-});
-
-test("small and empty files are put at once, and files of whole parts", { timeout: 60_000 }, async () => {
-  const part = 5 * 1024 * 1024;
-  for (const bytes of [Buffer.alloc(0), Buffer.from("hello"), randomBytes(part - 1), randomBytes(part), randomBytes(2 * part)]) {
-    const answer = await fetch(`${service.url}/files?name=a`, { method: "POST", headers: tus.headers, body: bytes });
-    assert.equal(answer.status, 201, await answer.clone().text());
-    const path = answer.headers.get("location");
-    if (bytes.length > 0) assert.equal(await tus.downloaded(path), sha256(bytes));
-    assert.equal((await tus.file(path)).sha256, sha256(bytes));
-    await tus.call("DELETE", path);
-  }
-  await until("an empty bucket", async () => (await keys()).length === 0);
-});
+keepsFiles(() => ({ service, tus, keys, unfinished: multipartUploads }));
 
 test("a download is a redirect to the store, for a minute, which says what the file may be taken for", { timeout: 60_000 }, async () => {
   const bytes = Buffer.from("<script>alert(1)</script>");
@@ -155,12 +123,4 @@ test("an upload whose last answer is lost is complete all the same", { timeout: 
   await until("a complete file", async () => (await tus.offset(path)) === bytes.length && (await tus.file(path)).complete);
   assert.equal(await tus.downloaded(path), sha256(bytes));
   await tus.call("DELETE", path);
-});
-
-test("what is given up leaves neither bytes nor a multipart upload", { timeout: 60_000 }, async () => {
-  const path = await tus.announce("film.bin", 20 * MB);
-  assert.equal((await tus.piece(path, 0, randomBytes(8 * MB))).status, 204);
-  assert.deepEqual([(await keys()).length, await multipartUploads()], [1, 1]);
-  assert.equal((await tus.call("DELETE", path)).status, 204);
-  await until("an empty bucket", async () => (await keys()).length === 0 && (await multipartUploads()) === 0);
 });

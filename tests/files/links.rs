@@ -104,6 +104,23 @@ async fn a_link_that_is_counted_is_good_so_often_and_no_more() {
     assert_eq!(left.body["data"], json!([]), "one that is used up is no link any more");
 }
 
+/// A use is what hands out the file.
+#[async_test]
+async fn a_link_loses_no_use_where_the_file_cannot_be_had() {
+    let app = start().await;
+    let owner = Owner::sign_in(&app, NUMBER).await;
+    let file = owner.keep("a.txt", b"hello").await;
+    let (_, path) = owner.share(&file, json!({ "max_downloads": 1 })).await;
+    let (here, away) = (app.folder().join("data/files").join(&file), app.folder().join("away"));
+    std::fs::rename(&here, &away).unwrap();
+    for _ in 0..2 {
+        get(&app, Method::GET, &path, &[]).await.expect(404);
+    }
+    std::fs::rename(&away, &here).unwrap();
+    assert_eq!(get(&app, Method::GET, &path, &[]).await.expect(200).bytes, b"hello");
+    get(&app, Method::GET, &path, &[]).await.expect(404);
+}
+
 #[async_test]
 async fn a_link_lives_as_long_as_it_says_and_a_file_has_few() {
     let app = plan()

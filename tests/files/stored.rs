@@ -131,13 +131,12 @@ impl<'a> Owner<'a> {
             expires_at,
         };
         accounts.create_file(&new, FileRoom { files: 0, bytes: 0 }, now).await.unwrap();
-        let until = clock.unix_ms() + i64::try_from(MINUTE.as_millis()).unwrap();
-        let leased = accounts.lease_file(self.id, &id, &lease, clock.unix_ms(), until, 0).await;
+        let leased = accounts.lease_file(self.id, &id, &lease, MINUTE, 0).await;
         let Leased::To(file) = leased.unwrap() else { panic!("nobody else writes to it") };
         let mut upload = storage.upload(UploadStart::from(&*file)).await.unwrap();
         upload.push(&bytes[..length]).await.unwrap();
         let progress = upload.checkpoint(true).await.unwrap();
-        let kept = accounts.keep_progress(file.serial, &lease, &progress, until, expires_at).await;
+        let kept = accounts.keep_progress(file.serial, &lease, &progress, MINUTE, expires_at).await;
         assert!(kept.unwrap());
         accounts.end_lease(file.serial, &lease).await.unwrap();
         if length == bytes.len() {

@@ -84,6 +84,44 @@ async fn an_upload_goes_on_at_another_process_after_one_was_killed() {
     assert_eq!(hash, [Sha256::digest(&content).to_vec()]);
 }
 
+/// Nobody can go on with a file that was to come in one request, so it does not stay for a day, nor
+/// does its user's room.
+#[async_test]
+async fn a_file_in_one_request_ends_soon_after_the_process_that_had_it() {
+    let plan = plan().apis(2).set("FILES_PER_USER", "1").set("FILE_SWEEP_SECONDS", "1");
+    let mut app = plan.start().await;
+    let (token, id) = {
+        let owner = Owner::sign_in(&app, NUMBER).await;
+        let mut connection = Connection::open(app.client_of(0).address());
+        let authorization = owner.authorization();
+        let head = format!(
+            "POST /files HTTP/1.1\r\nHost: a\r\nAuthorization: {authorization}\r\n\
+             Content-Length: 1000\r\n\r\nhello"
+        );
+        connection.write(head.as_bytes());
+        eventually(5 * SECOND, "the announcement", async || {
+            let rows: Vec<i64> = app.database.column("SELECT serial FROM files").await;
+            (rows.len() == 1).then_some(())
+        })
+        .await;
+        (owner.token.clone(), owner.id)
+    };
+    app.apis[0].signal("KILL");
+    app.apis[0].ended(5 * SECOND).await;
+    app.start_worker().await;
+    let mut headers = http::HeaderMap::new();
+    headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+    let client = app.client_of(1).clone();
+    let send = async || client.send(Method::POST, "/files", headers.clone(), "other").await;
+    send().await.expect_code(403, "too_many_files");
+    eventually(30 * SECOND, "room for another one", async || {
+        (send().await.status == 201).then_some(())
+    })
+    .await;
+    let users: Vec<Option<i64>> = app.database.column("SELECT user_id FROM files").await;
+    assert_eq!(users, [Some(id)]);
+}
+
 #[async_test]
 async fn a_process_that_stops_tells_uploads_to_go_on_elsewhere() {
     const SIZE: usize = 2_000_000;

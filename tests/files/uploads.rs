@@ -231,9 +231,17 @@ async fn what_is_not_tus_is_told_so() {
     ] {
         owner.tus("PATCH", &path, &headers, "a").await.expect_code(status, code);
     }
+    let headers = [PIECE, ("upload-offset", "18446744073709551615")];
+    owner.tus("PATCH", &path, &headers, "").await.expect_code(409, "wrong_upload_offset");
     owner.piece(&path, 0, vec![0; 11]).await.expect_code(413, "too_many_bytes");
     owner.tus("PATCH", "/files/x", &[PIECE, ("upload-offset", "0")], "a").await.expect(404);
     assert_eq!(owner.offset(&path).await, 0);
+    // Whoever does not say how many bytes come is found out by them.
+    let long = futures_util::stream::iter(["01234", "5678901"].map(Ok::<_, std::io::Error>));
+    let headers = [PIECE, ("upload-offset", "0")];
+    let long = owner.tus("PATCH", &path, &headers, reqwest::Body::wrap_stream(long)).await;
+    long.expect_code(413, "too_many_bytes");
+    assert!(owner.offset(&path).await <= 5);
     assert_eq!(owner.names().await, ["a"]);
 
     // Without a token there is nothing.
@@ -508,15 +516,21 @@ async fn one_request_writes_to_an_upload_and_few_of_a_user() {
 async fn a_slow_upload_is_cut_and_keeps_what_came() {
     let app = plan().set("UPLOAD_MIN_BYTES_PER_SECOND", "100").start().await;
     let owner = Owner::sign_in(&app, NUMBER).await;
-    let path = owner.announce("a", 100_000).await;
-    let mut connection = Connection::open(app.client().address());
+    let (path, silent) = (owner.announce("a", 100_000).await, owner.announce("b", 100_000).await);
     let authorization = owner.authorization();
-    let head = format!(
-        "PATCH {path} HTTP/1.1\r\nHost: a\r\nAuthorization: {authorization}\r\n\
-         Tus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\nContent-Length: 100000\r\n\
-         Content-Type: application/offset+octet-stream\r\n\r\n"
-    );
-    connection.write(head.as_bytes());
+    let begin = |path: &str| {
+        let mut connection = Connection::open(app.client().address());
+        let head = format!(
+            "PATCH {path} HTTP/1.1\r\nHost: a\r\nAuthorization: {authorization}\r\n\
+             Tus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\nContent-Length: 100000\r\n\
+             Content-Type: application/offset+octet-stream\r\n\r\na"
+        );
+        connection.write(head.as_bytes());
+        connection
+    };
+    // A byte a minute: the next one comes too late.
+    let mut a_byte_a_minute = begin(&silent);
+    let mut connection = begin(&path);
     // Twelve seconds, longer than any other request may take, at twice the pace.
     for _ in 0..12 {
         connection.write(&[b'a'; 200]);
@@ -533,7 +547,9 @@ async fn a_slow_upload_is_cut_and_keeps_what_came() {
     };
     assert!(answer.contains("request_timeout"), "{answer}");
     let offset = owner.offset(&path).await;
-    assert!((2400..2430).contains(&offset), "{offset}");
+    assert!((2401..2431).contains(&offset), "{offset}");
+    a_byte_a_minute.read_until(SECOND, "request_timeout");
+    assert_eq!(owner.offset(&silent).await, 1);
     assert!(owner.tus("HEAD", &path, &[], "").await.status == 200);
 }
 

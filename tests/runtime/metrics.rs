@@ -34,6 +34,7 @@ async fn conversation() -> (App, Scraped, Scraped) {
         .send(Method::from_bytes(b"ASHA").unwrap(), "/signup", http::HeaderMap::new(), "")
         .await
         .expect(405);
+    upload(&app, &token).await;
     app.no_job_is_left(SOON).await;
     let api = scrape(&mut app.apis[0]).await;
     // A job is counted after Redis has its outcome.
@@ -45,6 +46,27 @@ async fn conversation() -> (App, Scraped, Scraped) {
     })
     .await;
     (app, api, worker)
+}
+
+/// A file in one request, one in two, and one too many of its bytes.
+async fn upload(app: &App, token: &str) {
+    let send = async |method: Method, path: &str, tus: &[(&'static str, &str)], body: &str| {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+        for (name, value) in tus {
+            headers.insert(*name, value.parse().unwrap());
+        }
+        app.client().send(method, path, headers, body.to_owned()).await
+    };
+    send(Method::POST, "/files", &[], "hello").await.expect(201);
+    let tus = ("tus-resumable", "1.0.0");
+    let announced = send(Method::POST, "/files", &[tus, ("upload-length", "4")], "").await;
+    let path = announced.expect(201).header("location").to_owned();
+    for (offset, body, status) in [("0", "ab", 204), ("2", "cde", 413), ("2", "cd", 204)] {
+        let piece = ("content-type", "application/offset+octet-stream");
+        let headers = [tus, piece, ("upload-offset", offset)];
+        assert_eq!(send(Method::PATCH, &path, &headers, body).await.status, status);
+    }
 }
 
 #[async_test]
@@ -70,6 +92,12 @@ async fn a_conversation_is_counted() {
         ("cheershare_verifications_total", vec![("result", "expired")], 0.0),
         ("cheershare_sign_ups_total", vec![], 2.0),
         ("cheershare_tokens_issued_total", vec![], 2.0),
+        ("cheershare_uploads_total", vec![("result", "announced")], 1.0),
+        ("cheershare_uploads_total", vec![("result", "kept")], 1.0),
+        ("cheershare_uploads_total", vec![("result", "complete")], 2.0),
+        ("cheershare_uploads_total", vec![("result", "too_many_bytes")], 1.0),
+        ("cheershare_upload_bytes_total", vec![], 9.0),
+        ("cheershare_file_store_errors_total", vec![], 0.0),
     ] {
         assert_eq!(api.value(name, &labels), value, "{name} {labels:?}");
     }

@@ -2,6 +2,7 @@
 //! handler asks for it, so that what is refused is refused before.
 
 use std::io;
+use std::marker::PhantomData;
 use std::pin::Pin;
 
 use bytes::Bytes;
@@ -16,17 +17,23 @@ use crate::server::BodyPace;
 /// Pieces of a body, as they come.
 pub(crate) type Chunks = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
-/// The body of `POST /files`.
+/// The body of an operation, as the document describes it.
 #[derive(Debug)]
-pub struct FileBody(UnreadBody);
+pub struct Uploaded<D>(pub(crate) UnreadBody, PhantomData<D>);
+
+/// The body of `POST /files`.
+pub type FileBody = Uploaded<WholeFile>;
 
 /// The body of `PATCH /files/{file_id}`.
-#[derive(Debug)]
-pub struct PieceBody(UnreadBody);
+pub type PieceBody = Uploaded<PieceOfFile>;
 
 /// The body of `PUT /me/picture`.
-#[derive(Debug)]
-pub struct PictureBody(UnreadBody);
+pub type PictureBody = Uploaded<PictureFile>;
+
+/// What the document says of a body.
+pub trait Described: Send + Sync + 'static {
+    fn meta() -> MetaRequest;
+}
 
 /// A body that nobody has begun to read.
 #[derive(Debug)]
@@ -57,24 +64,6 @@ impl UnreadBody {
     }
 }
 
-impl FileBody {
-    pub(crate) fn into_inner(self) -> UnreadBody {
-        self.0
-    }
-}
-
-impl PictureBody {
-    pub(crate) fn into_inner(self) -> UnreadBody {
-        self.0
-    }
-}
-
-impl PieceBody {
-    pub(crate) fn into_inner(self) -> UnreadBody {
-        self.0
-    }
-}
-
 fn binary() -> MetaSchemaRef {
     MetaSchemaRef::Inline(Box::new(MetaSchema::new_with_format("string", "binary")))
 }
@@ -88,7 +77,7 @@ fn content(content_type: &'static str, schema: MetaSchemaRef) -> MetaMediaType {
     MetaMediaType { content_type, schema }
 }
 
-impl<'a> ApiExtractor<'a> for FileBody {
+impl<'a, D: Described> ApiExtractor<'a> for Uploaded<D> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
     type ParamType = ();
     type ParamRawType = ();
@@ -96,75 +85,62 @@ impl<'a> ApiExtractor<'a> for FileBody {
     fn register(_: &mut Registry) {}
 
     fn request_meta() -> Option<MetaRequest> {
+        Some(D::meta())
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        Ok(Self(UnreadBody::take(request, body)?, PhantomData))
+    }
+}
+
+#[derive(Debug)]
+pub struct WholeFile;
+
+impl Described for WholeFile {
+    fn meta() -> MetaRequest {
         let form = MetaSchema {
             required: vec!["file"],
             properties: vec![("file", described("The file"))],
             ..MetaSchema::new("object")
         };
         let form = MetaSchemaRef::Inline(Box::new(form));
-        Some(MetaRequest {
+        MetaRequest {
             description: Some("The file: as it is, or as the field `file` of a form"),
             content: vec![
                 content("application/octet-stream", binary()),
                 content("multipart/form-data", form),
             ],
             required: false,
-        })
-    }
-
-    async fn from_request(
-        request: &'a Request,
-        body: &mut RequestBody,
-        _: ExtractParamOptions<()>,
-    ) -> poem::Result<Self> {
-        Ok(Self(UnreadBody::take(request, body)?))
+        }
     }
 }
 
-impl<'a> ApiExtractor<'a> for PieceBody {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
-    type ParamType = ();
-    type ParamRawType = ();
+#[derive(Debug)]
+pub struct PieceOfFile;
 
-    fn register(_: &mut Registry) {}
-
-    fn request_meta() -> Option<MetaRequest> {
-        Some(MetaRequest {
+impl Described for PieceOfFile {
+    fn meta() -> MetaRequest {
+        MetaRequest {
             description: Some("The bytes that follow the offset"),
             content: vec![content(tus::PIECE, binary())],
             required: true,
-        })
-    }
-
-    async fn from_request(
-        request: &'a Request,
-        body: &mut RequestBody,
-        _: ExtractParamOptions<()>,
-    ) -> poem::Result<Self> {
-        Ok(Self(UnreadBody::take(request, body)?))
+        }
     }
 }
 
-impl<'a> ApiExtractor<'a> for PictureBody {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
-    type ParamType = ();
-    type ParamRawType = ();
+#[derive(Debug)]
+pub struct PictureFile;
 
-    fn register(_: &mut Registry) {}
-
-    fn request_meta() -> Option<MetaRequest> {
-        Some(MetaRequest {
+impl Described for PictureFile {
+    fn meta() -> MetaRequest {
+        MetaRequest {
             description: Some("A JPEG, PNG or WebP as it is"),
             content: vec![content("application/octet-stream", binary())],
             required: true,
-        })
-    }
-
-    async fn from_request(
-        request: &'a Request,
-        body: &mut RequestBody,
-        _: ExtractParamOptions<()>,
-    ) -> poem::Result<Self> {
-        Ok(Self(UnreadBody::take(request, body)?))
+        }
     }
 }

@@ -12,6 +12,7 @@ use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registr
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::file_answer::{ServedFile, Wanted};
 use crate::http::middleware::AskedBy;
+use crate::metrics;
 use crate::server::PacedAnswer;
 use crate::service::files::downloads::{self, Source};
 use crate::state::AppState;
@@ -149,10 +150,21 @@ fn bytes() -> MetaMediaType {
 
 impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> Self {
-        tracing::error!(event = "file_store_failed", %error);
+        metrics::file_store_failed((&error).into());
         match error {
-            StorageError::NotFound => ErrorKind::NotFound.into(),
-            _ => ErrorKind::FileStoreUnavailable.into(),
+            StorageError::Busy => ErrorKind::Overloaded,
+            StorageError::Full => {
+                tracing::error!(event = "file_store_full");
+                ErrorKind::FileStoreFull
+            }
+            error => {
+                tracing::error!(event = "file_store_unavailable", %error);
+                match error {
+                    StorageError::NotFound => ErrorKind::NotFound,
+                    _ => ErrorKind::FileStoreUnavailable,
+                }
+            }
         }
+        .into()
     }
 }

@@ -93,6 +93,7 @@ impl Failures for LinkFailures {
         ErrorKind::InvalidPayload,
         ErrorKind::InvalidLink,
         ErrorKind::Unauthorized,
+        ErrorKind::ForeignPage,
         ErrorKind::NotFound,
         ErrorKind::RequestTimeout,
         ErrorKind::TooManyLinks,
@@ -276,13 +277,16 @@ impl FileLinksApi {
             Wanted::Nothing | Wanted::Another | Wanted::OutOfRange => false,
         };
         let is_head = is_head(request);
-        if begins && !is_head {
-            let counted = state.accounts.use_file_link(&link.hash(), state.clock.now()).await?;
-            if !counted {
-                return Err(ErrorKind::NotFound.into());
-            }
+        let counts = begins && !is_head;
+        if counts && linked.max_downloads.is_some() {
+            downloads::find_bytes(*state, &linked.file).await?;
         }
-        Ok(Download::of(*state, &linked.file, &served, &wanted, is_head).await?)
+        // What cannot be had is no use.
+        let download = Download::of(*state, &linked.file, &served, &wanted, is_head).await?;
+        if counts && !state.accounts.use_file_link(&link.hash(), state.clock.now()).await? {
+            return Err(ErrorKind::NotFound.into());
+        }
+        Ok(download)
     }
 }
 

@@ -22,8 +22,9 @@ use super::uploads::{
 };
 use super::{Tag, paging, uploads};
 use crate::http::bearer::BearerToken;
-use crate::http::error::{ErrorKind, Failure, Failures};
+use crate::http::error::{ApiError, ErrorKind, Failure, Failures};
 use crate::http::upload_body::{FileBody, PieceBody};
+use crate::metrics;
 use crate::service::files::downloads;
 use crate::state::AppState;
 
@@ -95,7 +96,8 @@ impl Failures for DownloadFailures {
 pub struct OneFailures;
 
 impl Failures for OneFailures {
-    const KINDS: &'static [ErrorKind] = &[ErrorKind::Unauthorized, ErrorKind::NotFound];
+    const KINDS: &'static [ErrorKind] =
+        &[ErrorKind::Unauthorized, ErrorKind::ForeignPage, ErrorKind::NotFound];
 }
 
 #[OpenApi]
@@ -145,9 +147,11 @@ impl FilesApi {
     ) -> Result<Announced, Failure<UploadFailures>> {
         let told =
             AnnouncementHeaders { length: length.0, metadata: metadata.0, checksum: checksum.0 };
-        let (user_id, body) = (current.0.user.id, body.into_inner());
+        let (user_id, body) = (current.0.user.id, body.0);
         let name = name.0.as_deref();
-        Ok(uploads::upload(*state, user_id, request.headers(), name, told, body).await?)
+        let uploaded = uploads::upload(*state, user_id, request.headers(), name, told, body).await;
+        metrics::upload_ended(uploaded.as_ref().map(Announced::result).map_err(ApiError::code));
+        Ok(uploaded?)
     }
 
     /// Send more bytes of a file
@@ -182,8 +186,10 @@ impl FilesApi {
         body: PieceBody,
     ) -> Result<PieceKept, Failure<PieceFailures>> {
         let told = PieceHeaders { offset: offset.0, checksum: checksum.0 };
-        let (user_id, body) = (current.0.user.id, body.into_inner());
-        Ok(uploads::resume(*state, user_id, request.headers(), &file_id, told, body).await?)
+        let (user_id, body) = (current.0.user.id, body.0);
+        let kept = uploads::resume(*state, user_id, request.headers(), &file_id, told, body).await;
+        metrics::upload_ended(kept.as_ref().map(PieceKept::result).map_err(ApiError::code));
+        Ok(kept?)
     }
 
     /// See the user's files

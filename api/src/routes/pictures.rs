@@ -130,7 +130,7 @@ impl PicturesApi {
         current: BearerToken,
         body: PictureBody,
     ) -> Result<PictureTaken, Failure<PutFailures>> {
-        let body = body.into_inner();
+        let body = body.0;
         let (length, slowest) = (body.length, state.files.slowest);
         pictures::put(*state, &current.0, *client, length, || body.chunks(slowest)).await?;
         Ok(PictureTaken::Taken(Json(own(*state, current.0.user.id).await?)))

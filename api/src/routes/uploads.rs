@@ -21,7 +21,9 @@ use super::files::File;
 use crate::http::error::{ApiError, ErrorKind, Failures};
 use crate::http::tus::{self, Checksum, Metadata};
 use crate::http::upload_body::{Chunks, UnreadBody};
-use crate::service::files::uploads::{self, Announcement, BytesCheck, UploadError, Writing};
+use crate::service::files::uploads::{
+    self, Announcement, BytesCheck, UploadEnds, UploadError, Writing,
+};
 use crate::service::sessions::CurrentUser;
 use crate::state::AppState;
 
@@ -80,6 +82,26 @@ pub enum PieceKept {
     ),
 }
 
+impl Announced {
+    /// As the metrics have it.
+    pub(super) fn result(&self) -> &'static str {
+        let Self::Created(Json(file), _, offset, _) = self;
+        match offset {
+            _ if file.complete => "complete",
+            Some(0) => "announced",
+            _ => "kept",
+        }
+    }
+}
+
+impl PieceKept {
+    /// As the metrics have it.
+    pub(super) fn result(&self) -> &'static str {
+        let Self::Kept(_, expires) = self;
+        if expires.is_some() { "kept" } else { "complete" }
+    }
+}
+
 #[derive(Debug)]
 pub struct AbilitiesFailures;
 
@@ -98,6 +120,7 @@ impl Failures for UploadFailures {
         ErrorKind::InvalidFileName,
         ErrorKind::Unauthorized,
         ErrorKind::ForeignPage,
+        ErrorKind::NotFound,
         ErrorKind::TooManyFiles,
         ErrorKind::NoFileRoom,
         ErrorKind::FilesOff,
@@ -199,7 +222,8 @@ pub(super) async fn upload(
         check_piece(headers, &body, size)?;
     }
     let name = name.unwrap_or_else(FileName::unnamed);
-    let file = Announcement { name, declared_type: media_type, size };
+    let ends = UploadEnds::WhenItExpires;
+    let file = Announcement { name, declared_type: media_type, size, ends };
     let mut file = uploads::announce(state, user_id, file).await?;
     if has_bytes || size == 0 {
         file = begin(state, user_id, file, check, body.chunks(state.files.slowest)).await?;
@@ -217,7 +241,8 @@ async fn begin(
     chunks: Chunks,
 ) -> Result<file::Model, ApiError> {
     let id = id_of(&file)?;
-    let writing = Writing { user_id, id: id.clone(), offset: 0, check, is_whole: false };
+    let ends = UploadEnds::WhenItExpires;
+    let writing = Writing { user_id, id: id.clone(), offset: 0, check, is_whole: false, ends };
     match uploads::write(state, writing, chunks).await {
         Ok(file) => Ok(file),
         Err(error @ (UploadError::NotAllowed | UploadError::ChecksumMismatch)) => {
@@ -246,7 +271,7 @@ pub(super) async fn resume(
     let offset = told.offset.ok_or(ErrorKind::InvalidUpload)?;
     let check = checksum(told.checksum.as_deref())?;
     let file = uploads::status(state, user_id, &id).await?;
-    if uploads::is_leased(state, &file) {
+    if state.accounts.is_leased(&file).await? {
         return Err(ErrorKind::UploadLocked.into());
     }
     if offset != received(&file) {
@@ -254,7 +279,8 @@ pub(super) async fn resume(
     }
     let size = u64::try_from(file.size).unwrap_or_default();
     check_piece(headers, &body, size.saturating_sub(offset))?;
-    let writing = Writing { user_id, id, offset, check, is_whole: false };
+    let ends = UploadEnds::WhenItExpires;
+    let writing = Writing { user_id, id, offset, check, is_whole: false, ends };
     let file = uploads::write(state, writing, body.chunks(state.files.slowest)).await?;
     Ok(PieceKept::Kept(received(&file), expires(&file)))
 }
@@ -309,6 +335,7 @@ async fn upload_whole(
         name: named.or(disposition.flatten()).unwrap_or_else(FileName::unnamed),
         declared_type: content_type.and_then(tus::media_type),
         size: length,
+        ends: UploadEnds::WithItsRequest,
     };
     let file = uploads::announce(state, user_id, file).await?;
     write_whole(state, user_id, &file, false, body.chunks(slowest)).await
@@ -325,7 +352,14 @@ where
     S: Stream<Item = io::Result<Bytes>> + Send + Unpin,
 {
     let id = id_of(file)?;
-    let writing = Writing { user_id, id: id.clone(), offset: 0, check: None, is_whole: is_shorter };
+    let writing = Writing {
+        user_id,
+        id: id.clone(),
+        offset: 0,
+        check: None,
+        is_whole: is_shorter,
+        ends: UploadEnds::WithItsRequest,
+    };
     match uploads::write(state, writing, chunks).await {
         Ok(file) if file.completed_at.is_some() => Ok(file),
         written => {
@@ -345,7 +379,12 @@ async fn upload_form(
     body: UnreadBody,
 ) -> Result<file::Model, ApiError> {
     // All that can be known is known before the body is read, so its length stands for the file's.
-    let file = Announcement { name: FileName::unnamed(), declared_type: None, size: length };
+    let mut file = Announcement {
+        name: FileName::unnamed(),
+        declared_type: None,
+        size: length,
+        ends: UploadEnds::WithItsRequest,
+    };
     uploads::check(state, &file)?;
     let is_in_file = Arc::new(AtomicBool::new(false));
     let chunks = form_chunks(body.chunks(state.files.slowest), Arc::clone(&is_in_file));
@@ -360,12 +399,10 @@ async fn upload_form(
         }
     };
     let in_form = field.file_name().map(tus::file_name).transpose()?;
-    let declared_type =
+    file.declared_type =
         field.content_type().map(ToString::to_string).as_deref().and_then(tus::media_type);
-    let name = named.or(in_form).unwrap_or_else(FileName::unnamed);
-    let file =
-        uploads::announce(state, user_id, Announcement { name, declared_type, size: length });
-    let file = file.await?;
+    file.name = named.or(in_form).unwrap_or_else(FileName::unnamed);
+    let file = uploads::announce(state, user_id, file).await?;
     is_in_file.store(true, Ordering::Relaxed);
     let chunks = Box::pin(field.map_err(io_error));
     let file = write_whole(state, user_id, &file, true, chunks).await?;
@@ -498,14 +535,11 @@ impl From<UploadError> for ApiError {
             UploadError::BrokenOff => ErrorKind::InvalidPayload,
             UploadError::Stopping => ErrorKind::Stopping,
             UploadError::File(FileError::Accounts(error)) => return error.into(),
-            UploadError::File(FileError::Storage(StorageError::Full)) => {
-                tracing::error!(event = "file_store_full");
-                ErrorKind::FileStoreFull
-            }
-            UploadError::File(FileError::Storage(StorageError::Busy)) => ErrorKind::Overloaded,
             UploadError::File(FileError::Storage(error)) => {
-                tracing::error!(event = "file_store_unavailable", %error);
-                ErrorKind::FileStoreUnavailable
+                // The file itself is known.
+                let is_missing = matches!(error, StorageError::NotFound);
+                let told = Self::from(error);
+                return if is_missing { ErrorKind::FileStoreUnavailable.into() } else { told };
             }
         };
         kind.into()

@@ -3,11 +3,13 @@
 //! The row comes before the first byte and goes after the last one, so there are no bytes without a
 //! row. One request at a time writes, by a lease; only its holder changes what is kept.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::time::Duration;
 
+use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult,
-    QueryFilter, QueryOrder, QuerySelect, Value,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Statement, Value,
 };
 use time::OffsetDateTime;
 
@@ -17,6 +19,10 @@ use crate::accounts::entities::file;
 use crate::domain::cursor::{Page, PageRequest};
 use crate::domain::file_name::FileName;
 use crate::domain::ids::{FileId, LeaseId};
+use crate::runtime::clock::millis;
+
+/// Parts that are written by one statement. With more SQLite takes long to read it.
+const PARTS_AT_ONCE: usize = 500;
 
 /// A file that a user announces.
 #[derive(Clone, Debug)]
@@ -169,56 +175,89 @@ impl Accounts {
         Ok(Page::new(rows, page.limit, |row| row.serial))
     }
 
-    /// Gives a request the right to write to a file until `until`, if no other one has it at `now`
-    /// (both Unix ms). A user has `most` at once; 0 is no limit.
+    /// Milliseconds since the Unix epoch, as the database has them. Leases go by its clock alone, so
+    /// the machines of the programs need not agree.
+    fn now_ms(&self) -> &'static str {
+        match self.database.get_database_backend() {
+            DbBackend::Postgres => "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS bigint)",
+            _ => "CAST(unixepoch('subsec') * 1000 AS integer)",
+        }
+    }
+
+    fn is_free(&self) -> SimpleExpr {
+        Expr::cust(format!("leased_until <= {}", self.now_ms()))
+    }
+
+    /// Gives a request the right to write to a file for so long, if no other one has it. A user has
+    /// `most` at once; 0 is no limit.
     ///
     /// # Errors
-    /// [`AccountsError`]; it may have it all the same, until then.
+    /// [`AccountsError`]; it may have it all the same.
     pub async fn lease_file(
         &self,
         user_id: i64,
         id: &FileId,
         lease: &LeaseId,
-        now: i64,
-        until: i64,
+        lasts: Duration,
         most: i64,
     ) -> Result<Leased, AccountsError> {
-        const COUNT: &str = "SELECT COUNT(*) AS count FROM files
-            WHERE user_id = $1 AND leased_until > $2 AND lease IS NOT NULL";
-        const TAKE: &str = "UPDATE files SET lease = $1, leased_until = $2 WHERE serial = $3";
         #[derive(FromQueryResult)]
         struct Row {
             count: i64,
+            of_file: i64,
         }
+        let now = self.now_ms();
+        let count = format!(
+            "SELECT COUNT(*) AS count,
+                CAST(COALESCE(SUM(CASE WHEN id = $2 THEN 1 ELSE 0 END), 0) AS bigint) AS of_file
+            FROM files WHERE user_id = $1 AND lease IS NOT NULL AND leased_until > {now}"
+        );
+        let take = format!(
+            "UPDATE files SET lease = $1, leased_until = {now} + $2
+            WHERE id = $3 AND user_id = $4 RETURNING *"
+        );
         self.within_deadline(async {
             let transaction = self.begin_write().await?;
             // All leases of a user are given one after the other.
             lock_user(&transaction, user_id).await?;
-            let found = file::Entity::find()
-                .filter(file::Column::Id.eq(id.as_str()))
-                .filter(file::Column::UserId.eq(user_id))
-                .one(&transaction)
-                .await?;
-            let Some(mut found) = found else { return Ok(Leased::Unknown) };
-            if found.lease.is_some() && found.leased_until > now {
+            let count = self.statement(&count, [user_id.into(), id.as_str().into()]);
+            let held = Row::find_by_statement(count).one(&transaction).await?;
+            let (held, of_file) = held.map_or((0, 0), |row| (row.count, row.of_file));
+            if of_file > 0 {
                 return Ok(Leased::Locked);
             }
-            let count = self.statement(COUNT, [user_id.into(), now.into()]);
-            let held = Row::find_by_statement(count).one(&transaction).await?;
-            if most > 0 && held.is_some_and(|row| row.count >= most) {
+            if most > 0 && held >= most {
                 return Ok(Leased::TooMany);
             }
-            let values = [lease.as_str().into(), until.into(), found.serial.into()];
-            transaction.execute_raw(self.statement(TAKE, values)).await?;
+            let values =
+                [lease.as_str().into(), millis(lasts).into(), id.as_str().into(), user_id.into()];
+            let taken = file::Model::find_by_statement(self.statement(&take, values));
+            let Some(taken) = taken.one(&transaction).await? else { return Ok(Leased::Unknown) };
             transaction.commit().await?;
-            found.lease = Some(lease.as_str().to_owned());
-            found.leased_until = until;
-            Ok(Leased::To(Box::new(found)))
+            Ok(Leased::To(Box::new(taken)))
         })
         .await
     }
 
-    /// Prolongs the right to write until then (Unix ms). Says whether the file is still the holder's.
+    /// Whether a request has the right to write to a file.
+    ///
+    /// # Errors
+    /// [`AccountsError`].
+    pub async fn is_leased(&self, file: &file::Model) -> Result<bool, AccountsError> {
+        if file.lease.is_none() {
+            return Ok(false);
+        }
+        let sql = format!(
+            "SELECT serial FROM files
+            WHERE serial = $1 AND lease IS NOT NULL AND leased_until > {}",
+            self.now_ms()
+        );
+        let query = self.database.query_one_raw(self.statement(&sql, [file.serial.into()]));
+        Ok(self.within_deadline(query).await?.is_some())
+    }
+
+    /// Prolongs the right to write, for so long from now on. Says whether the file is still the
+    /// holder's.
     ///
     /// # Errors
     /// [`AccountsError`]; it may be prolonged all the same.
@@ -226,12 +265,15 @@ impl Accounts {
         &self,
         serial: i64,
         lease: &LeaseId,
-        until: i64,
+        lasts: Duration,
     ) -> Result<bool, AccountsError> {
-        const SQL: &str = "UPDATE files SET leased_until = $1
-            WHERE serial = $2 AND lease = $3 AND user_id IS NOT NULL";
-        let values = [until.into(), serial.into(), lease.as_str().into()];
-        Ok(self.run(SQL, values).await? > 0)
+        let sql = format!(
+            "UPDATE files SET leased_until = {} + $1
+            WHERE serial = $2 AND lease = $3 AND user_id IS NOT NULL",
+            self.now_ms()
+        );
+        let values = [millis(lasts).into(), serial.into(), lease.as_str().into()];
+        Ok(self.run(&sql, values).await? > 0)
     }
 
     /// Gives the right to write back, however that ended.
@@ -245,8 +287,8 @@ impl Accounts {
         Ok(())
     }
 
-    /// Writes down what is kept of a file, and prolongs the lease until then (Unix ms). Says whether
-    /// the file is still the holder's.
+    /// Writes down what is kept of a file, and prolongs the lease, for so long from now on. Says
+    /// whether the file is still the holder's.
     ///
     /// # Errors
     /// [`AccountsError`]; it may be written all the same.
@@ -255,16 +297,15 @@ impl Accounts {
         serial: i64,
         lease: &LeaseId,
         progress: &Progress,
-        until: i64,
+        lasts: Duration,
         expires_at: OffsetDateTime,
     ) -> Result<bool, AccountsError> {
-        const KEEP: &str = "UPDATE files SET received = $1, hash_state = $2, sha256 = $3,
-                sniffed_type = $4, multipart_id = $5, tail = $6, leased_until = $7, expires_at = $8,
-                size = $9
-            WHERE serial = $10 AND lease = $11 AND user_id IS NOT NULL";
-        const ADD_PART: &str = "INSERT INTO file_parts (file_serial, number, part)
-            VALUES ($1, $2, $3)
-            ON CONFLICT (file_serial, number) DO UPDATE SET part = excluded.part";
+        let keep = format!(
+            "UPDATE files SET received = $1, hash_state = $2, sha256 = $3, sniffed_type = $4,
+                multipart_id = $5, tail = $6, leased_until = {} + $7, expires_at = $8, size = $9
+            WHERE serial = $10 AND lease = $11 AND user_id IS NOT NULL",
+            self.now_ms()
+        );
         let values: [Value; 11] = [
             progress.received.into(),
             progress.hash_state.clone().into(),
@@ -272,7 +313,7 @@ impl Accounts {
             progress.sniffed_type.clone().into(),
             progress.multipart_id.clone().into(),
             progress.tail.into(),
-            until.into(),
+            millis(lasts).into(),
             expires_at.into(),
             progress.size.into(),
             serial.into(),
@@ -280,18 +321,39 @@ impl Accounts {
         ];
         self.within_deadline(async {
             let transaction = self.begin_write().await?;
-            let kept = transaction.execute_raw(self.statement(KEEP, values)).await?;
+            let kept = transaction.execute_raw(self.statement(&keep, values)).await?;
             if kept.rows_affected() == 0 {
                 return Ok(false);
             }
-            for (number, part) in &progress.parts {
-                let values = [serial.into(), (*number).into(), part.as_str().into()];
-                transaction.execute_raw(self.statement(ADD_PART, values)).await?;
+            for parts in progress.parts.chunks(PARTS_AT_ONCE) {
+                self.add_parts(&transaction, serial, parts).await?;
             }
             transaction.commit().await?;
             Ok(true)
         })
         .await
+    }
+
+    async fn add_parts(
+        &self,
+        transaction: &DatabaseTransaction,
+        serial: i64,
+        parts: &[(i64, String)],
+    ) -> Result<(), DbErr> {
+        let mut values: Vec<Value> = vec![serial.into()];
+        let mut rows = Vec::with_capacity(parts.len());
+        for (number, part) in parts {
+            rows.push(format!("($1, ${}, ${})", values.len() + 1, values.len() + 2));
+            values.extend([(*number).into(), part.as_str().into()]);
+        }
+        let sql = format!(
+            "INSERT INTO file_parts (file_serial, number, part) VALUES {}
+            ON CONFLICT (file_serial, number) DO UPDATE SET part = excluded.part",
+            rows.join(", ")
+        );
+        let backend = self.database.get_database_backend();
+        transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+        Ok(())
     }
 
     /// Notes that all bytes of a file are kept where they stay. Says whether it was so for the first
@@ -348,40 +410,40 @@ impl Accounts {
     }
 
     /// Takes at most `limit` files from their users that have expired unfinished at `now`, and that
-    /// nobody writes to at `now_ms` (Unix ms); says how many.
+    /// nobody writes to; says how many.
     ///
     /// # Errors
     /// [`AccountsError`].
     pub async fn remove_expired_files(
         &self,
         now: OffsetDateTime,
-        now_ms: i64,
         limit: i64,
     ) -> Result<u64, AccountsError> {
-        const SQL: &str = "UPDATE files SET user_id = NULL WHERE serial IN (
+        let now_ms = self.now_ms();
+        let sql = format!(
+            "UPDATE files SET user_id = NULL WHERE serial IN (
                 SELECT serial FROM files
                 WHERE completed_at IS NULL AND expires_at <= $1
                     AND (received < size OR sha256 IS NULL)
-                    AND user_id IS NOT NULL AND leased_until <= $2
-                LIMIT $3
-            ) AND leased_until <= $2";
-        self.run(SQL, [now.into(), now_ms.into(), limit.into()]).await
+                    AND user_id IS NOT NULL AND leased_until <= {now_ms}
+                LIMIT $2
+            ) AND leased_until <= {now_ms}"
+        );
+        self.run(&sql, [now.into(), limit.into()]).await
     }
 
-    /// At most `limit` files after `serial` that are to be removed, and that nobody writes to at
-    /// `now` (Unix ms).
+    /// At most `limit` files after `serial` that are to be removed, and that nobody writes to.
     ///
     /// # Errors
     /// [`AccountsError`].
     pub async fn removed_files(
         &self,
         after: i64,
-        now: i64,
         limit: u64,
     ) -> Result<Vec<file::Model>, AccountsError> {
         let query = file::Entity::find()
             .filter(file::Column::UserId.is_null())
-            .filter(file::Column::LeasedUntil.lte(now))
+            .filter(self.is_free())
             .filter(file::Column::Serial.gt(after))
             .order_by_asc(file::Column::Serial)
             .limit(limit);
@@ -389,23 +451,21 @@ impl Accounts {
     }
 
     /// At most `limit` files after `serial` whose bytes are all kept and not yet where they stay,
-    /// and that nobody writes to at `now` (Unix ms).
+    /// and that nobody writes to.
     ///
     /// # Errors
     /// [`AccountsError`].
     pub async fn files_to_complete(
         &self,
         after: i64,
-        now: i64,
         limit: u64,
     ) -> Result<Vec<file::Model>, AccountsError> {
-        use sea_orm::sea_query::{Expr, ExprTrait};
         let query = file::Entity::find()
             .filter(file::Column::CompletedAt.is_null())
             .filter(file::Column::UserId.is_not_null())
             .filter(Expr::col(file::Column::Received).eq(Expr::col(file::Column::Size)))
             .filter(file::Column::Sha256.is_not_null())
-            .filter(file::Column::LeasedUntil.lte(now))
+            .filter(self.is_free())
             .filter(file::Column::Serial.gt(after))
             .order_by_asc(file::Column::Serial)
             .limit(limit);
@@ -422,16 +482,19 @@ impl Accounts {
         Ok(())
     }
 
-    /// Which of these files there are, removed ones included.
+    /// Which of these files there are, removed ones included, and whose each is.
     ///
     /// # Errors
     /// [`AccountsError`].
-    pub async fn known_files(&self, ids: &[String]) -> Result<HashSet<String>, AccountsError> {
+    pub async fn known_files(
+        &self,
+        ids: &[String],
+    ) -> Result<HashMap<String, Option<i64>>, AccountsError> {
         let query = file::Entity::find()
             .select_only()
-            .column(file::Column::Id)
+            .columns([file::Column::Id, file::Column::UserId])
             .filter(file::Column::Id.is_in(ids))
-            .into_tuple::<String>();
+            .into_tuple::<(String, Option<i64>)>();
         Ok(self.within_deadline(query.all(&self.database)).await?.into_iter().collect())
     }
 }

@@ -14,7 +14,7 @@ pub(crate) fn random_base32() -> String {
 macro_rules! random_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+        #[derive(Clone, Debug, Eq, Hash, PartialEq, Serialize)]
         pub struct $name(String);
 
         impl $name {

@@ -15,12 +15,13 @@ use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::signer::{Method, SignedUrlOptions, Signer};
 use object_store::{
-    ClientConfigKey, GetOptions, GetRange, ObjectStore, ObjectStoreScheme, RetryConfig,
+    ClientConfigKey, GetOptions, GetRange, ObjectStore, ObjectStoreScheme, PutPayload, RetryConfig,
 };
 use reqwest::Url;
-use tokio::sync::Semaphore;
 
 use super::StorageError;
+use super::memory::{PartMemory, Terms};
+use super::parts::SHORTEST_PART;
 
 /// How long one call may be tried for. A client waits meanwhile.
 const RETRY_FOR: Duration = Duration::from_secs(15);
@@ -28,8 +29,13 @@ const MOST_RETRIES: usize = 4;
 /// A download takes as long as it moves; a store that says nothing for so long is away.
 const TIMES: [(ClientConfigKey, &str); 2] =
     [(ClientConfigKey::Timeout, "30 days"), (ClientConfigKey::ReadTimeout, "30 seconds")];
-/// Uploads that have a part in memory, each of 5 MiB or somewhat more.
-const MOST_PARTS_IN_MEMORY: usize = 64;
+/// 64 parts of the usual length may be in memory, and eight of one user.
+const MEMORY: Terms = Terms {
+    most: 64 * SHORTEST_PART,
+    share: 8 * SHORTEST_PART,
+    turn: Duration::from_secs(5),
+    patience: Duration::from_secs(20),
+};
 
 #[derive(Debug)]
 pub(super) struct Cloud {
@@ -37,7 +43,7 @@ pub(super) struct Cloud {
     parts: Parts,
     signer: Option<Arc<dyn Signer>>,
     prefix: Path,
-    memory: Arc<Semaphore>,
+    memory: PartMemory,
 }
 
 struct Parts(Arc<dyn MultipartStore>);
@@ -58,7 +64,7 @@ impl Cloud {
             retry_timeout: RETRY_FOR,
             ..RetryConfig::default()
         };
-        let memory = Arc::new(Semaphore::new(MOST_PARTS_IN_MEMORY));
+        let memory = PartMemory::new(MEMORY);
         match scheme {
             ObjectStoreScheme::AmazonS3 => {
                 let builder = AmazonS3Builder::from_env().with_url(url.as_str());
@@ -94,6 +100,14 @@ impl Cloud {
         }
     }
 
+    /// A store that is in memory itself.
+    #[cfg(test)]
+    pub(super) fn in_memory(memory: PartMemory) -> Self {
+        let store = Arc::new(object_store::memory::InMemory::new());
+        let parts = Parts(Arc::clone(&store) as Arc<dyn MultipartStore>);
+        Self { store, parts, signer: None, prefix: Path::from("folder"), memory }
+    }
+
     pub(super) fn store(&self) -> &dyn ObjectStore {
         &*self.store
     }
@@ -102,7 +116,7 @@ impl Cloud {
         &self.prefix
     }
 
-    pub(super) fn memory(&self) -> &Arc<Semaphore> {
+    pub(super) fn memory(&self) -> &PartMemory {
         &self.memory
     }
 
@@ -128,10 +142,9 @@ impl Cloud {
         path: &Path,
         multipart_id: &str,
         number: usize,
-        bytes: Bytes,
+        bytes: PutPayload,
     ) -> Result<String, StorageError> {
-        let part =
-            self.parts.0.put_part(path, &multipart_id.to_owned(), number, bytes.into()).await?;
+        let part = self.parts.0.put_part(path, &multipart_id.to_owned(), number, bytes).await?;
         Ok(part.content_id)
     }
 

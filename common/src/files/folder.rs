@@ -2,15 +2,15 @@
 //! database says of it and perhaps more, which the next write begins over.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::stream::try_unfold;
 use object_store::ObjectStore;
@@ -87,21 +87,29 @@ impl Folder {
         range: Range<u64>,
     ) -> Result<impl Stream<Item = io::Result<Bytes>> + Send + use<>, StorageError> {
         let path = self.path(key);
-        let there = path.clone();
-        blocking(move || File::open(there)).await?;
-        let chunks = try_unfold((path, range), |(path, range)| async move {
+        let first = path.clone();
+        let first = blocking(move || File::open(first)).await?;
+        let begin = (path, Some(first), range);
+        let chunks = try_unfold(begin, |(path, opened, range)| async move {
             if range.is_empty() {
                 return Ok(None);
             }
-            let length = (range.end - range.start).min(CHUNK);
-            let at = range.start;
+            let (at, length) = (range.start, (range.end - range.start).min(CHUNK));
             let read = spawn_blocking(move || {
-                let mut chunk = BytesMut::zeroed(usize::try_from(length).unwrap_or_default());
-                File::open(&path)?.read_exact_at(&mut chunk, at)?;
-                Ok::<_, io::Error>((chunk.freeze(), path))
+                let mut file = match opened {
+                    Some(file) => file,
+                    None => File::open(&path)?,
+                };
+                file.seek(SeekFrom::Start(at))?;
+                // So it is not filled with zeros first.
+                let mut chunk = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+                if file.take(length).read_to_end(&mut chunk)? as u64 != length {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                Ok::<_, io::Error>((Bytes::from(chunk), path))
             });
             let (chunk, path) = read.await.map_err(io::Error::other)??;
-            Ok(Some((chunk, (path, at + length..range.end))))
+            Ok(Some((chunk, (path, None, at + length..range.end))))
         });
         Ok(chunks)
     }

@@ -1,17 +1,21 @@
 //! The bytes of files: in a folder of this machine, or in an object store (S3, Google Cloud Storage,
 //! Azure Blob Storage). What is known of them is in the database (`accounts/files.rs`).
 //!
-//! The bytes of a file have its id as their key. What an upload leaves at its end in an object store
-//! that is too short for a part is under `tails/<id>/` until it goes on. Other keys are for what
+//! The bytes of a file have its id as their key. What has come of a part of an upload
+//! to an object store is under `tails/<id>/` until the part is all there. Other keys are for what
 //! else is kept, such as pictures.
 
 mod cloud;
 mod folder;
+mod memory;
+mod parts;
 pub mod pictures;
 #[cfg(test)]
 mod tests;
 mod upload;
+mod writing;
 
+use std::collections::HashMap;
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -22,7 +26,7 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use reqwest::Url;
 use time::OffsetDateTime;
 
@@ -33,7 +37,8 @@ use crate::accounts::entities::file;
 use crate::accounts::{Accounts, AccountsError};
 
 /// Why bytes could not be kept or read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, strum::IntoStaticStr, thiserror::Error)]
+#[strum(serialize_all = "snake_case")]
 pub enum StorageError {
     /// No room is left on the disk.
     #[error("file store: no room is left")]
@@ -210,8 +215,8 @@ impl FileStorage {
     ///
     /// # Errors
     /// [`StorageError`]; it may be kept all the same.
-    pub async fn put(&self, key: &str, bytes: Bytes) -> Result<(), StorageError> {
-        self.store().put(&self.path(key), bytes.into()).await?;
+    pub async fn put(&self, key: &str, bytes: PutPayload) -> Result<(), StorageError> {
+        self.store().put(&self.path(key), bytes).await?;
         Ok(())
     }
 
@@ -246,12 +251,64 @@ impl FileStorage {
     }
 
     async fn delete_tails(&self, id: &str) -> Result<(), StorageError> {
-        let folder = self.path(&format!("tails/{id}"));
-        let mut tails = self.store().list(Some(&folder));
-        while let Some(tail) = tails.try_next().await? {
-            self.store().delete(&tail.location).await?;
+        let tails = self.store().list(Some(&self.path(&format!("tails/{id}"))));
+        self.delete_each(tails.map_ok(|tail| tail.location).boxed()).await
+    }
+
+    async fn delete_all(&self, keys: Vec<String>) -> Result<(), StorageError> {
+        let paths: Vec<_> = keys.iter().map(|key| Ok(self.path(key))).collect();
+        self.delete_each(futures_util::stream::iter(paths).boxed()).await
+    }
+
+    async fn delete_each(
+        &self,
+        paths: BoxStream<'static, object_store::Result<Path>>,
+    ) -> Result<(), StorageError> {
+        let mut deleted = self.store().delete_stream(paths);
+        while let Some(one) = deleted.next().await {
+            match one {
+                Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(())
+    }
+
+    /// How long the tails are, in their order, that have the last `tail` of the first `received`
+    /// bytes of an upload; and the keys of others, which it has left behind.
+    async fn tails(
+        &self,
+        id: &str,
+        received: u64,
+        tail: u64,
+    ) -> Result<(Vec<u64>, Vec<String>), StorageError> {
+        let mut listed = self.store().list(Some(&self.path(&format!("tails/{id}"))));
+        let mut by_end = HashMap::new();
+        while let Some(tail) = listed.try_next().await? {
+            if let Some(end) = tail.location.filename().and_then(|end| end.parse::<u64>().ok()) {
+                by_end.insert(end, tail.size);
+            }
+        }
+        let (mut end, mut left, mut lengths) = (received, tail, Vec::new());
+        while left > 0 {
+            let length = by_end.remove(&end).filter(|length| (1..=left).contains(length));
+            let length = length.ok_or(StorageError::NotFound)?;
+            (end, left) = (end - length, left - length);
+            lengths.push(length);
+        }
+        lengths.reverse();
+        Ok((lengths, by_end.into_keys().map(|end| tail_key(id, end)).collect()))
+    }
+
+    /// Removes tails that an upload has left behind. Nobody may write to it meanwhile.
+    ///
+    /// # Errors
+    /// [`StorageError`]; some of it may be gone.
+    pub async fn delete_old_tails(&self, file: &file::Model) -> Result<(), StorageError> {
+        let unsigned = |number: i64| u64::try_from(number).unwrap_or_default();
+        let (received, tail) = (unsigned(file.received), unsigned(file.tail));
+        let (_, others) = self.tails(&file.id, received, tail).await?;
+        self.delete_all(others).await
     }
 
     /// All that is kept, in no order.
@@ -344,4 +401,10 @@ impl FileStorage {
         let key = Path::from(key);
         self.prefix().parts().chain(key.parts()).collect()
     }
+}
+
+/// Where a tail of an upload ends is in its name: a request that lost its lease cannot put another
+/// one in its place.
+fn tail_key(id: &str, end: u64) -> String {
+    format!("tails/{id}/{end}")
 }

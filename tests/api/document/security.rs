@@ -51,3 +51,19 @@ fn path_of(document: &Value, operation: &Operation) -> String {
         path.replace(&format!("{{{}}}", parameter["name"].as_str().unwrap()), example)
     })
 }
+
+/// The cookie of the sign-in page opens files, and changes them for that page alone.
+#[async_test]
+async fn what_the_cookie_changes_tells_of_foreign_pages() {
+    let (_app, document) = served().await;
+    let mut changes = Vec::new();
+    for operation in operations(&document) {
+        let is_safe = ["GET", "OPTIONS"].contains(&operation.method.as_str());
+        if !is_safe && operation.path.starts_with("/files") {
+            let codes = operation.codes(&document, "403");
+            assert!(codes.contains("foreign_page"), "{}: {codes:?}", operation.name());
+            changes.push(operation.name());
+        }
+    }
+    assert_eq!(changes.len(), 5, "{changes:?}");
+}

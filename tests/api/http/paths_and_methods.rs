@@ -90,8 +90,8 @@ async fn swagger_ui_needs_nothing_from_the_internet() {
 
 /// Every operation, with all statuses that it can answer with.
 const OPERATIONS: [(&str, &[&str]); 34] = [
-    ("delete /files/{file_id}", &["204", "401", "404", "500", "503"]),
-    ("delete /files/{file_id}/links/{link_id}", &["204", "401", "404", "500", "503"]),
+    ("delete /files/{file_id}", &["204", "401", "403", "404", "500", "503"]),
+    ("delete /files/{file_id}/links/{link_id}", &["204", "401", "403", "404", "500", "503"]),
     ("delete /me/picture", &["204", "401", "500", "503"]),
     ("delete /tokens", &["204", "400", "401", "500", "503"]),
     ("delete /tokens/current", &["204", "401", "500", "503"]),
@@ -138,7 +138,7 @@ const OPERATIONS: [(&str, &[&str]); 34] = [
     ),
     (
         "post /files/{file_id}/links",
-        &["200", "400", "401", "404", "408", "409", "413", "415", "429", "500", "503"],
+        &["200", "400", "401", "403", "404", "408", "409", "413", "415", "429", "500", "503"],
     ),
     (
         "post /me/deletion",

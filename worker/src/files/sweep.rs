@@ -1,12 +1,12 @@
 //! The job that tidies up: uploads that were given up, files that were removed, uploads whose last
 //! step a crash left out, and bytes that nobody knows of.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use common::accounts::entities::file;
-use common::accounts::{Accounts, AccountsError};
-use common::domain::ids::FileId;
-use common::files::{FileError, StorageError};
+use common::accounts::Leased;
+use common::domain::ids::{FileId, LeaseId};
+use common::files::FileError;
 use futures_util::TryStreamExt;
 use redis::RedisError;
 
@@ -15,16 +15,14 @@ use crate::metrics;
 
 /// Rows and keys that are looked at at once.
 const STEP: u64 = 100;
+/// For which nobody else writes to an upload whose tails are tidied up.
+const TAILS_LEASE: Duration = Duration::from_secs(60);
 /// All bytes are looked at so often at most.
 const LIST_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// Why something is left for the next sweep.
 #[derive(Debug, thiserror::Error)]
 enum SweepError {
-    #[error(transparent)]
-    Accounts(#[from] AccountsError),
-    #[error(transparent)]
-    Storage(#[from] StorageError),
     #[error(transparent)]
     File(#[from] FileError),
     #[error(transparent)]
@@ -45,10 +43,11 @@ impl FileKeeper {
 
     async fn try_to_sweep(&self, sweep: &str) -> Result<(), SweepError> {
         self.go_on(sweep).await?;
-        let (now, now_ms) = (self.clock.now(), self.clock.unix_ms());
+        let now = self.clock.now();
         let limit = i64::try_from(STEP).unwrap_or(i64::MAX);
         loop {
-            let expired = self.accounts.remove_expired_files(now, now_ms, limit).await?;
+            let expired = self.accounts.remove_expired_files(now, limit).await;
+            let expired = expired.map_err(FileError::from)?;
             if expired == 0 {
                 break;
             }
@@ -79,12 +78,15 @@ impl FileKeeper {
     async fn complete_files(&self, sweep: &str) -> Result<(), SweepError> {
         let mut after = 0;
         loop {
-            let now = self.clock.unix_ms();
-            let files = self.accounts.files_to_complete(after, now, STEP).await?;
+            let files = self.accounts.files_to_complete(after, STEP).await;
+            let files = files.map_err(FileError::from)?;
             let Some(last) = files.last() else { return Ok(()) };
             after = last.serial;
             for file in &files {
-                if let Err(error) = self.complete(file).await {
+                let now = self.clock.now();
+                let completed =
+                    common::files::complete(&self.accounts, &self.storage, file, now).await;
+                if let Err(error) = completed {
                     tracing::warn!(event = "upload_not_completed", file = file.id, %error);
                 }
                 self.go_on(sweep).await?;
@@ -92,18 +94,12 @@ impl FileKeeper {
         }
     }
 
-    async fn complete(&self, file: &file::Model) -> Result<(), SweepError> {
-        common::files::complete(&self.accounts, &self.storage, file, self.clock.now()).await?;
-        Ok(())
-    }
-
     /// Files that their users do not have any more.
     async fn remove_files(&self, sweep: &str) -> Result<(), SweepError> {
         let mut after = 0;
         let mut failure = None;
         loop {
-            let now = self.clock.unix_ms();
-            let files = self.accounts.removed_files(after, now, STEP).await?;
+            let files = self.accounts.removed_files(after, STEP).await.map_err(FileError::from)?;
             let Some(last) = files.last() else { break };
             after = last.serial;
             for file in &files {
@@ -121,7 +117,7 @@ impl FileKeeper {
     /// Bytes of files that the database does not know: a process went on writing after the file was
     /// removed, or the database is an older one.
     async fn remove_unknown_bytes(&self, sweep: &str) -> Result<(), SweepError> {
-        let mut all = self.storage.list().map_err(SweepError::from).try_chunks(STEP as usize);
+        let mut all = self.storage.list().map_err(FileError::from).try_chunks(STEP as usize);
         while let Some(stored) = all.try_next().await.map_err(|error| error.1)? {
             let keys = stored.iter().filter_map(|stored| {
                 let id = stored.key.strip_prefix("tails/").unwrap_or(&stored.key);
@@ -130,23 +126,43 @@ impl FileKeeper {
             });
             let keys: Vec<_> = keys.collect();
             let ids: Vec<_> = keys.iter().map(|(id, _)| id.as_str().to_owned()).collect();
-            let known = known(&self.accounts, &ids).await?;
+            let known = match ids.as_slice() {
+                [] => HashMap::new(),
+                ids => self.accounts.known_files(ids).await.map_err(FileError::from)?,
+            };
+            let mut with_tails = HashMap::new();
             for (id, key) in keys {
-                if !known.contains(id.as_str()) {
-                    self.storage.delete(key).await?;
-                    metrics::removed("unknown_bytes", 1);
-                    tracing::warn!(event = "unknown_bytes_removed", key);
+                match known.get(id.as_str()) {
+                    None => {
+                        self.storage.delete(key).await.map_err(FileError::from)?;
+                        metrics::removed("unknown_bytes", 1);
+                        tracing::warn!(event = "unknown_bytes_removed", key);
+                    }
+                    // Those of files that nobody has any more go with these.
+                    Some(Some(user_id)) if key.starts_with("tails/") => {
+                        with_tails.insert(id, *user_id);
+                    }
+                    Some(_) => {}
+                }
+            }
+            for (id, user_id) in with_tails {
+                if let Err(error) = self.remove_old_tails(user_id, &id).await {
+                    tracing::warn!(event = "tail_not_removed", file = id.as_str(), %error);
                 }
             }
             self.go_on(sweep).await?;
         }
         Ok(())
     }
-}
 
-async fn known(
-    accounts: &Accounts,
-    ids: &[String],
-) -> Result<std::collections::HashSet<String>, AccountsError> {
-    if ids.is_empty() { Ok(Default::default()) } else { accounts.known_files(ids).await }
+    /// Tails that an upload does not need any more and could not remove, or that a process put and
+    /// ended before it said so. The lease keeps others from writing meanwhile.
+    async fn remove_old_tails(&self, user_id: i64, id: &FileId) -> Result<(), FileError> {
+        let lease = LeaseId::random();
+        let leased = self.accounts.lease_file(user_id, id, &lease, TAILS_LEASE, 0).await?;
+        let Leased::To(file) = leased else { return Ok(()) };
+        let removed = self.storage.delete_old_tails(&file).await;
+        self.accounts.end_lease(file.serial, &lease).await?;
+        Ok(removed?)
+    }
 }

@@ -8,7 +8,7 @@ use common::accounts::{Accounts, AccountsError, DuePicture, PutPicture};
 use common::domain::ids::PictureId;
 use common::domain::picture::PictureFault;
 use common::files::pictures::{made_key, put_key, remove_put};
-use common::files::{FileError, FileStorage, StorageError};
+use common::files::{FileStorage, StorageError};
 use common::ledger::connection::RedisConnection;
 use common::queue::job::FileJob;
 use common::queue::{NewJob, Queue, enqueue};
@@ -45,8 +45,6 @@ enum NotDone {
     Accounts(#[from] AccountsError),
     #[error(transparent)]
     Storage(#[from] StorageError),
-    #[error(transparent)]
-    File(#[from] FileError),
     #[error(transparent)]
     Redis(#[from] RedisError),
     #[error("the process that makes pictures: {0}")]

@@ -69,6 +69,12 @@ impl ApiError {
         let refusal = Self::retry_after(ErrorKind::ChallengeRequired, wait);
         Self { challenge: Some(challenge), ..refusal }
     }
+
+    /// What went wrong, for programs.
+    #[must_use]
+    pub(crate) fn code(&self) -> &'static str {
+        self.kind.status_and_code().1
+    }
 }
 
 impl ResponseError for ApiError {

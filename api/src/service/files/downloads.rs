@@ -51,6 +51,16 @@ pub async fn open(
     }
 }
 
+/// Looks whether the bytes of a complete file can be had, which a URL of the object store does not
+/// tell.
+///
+/// # Errors
+/// [`StorageError`].
+pub async fn find_bytes(state: &AppState, file: &file::Model) -> Result<(), StorageError> {
+    let storage = state.files.storage.as_ref().ok_or(StorageError::NotFound)?;
+    storage.size(&file.id).await?.map(|_| ()).ok_or(StorageError::NotFound)
+}
+
 /// A file that all bytes of are kept; none where the user has no such file.
 ///
 /// # Errors
@@ -72,7 +82,7 @@ pub async fn remove(state: &AppState, user_id: i64, id: &FileId) -> Result<bool,
     let Some(file) = state.accounts.remove_file(user_id, id).await? else { return Ok(false) };
     let Some(storage) = state.files.storage.clone() else { return Ok(true) };
     // Whoever still writes to it is waited for by the sweep.
-    if file.leased_until <= state.clock.unix_ms() {
+    if !state.accounts.is_leased(&file).await.unwrap_or(true) {
         let accounts = state.accounts.clone();
         tokio::spawn(async move {
             let removed = common::files::remove(&accounts, &storage, &file).await;

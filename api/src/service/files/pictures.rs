@@ -90,7 +90,7 @@ where
         PutBegun::TooOften(wait) => return Err(PictureError::TooOften(wait)),
         PutBegun::NoUser => return Err(UploadError::NoUser.into()),
     }
-    let received = receive(state, &id, length, chunks()).await;
+    let received = receive(state, user_id, &id, length, chunks()).await;
     let now = state.clock.unix_ms();
     let size = match received {
         Ok(size) => i64::try_from(size).unwrap_or(i64::MAX),
@@ -111,6 +111,7 @@ where
 /// Keeps the bytes; says how many there are.
 async fn receive<S>(
     state: &AppState,
+    user_id: i64,
     id: &PictureId,
     length: Option<u64>,
     mut chunks: S,
@@ -133,15 +134,7 @@ where
             if !TAKEN.contains(&sniff(&head)) {
                 return Err(PictureError::NotAPicture);
             }
-            let start = UploadStart {
-                id: key.clone(),
-                size: most,
-                received: 0,
-                hash_state: None,
-                sniffed_type: None,
-                multipart_id: None,
-                tail: 0,
-            };
+            let start = UploadStart::new(key.clone(), user_id, most);
             let mut upload = storage.upload(start).await?;
             if upload.begin().await?
                 && let Some(multipart_id) = upload.checkpoint(false).await?.multipart_id
@@ -164,7 +157,7 @@ where
     if length.is_some() && upload.missing() > 0 {
         return Err(UploadError::BrokenOff.into());
     }
-    upload.shorten();
+    upload.shorten().await?;
     let size = upload.position();
     let progress = upload.checkpoint(true).await?;
     let parts = progress.parts.into_iter().map(|(_, part)| part).collect();

@@ -13,13 +13,13 @@ use common::accounts::{Created, Leased, NewFile};
 use common::domain::file_name::FileName;
 use common::domain::ids::{FileId, LeaseId};
 use common::files::{FileError, FileStorage, StorageError, Upload, UploadStart};
-use common::runtime::clock::millis;
 use futures_util::{Stream, TryStreamExt};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Files;
+use crate::metrics;
 use crate::state::AppState;
 
 /// For how long the right to write outlives the last sign of life of its holder.
@@ -107,6 +107,25 @@ pub struct Announcement {
     pub declared_type: Option<String>,
     /// In bytes.
     pub size: u64,
+    pub ends: UploadEnds,
+}
+
+/// When an upload is given up that stands still.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum UploadEnds {
+    /// Other requests may go on with it, for `UPLOAD_EXPIRY_HOURS`.
+    WhenItExpires,
+    /// With its only request, or soon after the process that had it.
+    WithItsRequest,
+}
+
+impl UploadEnds {
+    fn after(self, files: &Files) -> Duration {
+        match self {
+            Self::WhenItExpires => files.expiry,
+            Self::WithItsRequest => LEASE,
+        }
+    }
 }
 
 /// Something that all bytes of a request are checked by.
@@ -125,6 +144,7 @@ pub(crate) struct Writing {
     pub(crate) check: Option<Box<dyn BytesCheck>>,
     /// The file ends where the bytes do.
     pub(crate) is_whole: bool,
+    pub(crate) ends: UploadEnds,
 }
 
 impl Files {
@@ -153,7 +173,7 @@ pub async fn announce(
         name: &file.name,
         declared_type: file.declared_type.as_deref(),
         size,
-        expires_at: now + files.expiry,
+        expires_at: now + file.ends.after(files),
     };
     match state.accounts.create_file(&new, files.room, now).await? {
         Created::Done => {}
@@ -203,7 +223,7 @@ pub async fn status(
     if file.completed_at.is_some() {
         return Ok(file);
     }
-    let is_leased = is_leased(state, &file);
+    let is_leased = state.accounts.is_leased(&file).await?;
     if file.received == file.size && file.sha256.is_some() {
         if !is_leased {
             common::files::complete(&state.accounts, storage, &file, state.clock.now()).await?;
@@ -212,11 +232,6 @@ pub async fn status(
         return Err(UploadError::Expired);
     }
     Ok(file)
-}
-
-/// Whether a request writes to a file.
-pub(crate) fn is_leased(state: &AppState, file: &file::Model) -> bool {
-    file.lease.is_some() && file.leased_until > state.clock.unix_ms()
 }
 
 /// Writes the bytes of a request to a file of a user; says how far it has come. It is complete once
@@ -234,10 +249,8 @@ where
 {
     let storage = state.files.storage()?;
     let lease = LeaseId::random();
-    let now = state.clock.unix_ms();
-    let until = now + millis(LEASE);
     let (user_id, most) = (writing.user_id, state.files.at_once);
-    let leased = state.accounts.lease_file(user_id, &writing.id, &lease, now, until, most).await?;
+    let leased = state.accounts.lease_file(user_id, &writing.id, &lease, LEASE, most).await?;
     let file = match leased {
         Leased::To(file) => *file,
         Leased::Locked => return Err(UploadError::Locked),
@@ -245,7 +258,7 @@ where
         Leased::Unknown => return Err(UploadError::Unknown),
     };
     let (serial, id) = (file.serial, writing.id.clone());
-    let mut writer = Writer { state, storage, file, lease };
+    let mut writer = Writer { state, storage, file, lease, ends: writing.ends };
     let written = writer.write(writing, chunks).await;
     if let Err(error) = state.accounts.end_lease(serial, &writer.lease).await {
         tracing::warn!(event = "lease_not_ended", file = %id, %error);
@@ -280,6 +293,7 @@ struct Writer<'a> {
     storage: &'a FileStorage,
     file: file::Model,
     lease: LeaseId,
+    ends: UploadEnds,
 }
 
 impl Writer<'_> {
@@ -372,7 +386,7 @@ impl Writer<'_> {
                         return Err(UploadError::ChecksumMismatch);
                     }
                     if is_whole {
-                        upload.shorten();
+                        upload.shorten().await?;
                     }
                     return self.check_type(upload);
                 }
@@ -387,6 +401,7 @@ impl Writer<'_> {
             if let Some(check) = &mut check {
                 check.update(&chunk);
             }
+            metrics::upload_brought(chunk.len());
             upload.push(&chunk).await?;
             self.check_type(upload)?;
             // A part is written down before anything that follows it.
@@ -408,11 +423,10 @@ impl Writer<'_> {
     /// Makes what came durable, and writes it down.
     async fn keep(&mut self, upload: &mut Upload, is_end: bool) -> Result<(), UploadError> {
         let progress = upload.checkpoint(is_end).await?;
-        let until = self.state.clock.unix_ms() + millis(LEASE);
-        let expires_at = self.state.clock.now() + self.state.files.expiry;
+        let expires_at = self.state.clock.now() + self.ends.after(&self.state.files);
         let accounts = &self.state.accounts;
         let serial = self.file.serial;
-        if !accounts.keep_progress(serial, &self.lease, &progress, until, expires_at).await? {
+        if !accounts.keep_progress(serial, &self.lease, &progress, LEASE, expires_at).await? {
             // Another request has it, or it was removed.
             return Err(UploadError::Locked);
         }
@@ -443,8 +457,7 @@ impl Writer<'_> {
 async fn prolong(state: Arc<AppState>, serial: i64, lease: LeaseId, lost: CancellationToken) {
     loop {
         sleep(PROLONG_EVERY).await;
-        let until = state.clock.unix_ms() + millis(LEASE);
-        match state.accounts.prolong_lease(serial, &lease, until).await {
+        match state.accounts.prolong_lease(serial, &lease, LEASE).await {
             Ok(true) => {}
             Ok(false) => return lost.cancel(),
             Err(error) => tracing::warn!(event = "lease_not_prolonged", serial, %error),
