@@ -51,7 +51,7 @@ before(async () => {
 
 after(async () => {
   await service?.stop();
-  azurite?.kill();
+  await new Promise((done) => azurite.once("exit", done).kill());
   await rm(folder, { recursive: true, force: true });
 });
 
