@@ -8,19 +8,25 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::stream::try_unfold;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
 use super::StorageError;
 
 /// How much is read at once, and kept for each client that does not take it.
 const CHUNK: u64 = 64 * 1024;
+/// How much for clients that are fast, and how many such pieces there are at once.
+const LONG_CHUNK: u64 = 512 * 1024;
+const MOST_LONG_CHUNKS: usize = 64;
+/// Who takes a piece within that time is fast.
+const FAST: Duration = Duration::from_millis(50);
 
 const LOCK_TRIES: u32 = 40;
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
@@ -29,13 +35,14 @@ const LOCK_PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Folder {
     root: PathBuf,
     store: LocalFileSystem,
+    long_chunks: Arc<Semaphore>,
 }
 
 impl Folder {
     pub(super) fn open(root: PathBuf) -> Result<Self, StorageError> {
         fs::create_dir_all(&root)?;
         let store = LocalFileSystem::new_with_prefix(&root)?.with_fsync(true);
-        Ok(Self { root, store })
+        Ok(Self { root, store, long_chunks: Arc::new(Semaphore::new(MOST_LONG_CHUNKS)) })
     }
 
     pub(super) fn store(&self) -> &dyn ObjectStore {
@@ -89,29 +96,48 @@ impl Folder {
         let path = self.path(key);
         let first = path.clone();
         let first = blocking(move || File::open(first)).await?;
-        let begin = (path, Some(first), range);
-        let chunks = try_unfold(begin, |(path, opened, range)| async move {
-            if range.is_empty() {
-                return Ok(None);
-            }
-            let (at, length) = (range.start, (range.end - range.start).min(CHUNK));
-            let read = spawn_blocking(move || {
-                let mut file = match opened {
-                    Some(file) => file,
-                    None => File::open(&path)?,
-                };
-                file.seek(SeekFrom::Start(at))?;
-                // So it is not filled with zeros first.
-                let mut chunk = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-                if file.take(length).read_to_end(&mut chunk)? as u64 != length {
-                    return Err(io::ErrorKind::UnexpectedEof.into());
+        let long_chunks = Arc::clone(&self.long_chunks);
+        let begin = (path, Some(first), range, None::<Instant>);
+        let chunks = try_unfold(begin, move |(path, opened, range, given_at)| {
+            let is_fast = given_at.is_some_and(|given_at| given_at.elapsed() < FAST);
+            let long = is_fast.then(|| Arc::clone(&long_chunks).try_acquire_owned().ok()).flatten();
+            async move {
+                if range.is_empty() {
+                    return Ok(None);
                 }
-                Ok::<_, io::Error>((Bytes::from(chunk), path))
-            });
-            let (chunk, path) = read.await.map_err(io::Error::other)??;
-            Ok(Some((chunk, (path, None, at + length..range.end))))
+                let most = if long.is_some() { LONG_CHUNK } else { CHUNK };
+                let (at, length) = (range.start, (range.end - range.start).min(most));
+                let read = spawn_blocking(move || {
+                    let mut file = match opened {
+                        Some(file) => file,
+                        None => File::open(&path)?,
+                    };
+                    file.seek(SeekFrom::Start(at))?;
+                    // So it is not filled with zeros first.
+                    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+                    if file.take(length).read_to_end(&mut bytes)? as u64 != length {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                    Ok::<_, io::Error>((Bytes::from_owner(Chunk { bytes, _long: long }), path))
+                });
+                let (chunk, path) = read.await.map_err(io::Error::other)??;
+                let left = at + length..range.end;
+                Ok(Some((chunk, (path, None, left, Some(Instant::now())))))
+            }
         });
         Ok(chunks)
+    }
+}
+
+/// A piece of a file, which counts as a long one until it is sent.
+struct Chunk {
+    bytes: Vec<u8>,
+    _long: Option<OwnedSemaphorePermit>,
+}
+
+impl AsRef<[u8]> for Chunk {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
