@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::Stream;
@@ -20,12 +20,13 @@ use tokio::task::spawn_blocking;
 
 use super::StorageError;
 
-/// How much of a file is read at once, and kept until its client has taken it.
-const PIECE: u64 = 64 * 1024;
-/// The same for the first so many: a change of threads for every 64 KiB takes as long as reading
-/// them.
-const LARGE_PIECE: u64 = 256 * 1024;
-const LARGE_PIECES: usize = 64;
+/// How much is read at once, and kept for each client that does not take it.
+const CHUNK: u64 = 64 * 1024;
+/// How much for clients that are fast, and how many such pieces there are at once.
+const LONG_CHUNK: u64 = 512 * 1024;
+const MOST_LONG_CHUNKS: usize = 64;
+/// Who takes a piece within that time is fast.
+const FAST: Duration = Duration::from_millis(50);
 
 const LOCK_TRIES: u32 = 40;
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
@@ -34,26 +35,14 @@ const LOCK_PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Folder {
     root: PathBuf,
     store: LocalFileSystem,
-    large_pieces: Arc<Semaphore>,
-}
-
-/// Read bytes, and their place among the large pieces.
-struct Piece {
-    bytes: Vec<u8>,
-    _place: Option<OwnedSemaphorePermit>,
-}
-
-impl AsRef<[u8]> for Piece {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
+    long_chunks: Arc<Semaphore>,
 }
 
 impl Folder {
     pub(super) fn open(root: PathBuf) -> Result<Self, StorageError> {
         fs::create_dir_all(&root)?;
         let store = LocalFileSystem::new_with_prefix(&root)?.with_fsync(true);
-        Ok(Self { root, store, large_pieces: Arc::new(Semaphore::new(LARGE_PIECES)) })
+        Ok(Self { root, store, long_chunks: Arc::new(Semaphore::new(MOST_LONG_CHUNKS)) })
     }
 
     pub(super) fn store(&self) -> &dyn ObjectStore {
@@ -107,16 +96,17 @@ impl Folder {
         let path = self.path(key);
         let first = path.clone();
         let first = blocking(move || File::open(first)).await?;
-        let large_pieces = Arc::clone(&self.large_pieces);
-        let begin = (path, Some(first), range);
-        Ok(try_unfold(begin, move |(path, opened, range)| {
-            let place = Arc::clone(&large_pieces).try_acquire_owned().ok();
+        let long_chunks = Arc::clone(&self.long_chunks);
+        let begin = (path, Some(first), range, None::<Instant>);
+        let chunks = try_unfold(begin, move |(path, opened, range, given_at)| {
+            let is_fast = given_at.is_some_and(|given_at| given_at.elapsed() < FAST);
+            let long = is_fast.then(|| Arc::clone(&long_chunks).try_acquire_owned().ok()).flatten();
             async move {
                 if range.is_empty() {
                     return Ok(None);
                 }
-                let longest = if place.is_some() { LARGE_PIECE } else { PIECE };
-                let (at, length) = (range.start, (range.end - range.start).min(longest));
+                let most = if long.is_some() { LONG_CHUNK } else { CHUNK };
+                let (at, length) = (range.start, (range.end - range.start).min(most));
                 let read = spawn_blocking(move || {
                     let mut file = match opened {
                         Some(file) => file,
@@ -128,12 +118,26 @@ impl Folder {
                     if file.take(length).read_to_end(&mut bytes)? as u64 != length {
                         return Err(io::ErrorKind::UnexpectedEof.into());
                     }
-                    Ok::<_, io::Error>((Bytes::from_owner(Piece { bytes, _place: place }), path))
+                    Ok::<_, io::Error>((Bytes::from_owner(Chunk { bytes, _long: long }), path))
                 });
-                let (piece, path) = read.await.map_err(io::Error::other)??;
-                Ok(Some((piece, (path, None, at + length..range.end))))
+                let (chunk, path) = read.await.map_err(io::Error::other)??;
+                let left = at + length..range.end;
+                Ok(Some((chunk, (path, None, left, Some(Instant::now())))))
             }
-        }))
+        });
+        Ok(chunks)
+    }
+}
+
+/// A piece of a file, which counts as a long one until it is sent.
+struct Chunk {
+    bytes: Vec<u8>,
+    _long: Option<OwnedSemaphorePermit>,
+}
+
+impl AsRef<[u8]> for Chunk {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 

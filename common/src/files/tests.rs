@@ -81,6 +81,27 @@ async fn what_is_put_is_listed_read_and_deleted() {
     assert_eq!(signed.unwrap(), None);
 }
 
+/// Long pieces cost less, and whoever is slow keeps only a short one.
+#[tokio::test]
+async fn who_reads_fast_gets_long_pieces() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = FileStorage::folder(folder.path().to_owned()).unwrap();
+    let content = bytes(2_000_000);
+    storage.put("film", PutPayload::from(content.clone())).await.unwrap();
+    let mut pieces = storage.read("film", 0..2_000_000).await.unwrap();
+    let mut read = Vec::new();
+    for (wait, length) in [(0, 64), (0, 512), (100, 64), (0, 512)] {
+        sleep(Duration::from_millis(wait)).await;
+        let piece = pieces.try_next().await.unwrap().unwrap();
+        assert_eq!(piece.len(), length * 1024, "after {wait} ms");
+        read.extend_from_slice(&piece);
+    }
+    while let Some(piece) = pieces.try_next().await.unwrap() {
+        read.extend_from_slice(&piece);
+    }
+    assert!(read == content);
+}
+
 /// An object store in memory, with so much memory for parts, and of one user.
 fn cloud(most: u64, share: u64, turn: Duration) -> FileStorage {
     let terms = Terms { most, share, turn, patience: Duration::from_secs(20) };
