@@ -1,6 +1,7 @@
 //! Measures the service beside the floor and prints what came of it. `bin/bench` starts it with
 //! what it needs, and says what its arguments are.
 
+mod admin;
 mod backlog;
 mod challenges;
 mod doors;
@@ -53,6 +54,12 @@ async fn main() -> anyhow::Result<()> {
         Some("doors") => report::print(&doors::text(&doors::measure(&stage).await?)),
         Some("openid") => report::print(&openid::text(&openid::measure(&stage).await?)),
         Some("files") => report::print(&files::text(&files::measure(&stage).await?)),
+        Some("admin") => {
+            let (all, plans) = admin::measure(&stage).await?;
+            report::print(&admin::text(&all));
+            report::print(&plans);
+            admin::check(&all)?;
+        }
         Some("memory") => report::print(&report::memory(&memory::measure(&stage).await?)),
         _ => everything(&stage).await?,
     }

@@ -156,6 +156,19 @@ impl Stage {
         settings
     }
 
+    /// Runs a program to its end; returns what it prints.
+    pub(crate) async fn run(&self, program: &str, arguments: &[&str]) -> anyhow::Result<String> {
+        let ended = tokio::process::Command::new(self.build.program(program))
+            .args(arguments)
+            .env_clear()
+            .envs(self.settings(&self.build))
+            .current_dir(&self.folder)
+            .output()
+            .await?;
+        ensure!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+        Ok(String::from_utf8(ended.stdout)?)
+    }
+
     /// Starts the API, with `more` settings.
     pub(crate) async fn api(&self, more: Settings) -> anyhow::Result<Server> {
         self.api_of(&self.build, more).await

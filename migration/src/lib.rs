@@ -12,6 +12,7 @@ mod m20261130_keep_admin_keys;
 mod m20261130_keep_files;
 mod m20261130_share_files;
 mod m20261201_keep_console_sessions;
+mod m20261202_index_lists;
 
 use sea_orm_migration::IntoSchemaManagerConnection;
 pub use sea_orm_migration::MigratorTrait;
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_keep_admin_keys::Migration),
             Box::new(m20261130_share_files::Migration),
             Box::new(m20261201_keep_console_sessions::Migration),
+            Box::new(m20261202_index_lists::Migration),
         ]
     }
 }

@@ -25,7 +25,8 @@ async fn a_viewer_looks_a_hundred_numbers_up_within_an_hour_and_each_is_an_actio
             format!("/admin/users?phone_number={number}"),
             format!("/admin/numbers/{number}"),
             format!("/admin/buckets/range?of={number}"),
-        ][n % 3]
+            format!("/admin/deliveries?phone_number={number}"),
+        ][n % 4]
             .clone()
     };
     let (mut found, mut refused) = (0, Vec::new());

@@ -2,6 +2,8 @@
 
 mod connections;
 mod console;
+mod deliveries;
+mod export;
 mod hosts;
 mod import;
 mod keys;

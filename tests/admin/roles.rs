@@ -26,6 +26,7 @@ const NEEDED: &[(&str, &str)] = &[
     ("GET /admin/buckets/{kind}", "viewer"),
     ("GET /admin/clients", "viewer"),
     ("GET /admin/dead-letters", "viewer"),
+    ("GET /admin/deliveries", "viewer"),
     ("GET /admin/deliveries/{delivery_id}", "viewer"),
     ("GET /admin/key", "viewer"),
     ("GET /admin/keys", "owner"),
@@ -41,6 +42,7 @@ const NEEDED: &[(&str, &str)] = &[
     ("PATCH /admin/users/{user_id}", "operator"),
     ("POST /admin/breakers/{provider}/reset", "operator"),
     ("POST /admin/buckets/{kind}/empty", "operator"),
+    ("POST /admin/import/users", "owner"),
     ("POST /admin/keys", "owner"),
     ("POST /admin/numbers/{phone_number}/block", "operator"),
     ("POST /admin/numbers/{phone_number}/erase", "owner"),
@@ -116,16 +118,6 @@ async fn every_operation_asks_for_its_role() {
         dead.get("/admin/key").await.expect_code(401, "invalid_authorization_header");
     }
 
-    for (role, status) in [("viewer", 403), ("operator", 403), ("owner", 415)] {
-        let import =
-            owner.with(&keys[role]).post("/admin/import/users", &serde_json::json!({})).await;
-        assert_eq!(import.status, status, "{role}: {import:?}");
-    }
-    let import = owner.client.post("/admin/import/users", &serde_json::json!({})).await;
-    import.expect_code(401, "unauthorized");
-    let public = app.client().post("/admin/import/users", &serde_json::json!({})).await;
-    public.expect_code(404, "not_found");
-
     let document = owner.client.get("/openapi.json", None).await.expect(200).body;
     let operations = operations(&document);
     let names: Vec<_> = operations.keys().map(String::as_str).collect();
@@ -172,7 +164,6 @@ fn the_page_has_the_same_table() {
         .map(|row| (row[0].trim_matches('`').to_owned(), row[1].trim_matches('`').to_owned()))
         .collect();
     told.sort();
-    told.retain(|(operation, _)| operation != "POST /admin/import/users");
     let needed = NEEDED.iter().map(|(name, role)| ((*name).to_owned(), (*role).to_owned()));
     assert_eq!(told, needed.collect::<Vec<_>>());
 }

@@ -67,6 +67,46 @@ async fn users_are_found_by_number_name_and_id() {
     assert!(!app.logs().contains(&NUMBER[3..]), "a whole number is in the logs");
 }
 
+/// Of most sign-ins a later one tells, so pages would read on and on.
+#[async_test]
+async fn pages_read_no_more_than_they_can_and_go_on() {
+    let mut app = Plan::new().workers(0).start().await;
+    let viewer = Operator::of(&mut app, "viewer").await;
+    for (name, number) in [("Asha", NUMBER), ("Ravi", OTHER_NUMBER)] {
+        let user = format!(
+            "INSERT INTO users (created_at, name, phone_number)
+            VALUES ('2026-11-23T07:04:59Z', '{name}', '{number}')"
+        );
+        app.database.execute(&user).await;
+    }
+    let sign_ins = async |name: &str, count: u32| {
+        let events = format!(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
+            INSERT INTO events (created_at, user_id, kind)
+            SELECT '2026-11-23T07:04:59Z', users.id, 'signed_in' FROM n, users
+            WHERE users.name = '{name}'"
+        );
+        app.database.execute(&events).await;
+    };
+    sign_ins("Ravi", 1).await;
+    sign_ins("Asha", 45_000).await;
+    for path in ["/admin/users?order=last_sign_in", "/admin/users?order=last_sign_in&name=a"] {
+        assert_eq!(names(&viewer.all(path, 20).await), ["Asha", "Ravi"], "{path}");
+        let first = viewer.get(path).await.expect(200).body;
+        assert_eq!(names(first["data"].as_array().unwrap()), ["Asha"]);
+        let next = format!("{path}&cursor={}", first["next_cursor"].as_str().unwrap());
+        let second = viewer.get(&next).await.expect(200).body;
+        assert!(second["data"].as_array().unwrap().is_empty(), "{second}");
+        assert!(second["next_cursor"].is_string(), "{second}");
+    }
+    for query in ["id=2", "phone_number=%2B919876543211", "id=2&name=rav"] {
+        let path = format!("/admin/users?order=last_sign_in&{query}");
+        let found = viewer.get(&path).await.expect(200).body;
+        assert_eq!(names(found["data"].as_array().unwrap()), ["Ravi"], "{query}");
+        assert!(found["next_cursor"].is_null(), "{found}");
+    }
+}
+
 #[async_test]
 async fn a_user_has_sessions_and_events() {
     let mut app = Plan::new().start().await;

@@ -120,6 +120,43 @@ test("opted out: nobody but the person can end it, and the console says how", as
   await priya.leave();
 });
 
+test("the last SMS of all numbers, by status, reason and time, which stand in the address", async () => {
+  await signIn("+919876543230");
+  Object.assign(provider, { status: 400, body: { code: 21211 } });
+  await ask("+919876543231");
+  const ravi = await operator(browser, service, "viewer");
+  const { page } = ravi;
+  await page.getByRole("link", { name: "Deliveries" }).click();
+  const row = (last, text) => page.getByRole("row").filter({ hasText: `+91********${last}` }).filter({ hasText: text });
+  await row(30, "sent").waitFor();
+  await until("a number that there is not", async () => {
+    await page.getByRole("button", { name: "Show" }).click();
+    return row(31, "there is no such number").isVisible();
+  });
+  Object.assign(provider, { status: 200, body: {} });
+  await isAccessible(page, "deliveries");
+  await page.getByLabel("Status").selectOption("failed");
+  await page.getByLabel("Why").selectOption("invalid_number");
+  await page.getByLabel("Since").fill("2026-01-01T00:00");
+  await page.getByRole("button", { name: "Show" }).click();
+  await until("the filters in the address", async () => /[?&]status=failed&reason=invalid_number&since=2026/.test(page.url()));
+  await row(31, "failed").waitFor();
+  assert.equal(await row(30, "").count(), 0);
+  await page.reload();
+  await row(31, "failed").waitFor();
+  assert.equal(await page.getByLabel("Why").inputValue(), "invalid_number");
+  await page.getByLabel("Number, in any spelling").fill("098765 43230");
+  await page.getByLabel("Status").selectOption("");
+  await page.getByLabel("Why").selectOption("");
+  await page.getByRole("button", { name: "Show" }).click();
+  await row(30, "sent").waitFor();
+  const id = await row(30, "sent").locator("code").innerText();
+  await page.goto(`${service.admin}/#/deliveries?id=${id}`);
+  await row(30, "sent").waitFor();
+  assert.equal(await page.getByRole("row").count(), 2);
+  await ravi.leave();
+});
+
 test("provider down: the breaker is found open, and reset once the provider works", async () => {
   const number = "+919876543204";
   Object.assign(provider, { status: 503, body: {} });

@@ -13,6 +13,7 @@
 #[macro_use(async_test)]
 extern crate async_test;
 
+mod admin_lists;
 mod backlog;
 #[cfg(target_os = "linux")]
 mod connection_memory;

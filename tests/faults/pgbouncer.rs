@@ -17,7 +17,7 @@ async fn start_behind(pool_mode: &str, server: &PostgresServer) -> (App, PgBounc
 
 /// Everything that the programs do in the database, many at once.
 async fn works(app: &mut App) {
-    app.run_migration(&["down", "9"]).await;
+    app.run_migration(&["down", "10"]).await;
     app.run_migration(&["up"]).await;
     app.start_api().await;
     app.start_worker().await;

@@ -15,8 +15,9 @@ NUMBER, CODE = os.environ.get("SIGN_IN_NUMBER"), os.environ.get("SIGN_IN_CODE")
 COUNT_FILE = pathlib.Path(os.environ["COUNT_FILE"])
 
 ADMIN_KEY, ADMIN_KEY_ID = os.environ.get("ADMIN_KEY"), os.environ.get("ADMIN_KEY_ID")
-# Pieces of uploads by tus are bytes as they are.
-schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
+# Pieces of uploads by tus, and lines of JSON, are bytes as they are.
+for kind in ["application/offset+octet-stream", "application/x-ndjson"]:
+    schemathesis.serializer.alias(kind, "application/octet-stream")
 
 count = 0
 

@@ -176,6 +176,22 @@ async fn refusals_make_so_many_counts_of_a_minute_and_no_more() {
     assert!(!counts.contains_key("IN - refused:service"));
 }
 
+/// Whoever asks much fills no Redis with lists of SMS.
+#[async_test]
+async fn of_each_status_the_last_ten_thousand_are_listed() {
+    let app = Setup::limits_off().start().await;
+    let client = app.at(&address(0));
+    let key = "{cheershare}:deliveries:asked";
+    let fill =
+        "for n = 1, 10000 do redis.call('RPUSH', KEYS[1], cmsgpack.pack({ n, 'an id' })) end";
+    let mut redis = app.redis.connection();
+    let _: () = redis::Script::new(fill).key(key).invoke(&mut redis).unwrap();
+    client.ask(NUMBER).await.expect(200);
+    let length: usize = redis::cmd("LLEN").arg(key).query(&mut redis).unwrap();
+    assert_eq!(length, 10_000);
+    assert!(u128::from(app.redis.lives()[key].unwrap()) <= DAY.as_millis());
+}
+
 #[async_test]
 async fn what_was_erased_does_not_come_back() {
     let app = Setup::limits_off().start().await;
@@ -201,6 +217,8 @@ async fn a_test_number_counts_for_nothing() {
     client.verify(TEST_NUMBER, "471100").await.expect(200);
     assert_eq!(app.counts().await, BTreeMap::new());
     assert_eq!(history(&app, TEST_NUMBER).await, [""; 0]);
+    let listed = app.redis.lives().into_keys().filter(|key| key.contains(":deliveries:")).count();
+    assert_eq!(listed, 0);
 }
 
 #[async_test]

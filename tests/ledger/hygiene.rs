@@ -53,6 +53,8 @@ async fn every_key_of_the_ledger_expires() {
         "known:",
         "wrong:address:",
         "history:",
+        "deliveries:asked",
+        "deliveries:sent",
         "counts:",
         "bucket:address:",
         "bucket:range:",

@@ -3,7 +3,6 @@
 pub mod config;
 mod console_cookie;
 pub mod document;
-mod import;
 mod key_check;
 pub mod listener;
 mod live;
@@ -40,9 +39,8 @@ const DOCUMENT_PATH: &str = "/openapi.json";
 pub fn endpoint(state: Arc<AdminState>) -> impl Endpoint<Output = Response> + use<> {
     let document = document::document();
     let contents = contents(&document);
-    let others: Vec<_> = contents.keys().copied().chain([live::PATH]).collect();
-    let mut others: Vec<_> = others.into_iter().map(|path| (path, &[Method::GET][..])).collect();
-    others.push((import::PATH, &[Method::POST]));
+    let others = contents.keys().copied().chain([live::PATH]);
+    let others: Vec<_> = others.map(|path| (path, &[Method::GET][..])).collect();
     let lookup = RouteLookup::new(&document, &others);
     let shared = Arc::new((contents, state, lookup.clone()));
     let routes = document::operations().into_endpoint().around(move |operation, request| {
@@ -104,9 +102,6 @@ async fn around_operation<E: Endpoint<Output = Response> + 'static>(
         if route.answers(request.method()) {
             key_check::check(&mut request, state, needed).await?;
         }
-    }
-    if request.uri().path() == import::PATH && request.method() == Method::POST {
-        return Ok(import::answer(request, state).await?);
     }
     request.extensions_mut().insert(Arc::clone(state));
     if request.method().is_safe() {

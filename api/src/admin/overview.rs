@@ -9,12 +9,10 @@ use common::admin::counts::Count;
 use common::admin::overview::{self, Older, Range, Summary, Unusual};
 use common::admin::queue_stats::{BreakerState, QueueStats};
 use common::admin::{OperatorError, ask_redis};
-use common::config::ProviderName;
 use common::domain::phone::Country;
 use common::queue;
 use common::runtime::readiness::Checks;
 use common::runtime::timeout::with_timeout;
-use strum::VariantArray;
 use tokio::sync::Mutex;
 
 use super::state::AdminState;
@@ -109,9 +107,8 @@ async fn read_now(
     let workers = ask_redis(queue::living_workers(&mut redis, now)).await?;
     let called = summary.map_or(&[][..], |summary| summary.providers.as_slice());
     let mut breakers = Vec::new();
-    for provider in ProviderName::VARIANTS.iter().map(|name| name.into_str()) {
-        let breaker = Breaker::read(&mut redis, provider, now).await?;
-        let was_called = called.iter().any(|(called, _)| called == provider);
+    for (_, breaker) in Breaker::all(&mut redis, now).await? {
+        let was_called = called.iter().any(|(called, _)| called == breaker.provider);
         if was_called || breaker.state != BreakerState::Closed {
             breakers.push(breaker);
         }

@@ -28,6 +28,7 @@ pub const NEEDED: &[(&str, &str, AdminRole)] = &[
     ("POST", "/admin/numbers/{phone_number}/block", Operator),
     ("POST", "/admin/numbers/{phone_number}/unblock", Operator),
     ("POST", "/admin/numbers/{phone_number}/erase", Owner),
+    ("GET", "/admin/deliveries", Viewer),
     ("GET", "/admin/deliveries/{delivery_id}", Viewer),
     ("GET", "/admin/dead-letters", Viewer),
     ("GET", "/admin/queue", Viewer),

@@ -83,7 +83,7 @@ async fn add(accounts: &Accounts, new: &NewKey, now: OffsetDateTime) -> Result<(
         name.ok_or_else(|| SettingError::new("--name", "has to have 1 to 100 characters"))?;
     let wrong =
         || SettingError::new("--expires", "has to be a day like 2027-01-31 that is not over");
-    let end = |day: &String| last_day::end_of(day).filter(|end| *end > now).ok_or_else(wrong);
+    let end = |day: &String| last_day::end_after(now, day).ok_or_else(wrong);
     let expires_at = new.expires.as_ref().map(end).transpose()?;
     let key = AdminKey::random();
     let kept = NewAdminKey { key: &key, name: &name, role: new.role, expires_at };

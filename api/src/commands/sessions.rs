@@ -3,8 +3,7 @@
 use std::fmt;
 
 use clap::{Args, Subcommand};
-use common::accounts::{Accounts, SessionFilter};
-use common::admin::users::{UserSelector, find_user};
+use common::accounts::{Accounts, SessionFilter, UserSelector};
 use common::admin::{self, OperatorError};
 use common::config::SettingError;
 use common::ledger::session_changes::SessionChanges;
@@ -54,7 +53,8 @@ pub(super) async fn run(
         .await?
         .telling(SessionChanges::new(redis))
         .telling_webhook(config.events.is_set());
-    let Some(user) = find_user(&accounts, &who).await? else {
+    let found = accounts.user(&who).await.map_err(OperatorError::from)?;
+    let Some(user) = found else {
         return Err(CommandError::NotFound(match who {
             UserSelector::Number(number) => format!("no user has the number {number}"),
             UserSelector::Id(id) => format!("no user has the id {id}"),

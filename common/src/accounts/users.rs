@@ -21,6 +21,13 @@ use crate::domain::outgoing_event::OutgoingEvent;
 use crate::domain::person_name::PersonName;
 use crate::domain::phone::E164;
 
+/// A user, as an operator names one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum UserSelector {
+    Number(E164),
+    Id(i64),
+}
+
 /// New names that a user may get within an hour, so that nobody fills the database by renaming.
 const MOST_NAMES: u64 = 20;
 const NAMES_WITHIN: Duration = Duration::from_secs(60 * 60);
@@ -115,14 +122,26 @@ impl Accounts {
         .await
     }
 
+    /// A user.
+    ///
+    /// # Errors
+    /// [`AccountsError`].
+    pub async fn user(&self, who: &UserSelector) -> Result<Option<user::Model>, AccountsError> {
+        let query = match who {
+            UserSelector::Number(number) => {
+                user::Entity::find().filter(user::Column::PhoneNumber.eq(number.clone()))
+            }
+            UserSelector::Id(id) => user::Entity::find_by_id(*id),
+        };
+        self.within_deadline(query.one(&self.database)).await
+    }
+
     /// The number that an account has now; none where there is no such account.
     ///
     /// # Errors
     /// [`AccountsError`].
     pub async fn number_of(&self, user_id: i64) -> Result<Option<E164>, AccountsError> {
-        let user =
-            self.within_deadline(user::Entity::find_by_id(user_id).one(&self.database)).await?;
-        Ok(user.map(|user| user.phone_number))
+        Ok(self.user(&UserSelector::Id(user_id)).await?.map(|user| user.phone_number))
     }
 
     /// Deletes a user who still has this number, and with them their sessions and events. Says

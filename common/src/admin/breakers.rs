@@ -1,10 +1,12 @@
 //! The breakers, as operators see and reset them.
 
-use crate::ledger::connection::RedisConnection;
 use serde::Serialize;
+use strum::VariantArray;
 
 use crate::admin::queue_stats::BreakerState;
 use crate::admin::{OperatorError, ask_redis};
+use crate::config::ProviderName;
+use crate::ledger::connection::RedisConnection;
 use crate::ledger::keys;
 use crate::runtime::clock::Timestamp;
 
@@ -22,19 +24,21 @@ pub struct Breaker {
 }
 
 impl Breaker {
-    /// As it is at `now` (Unix ms).
+    /// Those of all providers, as they are at `now` (Unix ms).
     ///
     /// # Errors
     /// [`OperatorError`].
-    pub async fn read(
+    pub async fn all(
         redis: &mut RedisConnection,
-        provider: &'static str,
         now: i64,
-    ) -> Result<Self, OperatorError> {
-        let mut call = redis::cmd("HMGET");
-        call.arg(keys::breaker(provider)).arg(&FIELDS);
-        let found = ask_redis(call.query_async(redis)).await?;
-        Ok(Self::of(provider, found, now))
+    ) -> Result<Vec<(ProviderName, Self)>, OperatorError> {
+        let mut calls = redis::pipe();
+        for provider in ProviderName::VARIANTS {
+            calls.cmd("HMGET").arg(keys::breaker(provider.into_str())).arg(&FIELDS);
+        }
+        let found: Vec<Fields> = ask_redis(calls.query_async(redis)).await?;
+        let found = ProviderName::VARIANTS.iter().zip(found);
+        Ok(found.map(|(name, fields)| (*name, Self::of(name.into_str(), fields, now))).collect())
     }
 
     /// Forgets a provider's failures, so that it is called again at once. Answers how its breaker

@@ -9,14 +9,12 @@ pub mod outgoing_events;
 pub mod overview;
 pub mod queue_stats;
 pub mod queue_summary;
-pub mod users;
 
 use std::future::Future;
 use std::time::Duration;
 
 use crate::ledger::connection::RedisConnection;
 use redis::{RedisError, RedisResult};
-use sea_orm::DbErr;
 
 use crate::accounts::AccountsError;
 use crate::config::{RedisConfig, SettingError};
@@ -35,15 +33,9 @@ pub enum OperatorError {
     Redis(#[from] RedisError),
     #[error("REDIS_URL: no answer within {TIMEOUT:?}")]
     RedisAway,
-    /// The database refused or was lost.
-    #[error("DATABASE_URL: {0}")]
-    Database(#[from] DbErr),
-    /// The same, of what has a deadline of its own.
+    /// The database refused, was lost or did not answer in time. A change may have happened.
     #[error("DATABASE_URL: {0}")]
     Accounts(#[from] AccountsError),
-    /// The database does not answer. A change may have happened.
-    #[error("DATABASE_URL: no answer within {TIMEOUT:?}")]
-    DatabaseAway,
 }
 
 /// A connection for one command.
@@ -60,11 +52,4 @@ pub fn connect(config: &RedisConfig) -> Result<RedisConnection, OperatorError> {
 /// Redis refuses, or does not answer.
 pub async fn ask_redis<T>(call: impl Future<Output = RedisResult<T>>) -> Result<T, OperatorError> {
     with_timeout(TIMEOUT, OperatorError::RedisAway, call).await
-}
-
-/// Waits for the database, but not for ever.
-pub(super) async fn ask_database<T>(
-    call: impl Future<Output = Result<T, DbErr>>,
-) -> Result<T, OperatorError> {
-    with_timeout(TIMEOUT, OperatorError::DatabaseAway, call).await
 }

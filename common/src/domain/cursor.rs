@@ -93,15 +93,23 @@ pub fn page_by_time<T>(
     fits: impl Fn(&T) -> bool,
     page: PageRequest,
 ) -> Page<T> {
-    let before = page.before();
-    let mut place = i64::MAX;
-    let placed = rows.into_iter().map(|row| {
+    let asked = usize::try_from(page.rows_asked()).unwrap_or(usize::MAX);
+    let fitting = by_time(rows, at, page).filter(|(_, row)| fits(row)).take(asked).collect();
+    Page::new(fitting, page.limit, |(place, _)| *place).filter_map(|(_, row)| Some(row))
+}
+
+/// The rows of such a list from where the page begins, each behind its place.
+pub(crate) fn by_time<T>(
+    rows: impl IntoIterator<Item = T>,
+    at: impl Fn(&T) -> i64,
+    page: PageRequest,
+) -> impl Iterator<Item = (i64, T)> {
+    let (before, mut place) = (page.before(), i64::MAX);
+    let placed = rows.into_iter().map(move |row| {
         place = at(&row).saturating_mul(PLACES_IN_A_MILLISECOND).min(place.saturating_sub(1));
         (place, row)
     });
-    let asked = usize::try_from(page.rows_asked()).unwrap_or(usize::MAX);
-    let fitting = placed.filter(|(place, row)| *place < before && fits(row)).take(asked).collect();
-    Page::new(fitting, page.limit, |(place, _)| *place).filter_map(|(_, row)| Some(row))
+    placed.filter(move |(place, _)| *place < before)
 }
 
 #[cfg(test)]

@@ -10,6 +10,12 @@ pub fn end_of(text: &str) -> Option<OffsetDateTime> {
     Some(PrimitiveDateTime::new(day.next_day()?, time!(0:00)).assume_utc())
 }
 
+/// The same of a day that is not over at `now`.
+#[must_use]
+pub fn end_after(now: OffsetDateTime, text: &str) -> Option<OffsetDateTime> {
+    end_of(text).filter(|end| *end > now)
+}
+
 #[cfg(test)]
 mod tests {
     use time::macros::datetime;

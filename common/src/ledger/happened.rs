@@ -1,5 +1,5 @@
-//! What scripts tell operators: counts by the minute, country and provider, and the history of a
-//! number. `lua/lib/happened.lua` writes both.
+//! What scripts tell operators: counts by the minute, country and provider, the history of a number,
+//! and the last SMS of each status. `lua/lib/happened.lua` writes them.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,10 +13,15 @@ use crate::runtime::clock::{Timestamp, millis};
 /// How long a minute's counts are kept: a week and a day.
 pub const KEEP_COUNTS: Duration = Duration::from_secs(8 * 24 * 60 * 60);
 
+/// SMS that are listed of each status, and of all that were asked for.
+const MOST_LISTED: u32 = 10_000;
+
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct HappenedSettings {
     counts_prefix: &'static str,
     history_prefix: &'static str,
+    listed_prefix: &'static str,
+    most_listed: u32,
     delivery_prefix: &'static str,
     keep_counts: i64,
 }
@@ -26,11 +31,17 @@ impl Default for HappenedSettings {
         Self {
             counts_prefix: keys::COUNTS_PREFIX,
             history_prefix: keys::HISTORY_PREFIX,
+            listed_prefix: keys::LISTED_PREFIX,
+            most_listed: MOST_LISTED,
             delivery_prefix: keys::DELIVERY_PREFIX,
             keep_counts: millis(KEEP_COUNTS),
         }
     }
 }
+
+/// An SMS on a list: when it was asked for (Unix ms), and its id.
+#[derive(Deserialize)]
+pub(crate) struct Listed(pub(crate) i64, pub(crate) String);
 
 /// One thing that happened to a number.
 #[derive(Clone, Debug, Serialize)]

@@ -35,6 +35,10 @@ pub(crate) const COUNTS_PREFIX: &str = "{cheershare}:counts:";
 /// What the names of numbers' histories start with; the number follows.
 pub(crate) const HISTORY_PREFIX: &str = "{cheershare}:history:";
 
+/// What the names of the lists of the last SMS start with; their status follows, or that they were
+/// asked for.
+pub(crate) const LISTED_PREFIX: &str = "{cheershare}:deliveries:";
+
 /// What was counted in a minute.
 pub(crate) fn counts(minute: i64) -> String {
     format!("{COUNTS_PREFIX}{minute}")

@@ -10,7 +10,6 @@ use common::ledger::connection::RedisConnection;
 use common::runtime::clock::Clock;
 use common::runtime::command::{self, CommandError, Output};
 use serde::Serialize;
-use strum::VariantArray;
 
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub enum BreakerCommand {
@@ -32,11 +31,8 @@ pub(super) async fn run(
     let now = Clock::default().unix_ms();
     match command {
         BreakerCommand::Show(Output { json }) => {
-            let mut breakers = Vec::new();
-            for provider in ProviderName::VARIANTS {
-                breakers.push(Breaker::read(redis, provider.into_str(), now).await?);
-            }
-            command::answer(&Table(breakers), json)
+            let found = Breaker::all(redis, now).await?.into_iter();
+            command::answer(&Table(found.map(|(_, breaker)| breaker).collect()), json)
         }
         BreakerCommand::Reset { provider, output } => {
             let before = Breaker::reset(redis, provider.into_str(), now).await?;

@@ -23,6 +23,7 @@ pub enum EventsCommand {
     /// Post those again that were given up
     Replay {
         /// Only the one of that sequence
+        #[arg(value_parser = clap::value_parser!(i64).range(1..))]
         sequence: Option<i64>,
         #[command(flatten)]
         output: Output,

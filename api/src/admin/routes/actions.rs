@@ -40,7 +40,7 @@ struct ActionList {
 /// it is done.
 #[derive(Debug, Object)]
 #[oai(example, skip_serializing_if_is_none)]
-struct Action {
+pub(super) struct Action {
     /// Grows with time.
     id: i64,
     /// When (RFC 3339, UTC).
@@ -130,7 +130,7 @@ impl ActionsApi {
 }
 
 impl Action {
-    fn of(action: accounts::AdminAction) -> Option<Self> {
+    pub(super) fn of(action: accounts::AdminAction) -> Option<Self> {
         Some(Self {
             id: action.id,
             created_at: action.created_at,

@@ -2,13 +2,16 @@
 
 #![expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use common::admin::ask_redis;
-use common::domain::cursor::page_by_time;
+use common::admin::deliveries::{self, DeliveryFilter, NumberedDelivery};
+use common::admin::numbers::DeliveryRecord;
+use common::domain::cursor::{PageRequest, page_by_time};
 use common::domain::ids::DeliveryId;
 use common::domain::phone::PhoneNumber;
-use common::ledger::deliveries;
+use common::ledger::deliveries as dead_letters;
 use common::runtime::clock::Timestamp;
 use poem::web::Data;
 use poem_openapi::param::{Path, Query};
@@ -83,6 +86,9 @@ struct DeadLetter {
 failures! {
     OfUserFailures { InvalidParameter, UserNotFound, RedisUnavailable }
     OneFailures { DeliveryNotFound, RedisUnavailable }
+    ListAllFailures {
+        InvalidParameter, InvalidPhoneNumber, UserNotFound, TooManyLookUps, RedisUnavailable,
+    }
     ListFailures { InvalidParameter, RedisUnavailable }
 }
 
@@ -123,21 +129,60 @@ impl DeliveriesApi {
         cursor: Query<Option<String>>,
     ) -> Result<Json<DeliveryList>, Failure<OfUserFailures>> {
         let page = paging::request(*limit, cursor.as_deref())?;
-        let user = users::find(&state, *user_id).await?.user;
+        let user = users::find(&state, *user_id).await?;
         let number = PhoneNumber::from_account(&user.phone_number);
-        let record = numbers::numbers(&state).record(&number).await?;
-        let masked = record.number;
-        let newest_first = record.deliveries.into_iter().rev();
-        let all = newest_first.filter_map(|sms| Delivery::of(masked.clone(), sms));
-        let fits = |sms: &Delivery| {
-            status.is_none_or(|status| sms.status == status)
-                && (reason.is_none() || *reason == sms.reason)
-                && since.is_none_or(|since| sms.requested_at >= since)
-                && until.is_none_or(|until| sms.requested_at < until)
-        };
-        let at = |sms: &Delivery| sms.requested_at.unix_timestamp() * 1000;
-        let page = page_by_time(all, at, fits, page);
-        Ok(Json(DeliveryList { data: page.rows, next_cursor: next_cursor(page.next) }))
+        let filter = filter(*status, reason.as_deref(), *since, *until);
+        Ok(Json(of_number(&state, &number, filter, page).await?))
+    }
+
+    /// See the last SMS
+    ///
+    /// Those first that were asked for last, for about a day. All parameters that are given have to
+    /// fit. Without a number the last 10,000 of each status are there, and of `queued`, `sending`, and
+    /// where no status is asked for, what they are of the last 10,000 in all.
+    #[oai(
+        path = "/admin/deliveries",
+        method = "get",
+        tag = "Tag::Deliveries",
+        operation_id = "listDeliveries"
+    )]
+    async fn list(
+        &self,
+        state: Data<&Arc<AdminState>>,
+        key: AdminKeyHolder,
+        /// To whom: a number in any usual spelling; without a country code it belongs to the server's
+        /// default country. `user:` and an id is that user's number. The holder of a `viewer` key may
+        /// look 100 numbers up within an hour; each is an action.
+        #[oai(validator(min_length = 1, max_length = 64))]
+        phone_number: Query<Option<String>>,
+        /// Where they are.
+        status: Query<Option<Status>>,
+        /// Why they ended or were tried again, as deliveries say it.
+        reason: Query<Option<String>>,
+        /// None that was asked for before (RFC 3339).
+        since: Query<Option<OffsetDateTime>>,
+        /// None that was asked for then or later (RFC 3339).
+        until: Query<Option<OffsetDateTime>>,
+        /// The most that the answer lists.
+        #[oai(
+            default = "paging::default_limit",
+            validator(minimum(value = "1"), maximum(value = "100"))
+        )]
+        limit: Query<u32>,
+        /// Where to go on: the `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<DeliveryList>, Failure<ListAllFailures>> {
+        let page = paging::request(*limit, cursor.as_deref())?;
+        let filter = filter(*status, reason.as_deref(), *since, *until);
+        if let Some(text) = &*phone_number {
+            let number = numbers::find(&state, &key, text).await?;
+            return Ok(Json(of_number(&state, &number, filter, page).await?));
+        }
+        let page = deliveries::list(&mut state.redis.clone(), filter, page).await?;
+        Ok(Json(DeliveryList {
+            data: page.rows.into_iter().filter_map(Delivery::of).collect(),
+            next_cursor: next_cursor(page.next),
+        }))
     }
 
     /// See one SMS
@@ -158,9 +203,9 @@ impl DeliveriesApi {
         delivery_id: Path<String>,
     ) -> Result<Json<OneDelivery>, Failure<OneFailures>> {
         let id = DeliveryId::parse(&delivery_id).ok_or(ErrorKind::DeliveryNotFound)?;
-        let found = common::admin::deliveries::find(&mut state.redis.clone(), &id).await?;
-        let found = found.and_then(|(number, sms)| Delivery::of(number, sms));
-        Ok(Json(OneDelivery { data: found.ok_or(ErrorKind::DeliveryNotFound)? }))
+        let found = deliveries::find(&mut state.redis.clone(), &id).await?;
+        let found = found.and_then(Delivery::of).ok_or(ErrorKind::DeliveryNotFound)?;
+        Ok(Json(OneDelivery { data: found }))
     }
 
     /// See what ended without being sent
@@ -198,11 +243,11 @@ impl DeliveriesApi {
         let page = paging::request(*limit, cursor.as_deref())?;
         let mut redis = state.redis.clone();
         let letters =
-            ask_redis(deliveries::dead_letters(&mut redis)).await.map_err(ApiError::from)?;
+            ask_redis(dead_letters::dead_letters(&mut redis)).await.map_err(ApiError::from)?;
         let is = |wanted: &Option<String>, found: Option<&str>| {
             wanted.is_none() || wanted.as_deref() == found
         };
-        let fits = |letter: &deliveries::DeadLetter| {
+        let fits = |letter: &dead_letters::DeadLetter| {
             let at = Timestamp::of_unix_ms(letter.at).time();
             is(&status, Some(&letter.status))
                 && is(&reason, Some(&letter.reason))
@@ -219,8 +264,43 @@ impl DeliveriesApi {
     }
 }
 
-impl From<deliveries::DeadLetter> for DeadLetter {
-    fn from(letter: deliveries::DeadLetter) -> Self {
+fn filter(
+    status: Option<Status>,
+    reason: Option<&str>,
+    since: Option<OffsetDateTime>,
+    until: Option<OffsetDateTime>,
+) -> DeliveryFilter<'_> {
+    let unix_ms = |time: OffsetDateTime| Timestamp::from(time).unix_ms();
+    DeliveryFilter {
+        status: status.map(Into::into),
+        reason,
+        since: since.map(unix_ms),
+        until: until.map(unix_ms),
+    }
+}
+
+/// Those of the codes of one number.
+async fn of_number(
+    state: &AdminState,
+    number: &PhoneNumber,
+    filter: DeliveryFilter<'_>,
+    page: PageRequest,
+) -> Result<DeliveryList, ApiError> {
+    let record = numbers::numbers(state).record(number).await?;
+    let (number, mut all) = (record.number, record.deliveries);
+    all.reverse();
+    all.sort_by_key(|sms| Reverse(sms.requested_at.unix_ms()));
+    let at = |sms: &DeliveryRecord| sms.requested_at.unix_ms();
+    let page = page_by_time(all, at, |sms| filter.fits(sms), page);
+    let found = page.rows.into_iter().map(|sms| NumberedDelivery { number: number.clone(), sms });
+    Ok(DeliveryList {
+        data: found.filter_map(Delivery::of).collect(),
+        next_cursor: next_cursor(page.next),
+    })
+}
+
+impl From<dead_letters::DeadLetter> for DeadLetter {
+    fn from(letter: dead_letters::DeadLetter) -> Self {
         Self {
             ended_at: Timestamp::of_unix_ms(letter.at).time(),
             delivery_id: letter.delivery_id,

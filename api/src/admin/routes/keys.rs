@@ -141,8 +141,7 @@ impl KeysApi {
         let name = PersonName::parse(&name)?.ok_or(ErrorKind::InvalidPersonName)?;
         let now = state.app.clock.now();
         let expires_at = last_day
-            .map(|day| last_day::end_of(&day).filter(|end| *end > now))
-            .map(|end| end.ok_or(ErrorKind::InvalidLastDay))
+            .map(|day| last_day::end_after(now, &day).ok_or(ErrorKind::InvalidLastDay))
             .transpose()?;
         let new = AdminKey::random();
         let kept = NewAdminKey { key: &new, name: &name, role: role.into(), expires_at };

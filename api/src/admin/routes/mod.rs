@@ -14,6 +14,7 @@ mod queue;
 mod session;
 mod user;
 mod user_export;
+mod user_import;
 mod user_sessions;
 mod users;
 
@@ -24,6 +25,7 @@ pub(super) fn operations() -> impl OpenApi + 'static {
     (
         overview::OverviewApi,
         users::UsersApi,
+        user_import::UserImportApi,
         user::UserApi,
         user_sessions::UserSessionsApi,
         user_export::UserExportApi,

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::accounts::{UserFilter, UserOrder};
+use common::accounts::UserSelector;
+use common::admin::deliveries::NumberedDelivery;
 use common::admin::numbers::{ChallengeRecord, Counts, NumberRecord, Numbers};
 use common::domain::admin_action::AdminActionKind;
-use common::domain::cursor::PageRequest;
 use common::domain::phone::PhoneNumber;
 use common::ledger::happened::Happening;
 use common::runtime::clock::Timestamp;
@@ -210,10 +210,8 @@ impl NumbersApi {
     ) -> Result<Json<OneNumber>, Failure<SeeFailures>> {
         let number = find(&state, &key, &phone_number).await?;
         let record = numbers(&state).record(&number).await?;
-        let filter = UserFilter { number: Some(number.e164().clone()), ..UserFilter::default() };
-        let page = PageRequest { cursor: None, limit: 1 };
-        let users = state.app.accounts.list_users(&filter, UserOrder::Newest, page).await?;
-        let user_id = users.rows.first().map(|listed| listed.user.id);
+        let owner = UserSelector::Number(number.e164().clone());
+        let user_id = state.app.accounts.user(&owner).await?.map(|user| user.id);
         let is_served = state.app.otp.serves(&number);
         let country = number.country().map(|country| country.to_string());
         let mut data = Number { is_served, country, ..Number::of(record, user_id) };
@@ -339,7 +337,7 @@ impl NumbersApi {
 }
 
 /// The number that the holder of the key names: by itself, which is a look-up, or as a user's.
-async fn find(
+pub(super) async fn find(
     state: &AdminState,
     key: &AdminKeyHolder,
     text: &str,
@@ -350,8 +348,7 @@ async fn find(
         return Ok(number);
     };
     let id = id.parse().map_err(|_| ErrorKind::UserNotFound)?;
-    let listed = users::find(state, id).await?;
-    Ok(PhoneNumber::from_account(&listed.user.phone_number))
+    Ok(PhoneNumber::from_account(&users::find(state, id).await?.phone_number))
 }
 
 pub(super) fn numbers(state: &AdminState) -> Numbers {
@@ -371,7 +368,8 @@ async fn note(
 impl Number {
     pub(super) fn of(record: NumberRecord, user_id: Option<i64>) -> Self {
         let masked = record.number.clone();
-        let deliveries = record.deliveries.into_iter();
+        let of_number = |sms| NumberedDelivery { number: masked.clone(), sms };
+        let deliveries = record.deliveries.into_iter().map(of_number);
         Self {
             phone_number: record.number,
             user_id,
@@ -386,7 +384,7 @@ impl Number {
             known_addresses: record.known_addresses,
             codes: record.challenges.into_iter().map(Code::from).collect(),
             buckets: record.buckets.into_iter().map(BucketLevel::from).collect(),
-            deliveries: deliveries.filter_map(|sms| Delivery::of(masked.clone(), sms)).collect(),
+            deliveries: deliveries.filter_map(Delivery::of).collect(),
             history: record.history.into_iter().map(Happened::from).collect(),
         }
     }

@@ -3,7 +3,7 @@
 use common::accounts::ListedUser;
 use common::accounts::entities::user;
 use common::admin::buckets::Level;
-use common::admin::numbers::DeliveryRecord;
+use common::admin::deliveries::NumberedDelivery;
 use common::domain::admin_key::AdminRole;
 use common::domain::cursor::Cursor;
 use common::domain::delivery::DeliveryStatus;
@@ -163,11 +163,11 @@ pub(super) struct Delivery {
     /// To whom; all but its country code and last two digits are `*`.
     phone_number: String,
     /// It only moves forward.
-    pub(super) status: Status,
+    status: Status,
     /// Why it ended, or why it was tried again.
-    pub(super) reason: Option<String>,
+    reason: Option<String>,
     /// When it was asked for (RFC 3339, UTC).
-    pub(super) requested_at: OffsetDateTime,
+    requested_at: OffsetDateTime,
     /// Who was asked last to send it.
     provider: Option<String>,
     /// How often a provider was asked.
@@ -176,7 +176,7 @@ pub(super) struct Delivery {
 
 impl Delivery {
     /// None for a status that only a later version knows.
-    pub(super) fn of(number: String, sms: DeliveryRecord) -> Option<Self> {
+    pub(super) fn of(NumberedDelivery { number, sms }: NumberedDelivery) -> Option<Self> {
         Some(Self {
             delivery_id: sms.delivery_id,
             phone_number: number,

@@ -12,7 +12,6 @@ use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 use poem_openapi::types::Example;
 use poem_openapi::{Enum, Object, OpenApi};
-use strum::VariantArray;
 use time::OffsetDateTime;
 
 use super::Tag;
@@ -143,12 +142,9 @@ impl QueueApi {
         _key: AdminKeyHolder,
     ) -> Result<Json<Breakers>, Failure<SeeFailures>> {
         let (mut redis, now) = (state.redis.clone(), state.app.clock.unix_ms());
-        let mut found = Vec::new();
-        for provider in ProviderName::VARIANTS {
-            let breaker = breakers::Breaker::read(&mut redis, provider.into_str(), now).await?;
-            found.push(Breaker::of(*provider, breaker));
-        }
-        Ok(Json(Breakers { breakers: found }))
+        let found = breakers::Breaker::all(&mut redis, now).await?.into_iter();
+        let breakers = found.map(|(provider, breaker)| Breaker::of(provider, breaker)).collect();
+        Ok(Json(Breakers { breakers }))
     }
 
     /// Close a breaker

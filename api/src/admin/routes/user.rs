@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::Tag;
 use super::failures::failures;
 use super::payloads::{Because, Done, read_reason};
-use super::users::{OneUser, example_id, find};
+use super::users::{OneUser, example_id, find, listed};
 use crate::admin::key_check::AdminKeyHolder;
 use crate::admin::state::AdminState;
 use crate::http::error::{ErrorKind, Failure};
@@ -97,7 +97,7 @@ impl UserApi {
         #[oai(example = "example_id")]
         user_id: Path<i64>,
     ) -> Result<Json<OneUser>, Failure<OneFailures>> {
-        Ok(Json(OneUser { data: find(&state, *user_id).await?.into() }))
+        Ok(Json(OneUser { data: listed(&state, *user_id).await?.into() }))
     }
 
     /// See what happened to a user's account
@@ -188,7 +188,7 @@ impl UserApi {
         let NewNumber { phone_number, reason } = body.0;
         let new = PhoneNumber::parse(&phone_number, state.app.default_country)?;
         let reason = read_reason(&reason)?;
-        let user = find(&state, *user_id).await?.user;
+        let user = find(&state, *user_id).await?;
         let actor = key.0.actor();
         let action = NewAdminAction::new(&actor, AdminActionKind::UserMoved)
             .of_user(*user_id)
@@ -217,7 +217,7 @@ impl UserApi {
         body: StrictJson<Because>,
     ) -> Result<Json<Revealed>, Failure<RevealFailures>> {
         let reason = body.0.reason()?;
-        let user = find(&state, *user_id).await?.user;
+        let user = find(&state, *user_id).await?;
         let kind = AdminActionKind::UserRevealed;
         key.notes(&state, kind, |action| action.of_user(*user_id).because(reason)).await?;
         Ok(Json(Revealed { phone_number: user.phone_number.into_string() }))
@@ -244,7 +244,7 @@ impl UserApi {
         reason: Query<Option<String>>,
     ) -> Result<Done, Failure<DeleteFailures>> {
         let reason = reason.0.map(|text| read_reason(&text)).transpose()?;
-        let user = find(&state, *user_id).await?.user;
+        let user = find(&state, *user_id).await?;
         let actor = key.0.actor();
         let action = NewAdminAction::new(&actor, AdminActionKind::UserDeleted)
             .of_user(*user_id)

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use common::accounts::{Accounts, AccountsError};
+use common::accounts::{
+    AccountsError, AdminActionFilter, OwnFileLink, OwnGrant, OwnLogout, OwnPictureRow,
+};
 use common::domain::admin_action::AdminActionKind;
-use common::domain::cursor::PageRequest;
+use common::domain::cursor::{Page, PageRequest};
 use common::domain::phone::PhoneNumber;
 use poem::web::Data;
 use poem_openapi::param::Path;
@@ -15,6 +17,7 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 
 use super::Tag;
+use super::actions::Action;
 use super::failures::failures;
 use super::numbers::{self, Number};
 use super::payloads::{Because, User};
@@ -25,6 +28,7 @@ use crate::admin::state::AdminState;
 use crate::http::error::Failure;
 use crate::http::strict_json::StrictJson;
 use crate::routes::events::Event;
+use crate::routes::files::File;
 
 /// Rows that are read at once.
 const AT_ONCE: u64 = 500;
@@ -46,6 +50,93 @@ struct Export {
     events: Vec<Event>,
     /// What is known of their number.
     number: Number,
+    /// Their files, newest first.
+    files: Vec<File>,
+    /// Links by which others get their files, newest first.
+    file_links: Vec<ExportedLink>,
+    /// Pictures that they put, newest first.
+    pictures: Vec<ExportedPicture>,
+    /// What apps got that they signed in to, newest first.
+    app_grants: Vec<AppGrant>,
+    /// Apps that are told when a session ends, newest first.
+    app_logouts: Vec<AppLogout>,
+    /// What operators did to them, newest first.
+    operator_actions: Vec<Action>,
+}
+
+/// A link by which others get a file.
+#[derive(Debug, Object)]
+struct ExportedLink {
+    /// Of which file.
+    file_id: String,
+    /// The link's id. It opens nothing.
+    id: String,
+    /// When it was made (RFC 3339, UTC).
+    created_at: OffsetDateTime,
+    /// When it ends, or did (RFC 3339, UTC).
+    expires_at: OffsetDateTime,
+    /// How often it may be used; left out where as often as one likes.
+    #[oai(skip_serializing_if_is_none)]
+    max_downloads: Option<i64>,
+    /// How often it was used.
+    downloads: i64,
+}
+
+/// A picture that a user put.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+struct ExportedPicture {
+    /// Its id.
+    id: String,
+    /// `putting`: its bytes come. `making`: it is being made. `made`: it is theirs. `failed`: none
+    /// could be made. `replaced`, `gone`: another one took its place.
+    state: String,
+    /// Why none could be made.
+    fault: Option<String>,
+    /// In bytes, as it was put.
+    put_size: i64,
+    /// The session that put it.
+    session_id: String,
+    /// From which address.
+    address: String,
+    /// When it was put (RFC 3339, UTC).
+    created_at: OffsetDateTime,
+    /// When it was made (RFC 3339, UTC).
+    made_at: Option<OffsetDateTime>,
+}
+
+/// What an app got of a session: a code, or an access token for it.
+#[derive(Debug, Object)]
+struct AppGrant {
+    /// The app.
+    client_id: String,
+    /// Of which session.
+    session_id: String,
+    /// Where the user was led.
+    redirect_uri: String,
+    /// What it may see, separated by blanks.
+    scope: String,
+    /// When the user gave an OTP (RFC 3339, UTC).
+    auth_time: OffsetDateTime,
+    /// When the app got it (RFC 3339, UTC).
+    created_at: OffsetDateTime,
+    /// When it ends (RFC 3339, UTC).
+    expires_at: OffsetDateTime,
+    /// Whether it is an access token.
+    is_redeemed: bool,
+}
+
+/// An app that is told when a session ends.
+#[derive(Debug, Object)]
+struct AppLogout {
+    /// The app.
+    client_id: String,
+    /// Of which session.
+    session_id: String,
+    /// Where it is told.
+    uri: String,
+    /// Whether the session has ended, and the app is still to be told.
+    has_ended: bool,
 }
 
 failures! {
@@ -77,33 +168,43 @@ impl UserExportApi {
     ) -> Result<Json<Export>, Failure<ExportFailures>> {
         let reason = body.0.reason()?;
         let id = *user_id;
-        let listed = users::find(&state, id).await?;
+        let listed = users::listed(&state, id).await?;
         let kind = AdminActionKind::UserExported;
         key.notes(&state, kind, |action| action.of_user(id).because(reason)).await?;
         let (accounts, now) = (&state.app.accounts, state.app.clock.now());
-        let sessions = all_sessions(accounts, id, now).await?;
-        let events = all_events(accounts, id).await?;
+        let sessions = all(|page| accounts.sessions(id, page, now)).await?;
+        let events = all(|page| accounts.events(id, page)).await?;
+        let files = all(|page| accounts.files(id, page)).await?;
+        let of_user = AdminActionFilter { user_id: Some(id), ..AdminActionFilter::default() };
+        let actions = all(|page| accounts.admin_actions(of_user, page)).await?;
+        let kept = accounts.kept_of_user(id).await?;
         let number = listed.user.phone_number.clone();
         let record = numbers::numbers(&state).record(&PhoneNumber::from_account(&number)).await?;
         Ok(Json(Export {
             exported_at: now,
             user: User { phone_number: number.into_string(), ..listed.into() },
-            sessions,
-            events,
+            sessions: sessions.into_iter().map(Session::from).collect(),
+            events: events.into_iter().map(Event::from).collect(),
             number: Number::of(record, Some(id)),
+            files: files.iter().map(File::from).collect(),
+            file_links: kept.file_links.into_iter().map(ExportedLink::from).collect(),
+            pictures: kept.pictures.into_iter().map(ExportedPicture::from).collect(),
+            app_grants: kept.grants.into_iter().map(AppGrant::from).collect(),
+            app_logouts: kept.logouts.into_iter().map(AppLogout::from).collect(),
+            operator_actions: actions.into_iter().filter_map(Action::of).collect(),
         }))
     }
 }
 
-async fn all_sessions(
-    accounts: &Accounts,
-    user_id: i64,
-    now: OffsetDateTime,
-) -> Result<Vec<Session>, AccountsError> {
+/// All pages of a list.
+async fn all<T, F>(read: impl Fn(PageRequest) -> F) -> Result<Vec<T>, AccountsError>
+where
+    F: Future<Output = Result<Page<T>, AccountsError>>,
+{
     let (mut rows, mut cursor) = (Vec::new(), None);
     loop {
-        let page = accounts.sessions(user_id, PageRequest { cursor, limit: AT_ONCE }, now).await?;
-        rows.extend(page.rows.into_iter().map(Session::from));
+        let page = read(PageRequest { cursor, limit: AT_ONCE }).await?;
+        rows.extend(page.rows);
         cursor = page.next;
         if cursor.is_none() {
             return Ok(rows);
@@ -111,15 +212,46 @@ async fn all_sessions(
     }
 }
 
-async fn all_events(accounts: &Accounts, user_id: i64) -> Result<Vec<Event>, AccountsError> {
-    let (mut rows, mut cursor) = (Vec::new(), None);
-    loop {
-        let page = accounts.events(user_id, PageRequest { cursor, limit: AT_ONCE }).await?;
-        rows.extend(page.rows.into_iter().map(Event::from));
-        cursor = page.next;
-        if cursor.is_none() {
-            return Ok(rows);
+impl From<OwnFileLink> for ExportedLink {
+    fn from(link: OwnFileLink) -> Self {
+        let OwnFileLink { file_id, id, created_at, expires_at, max_downloads, downloads } = link;
+        Self { file_id, id, created_at, expires_at, max_downloads, downloads }
+    }
+}
+
+impl From<OwnPictureRow> for ExportedPicture {
+    fn from(picture: OwnPictureRow) -> Self {
+        Self {
+            id: picture.id,
+            state: picture.state,
+            fault: picture.fault,
+            put_size: picture.put_size,
+            session_id: picture.session_id,
+            address: picture.address,
+            created_at: picture.created_at,
+            made_at: picture.made_at,
         }
+    }
+}
+
+impl From<OwnGrant> for AppGrant {
+    fn from(grant: OwnGrant) -> Self {
+        Self {
+            client_id: grant.client_id,
+            session_id: grant.session_id,
+            redirect_uri: grant.redirect_uri,
+            scope: grant.scope,
+            auth_time: grant.auth_time,
+            created_at: grant.created_at,
+            expires_at: grant.expires_at,
+            is_redeemed: grant.is_redeemed,
+        }
+    }
+}
+
+impl From<OwnLogout> for AppLogout {
+    fn from(OwnLogout { client_id, session_id, uri, has_ended }: OwnLogout) -> Self {
+        Self { client_id, session_id, uri, has_ended }
     }
 }
 
@@ -129,12 +261,49 @@ fn example_id() -> i64 {
 
 impl Example for Export {
     fn example() -> Self {
+        let (session_id, app) = ("k5x2aw7nqf3c4zt6y2h4v5xk7e", "notes");
         Self {
             exported_at: datetime!(2026-11-24 10:00:00 UTC),
             user: User { phone_number: "+919876543210".to_owned(), ..User::example() },
             sessions: vec![Session::example()],
             events: vec![Event::example()],
             number: Number::example(),
+            files: vec![File::example()],
+            file_links: vec![ExportedLink {
+                file_id: "m4q7n2w5zc6x3v2b7t6h4y5xke".to_owned(),
+                id: "p2w5zc6x3v2b7t6h4y5xkem4q7".to_owned(),
+                created_at: datetime!(2026-11-23 08:00:00 UTC),
+                expires_at: datetime!(2026-11-30 08:00:00 UTC),
+                max_downloads: Some(10),
+                downloads: 3,
+            }],
+            pictures: vec![ExportedPicture {
+                id: "z6x3v2b7t6h4y5xkem4q7p2w5c".to_owned(),
+                state: "made".to_owned(),
+                fault: None,
+                put_size: 2_400_000,
+                session_id: session_id.to_owned(),
+                address: "203.0.113.7".to_owned(),
+                created_at: datetime!(2026-11-23 08:00:00 UTC),
+                made_at: Some(datetime!(2026-11-23 08:00:01 UTC)),
+            }],
+            app_grants: vec![AppGrant {
+                client_id: app.to_owned(),
+                session_id: session_id.to_owned(),
+                redirect_uri: "https://notes.example.com/callback".to_owned(),
+                scope: "openid phone".to_owned(),
+                auth_time: datetime!(2026-11-23 07:04:59 UTC),
+                created_at: datetime!(2026-11-23 07:05:10 UTC),
+                expires_at: datetime!(2026-11-23 08:05:10 UTC),
+                is_redeemed: true,
+            }],
+            app_logouts: vec![AppLogout {
+                client_id: app.to_owned(),
+                session_id: session_id.to_owned(),
+                uri: "https://notes.example.com/logout".to_owned(),
+                has_ended: false,
+            }],
+            operator_actions: vec![Action::example()],
         }
     }
 }

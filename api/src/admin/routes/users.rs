@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use common::accounts::{ListedUser, UserFilter, UserOrder};
+use common::accounts::entities::user;
+use common::accounts::{ListedUser, UserFilter, UserOrder, UserSelector};
 use common::domain::cursor::PageRequest;
 use common::domain::person_name::PersonName;
 use common::domain::phone::PhoneNumber;
@@ -79,7 +80,8 @@ failures! {
 impl UsersApi {
     /// Find users
     ///
-    /// All parameters that are given have to fit.
+    /// All parameters that are given have to fit. A page that is shorter than `limit`, or empty, need
+    /// not be the last one: only a `next_cursor` that is null says so.
     #[oai(path = "/admin/users", method = "get", tag = "Tag::Users", operation_id = "listUsers")]
     async fn list(
         &self,
@@ -143,7 +145,13 @@ impl UsersApi {
 }
 
 /// The user of that id.
-pub(super) async fn find(state: &AdminState, id: i64) -> Result<ListedUser, ApiError> {
+pub(super) async fn find(state: &AdminState, id: i64) -> Result<user::Model, ApiError> {
+    let found = state.app.accounts.user(&UserSelector::Id(id)).await?;
+    Ok(found.ok_or(ErrorKind::UserNotFound)?)
+}
+
+/// The user of that id, as lists show them.
+pub(super) async fn listed(state: &AdminState, id: i64) -> Result<ListedUser, ApiError> {
     let filter = UserFilter { id: Some(id), ..UserFilter::default() };
     let page = PageRequest { cursor: None, limit: 1 };
     let found = state.app.accounts.list_users(&filter, UserOrder::Newest, page).await?;

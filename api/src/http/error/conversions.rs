@@ -155,10 +155,6 @@ impl From<OperatorError> for ApiError {
                 ErrorKind::RedisUnavailable.into()
             }
             OperatorError::Accounts(error) => error.into(),
-            OperatorError::Database(_) | OperatorError::DatabaseAway => {
-                tracing::error!(event = "user_store_unavailable", %error);
-                ErrorKind::UserStoreUnavailable.into()
-            }
             OperatorError::Setting(error) => {
                 tracing::error!(event = "unforeseen_error", %error);
                 ErrorKind::Internal.into()

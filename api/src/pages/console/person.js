@@ -28,7 +28,7 @@ export async function person({ content, title, query, me, again }) {
 async function many({ say, title, me, text, cursor }) {
   const answer = await get("/admin/users", { name: text, limit: 20, cursor });
   if (!answer.ok) return say(failure(problem(answer)));
-  if (answer.data.length === 1 && !cursor) {
+  if (answer.data.length === 1 && !cursor && !answer.next_cursor) {
     location.replace(`#/person?id=${answer.data[0].id}`);
     return undefined;
   }
@@ -37,7 +37,8 @@ async function many({ say, title, me, text, cursor }) {
     user.last_sign_in_at ? time(user.last_sign_in_at) : ""]);
   return say(element("section", { className: "panel" },
     rows.length ? table("People", ["Name", "Number", "#Id", "Since", "Last sign-in"], rows)
-      : element("p", { className: "soft", textContent: "Nobody has such a name. A number finds whoever has no account too." }),
+      : element("p", { className: "soft", textContent: answer.next_cursor ? "Nobody yet: so short a part of a name is looked for in a hundred thousand names at once."
+        : "Nobody has such a name. A number finds whoever has no account too." }),
     answer.next_cursor ? link("Next page", `#/person?${new URLSearchParams({ q: text, cursor: answer.next_cursor })}`) : ""));
 }
 

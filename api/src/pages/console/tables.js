@@ -6,8 +6,8 @@ import { call, get, may, problem, question } from "./service.js";
 import { REASONS, STATUSES, reason, remedy } from "./words.js";
 
 // A list. `filters` are [name, label, options or properties of the input]; `row` makes cells of what the service answers.
-// `asks` makes the service's query of the filters, and `key` names the rows in its answer.
-function list({ name, path, title, filters = [], asks = (query) => query, key = "data", columns, row, empty, before, isEmpty, unasked }) {
+// `asks` makes the service's query of the filters, and `key` names the rows in its answer. `before` and `after` make what stands there.
+function list({ name, path, title, filters = [], asks = (query) => query, key = "data", columns, row, empty, before, after = () => "", isEmpty, unasked }) {
   return async ({ content, query, me, again }) => {
     const given = Object.fromEntries(query);
     const inputs = filters.map(([key, label, kind]) => {
@@ -39,12 +39,13 @@ function list({ name, path, title, filters = [], asks = (query) => query, key = 
       place.replaceChildren(failure(problem(answer)));
       return;
     }
-    const rows = answer[key].map((one) => row(one, { me, again }));
+    // One that is asked for by its id is no list.
+    const rows = [answer[key]].flat().map((one) => row(one, { me, again }));
     const isFirst = !cursor;
     place.replaceChildren(
       rows.length ? table(title, columns, rows) : element("p", { className: "soft", textContent: isFirst ? empty : "No more." }),
       element("p", { className: "actions left" },
-        isFirst ? "" : link("First page", `#/${name}${question(asked)}`),
+        after(given), isFirst ? "" : link("First page", `#/${name}${question(asked)}`),
         answer.next_cursor ? link("Next page", `#/${name}${question({ ...asked, cursor: answer.next_cursor })}`) : ""));
   };
 }
@@ -101,52 +102,34 @@ const PROVIDERS = [["", "Any"], ["twilio", "twilio"], ["webhook", "webhook"], ["
 
 // Times of filters are typed as local ones.
 const instant = (text) => (text ? new Date(text).toISOString() : undefined);
+const times = ({ since, until, ...rest }) => ({ ...rest, since: instant(since), until: instant(until) });
 
 export const deadLetters = list({
   name: "dead-letters", path: "/admin/dead-letters", title: "SMS that ended without being sent, newest first",
   filters: [["status", "Status", ENDED], ["reason", "Why", REASON_CHOICES], ["provider", "Provider", PROVIDERS],
     ["since", "Since", { type: "datetime-local" }], ["until", "Until", { type: "datetime-local" }]],
-  asks: ({ since, until, ...rest }) => ({ ...rest, since: instant(since), until: instant(until) }),
+  asks: times,
   columns: ["Ended", "Number", "Status", "Why", "What to do", "Provider", "SMS"],
   row: (one) => [time(one.ended_at), one.phone_number, STATUSES[one.status] ?? one.status, reason(one.reason), remedy(one.reason),
     one.provider ? `${one.provider}${one.provider_code ? ` (${one.provider_code})` : ""}` : "", link("See", `#/deliveries?id=${one.delivery_id}`)],
   empty: "Every SMS was sent, as far as is kept: the last 1,000 within 30 days.",
 });
 
-// SMS are kept by number, so they are found by it, or by the id that the client got.
-export async function deliveries({ content, query, again }) {
-  const given = Object.fromEntries(query);
-  const field = (name, label, properties = {}) => element("p", {}, element("label", { htmlFor: `filter-${name}`, textContent: label }),
-    element("input", { id: `filter-${name}`, name, value: given[name] ?? "", ...properties }));
-  const status = element("select", { id: "filter-status", name: "status" }, STATUS_CHOICES.map(([value, text]) => element("option", { value, textContent: text })));
-  status.value = given.status ?? "";
-  const form = element("form", { className: "filters" }, field("phone_number", "Number, in any spelling", { type: "tel", maxLength: 64 }),
-    field("id", "Or the SMS's id", { maxLength: 26, spellcheck: false }), element("p", {}, element("label", { htmlFor: status.id, textContent: "Status" }), status),
-    element("button", { className: "plain", textContent: "Show" }));
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    const hash = `#/deliveries${question(Object.fromEntries(new FormData(form)))}`;
-    if (location.hash === hash) again();
-    else location.hash = hash;
-  });
-  const place = element("section", { className: "panel" });
-  content.append(form, place);
-  if (!given.phone_number && !given.id) {
-    place.append(element("p", { className: "soft", textContent: "SMS are found by their number, or by the id that a client was told (delivery_id). They are kept until a day after their end." }));
-    return;
-  }
-  const answer = given.id ? await get(`/admin/deliveries/${encodeURIComponent(given.id)}`) : await get(`/admin/numbers/${encodeURIComponent(given.phone_number)}`);
-  if (!place.isConnected) return;
-  if (!answer.ok) {
-    place.replaceChildren(failure(problem(answer)));
-    return;
-  }
-  const found = given.id ? [answer.data] : [...answer.data.deliveries].reverse();
-  const rows = found.filter((one) => !given.status || one.status === given.status).map((one) => [time(one.requested_at), one.phone_number,
-    STATUSES[one.status] ?? one.status, one.reason ? reason(one.reason) : "", one.reason ? remedy(one.reason) : "", one.provider, `${one.tries}`, element("code", { textContent: one.delivery_id })]);
-  place.replaceChildren(rows.length ? table("SMS, newest first", ["Asked for", "Number", "Status", "Why", "What to do", "Provider", "#Tries", "Id"], rows)
-    : element("p", { className: "soft", textContent: "No such SMS is kept." }),
-  given.phone_number ? element("p", { className: "actions left" }, link("What happened to this number", `#/person?${new URLSearchParams({ q: given.phone_number })}`)) : "");
+// By the id that the client got, where that is given; else by all others.
+export function deliveries(view) {
+  const id = view.query.get("id");
+  return list({
+    name: "deliveries", path: id ? `/admin/deliveries/${encodeURIComponent(id)}` : "/admin/deliveries", title: "SMS, those first that were asked for last",
+    filters: [["phone_number", "Number, in any spelling", { type: "tel", maxLength: 64 }], ["id", "Or the SMS's id", { maxLength: 26, spellcheck: false }],
+      ["status", "Status", STATUS_CHOICES], ["reason", "Why", REASON_CHOICES],
+      ["since", "Since", { type: "datetime-local" }], ["until", "Until", { type: "datetime-local" }]],
+    asks: (given) => (id ? {} : times(given)),
+    columns: ["Asked for", "Number", "Status", "Why", "What to do", "Provider", "#Tries", "Id"],
+    row: (one) => [time(one.requested_at), one.phone_number, STATUSES[one.status] ?? one.status, one.reason ? reason(one.reason) : "",
+      one.reason ? remedy(one.reason) : "", one.provider, `${one.tries}`, element("code", { textContent: one.delivery_id })],
+    empty: "No such SMS is kept. They are until a day after their end, and of each status the last 10,000.",
+    after: ({ phone_number: number }) => (number ? link("What happened to this number", `#/person?${new URLSearchParams({ q: number })}`) : ""),
+  })(view);
 }
 
 export const clients = list({

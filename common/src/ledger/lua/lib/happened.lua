@@ -1,5 +1,5 @@
--- What happened, for operators: counted by the minute, and told of the number. What there is none
--- of is ''.
+-- What happened, for operators: counted by the minute, told of the number, and the last SMS of each
+-- status. What there is none of is ''.
 local happened = {}
 
 local MINUTE, DAY = 60000, 86400000
@@ -40,10 +40,23 @@ local function tell_of_stranger(now, number, what, reason, wait)
     end
 end
 
+-- By the status that they got, or 'asked'. They stay there when they get another one.
+local function list(sms, id, what)
+    local key = settings.listed_prefix .. what
+    local length = redis.call('RPUSH', key, cmsgpack.pack({ sms[D.requested_at], id }))
+    if length > settings.most_listed then
+        redis.call('LTRIM', key, -settings.most_listed, -1)
+    end
+    redis.call('PEXPIRE', key, DAY)
+end
+
 -- Of an SMS with a code. Its country marks it; a test number's has none.
 function happened.to_sms(now, id, sms, what, provider, reason)
     if sms[D.country] then
         count(now, sms[D.country], provider, what, 1)
+        if what ~= 'attempt_failed' then
+            list(sms, id, what)
+        end
         tell(what == 'asked', sms[D.number], now, what, id, provider, reason or '', 0)
     end
 end
