@@ -44,7 +44,6 @@ fn faults(plan: &str) -> Vec<&str> {
 /// Rows that one step may read: as many events as a page of last sign-ins.
 const MOST_ROWS: f64 = 21_000.0;
 
-#[ignore = "PostgreSQL plans some of it in two ways: run alone, beside bin/bench admin"]
 #[async_test]
 async fn every_list_is_found_by_an_index() {
     let mut server = PostgresServer::start(100);

@@ -138,8 +138,13 @@ impl Accounts {
         sql.push_str(&format!(" ORDER BY id DESC LIMIT {}", page.rows_asked()));
         let backend = self.database.get_database_backend();
         let statement = Statement::from_sql_and_values(backend, sql, values);
-        let query = AdminAction::find_by_statement(statement).all(&self.database);
-        let rows = self.within_deadline(query).await?;
+        let rows = self.within_deadline(async {
+            let transaction = self.begin_planned_anew().await?;
+            let rows = AdminAction::find_by_statement(statement).all(&transaction).await?;
+            transaction.commit().await?;
+            Ok(rows)
+        });
+        let rows = rows.await?;
         Ok(Page::new(rows, page.limit, |row| row.id))
     }
 }

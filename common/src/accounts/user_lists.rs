@@ -1,7 +1,8 @@
 //! Users as operators look for them.
 
 use sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement, TransactionTrait, Value,
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, FromQueryResult, Statement,
+    TransactionTrait, Value,
 };
 use time::OffsetDateTime;
 
@@ -71,13 +72,23 @@ impl Accounts {
             if !is_postgres || filter.is_of_one() {
                 return list(&self.database, filter, order, page).await;
             }
-            let transaction = self.database.begin().await?;
-            transaction.execute_unprepared(PLAN_ANEW).await?;
+            let transaction = self.begin_planned_anew().await?;
             let found = list(&transaction, filter, order, page).await?;
             transaction.commit().await?;
             Ok(found)
         })
         .await
+    }
+}
+
+impl Accounts {
+    /// Begins to read what PostgreSQL plans by what is looked for.
+    pub(super) async fn begin_planned_anew(&self) -> Result<DatabaseTransaction, DbErr> {
+        let transaction = self.database.begin().await?;
+        if self.database.get_database_backend() == DbBackend::Postgres {
+            transaction.execute_unprepared(PLAN_ANEW).await?;
+        }
+        Ok(transaction)
     }
 }
 
@@ -89,7 +100,7 @@ async fn list(
 ) -> Result<Page<ListedUser>, DbErr> {
     let backend = connection.get_database_backend();
     let last_read = last_read(connection, filter, order, page).await?;
-    let mut sql = select(order, filter.is_of_one());
+    let mut sql = select(order, filter.is_of_one(), backend);
     let mut values: Vec<Value> = vec![page.before().into(), last_read.unwrap_or(0).into()];
     let number = filter.number.clone();
     for (column, value) in
@@ -160,7 +171,8 @@ async fn is_indexed(connection: &impl ConnectionTrait, part: &str) -> Result<boo
 }
 
 /// Takes the place that the rows come after ($1), and that of the last one ($2).
-fn select(order: UserOrder, is_of_one: bool) -> String {
+fn select(order: UserOrder, is_of_one: bool, backend: DbBackend) -> String {
+    let offset = if backend == DbBackend::Postgres { "OFFSET 0" } else { "" };
     let user = &*user::COLUMNS;
     let sign_ins =
         format!("('{}', '{}')", EventKind::SignedUp.into_str(), EventKind::SignedIn.into_str());
@@ -183,13 +195,16 @@ fn select(order: UserOrder, is_of_one: bool) -> String {
             WHERE signed_in.id < $1 AND signed_in.id >= $2",
             last("id", "users.id")
         ),
-        // Not by a join, which would read all events first where it thinks that there are few.
+        // Not by a join, which would read all events first where it thinks that there are few. And
+        // the offset keeps PostgreSQL from beginning with the users.
         UserOrder::LastSignIn => format!(
             "SELECT {user}, signed_in.id AS place, signed_in.created_at AS last_sign_in_at
-            FROM events AS signed_in JOIN users ON users.id = signed_in.user_id
-            WHERE signed_in.id < $1 AND signed_in.id >= $2 AND signed_in.kind IN {sign_ins}
-                AND signed_in.id = {}",
-            last("id", "signed_in.user_id")
+            FROM (
+                SELECT one.id, one.user_id, one.created_at FROM events AS one
+                WHERE one.id < $1 AND one.id >= $2 AND one.kind IN {sign_ins} AND one.id = {}
+                ORDER BY one.id DESC {offset}
+            ) AS signed_in JOIN users ON users.id = signed_in.user_id WHERE true",
+            last("id", "one.user_id")
         ),
     }
 }

@@ -23,10 +23,10 @@ use super::StorageError;
 /// How much is read at once, and kept for each client that does not take it.
 const CHUNK: u64 = 64 * 1024;
 /// How much for clients that are fast, and how many such pieces there are at once.
-const LONG_CHUNK: u64 = 512 * 1024;
+const LONG_CHUNK: u64 = 256 * 1024;
 const MOST_LONG_CHUNKS: usize = 64;
 /// Who takes a piece within that time is fast.
-const FAST: Duration = Duration::from_millis(50);
+const FAST: Duration = Duration::from_millis(250);
 
 const LOCK_TRIES: u32 = 40;
 const LOCK_PAUSE: Duration = Duration::from_millis(50);

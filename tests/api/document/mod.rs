@@ -90,10 +90,10 @@ fn operations(document: &Value) -> Vec<Operation<'_>> {
         .collect()
 }
 
-/// The schema of a JSON body; it has one media type at most. Bytes of files have none.
+/// The schema of a JSON body; it has one media type at most. Bytes of files and lines have none.
 fn json_schema(owner: &Value) -> Option<&Value> {
     let (kind, body) = only_body(owner)?;
-    if kind == BYTES {
+    if [BYTES, LINES].contains(&kind) {
         return None;
     }
     assert!(kind.starts_with("application/json"), "{kind}");
@@ -102,6 +102,8 @@ fn json_schema(owner: &Value) -> Option<&Value> {
 
 /// The media type of a file's bytes.
 const BYTES: &str = "application/octet-stream";
+/// The media type of JSON in lines.
+const LINES: &str = "application/x-ndjson";
 
 /// The media type of a body, and what is said of it.
 fn only_body(owner: &Value) -> Option<(&str, &Value)> {

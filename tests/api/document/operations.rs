@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{
-    BYTES, Operation, alternatives, for_each_document, is_snake_case, is_text, json_schema,
+    BYTES, LINES, Operation, alternatives, for_each_document, is_snake_case, is_text, json_schema,
     only_body, operations, resolved,
 };
 
@@ -100,7 +100,7 @@ fn is_an_upload(body: &Value) -> bool {
     let kinds: Vec<&str> =
         body["content"].as_object().unwrap().keys().map(String::as_str).collect();
     let is_file = kinds == [BYTES] || kinds == [BYTES, "multipart/form-data"];
-    let is_upload = is_file || kinds == ["application/offset+octet-stream"];
+    let is_upload = is_file || kinds == ["application/offset+octet-stream"] || kinds == [LINES];
     assert!(!is_upload || is_text(&body["description"]), "{body}");
     is_upload
 }
@@ -153,7 +153,8 @@ fn is_described(document: &Value, operation: &Operation, status: &str, response:
     if operation.codes(document, status).contains("idempotency_key_in_use") {
         is_header(&at, response, "Retry-After", operation.codes(document, status).len() == 1);
     }
-    let hands_out_bytes = only_body(response).is_some_and(|(kind, _)| kind == BYTES);
+    let hands_out_bytes =
+        only_body(response).is_some_and(|(kind, _)| [BYTES, LINES].contains(&kind));
     let leads_elsewhere = matches!(status, "302" | "304");
     if hands_out_bytes || leads_elsewhere {
         assert!(matches!(status, "200" | "206" | "302" | "304"), "{at}");

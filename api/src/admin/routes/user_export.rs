@@ -117,7 +117,7 @@ struct AppGrant {
     /// What it may see, separated by blanks.
     scope: String,
     /// When the user gave an OTP (RFC 3339, UTC).
-    auth_time: OffsetDateTime,
+    signed_in_at: OffsetDateTime,
     /// When the app got it (RFC 3339, UTC).
     created_at: OffsetDateTime,
     /// When it ends (RFC 3339, UTC).
@@ -241,7 +241,7 @@ impl From<OwnGrant> for AppGrant {
             session_id: grant.session_id,
             redirect_uri: grant.redirect_uri,
             scope: grant.scope,
-            auth_time: grant.auth_time,
+            signed_in_at: grant.auth_time,
             created_at: grant.created_at,
             expires_at: grant.expires_at,
             is_redeemed: grant.is_redeemed,
@@ -292,7 +292,7 @@ impl Example for Export {
                 session_id: session_id.to_owned(),
                 redirect_uri: "https://notes.example.com/callback".to_owned(),
                 scope: "openid phone".to_owned(),
-                auth_time: datetime!(2026-11-23 07:04:59 UTC),
+                signed_in_at: datetime!(2026-11-23 07:04:59 UTC),
                 created_at: datetime!(2026-11-23 07:05:10 UTC),
                 expires_at: datetime!(2026-11-23 08:05:10 UTC),
                 is_redeemed: true,
