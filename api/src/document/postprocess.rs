@@ -53,10 +53,15 @@ fn request_schemas(document: &Value) -> Vec<String> {
 
 /// Its absence has an error of its own, so the code takes it for optional.
 fn require_phone_number(schema: &mut Value) {
-    if schema.pointer("/properties/phone_number").is_some()
-        && let Some(schema) = schema.as_object_mut()
+    if schema.pointer("/properties/phone_number").is_none() {
+        return;
+    }
+    let Some(schema) = schema.as_object_mut() else { return };
+    let required = schema.entry("required").or_insert_with(|| json!([]));
+    if let Some(required) = required.as_array_mut()
+        && !required.contains(&json!("phone_number"))
     {
-        schema.insert("required".to_owned(), json!(["phone_number"]));
+        required.push(json!("phone_number"));
     }
 }
 

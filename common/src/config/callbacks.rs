@@ -4,9 +4,10 @@ use secrecy::SecretString;
 /// Where Twilio reports what became of an SMS. API and worker share it.
 #[derive(Args, Clone, Debug)]
 pub struct CallbackConfig {
-    /// Where the API is reached from outside, like `https://signin.example.com`: the issuer of
-    /// JWTs; with the sign-in page and signing keys, apps let users sign in here by OpenID Connect;
-    /// with TWILIO_AUTH_TOKEN it turns Twilio's delivery reports on
+    /// Where the API is reached from outside, like `https://signin.example.com`: the issuer of JWTs
+    /// and the beginning of the URLs of links and pictures; with the sign-in page and signing keys,
+    /// apps let users sign in here by OpenID Connect; with TWILIO_AUTH_TOKEN it turns Twilio's
+    /// delivery reports on
     #[arg(long, env, value_parser = public_url)]
     pub public_url: Option<String>,
     /// Twilio's auth token, with which it signs its reports
