@@ -1,5 +1,6 @@
 //! Pictures of users, from what they put to what everybody sees.
 
+use common::domain::ids::PictureId;
 use http::Method;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -268,4 +269,28 @@ async fn a_picture_that_cannot_be_removed_is_in_no_other_s_way() {
     owner.call(Method::DELETE, "/me/picture", None).await.expect(204);
     nothing_is_kept_but(&app, 1).await;
     assert!(stuck.is_dir(), "the other one is what was removed");
+}
+
+/// As where a job ended between two steps, or came too late.
+#[async_test]
+async fn what_a_job_left_behind_goes_with_the_listing_of_all_bytes() {
+    let mut app = plan().workers(1).set("FILE_SWEEP_SECONDS", "1").start().await;
+    let owner = Owner::sign_in(&app, NUMBER).await;
+    owner.put(&picture("plain.jpg"), "image/jpeg").await.expect(202);
+    owner.made().await;
+    nothing_is_kept_but(&app, 1).await;
+    let made = kept(&app).remove(0);
+    let id = made.trim_start_matches("picture-").trim_end_matches(".webp");
+    let left = [format!("put-{id}"), format!("picture-{}.webp", PictureId::random())];
+    app.workers[0].signal("TERM");
+    app.workers[0].ended(20 * SECOND).await;
+    for name in &left {
+        std::fs::write(app.folder().join("data/files").join(name), "left").unwrap();
+    }
+    let listed = "{cheershare}:files:listed";
+    let removed: u32 = redis::cmd("DEL").arg(listed).query(&mut app.redis.connection()).unwrap();
+    assert_eq!(removed, 1, "the next sweep would list nothing");
+    app.start_worker().await;
+    nothing_is_kept_but(&app, 1).await;
+    assert_eq!(kept(&app), [made]);
 }

@@ -370,11 +370,19 @@ impl Accounts {
             SET completed_at = $1, hash_state = NULL, multipart_id = NULL, tail = 0
             WHERE serial = $2 AND received = size AND sha256 IS NOT NULL
                 AND completed_at IS NULL AND user_id IS NOT NULL";
-        let done = self.run(COMPLETE, [now.into(), serial.into()]).await? > 0;
-        if done {
-            self.run("DELETE FROM file_parts WHERE file_serial = $1", [serial.into()]).await?;
-        }
-        Ok(done)
+        const FORGET_PARTS: &str = "DELETE FROM file_parts WHERE file_serial = $1";
+        self.within_deadline(async {
+            let transaction = self.begin_write().await?;
+            let values = [now.into(), serial.into()];
+            let done = transaction.execute_raw(self.statement(COMPLETE, values)).await?;
+            if done.rows_affected() == 0 {
+                return Ok(false);
+            }
+            transaction.execute_raw(self.statement(FORGET_PARTS, [serial.into()])).await?;
+            transaction.commit().await?;
+            Ok(true)
+        })
+        .await
     }
 
     /// The parts of a file that are kept in an object store, in their order.

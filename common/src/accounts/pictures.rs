@@ -4,9 +4,10 @@
 //! somebody has to look at a row again: a job that makes the picture, or the removal of bytes.
 //! Until then it is somebody's.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult, Value};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, FromQueryResult, Statement, Value};
 use strum::{EnumString, IntoStaticStr};
 use time::OffsetDateTime;
 
@@ -432,6 +433,42 @@ impl Accounts {
         let values = [again.into(), now.into(), NEVER.into(), limit.into()];
         let query = DuePicture::find_by_statement(self.statement(SQL, values));
         self.within_deadline(query.all(&self.database)).await
+    }
+
+    /// Of these pictures, those that what was put is still needed of, and those that there are or
+    /// may be at any moment.
+    ///
+    /// # Errors
+    /// [`AccountsError`].
+    pub async fn pictures_with_bytes(
+        &self,
+        ids: &[String],
+    ) -> Result<(HashSet<String>, HashSet<String>), AccountsError> {
+        let places: Vec<_> = (1..=ids.len()).map(|place| format!("${place}")).collect();
+        let sql = format!(
+            "SELECT id, state FROM pictures
+            WHERE state IN ('putting', 'making', 'made') AND id IN ({})",
+            places.join(", ")
+        );
+        #[derive(FromQueryResult)]
+        struct Row {
+            id: String,
+            state: String,
+        }
+        let values = ids.iter().map(|id| Value::from(id.as_str()));
+        let backend = self.database.get_database_backend();
+        let statement = Statement::from_sql_and_values(backend, sql, values);
+        let rows = self.within_deadline(Row::find_by_statement(statement).all(&self.database));
+        let (mut put, mut made) = (HashSet::new(), HashSet::new());
+        for Row { id, state } in rows.await? {
+            if state != "made" {
+                put.insert(id.clone());
+            }
+            if state != "putting" {
+                made.insert(id);
+            }
+        }
+        Ok((put, made))
     }
 
     /// Notes that the bytes of a picture are removed. Its row still counts for an hour, where there

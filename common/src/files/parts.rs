@@ -186,6 +186,8 @@ impl Parts {
             let end = self.kept + length;
             let key = tail_key(id, end);
             self.storage.put(&key, self.buffer.take().into_iter().collect()).await?;
+            // A request whose end nobody wrote down may have brought the same.
+            self.old_tails.retain(|old| *old != key);
             self.new_tails.push(key);
             self.tails.push(length);
             self.is_kept_to(end, hash);

@@ -16,6 +16,16 @@ pub fn made_key(id: &PictureId) -> String {
     format!("picture-{id}.webp")
 }
 
+/// Whose key this is, and whether it is of what was put; none where it is no picture's.
+#[must_use]
+pub fn read_key(key: &str) -> Option<(PictureId, bool)> {
+    if let Some(id) = key.strip_prefix("put-") {
+        return Some((PictureId::parse(id)?, true));
+    }
+    let id = key.strip_prefix("picture-")?.strip_suffix(".webp")?;
+    Some((PictureId::parse(id)?, false))
+}
+
 /// Removes what a user has put.
 ///
 /// # Errors

@@ -193,13 +193,16 @@ async fn small_requests_are_kept_once_and_become_parts() {
     let joined = (format!("tails/{}/1000001", film.at.id), 1_000_001);
     assert_eq!(kept(&storage).await, [joined]);
     film.request(&content[1_000_001..3_000_000]).await;
-    // What a process put, and never wrote down, goes when the upload goes on.
+    // What a process put, and never wrote down, goes when the upload goes on,
     let mut lost = film.open().await;
     lost.push(b"lost").await.unwrap();
     lost.checkpoint(true).await.unwrap();
     drop(lost);
     assert_eq!(kept(&storage).await.len(), 3);
-    let middle = film.request(&content[3_000_000..6_000_000]).await;
+    // but not what its client sends once more.
+    film.request(&content[3_000_000..3_000_004]).await;
+    assert_eq!(kept(&storage).await.len(), 3);
+    let middle = film.request(&content[3_000_004..6_000_000]).await;
     assert_eq!((middle.parts.len(), middle.tail as u64), (1, 6_000_000 - SHORTEST_PART));
     assert_eq!(kept(&storage).await.len(), 1);
     let last = film.request(&content[6_000_000..]).await;

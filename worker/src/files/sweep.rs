@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use common::accounts::Leased;
 use common::domain::ids::{FileId, LeaseId};
-use common::files::FileError;
+use common::files::pictures::read_key;
+use common::files::{FileError, Stored};
 use futures_util::TryStreamExt;
 use redis::RedisError;
 
@@ -145,12 +146,35 @@ impl FileKeeper {
                     Some(_) => {}
                 }
             }
+            self.remove_bytes_of_pictures(&stored).await?;
             for (id, user_id) in with_tails {
                 if let Err(error) = self.remove_old_tails(user_id, &id).await {
                     tracing::warn!(event = "tail_not_removed", file = id.as_str(), %error);
                 }
             }
             self.go_on(sweep).await?;
+        }
+        Ok(())
+    }
+
+    /// What was put of pictures that are made, and what was made of those that nobody has: the job
+    /// that was to remove them ended first, or came too late.
+    async fn remove_bytes_of_pictures(&self, stored: &[Stored]) -> Result<(), SweepError> {
+        let keys = stored.iter().filter_map(|stored| Some((read_key(&stored.key)?, &stored.key)));
+        let keys: Vec<_> = keys.collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<_> = keys.iter().map(|((id, _), _)| id.to_string()).collect();
+        let needed = self.accounts.pictures_with_bytes(&ids).await;
+        let (put, made) = needed.map_err(FileError::from)?;
+        for ((id, is_put), key) in keys {
+            let needed = if is_put { &put } else { &made };
+            if !needed.contains(id.as_str()) {
+                self.storage.delete(key).await.map_err(FileError::from)?;
+                metrics::removed("unknown_bytes", 1);
+                tracing::warn!(event = "unknown_bytes_removed", key);
+            }
         }
         Ok(())
     }

@@ -212,9 +212,7 @@ impl NumbersApi {
         let record = numbers(&state).record(&number).await?;
         let owner = UserSelector::Number(number.e164().clone());
         let user_id = state.app.accounts.user(&owner).await?.map(|user| user.id);
-        let is_served = state.app.otp.serves(&number);
-        let country = number.country().map(|country| country.to_string());
-        let mut data = Number { is_served, country, ..Number::of(record, user_id) };
+        let mut data = Number::of(&state, &number, record, user_id);
         if key.sees_masked() {
             data.buckets = data.buckets.into_iter().map(BucketLevel::for_those_who_guess).collect();
         }
@@ -366,15 +364,20 @@ async fn note(
 }
 
 impl Number {
-    pub(super) fn of(record: NumberRecord, user_id: Option<i64>) -> Self {
+    pub(super) fn of(
+        state: &AdminState,
+        number: &PhoneNumber,
+        record: NumberRecord,
+        user_id: Option<i64>,
+    ) -> Self {
         let masked = record.number.clone();
         let of_number = |sms| NumberedDelivery { number: masked.clone(), sms };
         let deliveries = record.deliveries.into_iter().map(of_number);
         Self {
             phone_number: record.number,
             user_id,
-            country: None,
-            is_served: true,
+            country: number.country().map(|country| country.to_string()),
+            is_served: state.app.otp.serves(number),
             blocked: record
                 .blocked
                 .map(|block| Block { ends_at: block.until.map(|until| until.time()) }),

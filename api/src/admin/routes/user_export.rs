@@ -179,13 +179,14 @@ impl UserExportApi {
         let actions = all(|page| accounts.admin_actions(of_user, page)).await?;
         let kept = accounts.kept_of_user(id).await?;
         let number = listed.user.phone_number.clone();
-        let record = numbers::numbers(&state).record(&PhoneNumber::from_account(&number)).await?;
+        let known = PhoneNumber::from_account(&number);
+        let record = numbers::numbers(&state).record(&known).await?;
         Ok(Json(Export {
             exported_at: now,
             user: User { phone_number: number.into_string(), ..listed.into() },
             sessions: sessions.into_iter().map(Session::from).collect(),
             events: events.into_iter().map(Event::from).collect(),
-            number: Number::of(record, Some(id)),
+            number: Number::of(&state, &known, record, Some(id)),
             files: files.iter().map(File::from).collect(),
             file_links: kept.file_links.into_iter().map(ExportedLink::from).collect(),
             pictures: kept.pictures.into_iter().map(ExportedPicture::from).collect(),
