@@ -312,6 +312,22 @@ test("by keyboard alone: sign in, find a person, block and undo", async () => {
   await priya.leave();
 });
 
+test("a question that is closed and asked again at once is still answered", async () => {
+  const priya = await operator(browser, service);
+  const { page } = priya;
+  await find(page, "+919876543291");
+  await page.getByRole("button", { name: "Block the number" }).waitFor();
+  await page.evaluate(() => {
+    const block = [...document.querySelectorAll("button")].find((button) => button.textContent === "Block the number");
+    block.click();
+    document.getElementById("dialog").close();
+    block.click();
+  });
+  await page.getByRole("dialog").locator(".main").click();
+  await page.getByText("An operator has blocked this number").waitFor();
+  await priya.leave();
+});
+
 test("a wrong key, and one that is removed, are told", async () => {
   const ravi = await operator(browser, service, "owner");
   const { page } = ravi;

@@ -108,12 +108,12 @@ async fn a_file_in_one_request_ends_soon_after_the_process_that_had_it() {
     };
     app.apis[0].signal("KILL");
     app.apis[0].ended(5 * SECOND).await;
-    app.start_worker().await;
     let mut headers = http::HeaderMap::new();
     headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
     let client = app.client_of(1).clone();
     let send = async || client.send(Method::POST, "/files", headers.clone(), "other").await;
     send().await.expect_code(403, "too_many_files");
+    app.start_worker().await;
     eventually(30 * SECOND, "room for another one", async || {
         (send().await.status == 201).then_some(())
     })

@@ -34,7 +34,13 @@ export function ask({ title, text, action, isDangerous = true, fields = [], work
         trouble.replaceChildren(failure(problem(done)));
       }
     });
-    dialog.addEventListener("close", () => resolve(answer), { once: true });
+    const closed = () => {
+      // The event of the question before this one may come when this one is open already.
+      if (dialog.open) return;
+      dialog.removeEventListener("close", closed);
+      resolve(answer);
+    };
+    dialog.addEventListener("close", closed);
     dialog.replaceChildren(form);
     dialog.showModal();
   });
