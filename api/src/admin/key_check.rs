@@ -16,6 +16,7 @@ use poem_openapi::auth::Bearer;
 
 use super::console_cookie;
 use super::state::AdminState;
+use crate::http::bearer;
 use crate::http::error::{ApiError, ErrorKind};
 use crate::http::same_origin;
 
@@ -128,10 +129,7 @@ pub(super) fn has_key(headers: &HeaderMap) -> bool {
 fn key_in(headers: &HeaderMap) -> Result<AdminKey, ErrorKind> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next().ok_or(ErrorKind::Unauthorized)?;
-    let key = value.to_str().ok().and_then(|text| {
-        let (scheme, key) = text.split_once(' ')?;
-        if scheme.eq_ignore_ascii_case("Bearer") { AdminKey::parse(key) } else { None }
-    });
+    let key = bearer::credentials(value).and_then(AdminKey::parse);
     match (key, values.next()) {
         (Some(key), None) => Ok(key),
         _ => Err(ErrorKind::InvalidAuthorizationHeader),
